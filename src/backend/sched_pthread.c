@@ -1,0 +1,1 @@
+/* sched_pthread.c */

@@ -1,0 +1,107 @@
+/* http.h - HTTP/1.1 in: an epoll loop over llhttp, with a limit and a deadline on everything.
+ *
+ * One thread runs the loop (http_server_run) and calls the handler there, once a request is
+ * complete; the handler must not block. It answers at once or later, from any thread, exactly
+ * once. All requests that became complete in one turn of the loop are handed over before `turn`
+ * is called, so that a handler can collect them for one group commit.
+ *
+ * TLS and HTTP/2 belong to the reverse proxy in front. */
+#pragma once
+
+#include "base/base.h"
+
+struct http_server;
+struct http_exchange; /* one request on its way to its answer */
+
+enum { HTTP_HEADERS_MAX = 64 };
+
+struct http_header {
+    str name, value; /* the name as it was sent; compare without case */
+};
+
+/* A complete request. Every slice lives until its answer has been given. */
+struct http_request {
+    str method; /* "GET" */
+    str target; /* as sent: "/v1/products?limit=3" */
+    str path;   /* before '?', still escaped */
+    str query;  /* after '?', may be empty */
+    str body;   /* at most body_bytes_max; transfer coding removed */
+    struct http_header header[HTTP_HEADERS_MAX];
+    size_t n_headers;
+};
+
+/* The header's value, by name without case; {NULL, 0} when it is absent or sent more than once
+ * (`count`, unless NULL, says how often it was sent). */
+str http_header_get(const struct http_request *q, str name, size_t *count);
+
+struct http_response {
+    int status;
+    str content_type;                 /* empty: none is sent */
+    str body;                         /* copied */
+    const struct http_header *header; /* further headers, copied */
+    size_t n_headers;
+    bool close; /* close the connection after this answer */
+    /* What the emulator's faults need. Each is off when zero. */
+    msec delay;          /* wait before the answer is sent */
+    bool reset;          /* send nothing: reset the connection */
+    size_t cut_at_bytes; /* close after so many bytes of the body, whose full length was promised */
+    msec trickle;        /* pause between pieces of 64 bytes of the body */
+};
+
+struct http_handler {
+    void *ctx;
+    /* Called on the loop's thread. Answer with http_reply now or later. */
+    void (*handle)(void *ctx, struct http_exchange *x, const struct http_request *q);
+    /* Called on the loop's thread at the end of each turn in which `handle` was called; may be
+     * NULL. */
+    void (*turn)(void *ctx);
+};
+
+struct http_options {
+    str listen;              /* "127.0.0.1:8420", "[::1]:0"; port 0 picks a free one */
+    size_t connections_max;  /* 0: 1024. One more is answered 503 and closed */
+    size_t body_bytes_max;   /* 0: 1 MiB. More is answered 413 and the connection closed */
+    size_t header_bytes_max; /* 0: 16 KiB. More is answered 431 and the connection closed */
+    msec request_ms_max;     /* 0: 20 s for the WHOLE request from its first byte; then 408 */
+    msec idle_ms_max;        /* 0: 60 s between requests; then closed */
+    msec drain_ms_max;       /* 0: 10 s: how long http_server_run goes on after http_server_stop */
+    struct http_handler handler;
+};
+
+/* Opens the socket and the loop. ST_INVALID: `listen` cannot be read. ST_CONFLICT: the address is
+ * in use. ST_REFUSED: not permitted, no such address. ST_LIMIT: out of descriptors or memory. */
+enum status http_server_open(struct http_server **out, const struct http_options *o,
+                             struct error *e) MUST_USE;
+unsigned http_server_port(const struct http_server *s);
+
+/* Runs until http_server_stop; then no new connection is taken, requests that arrive on open ones
+ * are answered 503 with "Connection: close", and it returns when all answers are out or the drain
+ * has taken too long. */
+enum status http_server_run(struct http_server *s, struct error *e) MUST_USE;
+void http_server_stop(struct http_server *s);  /* from any thread or signal handler */
+void http_server_close(struct http_server *s); /* after run has returned; NULL is fine */
+
+/* Answers and ends the exchange. From any thread; exactly once for each exchange. */
+void http_reply(struct http_exchange *x, const struct http_response *r);
+
+/* A place for the handler to keep what it needs until it answers. */
+void http_exchange_set(struct http_exchange *x, void *data);
+void *http_exchange_get(const struct http_exchange *x);
+/* The request again, while it has not been answered. */
+const struct http_request *http_exchange_request(const struct http_exchange *x);
+
+/* Counters for metrics, readable from any thread. */
+struct http_counters {
+    uint64_t connections, requests, refused_connections, timeouts, malformed, too_large;
+    uint64_t open_connections;
+};
+struct http_counters http_server_counters(const struct http_server *s);
+
+/* Parses "host:port" and "[v6]:port". ST_INVALID names the mistake. Whether the address is
+ * loopback is told apart, because plain HTTP is meant for loopback alone. */
+struct http_address {
+    char host[64];
+    unsigned port;
+    bool loopback;
+};
+enum status http_address_parse(str text, struct http_address *out, struct error *e) MUST_USE;

@@ -1,0 +1,164 @@
+-- Version 1 on SQLite: the mirror and Brindle's own tables.
+
+-- The mirror. `data` is the object as Stripe sent it, byte for byte. A deletion is a row.
+create table objects (
+    type text not null,
+    account text not null,
+    id text not null,
+    data text not null,
+    deleted integer not null default 0,   -- 1: a tombstone, data is the last known state
+    revision integer not null,            -- from _sequence, new at every change of this row
+    ticket integer not null,              -- from _sequence, drawn before the request left
+    fetched_at integer not null,          -- wall clock, milliseconds
+    api_version text not null,
+    source text not null,                 -- get, list, nested, event
+    open_lists integer not null default 0,-- nested lists not yet known completely
+    livemode integer,                     -- null where the object has no such field
+    primary key (type, account, id)
+);
+
+-- Every delivery once, by event id: no event without work, no work without its event.
+create table _inbox (
+    seq integer primary key,
+    event text not null unique,
+    type text not null,
+    object_type text,
+    object_id text,
+    account text,                         -- as in the event: only Connect events have one
+    livemode integer,
+    api_version text,
+    created integer,                      -- the event's own second, for people
+    received_at integer not null,         -- wall clock, milliseconds
+    secret text not null,                 -- the name of the secret whose signature matched
+    deliveries integer not null default 1,
+    last_at integer not null,
+    outcome text not null,                -- due, unknown, unfetchable, quarantined, replayed
+    reason text,
+    body text
+);
+create index _inbox_object on _inbox (object_type, object_id);
+create index _inbox_outcome on _inbox (outcome, seq) where outcome <> 'due';
+
+-- Deliveries that carry a known event id and another type, object, account or mode.
+create table _inbox_conflicts (
+    seq integer primary key,
+    event text not null,
+    received_at integer not null,
+    reason text not null,
+    body text not null
+);
+create index _inbox_conflicts_event on _inbox_conflicts (event);
+
+-- The set of things that need work. It is due while done_gen < gen and dead is 0.
+create table _due (
+    kind text not null,                   -- object, walk
+    type text not null,
+    id text not null,                     -- the object's id, or the walk's variant
+    account text not null,
+    lane integer not null,                -- smaller goes first
+    gen integer not null,                 -- one more for each signal
+    done_gen integer not null default 0,
+    claimed_gen integer not null default 0,
+    ticket integer not null default 0,    -- of the claim; also its token
+    claimed integer not null default 0,
+    not_before integer not null default 0,-- monotonic; while claimed, the lease's end; 0 at start
+    due_since integer not null,           -- wall clock, when it last became due
+    attempts integer not null default 0,
+    gone_hint integer not null default 0, -- 1: an event said that it was deleted
+    misses integer not null default 0,    -- 404s in a row
+    dead integer not null default 0,
+    last_error text,
+    last_status integer,
+    cause text not null,
+    primary key (kind, type, id, account)
+);
+create index _due_ready on _due (lane, not_before) where done_gen < gen and dead = 0;
+create index _due_since on _due (due_since) where done_gen < gen;
+create index _due_dead on _due (kind, type, id) where dead = 1 and done_gen < gen;
+
+-- Every reference in every object. Membership of a nested list is a reference from its parent.
+create table _refs (
+    from_type text not null,
+    account text not null,
+    from_id text not null,
+    field text not null,
+    to_type text not null,
+    to_id text not null,
+    member integer not null default 0,    -- 1: to_id is an element of the nested list `field`
+    ticket integer not null,
+    primary key (from_type, account, from_id, field, to_type, to_id)
+) without rowid;
+create index _refs_to on _refs (to_type, account, to_id);
+
+-- Former versions, with what changed them.
+create table _history (
+    type text not null,
+    account text not null,
+    id text not null,
+    revision integer not null,            -- of the version kept here
+    until integer not null,               -- wall clock: when it was replaced
+    deleted integer not null,
+    cause text not null,                  -- what replaced it
+    data text not null,
+    primary key (type, account, id, revision)
+);
+create index _history_until on _history (until);
+
+-- Where each list walk stands.
+create table _walks (
+    type text not null,
+    variant text not null,                -- which of the type's lists: its query, or its parent's id
+    account text not null,
+    cursor text not null default '',      -- the last id that was stored
+    run integer not null default 0,       -- one more for each walk from the start
+    started_ticket integer not null default 0,
+    started_at integer not null default 0,
+    finished_at integer not null default 0,   -- 0: not finished in this run
+    complete_at integer not null default 0,   -- when a walk was last complete
+    complete_ticket integer not null default 0,
+    objects integer not null default 0,   -- seen in this run
+    pages integer not null default 0,
+    state text not null default 'waiting',    -- waiting, walking, complete, skipped, failed
+    reason text,
+    primary key (type, variant, account)
+);
+
+-- Audit of every call to Stripe: no bodies, no secrets.
+create table _calls (
+    seq integer primary key,
+    at integer not null,
+    method text not null,
+    path text not null,
+    account text,
+    status integer,                       -- null: no answer arrived
+    request_id text,
+    idempotency_key text,
+    duration_ms integer not null,
+    lane integer not null,
+    cause text not null,
+    limit_reason text,
+    error text
+);
+create index _calls_at on _calls (at);
+
+-- Whose mirror this is.
+create table _environment (
+    one integer primary key check (one = 1),
+    name text not null,
+    account text not null,
+    livemode integer not null,
+    created_at integer not null,
+    views text not null default ''        -- the hash of the resource table that made the views
+);
+
+-- One sequence for tickets and revisions, begun at the wall clock's microseconds.
+create table _sequence (
+    one integer primary key check (one = 1),
+    value integer not null
+);
+
+-- Small counts that outlive a restart.
+create table _counters (
+    name text primary key,
+    value integer not null
+) without rowid;

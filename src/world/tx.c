@@ -1,0 +1,59 @@
+#include "world/tx.h"
+
+/* One write transaction at a time on a thread, and nothing else meanwhile. */
+static _Thread_local unsigned writing;
+
+bool tx_writing(void)
+{
+    return writing != 0;
+}
+
+enum status tx_begin(struct tx *tx, struct store *s, enum tx_mode mode, struct error *e)
+{
+    assert(!tx->store);
+    assert(mode == TX_READ || !tx_writing());
+    struct tx opened = { 0 };
+    enum status st = s->ops->begin(s, mode, &opened, e);
+    if (st != ST_OK)
+        return st;
+    *tx = opened;
+    tx->store = s;
+    tx->mode = mode;
+    if (mode == TX_WRITE)
+        writing++;
+    return ST_OK;
+}
+
+static void ended(struct tx *tx)
+{
+    if (tx->mode == TX_WRITE) {
+        assert(writing);
+        writing--;
+    }
+    *tx = (struct tx){ 0 };
+}
+
+enum status tx_commit(struct tx *tx, struct error *e)
+{
+    assert(tx->store);
+    enum status st = tx->store->ops->commit(tx, e);
+    ended(tx);
+    return st;
+}
+
+void tx_end(struct tx *tx)
+{
+    if (!tx->store)
+        return;
+    tx->store->ops->rollback(tx);
+    ended(tx);
+}
+
+enum status tx_run_args(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
+                        struct rows *rows, struct arena *a, struct error *e)
+{
+    struct rows ignored;
+
+    assert(tx->store);
+    return tx->store->ops->run(tx, id, args, n_args, rows ? rows : &ignored, a, e);
+}

@@ -1,0 +1,29 @@
+/* tx.h - a transaction that rolls back unless it was committed.
+ *
+ *     CLEANUP(tx_end) struct tx tx = { 0 };
+ *     enum status st = tx_begin(&tx, w->store, TX_WRITE, e);
+ *     …
+ *     return tx_commit(&tx, e);
+ */
+#pragma once
+
+#include "world/store.h"
+
+enum status tx_begin(struct tx *tx, struct store *s, enum tx_mode mode, struct error *e) MUST_USE;
+enum status tx_commit(struct tx *tx, struct error *e) MUST_USE;
+void tx_end(struct tx *tx); /* rolls back what is still open */
+
+/* Runs one statement. `rows` may be NULL when its answer does not matter. */
+enum status tx_run_args(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
+                        struct rows *rows, struct arena *a, struct error *e) MUST_USE;
+
+/* tx_run(&tx, STMT_DUE_MARK, &rows, &arena, e, V_STR(type), V_STR(id)) */
+#define tx_run(tx, id, rows, arena, e, ...)                                                   \
+    tx_run_args((tx), (id), (const struct value[]){ __VA_ARGS__ },                            \
+                sizeof((const struct value[]){ __VA_ARGS__ }) / sizeof(struct value), (rows), \
+                (arena), (e))
+#define tx_run0(tx, id, rows, arena, e) tx_run_args((tx), (id), NULL, 0, (rows), (arena), (e))
+
+/* True between begin(WRITE) and its end, on this thread of activity: what must not happen inside a
+ * write transaction asserts that it is false. */
+bool tx_writing(void);
