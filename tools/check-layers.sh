@@ -22,7 +22,7 @@ breaches=$(
     # The layers that the simulator runs reach the outside through seams alone.
     grep -rnwE --include='*.[ch]' \
         'pthread_[a-z_]+|time|gettimeofday|clock_gettime|getenv|sleep|usleep|nanosleep|rand|random|socket|fopen|open|printf|fprintf' \
-        core catalog | grep -E '\b(pthread_[a-z_]+|time|gettimeofday|clock_gettime|getenv|sleep|usleep|nanosleep|rand|random|socket|fopen|open|printf|fprintf) *\(' |
+        core catalog 2>/dev/null | grep -E '\b(pthread_[a-z_]+|time|gettimeofday|clock_gettime|getenv|sleep|usleep|nanosleep|rand|random|socket|fopen|open|printf|fprintf) *\(' |
         grep -vE '^[^:]+:[0-9]+: *(/?\*|//)' | sed 's/$/: a call that this layer must not make/'
     grep -rnE --include='*.[ch]' '\b(strcpy|strcat|sprintf|gets|strtok|atoi|alloca|system|popen|goto)\b *\(?' . |
         grep -vE '^[^:]+:[0-9]+: *(/?\*|//)' | grep -E '\b(strcpy|strcat|sprintf|gets|strtok|atoi|alloca|system|popen) *\(|\bgoto [a-z]' |
