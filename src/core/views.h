@@ -1,0 +1,14 @@
+/* views.h - typed views over the table of objects, made from the resource table.
+ *
+ * Every resource has a view with Stripe's plural name and typed columns, of what is alive, and one
+ * named …_all that has the tombstones, too. Made again when the resource table has changed. */
+#pragma once
+
+#include "base/buf.h"
+#include "core/resource.h"
+
+/* The statements that (re)make all views and the indexes of the columns that are marked `indexed`,
+ * for a dialect ("sqlite", "pg"). ST_LIMIT: `out` is full. */
+enum status views_sql(const char *dialect, struct buf *out, struct error *e) MUST_USE;
+/* A short text that changes whenever views_sql would write something else. */
+void views_fingerprint(char out[32]);
