@@ -8,7 +8,8 @@
 
 struct ref {
     str field;   /* the table's path: "default_source" */
-    str to_type; /* by the id's prefix or the expanded object's own "object"; empty: cannot be told */
+    str to_type; /* by the id's prefix or the expanded object's own "object"; empty: cannot be told
+                  */
     str to_id;   /* decoded */
     enum ref_kind kind;
 };
@@ -34,7 +35,8 @@ struct ref_visitor {
     /* Each may be NULL. A status other than ST_OK ends the walk and is returned. */
     enum status (*ref)(void *ctx, const struct ref *r, struct error *e);
     enum status (*member)(void *ctx, const struct ref_member *m, struct error *e);
-    enum status (*list)(void *ctx, const struct ref_list *l, struct error *e); /* after its members */
+    enum status (*list)(void *ctx, const struct ref_list *l,
+                        struct error *e); /* after its members */
 };
 
 /* Visits what `data`, a valid JSON object of the resource `r`, refers to. References inside members

@@ -8,29 +8,30 @@
 #include "base/arena.h"
 
 enum {
-    RES_CORE = 1 << 0,       /* one of the core types, reviewed line by line */
-    RES_SINGLETON = 1 << 1,  /* one an account: its id in the mirror is its type's name */
-    RES_DELETABLE = 1 << 2,  /* Stripe lets it be deleted */
-    RES_TEST_CLOCK = 1 << 3, /* default lists hide those on test clocks: list again per clock */
-    RES_NO_LIVEMODE = 1 << 4,/* the object carries no livemode */
-    RES_NO_CREATED = 1 << 5, /* the object carries no created */
-    RES_GONE_IS_200 = 1 << 6,/* a deleted one answers its GET with 200 and "deleted": true */
-    RES_ON_DEMAND = 1 << 7,  /* listable, but `sync` walks it only when it is named */
-    RES_TEST_ONLY = 1 << 8,  /* exists in test mode alone */
+    RES_CORE = 1 << 0,        /* one of the core types, reviewed line by line */
+    RES_SINGLETON = 1 << 1,   /* one an account: its id in the mirror is its type's name */
+    RES_DELETABLE = 1 << 2,   /* Stripe lets it be deleted */
+    RES_TEST_CLOCK = 1 << 3,  /* default lists hide those on test clocks: list again per clock */
+    RES_NO_LIVEMODE = 1 << 4, /* the object carries no livemode */
+    RES_NO_CREATED = 1 << 5,  /* the object carries no created */
+    RES_GONE_IS_200 = 1 << 6, /* a deleted one answers its GET with 200 and "deleted": true */
+    RES_ON_DEMAND = 1 << 7,   /* listable, but `sync` walks it only when it is named */
+    RES_TEST_ONLY = 1 << 8,   /* exists in test mode alone */
 };
 
 enum column_kind {
-    COL_TEXT,  /* a string */
-    COL_INT,   /* an integer; money is in minor units */
+    COL_TEXT, /* a string */
+    COL_INT,  /* an integer; money is in minor units */
     COL_BOOL,
-    COL_TIME,  /* unix seconds at Stripe, a time in the view */
-    COL_REF,   /* an id, or the id inside an expanded object */
-    COL_JSON,  /* an object or array, as JSON text */
+    COL_TIME, /* unix seconds at Stripe, a time in the view */
+    COL_REF,  /* an id, or the id inside an expanded object */
+    COL_JSON, /* an object or array, as JSON text */
 };
 
 struct column {
     const char *name; /* in the view: "current_period_end" */
-    const char *path; /* in the object: "items.data[0].current_period_end" is not allowed; "a.b" is */
+    const char
+        *path; /* in the object: "items.data[0].current_period_end" is not allowed; "a.b" is */
     enum column_kind kind;
     bool indexed; /* a filter that users' queries need */
 };
@@ -49,18 +50,20 @@ struct reference {
 };
 
 struct resource {
-    const char *type;     /* the value of "object": "checkout.session" */
-    const char *view;     /* "checkout_sessions" */
-    const char *prefixes; /* known id prefixes, blanks between them: "cs_test_ cs_live_"; may be "" */
+    const char *type; /* the value of "object": "checkout.session" */
+    const char *view; /* "checkout_sessions" */
+    const char
+        *prefixes; /* known id prefixes, blanks between them: "cs_test_ cs_live_"; may be "" */
     const char *get_path; /* "/v1/customers/{id}"; may need "{parent}"; NULL: cannot be fetched */
-    const char *list_path;/* "/v1/customers" or, under a parent, "/v1/invoices/{parent}/lines"; NULL */
-    const char *list_query; /* what shows everything, '|' between variants:
-                               "status=all", "active=true|active=false", "" */
-    const char *expand;   /* fields that are otherwise not sent, blanks between them: "tiers" */
-    const char *parent;   /* type of the object under which it is listed or fetched; NULL */
-    const char *parent_param; /* for lists like /v1/subscription_items?subscription=…: "subscription";
-                                 NULL when the parent stands in the path */
-    const char *events;   /* event types about it, blanks between them; may be "" */
+    const char
+        *list_path; /* "/v1/customers" or, under a parent, "/v1/invoices/{parent}/lines"; NULL */
+    const char *list_query;   /* what shows everything, '|' between variants:
+                                 "status=all", "active=true|active=false", "" */
+    const char *expand;       /* fields that are otherwise not sent, blanks between them: "tiers" */
+    const char *parent;       /* type of the object under which it is listed or fetched; NULL */
+    const char *parent_param; /* for lists like /v1/subscription_items?subscription=…:
+                                 "subscription"; NULL when the parent stands in the path */
+    const char *events;       /* event types about it, blanks between them; may be "" */
     unsigned flags;
     const struct column *column;
     size_t n_columns;

@@ -1,0 +1,85 @@
+/* due.h - the set of things that need work.
+ *
+ * A set, not a list: a burst of ten events for one object is one fetch, or two. `gen` counts the
+ * signals; finishing sets `done_gen` to the generation that was claimed, so that news which came
+ * meanwhile keeps the key due. A claim's ticket is drawn from the store's sequence before any
+ * request leaves; it is also the claim's token. Failures back off and end dead, visible, never
+ * dropped. On SQLite the store belongs to one process: claims and pauses are void at start
+ * (due_restart). */
+#pragma once
+
+#include "base/buf.h"
+#include "core/env.h"
+
+enum due_kind {
+    DUE_OBJECT, /* fetch (type, id) */
+    DUE_WALK,   /* walk the list of `type`; id is its variant: a query, or a parent's id */
+    DUE_CHASE,  /* look for references whose target is missing, and make those due */
+};
+
+const char *due_kind_name(enum due_kind k);
+
+struct due_key {
+    enum due_kind kind;
+    str type, id;
+};
+
+struct due_mark {
+    struct due_key key;
+    enum stripe_lane lane;
+    const char *cause; /* "webhook", "sync", "reference", "nested", "check", "replay" */
+    bool gone;         /* an event says that the object was deleted */
+};
+
+/* One more generation for a key. `now` is wall time. Brings a dead key back to life. */
+enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark *m,
+                     struct arena *a, struct error *e) MUST_USE;
+/* Like due_mark, unless the key is due already or has ever been: for what only fills gaps. */
+enum status due_mark_once(struct tx *tx, const struct env *env, const struct due_mark *m,
+                          struct arena *a, struct error *e) MUST_USE;
+
+struct claim {
+    struct due_key key; /* slices in the claimer's arena */
+    enum stripe_lane lane;
+    int64_t gen, ticket;
+    unsigned attempts, misses;
+    bool gone;
+    str cause;
+};
+
+/* Takes the next key of the smallest lane whose time has come, in a transaction of its own.
+ * ST_NONE: nothing is ready. */
+enum status due_claim(struct env *env, struct claim *out, struct arena *a,
+                      struct error *e) MUST_USE;
+/* When the next key becomes ready (monotonic): INT64_MAX when nothing waits. */
+enum status due_next(struct env *env, msec *when, struct error *e) MUST_USE;
+
+/* The claimed generation is done. */
+enum status due_finish(struct tx *tx, const struct env *env, const struct claim *c, struct arena *a,
+                       struct error *e) MUST_USE;
+/* Not done: try again after a pause, and after too many attempts be dead. `why` is a sentence;
+ * `http_status` 0 when no answer came. `*dead` says whether that was the last attempt. */
+enum status due_fail(struct env *env, const struct claim *c, const char *why, int http_status,
+                     bool *dead, struct error *e) MUST_USE;
+/* Refused for good: dead at once. */
+enum status due_refuse(struct env *env, const struct claim *c, const char *why, int http_status,
+                       struct error *e) MUST_USE;
+/* A first 404 that nobody announced: look again after confirm_ms. */
+enum status due_confirm(struct env *env, const struct claim *c, struct error *e) MUST_USE;
+/* Keeps a long piece of work ours for another lease, and draws the ticket for its next request.
+ * ST_CONFLICT: it was given to somebody else meanwhile; stop. */
+enum status due_extend(struct tx *tx, const struct env *env, struct claim *c, struct arena *a,
+                       struct error *e) MUST_USE;
+/* Lets go of a claim without an outcome: shutdown. */
+enum status due_release(struct env *env, const struct claim *c, struct error *e) MUST_USE;
+
+/* At start: no claim of an earlier life holds, and every pause is over. */
+enum status due_restart(struct env *env, struct error *e) MUST_USE;
+/* Dead keys, one JSON object a line: kind, type, id, attempts, last_error, last_status, due_since.
+ */
+enum status due_list_dead(struct env *env, struct buf *out, struct error *e) MUST_USE;
+/* Brings dead keys back: one object's (id), or all when id is empty. `*n`: how many. */
+enum status due_revive(struct env *env, str id, int64_t *n, struct error *e) MUST_USE;
+/* Is this generation of a key done? For those who wait. `*dead` tells whether it was given up. */
+enum status due_is_done(struct env *env, const struct due_key *key, int64_t gen, bool *done,
+                        bool *dead, struct error *e) MUST_USE;

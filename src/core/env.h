@@ -1,0 +1,72 @@
+/* env.h - one environment: an account in one mode, with its world, its settings and its workers'
+ * bell.
+ *
+ * Every function of the mirror takes one; there is no way from here to another. */
+#pragma once
+
+#include "world/world.h"
+
+enum {
+    ENV_NAME_MAX = 32,
+    ACCOUNT_ID_MAX = 64,
+};
+
+/* Whose data a key reaches. [facts: F-11: GET /v1/account has no livemode, GET /v1/balance has] */
+struct identity {
+    char account[ACCOUNT_ID_MAX + 1];
+    bool livemode;
+};
+
+struct env_settings {
+    msec lease_ms;         /* how long a claim may take before somebody else may have it */
+    msec settle_ms;        /* a key is claimed at most once in this span: a burst is two fetches */
+    unsigned attempts_max; /* failures in a row before due work is dead */
+    msec backoff_ms, backoff_ms_max;
+    msec confirm_ms; /* pause before the second look at a 404 that nobody announced */
+    msec inbox_body_ms, inbox_id_ms, calls_ms, history_ms; /* retention */
+};
+
+extern const struct env_settings env_defaults;
+
+struct env {
+    char name[ENV_NAME_MAX + 1];
+    struct world *world;
+    struct identity identity; /* proven or declared before anything is written; then constant */
+    bool identity_declared;   /* by the configuration: it cannot be proven again */
+    struct env_settings set;
+
+    struct gate *gate; /* guards what follows, and is where workers wait */
+    uint64_t rings;    /* how often there was new due work */
+    bool stopping;
+    msec proven_at;          /* monotonic; when the identity was last proven */
+    const char *stopped_why; /* identity was lost: a constant sentence, else NULL */
+};
+
+/* `world` outlives the environment. Aborts when memory has run out. */
+void env_init(struct env *env, const char *name, struct world *world);
+void env_free(struct env *env);
+
+/* New due work is there: wakes the workers. */
+void env_ring(struct env *env);
+/* Workers and waiting callers are to come to an end. */
+void env_stop(struct env *env);
+bool env_stopping(struct env *env);
+/* Sleeps until somebody rings, stops, or `deadline` (monotonic). `rings` is what the caller saw
+ * before it looked for work, so that no ring is missed; it is brought up to date. */
+void env_wait(struct env *env, uint64_t *rings, msec deadline);
+
+/* Asks Stripe whose key this is. ST_OK: `out` is proven. ST_NONE: both addresses answer 404 (a
+ * server that has no account). ST_REFUSED: the key is refused (401, 403), and why. ST_RETRY: Stripe
+ * is away. */
+enum status env_identify(struct world *w, struct identity *out, struct error *e) MUST_USE;
+
+/* Makes the store this identity's own, or finds that it is. `env->identity` is set. ST_CONFLICT:
+ * the store belongs to another account or mode; nothing was written. */
+enum status env_adopt(struct env *env, const struct identity *id, struct error *e) MUST_USE;
+
+/* For a reader without a key: takes the identity from the store. ST_NONE: there is none yet. */
+enum status env_recall(struct env *env, struct error *e) MUST_USE;
+
+/* Proves the identity again unless that was done within the last minute: before a 404 may count as
+ * a deletion. ST_REFUSED: it is another account or mode now; the environment is stopped. */
+enum status env_prove_again(struct env *env, struct error *e) MUST_USE;

@@ -1,0 +1,29 @@
+/* event.h - what a webhook's body says about itself. It is a signal, never the truth. */
+#pragma once
+
+#include "base/arena.h"
+
+enum {
+    EVENT_ID_MAX = 255,
+    EVENT_TYPE_MAX = 255,
+};
+
+struct event {
+    str id, type;
+    str api_version; /* may be empty */
+    str account;     /* only Connect events have one */
+    int64_t created; /* seconds; 0 when absent */
+    int livemode;    /* 0, 1, or -1 when absent */
+    bool thin;       /* a v2 notification: no object inside, a related one named */
+    str object;      /* data.object as it stands in the body; empty when thin or absent */
+    str object_type; /* its "object", or the related object's type */
+    str object_id;   /* may be empty: invoice.upcoming has none */
+    str body;        /* all of it, as received */
+
+    msec received_at; /* wall */
+    size_t secret;    /* index of the secret whose signature matched */
+};
+
+/* Slices point into `body`, but for decoded strings with escapes, which live in `a`.
+ * ST_INVALID: no JSON, not an object, no string `id` or `type`, or one that is too long. */
+enum status event_parse(str body, struct event *out, struct arena *a, struct error *e) MUST_USE;

@@ -1,0 +1,31 @@
+/* plan.h - the decision what an event makes due. Pure; test_plan.c is its specification. */
+#pragma once
+
+#include "core/env.h"
+#include "core/event.h"
+
+enum plan_outcome {
+    PLAN_DUE,         /* the keys below need work */
+    PLAN_UNKNOWN,     /* an object type that the resource table does not have */
+    PLAN_UNFETCHABLE, /* nothing of it can be fetched: no id, or a type without a GET */
+    PLAN_QUARANTINED, /* not of this environment: kept aside, see `reason` */
+};
+
+enum { PLAN_KEYS_MAX = 4 };
+
+struct plan_key {
+    str type, id;
+    bool gone; /* the event says that it was deleted */
+};
+
+struct plan {
+    enum plan_outcome outcome;
+    const char *reason; /* a constant: "other_mode", "other_account", "no_object_id", … or NULL */
+    struct plan_key key[PLAN_KEYS_MAX];
+    size_t n_keys;
+};
+
+const char *plan_outcome_name(enum plan_outcome o); /* as stored in _inbox.outcome */
+
+/* Slices of the answer live in the event, its arena `a` (ids inside its object) or constants. */
+struct plan plan_for_event(const struct event *ev, const struct identity *id, struct arena *a);

@@ -1,0 +1,25 @@
+/* status.h - how fresh, how complete, what is pending, what failed: the numbers behind
+ * `brindle status`, the metrics and /readyz. */
+#pragma once
+
+#include "base/buf.h"
+#include "core/env.h"
+
+struct mirror_status {
+    int64_t objects, tombstones;
+    int64_t events, events_quarantined, events_unknown, events_unfetchable, events_conflicting,
+        deliveries;
+    int64_t due, due_retrying, dead;
+    msec oldest_due_ms;                  /* age of the oldest key that is due; 0: none */
+    msec last_event_ago_ms;              /* -1: never */
+    msec last_fetch_ago_ms;              /* -1: never */
+    int64_t types_complete, types_known; /* walked completely at least once; walkable */
+    int64_t dangling;     /* references to what is not in the mirror and could be fetched; -1: not
+                             counted */
+    char last_error[256]; /* of work that is being retried or dead; "" when none */
+};
+
+enum status status_read(struct env *env, struct mirror_status *out, struct error *e) MUST_USE;
+/* One JSON object: the numbers above, the environment's name, account and mode, and per type: rows,
+ * tombstones, walk state, complete since, last fetched. */
+enum status status_json(struct env *env, struct buf *out, struct error *e) MUST_USE;

@@ -1,0 +1,33 @@
+/* sync.h - asking for a backfill or a refresh, and watching it. Durable due work does the rest. */
+#pragma once
+
+#include "base/buf.h"
+#include "core/env.h"
+
+enum { SYNC_ARGS_MAX = 64 };
+
+struct sync {
+    int64_t since;   /* wall: when it was asked for */
+    bool everything; /* or only: */
+    size_t n_walks, n_objects;
+    int64_t started_ticket;
+};
+
+/* Marks what is asked for as due: no argument is everything; a type's name ("customers") is its
+ * lists; anything else is an object's id ("cus_1", or "price:gold-monthly" where the prefix does
+ * not tell the type). ST_INVALID names the argument that is none of these. With `again`, walks that
+ * are under way start anew; without it they go on where they stand. */
+enum status sync_start(struct env *env, const str *arg, size_t n, bool again, enum stripe_lane lane,
+                       struct sync *out, struct error *e) MUST_USE;
+
+struct sync_progress {
+    bool done; /* nothing of it is due any more */
+    int64_t walks, walks_done, walks_skipped, walks_failed;
+    int64_t objects, pages;
+    int64_t due, dead; /* keys of the backfill lane that wait, and those given up */
+};
+
+/* Writes the state of all walks as one JSON object: {"types":[{"type","view","state","objects",
+ * "pages","reason"}…],"due","dead","done"}, and fills `p`. */
+enum status sync_progress(struct env *env, const struct sync *s, struct sync_progress *p,
+                          struct buf *out, struct error *e) MUST_USE;
