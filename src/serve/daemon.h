@@ -1,0 +1,37 @@
+/* daemon.h - `brindle serve`: HTTP in front of the engines of all environments. */
+#pragma once
+
+#include "base/secret.h"
+#include "core/env.h"
+#include "serve/engine.h"
+
+enum { DAEMON_ENVS_MAX = 16 };
+
+struct daemon_env {
+    struct env *env; /* opened, adopted, restarted (due_restart) */
+    const struct secret *webhook_secret;
+    size_t n_webhook_secrets;
+    unsigned workers;
+    const char *socket_path; /* the control socket of its store; NULL: none (PostgreSQL) */
+    void (*every_second)(void *ctx);
+    /* Writes this environment's own numbers in Prometheus' format: rate budget and the like. */
+    void (*metrics)(void *ctx, struct buf *out);
+    void *ctx;
+};
+
+struct daemon_options {
+    str listen;
+    const struct secret *token; /* for all but webhooks, livez, readyz; empty is refused */
+    const struct log *log;
+    struct daemon_env *env;
+    size_t n_envs;
+    msec grace_ms;
+    /* Called when the socket listens and every engine runs, with the port; may be NULL. */
+    void (*ready)(void *ctx, unsigned port);
+    void *ctx;
+};
+
+/* Runs until SIGTERM or SIGINT (handled here), or until something is broken. ST_OK: a clean end.
+ * ST_INVALID: an environment without a secret, a bad address. ST_CONFLICT: the address is in use.
+ * ST_BROKEN: damage; the supervisor restarts us. */
+enum status daemon_run(const struct daemon_options *o, struct error *e) MUST_USE;
