@@ -1,1 +1,1 @@
-/* http_post.c */
+#include "backend/http_post.h"

@@ -1,1 +1,1 @@
-/* stripe_logged.c */
+#include "backend/stripe_logged.h"

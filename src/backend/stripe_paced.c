@@ -1,1 +1,1 @@
-/* stripe_paced.c */
+#include "backend/stripe_paced.h"

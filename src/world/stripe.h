@@ -6,6 +6,9 @@
 #include "base/arena.h"
 #include "base/base.h"
 
+/* The version that every request names, so that every answer has one shape. */
+#define STRIPE_API_VERSION "2026-10-28.endive"
+
 enum stripe_method { STRIPE_GET, STRIPE_POST, STRIPE_DELETE };
 
 /* Who waits for the answer; a smaller number goes first when the rate is short. */
@@ -33,6 +36,7 @@ struct stripe_response {
     str limit_reason;                      /* header Stripe-Rate-Limited-Reason */
     bool replayed;                         /* header Idempotent-Replayed: true */
     msec date;                             /* header Date, wall; 0 when absent or unreadable */
+    str api_version; /* header Stripe-Version: what the answer is written in */
 };
 
 struct stripe {

@@ -1,0 +1,1 @@
+#include "backend/rate_budget.h"
