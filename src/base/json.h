@@ -12,6 +12,7 @@
 enum {
     JSON_DEPTH_MAX = 64,
     JSON_BYTES_MAX = 16 << 20,
+    JSON_PATHS_MAX = 64,
 };
 
 enum json_type {
@@ -60,8 +61,12 @@ bool json_valid(str text);
  * last one of that name, as json_value gives it. Type JSON_END when there is none or `object` is
  * no object. */
 struct json_token json_member(str object, str name);
-/* The same along "a.b.c". */
+/* The same along "a.b.c"; a name that itself holds a dot cannot be reached. */
 struct json_token json_path(str object, str path);
+/* Several paths in one pass, which also checks the text: out[i] becomes what json_path gives for
+ * paths[i]. False when `text` is not one valid object; then all are of type JSON_END. At most
+ * JSON_PATHS_MAX. This is how to read an event: it costs little more than json_valid. */
+bool json_paths(str text, const str *paths, size_t n, struct json_token *out) MUST_USE;
 /* The decoded text of a string member, {NULL, 0} when it is absent, null or no string. A string
  * without escapes is returned as a slice of the text itself. A lone surrogate becomes U+FFFD. */
 str json_text(str object, str name, struct arena *a);
@@ -73,7 +78,8 @@ enum json_type json_bool(str object, str name);
 str json_unescape(struct json_token t, struct arena *a);
 
 /* Are these two values the same, apart from white space and the order of members? Both must be
- * valid. Numbers are compared as text, strings after decoding. `a` is scratch. */
+ * valid. Numbers are compared as text, strings after decoding, of members with one name the last.
+ * `a` is scratch; when it is full, the answer is false. */
 bool json_same(str x, str y, struct arena *a);
 
 /* Writes `s` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD. */
