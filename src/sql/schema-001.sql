@@ -16,6 +16,19 @@ create table objects (
     livemode integer,                     -- null where the object has no such field
     primary key (type, account, id)
 );
+create index objects_ticket on objects (type, account, ticket);
+
+-- No object of the other mode, whatever the code above thinks.
+create trigger objects_mode_insert before insert on objects when new.livemode is not null
+begin
+    select raise(abort, 'livemode of another environment')
+    where new.livemode <> (select livemode from _environment);
+end;
+create trigger objects_mode_update before update of livemode on objects when new.livemode is not null
+begin
+    select raise(abort, 'livemode of another environment')
+    where new.livemode <> (select livemode from _environment);
+end;
 
 -- Every delivery once, by event id: no event without work, no work without its event.
 create table _inbox (
@@ -51,7 +64,7 @@ create index _inbox_conflicts_event on _inbox_conflicts (event);
 
 -- The set of things that need work. It is due while done_gen < gen and dead is 0.
 create table _due (
-    kind text not null,                   -- object, walk
+    kind text not null,                   -- object, walk, chase
     type text not null,
     id text not null,                     -- the object's id, or the walk's variant
     account text not null,
@@ -85,10 +98,11 @@ create table _refs (
     to_type text not null,
     to_id text not null,
     member integer not null default 0,    -- 1: to_id is an element of the nested list `field`
+    certain integer not null default 0,   -- 1: a missing target is worth a fetch
     ticket integer not null,
     primary key (from_type, account, from_id, field, to_type, to_id)
 ) without rowid;
-create index _refs_to on _refs (to_type, account, to_id);
+create index _refs_to on _refs (to_type, account, to_id, certain);
 
 -- Former versions, with what changed them.
 create table _history (

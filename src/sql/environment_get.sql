@@ -1,0 +1,2 @@
+-- core/env.c: whose store this is
+select name, account, livemode, created_at, views from _environment
