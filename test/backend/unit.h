@@ -1,0 +1,15 @@
+/* unit.h - cmocka, and our own words beside it: both have a `fail`, tests mean cmocka's. */
+#pragma once
+
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#undef fail
+#include "base/base.h"
+#undef fail
+#define fail() _fail(__FILE__, __LINE__)
