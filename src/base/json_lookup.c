@@ -152,8 +152,11 @@ static bool key_is(const struct json_token *key, str name)
 {
     if (!key->escaped)
         return key->text.n == name.n && str_eq(key->text, name);
-    const struct json_token plain = { .type = JSON_KEY, .text = name };
-    return decoded_cmp(key, &plain) == 0;
+    struct decoder d = { .p = key->text.p, .end = key->text.p + key->text.n };
+    for (size_t i = 0; i < name.n; i++)
+        if (decoder_next(&d) != (unsigned char)name.p[i])
+            return false;
+    return decoder_next(&d) < 0;
 }
 
 struct json_token json_member(str object, str name)
