@@ -1,4 +1,5 @@
-/* json_scan.h - runs of characters in JSON strings, eight at a time: for json*.c alone. */
+/* json_scan.h - the characters of a string: runs of plain ones, eight at a time, UTF-8 and escapes.
+ * For the .c files of base/ alone. */
 #pragma once
 
 #include <endian.h>

@@ -32,7 +32,9 @@ struct log {
 };
 
 /* One line, written with one system call, so that lines of threads do not mix. Longer than 2 KiB is
- * cut. Control characters are escaped: a value cannot forge a line. */
+ * cut: the value that does not fit loses its end, what comes behind it is left out, and cut=true
+ * says so. Control characters are escaped: a value cannot forge a line. Bytes that are no UTF-8
+ * become U+FFFD. */
 void log_write(const struct log *l, enum log_level level, enum log_event event,
                const struct log_field *field, size_t n);
 
