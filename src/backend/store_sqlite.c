@@ -1,1 +1,373 @@
-/* store_sqlite.c */
+#include "backend/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/lock_file.h"
+#include "backend/sqlite_conn.h"
+#include "backend/sqlite_schema.h"
+#include "backend/sqlite_writer.h"
+
+struct reader {
+    struct conn c;
+    struct reader *next;
+};
+
+struct store_sqlite {
+    struct store base; /* first: a struct store * is a struct store_sqlite * */
+    char *path, *vfs;
+    struct sched *sched;
+    struct clock *clock;
+    bool read_only;
+
+    int lock; /* -1: none */
+    struct conn writing;
+    struct writer *writer; /* NULL: read_only */
+
+    struct gate *gate; /* guards idle */
+    struct reader *idle;
+    struct reader *readers;
+    size_t readers_max;
+};
+
+static struct store_sqlite *self(struct store *s)
+{
+    return (struct store_sqlite *)s;
+}
+
+/* Read transactions. */
+
+static struct reader *reader_take(struct store_sqlite *s)
+{
+    gate_lock(s->sched, s->gate);
+    while (!s->idle)
+        gate_wait(s->sched, s->gate, NO_DEADLINE);
+    struct reader *r = s->idle;
+    s->idle = r->next;
+    gate_unlock(s->sched, s->gate);
+    return r;
+}
+
+static void reader_put(struct store_sqlite *s, struct reader *r)
+{
+    gate_lock(s->sched, s->gate);
+    r->next = s->idle;
+    s->idle = r;
+    gate_wake(s->sched, s->gate);
+    gate_unlock(s->sched, s->gate);
+}
+
+static enum status reader_begin(struct store_sqlite *s, struct reader **out, struct error *e)
+{
+    struct reader *r = reader_take(s);
+    struct conn_options o = { .path = s->path, .vfs = s->vfs, .clock = s->clock };
+    enum status st = ST_OK;
+
+    if (!r->c.db) {
+        st = conn_open(&r->c, &o, e);
+        if (st != ST_OK)
+            conn_close(&r->c);
+    }
+    if (st == ST_OK)
+        st = conn_verb(&r->c, VERB_BEGIN, e);
+    if (st == ST_OK)
+        *out = r;
+    else
+        reader_put(s, r);
+    return st;
+}
+
+static void reader_end(struct store_sqlite *s, struct reader *r)
+{
+    struct error ignored = { 0 };
+
+    if (!sqlite3_get_autocommit(r->c.db) && conn_verb(&r->c, VERB_ROLLBACK, &ignored) != ST_OK)
+        conn_close(&r->c); /* the next one gets a new connection */
+    reader_put(s, r);
+}
+
+/* The seam. */
+
+static enum status sqlite_begin(struct store *store, enum tx_mode mode, struct tx *tx,
+                                struct error *e)
+{
+    struct store_sqlite *s = self(store);
+    struct member *m = NULL;
+    struct reader *r = NULL;
+
+    if (mode == TX_WRITE && s->read_only)
+        return fail(e, ST_REFUSED, "%s was opened for reading only", s->path);
+    enum status st = s->writer ? writer_health(s->writer, e) : ST_OK;
+    if (st == ST_OK)
+        st = mode == TX_WRITE ? writer_begin(s->writer, &m, e) : reader_begin(s, &r, e);
+    if (st == ST_OK)
+        *tx = (struct tx){ store, mode == TX_WRITE ? (void *)m : (void *)r, mode };
+    return st;
+}
+
+static enum status sqlite_run(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
+                              struct rows *rows, struct arena *a, struct error *e)
+{
+    if (tx->mode == TX_WRITE)
+        return writer_run(self(tx->store)->writer, tx->impl, id, args, n_args, rows, a, e);
+    struct reader *r = tx->impl;
+    return conn_run(&r->c, id, args, n_args, rows, a, e);
+}
+
+static enum status sqlite_commit(struct tx *tx, struct error *e)
+{
+    struct store_sqlite *s = self(tx->store);
+    void *impl = tx->impl;
+
+    assert(impl);
+    tx->impl = NULL;
+    if (tx->mode == TX_WRITE)
+        return writer_commit(s->writer, impl, e);
+    reader_end(s, impl);
+    return ST_OK;
+}
+
+static void sqlite_rollback(struct tx *tx)
+{
+    struct store_sqlite *s = self(tx->store);
+    void *impl = tx->impl;
+
+    tx->impl = NULL;
+    if (!impl)
+        return;
+    if (tx->mode == TX_WRITE)
+        writer_rollback(s->writer, impl);
+    else
+        reader_end(s, impl);
+}
+
+static enum status sqlite_script(struct store *store, str sql, struct error *e)
+{
+    struct tx tx = { 0 };
+
+    enum status st = sqlite_begin(store, TX_WRITE, &tx, e);
+    if (st != ST_OK)
+        return st;
+    st = writer_script(self(store)->writer, tx.impl, sql, e);
+    if (st == ST_OK)
+        return sqlite_commit(&tx, e);
+    sqlite_rollback(&tx);
+    return st;
+}
+
+/* After a failure the WAL stays as it is: the next start decides what is in it. */
+static void close_writing(struct store_sqlite *s)
+{
+    struct error ignored = { 0 };
+
+    if (!s->writing.db)
+        return;
+    if (s->writer && writer_health(s->writer, &ignored) == ST_OK)
+        sqlite3_wal_checkpoint_v2(s->writing.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    else
+        sqlite3_db_config(s->writing.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    writer_free(s->writer);
+    conn_close(&s->writing);
+}
+
+static void sqlite_close(struct store *store)
+{
+    struct store_sqlite *s = self(store);
+
+    for (size_t i = 0; i < s->readers_max; i++)
+        conn_close(&s->readers[i].c);
+    close_writing(s);
+    lock_file_release(s->lock);
+    gate_free(s->sched, s->gate);
+    free(s->readers);
+    free(s->path);
+    free(s->vfs);
+    free(s);
+}
+
+static const struct store_ops sqlite_ops = {
+    .name = "sqlite",
+    .dialect = "sqlite",
+    .begin = sqlite_begin,
+    .run = sqlite_run,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .script = sqlite_script,
+    .close = sqlite_close,
+};
+
+/* Opening. */
+
+static void sync_directory(const char *path)
+{
+    char copy[PATH_MAX];
+
+    snprintf(copy, sizeof copy, "%s", path);
+    int dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0) {
+        (void)!fsync(dir); /* some file systems have no such thing */
+        close(dir);
+    }
+}
+
+/* Before SQLite does, which would let the umask decide who may read it. Never opens a file that
+ * is there: closing it again would drop the locks that this process has on it. */
+static enum status create_file(const char *path, struct error *e)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0 && errno == EEXIST)
+        return ST_OK;
+    if (fd < 0)
+        return fail(e, ST_REFUSED, "%s: cannot be made: %s", path, strerror(errno));
+    close(fd);
+    sync_directory(path);
+    return ST_OK;
+}
+
+static const char writer_pragmas[] =
+    "pragma synchronous = full;"
+    "pragma cache_size = -32768;"           /* KiB */
+    "pragma journal_size_limit = 67108864;" /* what a long reader made it grow is given back */
+    "pragma secure_delete = on;";           /* what is forgotten is gone from the file, too */
+
+/* What an earlier process wrote to the WAL and did not live to sync is readable, and would be
+ * believed: it goes to disk before anybody relies on it. */
+static enum status settle_wal(struct conn *c, struct error *e)
+{
+    int rc = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY) /* busy: a reader looks at it just now */
+        return ST_OK;
+    return conn_fail(c, rc, "checkpoint", e);
+}
+
+static enum status use_wal(struct conn *c, struct error *e)
+{
+    int64_t ignored;
+    sqlite3_stmt *q = NULL;
+
+    enum status st = conn_ask(c, "pragma page_size = 8192", &ignored, e); /* of a new file alone */
+    if (st != ST_OK)
+        return st;
+    int rc = sqlite3_prepare_v2(c->db, "pragma journal_mode = wal", -1, &q, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(q);
+    if (rc != SQLITE_ROW)
+        st = conn_fail(c, rc, "journal_mode", e);
+    else if (strcmp((const char *)sqlite3_column_text(q, 0), "wal") != 0)
+        st = fail(e, ST_REFUSED,
+                  "%s: SQLite cannot keep a write-ahead log on this file system; "
+                  "put it on a local disk",
+                  c->path);
+    sqlite3_finalize(q);
+    return st;
+}
+
+static enum status open_for_writing(struct store_sqlite *s, const struct store_sqlite_options *o,
+                                    struct error *e)
+{
+    struct conn_options co = {
+        .path = s->path, .vfs = s->vfs, .clock = s->clock, .writer = true, .create = o->in_memory
+    };
+    struct conn *c = &s->writing;
+    int64_t version = 0;
+
+    enum status st = o->in_memory ? ST_OK : lock_file_take(s->path, &s->lock, e);
+    if (st == ST_OK && !o->in_memory)
+        st = create_file(s->path, e);
+    if (st == ST_OK)
+        st = conn_open(c, &co, e);
+    if (st == ST_OK)
+        st = schema_look(c, &version, e);
+    if (st == ST_OK)
+        st = use_wal(c, e);
+    if (st == ST_OK)
+        st = conn_script(c, str_of(writer_pragmas), "open", e);
+    if (st == ST_OK)
+        st = settle_wal(c, e);
+    if (st == ST_OK)
+        st = schema_migrate(c, version, e);
+    if (st == ST_OK)
+        st = conn_prepare_all(c, e);
+    if (st == ST_OK)
+        s->writer = writer_new(
+            c, &(struct writer_options){ s->sched, o->batch_max ? o->batch_max : STORE_BATCH });
+    return st;
+}
+
+static enum status open_for_reading(struct store_sqlite *s, struct error *e)
+{
+    struct tx tx = { 0 };
+    sqlite3_vfs *vfs = sqlite3_vfs_find(s->vfs);
+    int there = 0;
+    int64_t version = 0;
+
+    if (vfs && vfs->xAccess(vfs, s->path, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && !there)
+        return fail(e, ST_NONE, "%s: there is no such store yet; brindle serve or sync makes it",
+                    s->path);
+    enum status st = sqlite_begin(&s->base, TX_READ, &tx, e);
+    if (st != ST_OK)
+        return st;
+    st = schema_look(&((struct reader *)tx.impl)->c, &version, e);
+    sqlite_rollback(&tx);
+    if (st != ST_OK)
+        return st;
+    if (version == 0)
+        return fail(e, ST_NONE, "%s: nothing is in it yet; brindle serve or sync fills it",
+                    s->path);
+    if (version != MIGRATION_COUNT)
+        return fail(e, ST_REFUSED,
+                    "%s has tables of version %d, this program needs %d; brindle serve or sync "
+                    "brings them up to date",
+                    s->path, (int)version, MIGRATION_COUNT);
+    return ST_OK;
+}
+
+static struct store_sqlite *store_new(const struct store_sqlite_options *o)
+{
+    size_t readers_max = o->readers_max ? o->readers_max : STORE_READERS;
+    struct store_sqlite *s = calloc(1, sizeof *s);
+    struct reader *readers = calloc(readers_max, sizeof *readers);
+    char *path = strdup(o->path), *vfs = o->vfs ? strdup(o->vfs) : NULL;
+
+    if (!s || !readers || !path || (o->vfs && !vfs))
+        abort();
+    *s = (struct store_sqlite){
+        .base.ops = &sqlite_ops,
+        .path = path,
+        .vfs = vfs,
+        .sched = o->sched,
+        .clock = o->clock,
+        .read_only = o->read_only,
+        .lock = -1,
+        .gate = gate_new(o->sched),
+        .readers = readers,
+        .readers_max = readers_max,
+    };
+    for (size_t i = readers_max; i > 0; i--) {
+        readers[i - 1].next = s->idle;
+        s->idle = &readers[i - 1];
+    }
+    return s;
+}
+
+enum status store_sqlite_open(struct store **out, const struct store_sqlite_options *o,
+                              struct error *e)
+{
+    struct store_sqlite *s = store_new(o);
+
+    enum status st = o->read_only ? open_for_reading(s, e) : open_for_writing(s, o, e);
+    if (st != ST_OK) {
+        sqlite_close(&s->base);
+        return st;
+    }
+    *out = &s->base;
+    return ST_OK;
+}

@@ -1,0 +1,34 @@
+#include "temp_dir.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void temp_dir_make(struct temp_dir *d)
+{
+    snprintf(d->path, sizeof d->path, "/tmp/brindle-test-XXXXXX");
+    if (!mkdtemp(d->path))
+        abort();
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st, (void)flag, (void)ftw;
+    return remove(path);
+}
+
+void temp_dir_remove(struct temp_dir *d)
+{
+    nftw(d->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *temp_path(const struct temp_dir *d, const char *name)
+{
+    static _Thread_local char buffer[4][256];
+    static _Thread_local unsigned turn;
+    char *p = buffer[turn++ % 4];
+
+    snprintf(p, sizeof buffer[0], "%s/%s", d->path, name);
+    return p;
+}
