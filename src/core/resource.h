@@ -17,15 +17,18 @@ enum {
     RES_GONE_IS_200 = 1 << 6, /* a deleted one answers its GET with 200 and "deleted": true */
     RES_ON_DEMAND = 1 << 7,   /* listable, but `sync` walks it only when it is named */
     RES_TEST_ONLY = 1 << 8,   /* exists in test mode alone */
+    /* As RES_TEST_CLOCK, but its list takes no test_clock=: ask by customer=. */
+    RES_CLOCK_CUSTOMER = 1 << 9,
 };
 
 enum column_kind {
     COL_TEXT, /* a string */
     COL_INT,  /* an integer; money is in minor units */
     COL_BOOL,
-    COL_TIME, /* unix seconds at Stripe, a time in the view */
-    COL_REF,  /* an id, or the id inside an expanded object */
-    COL_JSON, /* an object or array, as JSON text */
+    COL_TIME,   /* unix seconds at Stripe, a time in the view */
+    COL_REF,    /* an id, or the id inside an expanded object */
+    COL_JSON,   /* an object or array, as JSON text */
+    COL_NUMBER, /* may have a fraction: percent_off; never money */
 };
 
 struct column {
@@ -69,6 +72,10 @@ struct resource {
     size_t n_columns;
     const struct reference *reference;
     size_t n_references;
+    const char *secrets;  /* paths that leave the mirror in no view, answer or log, blanks between
+                             them: "client_secret"; may be "" */
+    const char *id_field; /* where its id in the mirror stands in the object; NULL: in "id" */
+    const char *parent_field; /* where its parent's id stands in the object; NULL: nowhere */
 };
 
 /* The table, in the order in which `sync` walks (parents first, core types first). */
