@@ -64,6 +64,8 @@ struct http_options {
     size_t header_bytes_max; /* 0: 16 KiB. More is answered 431 and the connection closed */
     msec request_ms_max;     /* 0: 20 s for the WHOLE request from its first byte; then 408 */
     msec idle_ms_max;        /* 0: 60 s between requests; then closed */
+    msec write_ms_max;       /* 0: 30 s for the WHOLE answer to be taken; then reset */
+    size_t input_bytes_max;  /* 0: 256 MiB for what has come on all connections; more: 503 */
     msec drain_ms_max;       /* 0: 10 s: how long http_server_run goes on after http_server_stop */
     struct http_handler handler;
 };
