@@ -21,6 +21,7 @@ static const char *const verb_text[VERB_COUNT] = {
 enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e)
 {
     const char *why = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
+    int os = c->db ? sqlite3_system_errno(c->db) : 0;
 
     c->rc = rc;
     switch (rc & 0xff) {
@@ -40,7 +41,7 @@ enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e
     case SQLITE_PROTOCOL:
         return fail(e, ST_RETRY,
                     "%s: %s: %s (code %d, %s); look at the disk, its rights and limits", c->path,
-                    doing, why, rc, strerror(sqlite3_system_errno(c->db)));
+                    doing, why, rc, os ? strerror(os) : "no reason given");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return fail(e, ST_BROKEN,

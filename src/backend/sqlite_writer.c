@@ -7,7 +7,6 @@
 
 enum {
     BATCH_BYTES_MAX = 4 << 20, /* of bound text; a batch that is larger is committed */
-    CHECKPOINT_PAGES = 768,    /* 6 MiB of WAL at 8 KiB a page */
 };
 
 enum member_state { MEMBER_WAITS, MEMBER_TURN, MEMBER_SETTLED };
@@ -29,6 +28,7 @@ struct writer {
     struct conn *c;
     struct sched *sched;
     size_t batch_max;
+    int checkpoint_pages;
     struct member *slots;
 
     struct gate *gate; /* guards the next five */
@@ -63,7 +63,11 @@ struct writer *writer_new(struct conn *c, const struct writer_options *o)
 
     if (!w || !slots)
         abort();
-    *w = (struct writer){ .c = c, .sched = o->sched, .batch_max = o->batch_max, .slots = slots };
+    *w = (struct writer){ .c = c,
+                          .sched = o->sched,
+                          .batch_max = o->batch_max,
+                          .checkpoint_pages = o->checkpoint_pages,
+                          .slots = slots };
     w->gate = gate_new(w->sched);
     w->line_end = &w->line;
     w->batch_end = &w->batch;
@@ -188,14 +192,15 @@ static void batch_settle(struct writer *w, const struct error *outcome)
     }
 }
 
-/* Nothing of the shared transaction is left, whatever SQLite has already undone by itself. */
+/* Nothing of the shared transaction is left, whatever SQLite has already undone by itself; or so
+ * it seems: after a failure of the disk nobody knows what a restart will find. */
 static void batch_lose(struct writer *w, const struct error *why)
 {
-    struct error outcome = { 0 }, ignored = { 0 };
+    struct error outcome = { 0 }, again = { 0 };
 
-    if (!sqlite3_get_autocommit(w->c->db) && conn_verb(w->c, VERB_ROLLBACK, &ignored) != ST_OK)
-        turn_sick(w, &ignored);
-    fail(&outcome, ST_RETRY, "a transaction that shared this one's fsync failed: %s", why->text);
+    if (!sqlite3_get_autocommit(w->c->db) && conn_verb(w->c, VERB_ROLLBACK, &again) != ST_OK)
+        turn_sick(w, &again);
+    fail(&outcome, ST_RETRY, "the transaction was lost together with others: %s", why->text);
     batch_settle(w, &outcome);
 }
 
@@ -206,7 +211,7 @@ static void checkpoint_if_due(struct writer *w)
 
     if (w->wal_pages < w->wal_checked) /* the WAL has begun anew */
         w->wal_checked = 0;
-    if (w->wal_pages - w->wal_checked < CHECKPOINT_PAGES)
+    if (w->wal_pages - w->wal_checked < w->checkpoint_pages)
         return;
     w->wal_checked = w->wal_pages;
     int rc = sqlite3_wal_checkpoint_v2(w->c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
@@ -218,7 +223,7 @@ static void checkpoint_if_due(struct writer *w)
 
 static void batch_commit(struct writer *w)
 {
-    struct error why = { 0 }, outcome = { 0 };
+    struct error why = { 0 };
 
     if (conn_verb(w->c, VERB_COMMIT, &why) == ST_OK) {
         batch_settle(w, NULL);
@@ -226,8 +231,7 @@ static void batch_commit(struct writer *w)
         return;
     }
     turn_sick(w, &why);
-    fail(&outcome, ST_RETRY, "%s", why.text);
-    batch_lose(w, &outcome);
+    batch_lose(w, &why);
 }
 
 /* Whoever has the connection gives it away: to the next in line, else to nobody, and in that case
@@ -290,18 +294,15 @@ enum status writer_begin(struct writer *w, struct member **out, struct error *e)
 
 /* The statement or the whole? When SQLite itself has rolled back, or nothing can be trusted any
  * more, the others must know at once. */
-static enum status doom(struct writer *w, struct member *m, struct error *e)
+static enum status doom(struct writer *w, struct member *m, enum status st, const struct error *e)
 {
     m->doom = *e;
-    if (!w->open)
-        return e->status;
-    if (conn_is_sick(w->c)) {
+    m->doom.status = st;
+    if (conn_is_sick(w->c))
         turn_sick(w, e);
+    if (w->open && (conn_is_sick(w->c) || sqlite3_get_autocommit(w->c->db)))
         batch_lose(w, e);
-    } else if (sqlite3_get_autocommit(w->c->db)) {
-        batch_lose(w, e);
-    }
-    return e->status;
+    return st;
 }
 
 /* True, and nothing to do, for a transaction that has already failed. */
@@ -320,7 +321,7 @@ enum status writer_run(struct writer *w, struct member *m, enum stmt id, const s
         return m->doom.status;
     enum status st = conn_run(w->c, id, args, n_args, rows, a, e);
     if (st != ST_OK)
-        return doom(w, m, e);
+        return doom(w, m, st, e);
     m->changed += rows->n_changed;
     for (size_t i = 0; i < n_args; i++)
         m->bytes += args[i].s.n;
@@ -329,7 +330,7 @@ enum status writer_run(struct writer *w, struct member *m, enum stmt id, const s
                   "%s: %s: more than %d rows changed in one transaction; do it in "
                   "pieces",
                   w->c->path, stmt_table[id].name, TX_ROWS_MAX);
-        return doom(w, m, e);
+        return doom(w, m, st, e);
     }
     return ST_OK;
 }
@@ -339,7 +340,7 @@ enum status writer_script(struct writer *w, struct member *m, str sql, struct er
     if (is_doomed(m, e))
         return m->doom.status;
     enum status st = conn_script(w->c, sql, "script", e);
-    return st == ST_OK ? ST_OK : doom(w, m, e);
+    return st == ST_OK ? ST_OK : doom(w, m, st, e);
 }
 
 /* Undoes what `m` did, if it is still there, and leaves the others' work. */
@@ -368,17 +369,22 @@ void writer_rollback(struct writer *w, struct member *m)
 
 enum status writer_commit(struct writer *w, struct member *m, struct error *e)
 {
-    if (m->doom.status == ST_OK && m->savepoint && conn_verb(w->c, VERB_RELEASE, e) != ST_OK)
-        doom(w, m, e);
-    if (is_doomed(m, e)) {
-        enum status st = m->doom.status;
+    enum status st = m->doom.status;
+
+    if (st == ST_OK && m->savepoint) {
+        st = conn_verb(w->c, VERB_RELEASE, e);
+        if (st != ST_OK)
+            doom(w, m, st, e);
+    }
+    if (st != ST_OK) {
+        fail(e, st, "%s", m->doom.text);
         writer_rollback(w, m);
         return st;
     }
     batch_add(w, m);
     turn_end(w);
     member_await(w, m, MEMBER_SETTLED);
-    enum status st = m->outcome.status;
+    st = m->outcome.status;
     if (st != ST_OK)
         fail(e, st, "%s", m->outcome.text);
     member_release(w, m);

@@ -18,6 +18,7 @@ struct member; /* one transaction, from begin to its end */
 struct writer_options {
     struct sched *sched;
     size_t batch_max;
+    int checkpoint_pages;
 };
 
 /* Aborts when memory has run out: only at start. `c` is open, lent for the writer's life, and its

@@ -161,13 +161,15 @@ static enum status sqlite_script(struct store *store, str sql, struct error *e)
     return st;
 }
 
-/* After a failure the WAL stays as it is: the next start decides what is in it. */
+/* After a failure the WAL stays as it is: the next start decides what is in it. A foreign reader
+ * may keep the checkpoint from its end: it is not waited for. */
 static void close_writing(struct store_sqlite *s)
 {
     struct error ignored = { 0 };
 
     if (!s->writing.db)
         return;
+    sqlite3_busy_handler(s->writing.db, NULL, NULL);
     if (s->writer && writer_health(s->writer, &ignored) == ST_OK)
         sqlite3_wal_checkpoint_v2(s->writing.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     else
@@ -241,11 +243,9 @@ static const char writer_pragmas[] =
  * believed: it goes to disk before anybody relies on it. */
 static enum status settle_wal(struct conn *c, struct error *e)
 {
-    int rc = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    int rc = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 
-    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY) /* busy: a reader looks at it just now */
-        return ST_OK;
-    return conn_fail(c, rc, "checkpoint", e);
+    return rc == SQLITE_OK ? ST_OK : conn_fail(c, rc, "checkpoint", e);
 }
 
 static enum status use_wal(struct conn *c, struct error *e)
@@ -296,9 +296,13 @@ static enum status open_for_writing(struct store_sqlite *s, const struct store_s
         st = schema_migrate(c, version, e);
     if (st == ST_OK)
         st = conn_prepare_all(c, e);
+    struct writer_options wo = {
+        .sched = s->sched,
+        .batch_max = o->batch_max ? o->batch_max : STORE_BATCH,
+        .checkpoint_pages = o->checkpoint_pages ? o->checkpoint_pages : STORE_CHECKPOINT,
+    };
     if (st == ST_OK)
-        s->writer = writer_new(
-            c, &(struct writer_options){ s->sched, o->batch_max ? o->batch_max : STORE_BATCH });
+        s->writer = writer_new(c, &wo);
     return st;
 }
 

@@ -10,8 +10,9 @@
 #include "world/store.h"
 
 enum {
-    STORE_READERS = 4, /* read transactions at a time, unless `readers_max` says otherwise */
-    STORE_BATCH = 64,  /* transactions that one fsync commits, unless `batch_max` does */
+    STORE_READERS = 4,      /* read transactions at a time, unless `readers_max` says otherwise */
+    STORE_BATCH = 64,       /* transactions that one fsync commits, unless `batch_max` does */
+    STORE_CHECKPOINT = 768, /* pages of WAL that a checkpoint moves: 6 MiB; likewise */
     STORE_WRITERS_MAX =
         256, /* threads that may write or wait for it at a time; more queue behind */
 };
@@ -24,6 +25,7 @@ struct store_sqlite_options {
     bool read_only;  /* another process may write meanwhile; takes no lock, changes nothing */
     bool in_memory;  /* `vfs` is a disk in memory: no lock file, no file mode */
     size_t readers_max, batch_max; /* 0: STORE_READERS, STORE_BATCH */
+    int checkpoint_pages;          /* 0: STORE_CHECKPOINT */
 };
 
 /* Opens the file, makes or migrates its tables, and prepares every statement.

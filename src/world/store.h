@@ -19,7 +19,7 @@ struct value {
 
 #define V_NULL ((struct value){ .type = VAL_NULL })
 #define V_INT(x) ((struct value){ .type = VAL_INT, .i = (x) })
-#define V_STR(x) ((struct value){ .type = VAL_TEXT, .s = (x) })
+#define V_STR(x) ((struct value){ .type = VAL_TEXT, .s = (x) }) /* {NULL, 0} is the empty text */
 
 /* What a statement answered: n_rows * n_cols cells, row by row, texts included, in the caller's
  * arena. A text cell is NUL-terminated behind its last byte. */
@@ -69,6 +69,9 @@ struct store_ops {
     /* ST_RETRY: busy or away for now. ST_REFUSED: this store was opened for reading only, or is
      * closing. ST_LIMIT: the disk is full. ST_BROKEN: damaged; stop the process. */
     enum status (*begin)(struct store *, enum tx_mode, struct tx *, struct error *) MUST_USE;
+    /* Leaves `rows` untouched on failure. Keeps nothing but a count of rows when the arena is NULL.
+     * A failure in a WRITE transaction dooms it: what follows, commit too, answers the same.
+     * ST_CONFLICT: a constraint. ST_LIMIT: ROWS_MAX, TX_ROWS_MAX, the arena, the disk. */
     enum status (*run)(struct tx *, enum stmt, const struct value *args, size_t n_args,
                        struct rows *, struct arena *, struct error *) MUST_USE;
     /* Ends the transaction whatever it answers. ST_RETRY is ambiguous: the transaction may have
