@@ -106,9 +106,7 @@ CURL *curl_pool_take(struct curl_pool *p)
     pthread_mutex_lock(&p->lock);
     CURL *c = p->n_idle ? p->idle[--p->n_idle] : NULL;
     pthread_mutex_unlock(&p->lock);
-    if (c)
-        curl_easy_reset(c); /* its connections, names and sessions stay */
-    else
+    if (!c)
         c = curl_easy_init();
     if (c && !set_defaults(p, c)) {
         curl_easy_cleanup(c);
@@ -119,6 +117,9 @@ CURL *curl_pool_take(struct curl_pool *p)
 
 void curl_pool_give(struct curl_pool *p, CURL *handle, bool reusable)
 {
+    /* Its connections, names and sessions stay; what points to the caller's memory goes, before
+     * the handle can write there again. */
+    curl_easy_reset(handle);
     if (reusable) {
         pthread_mutex_lock(&p->lock);
         if (p->n_idle < CURL_POOL_IDLE_MAX) {

@@ -23,7 +23,8 @@ struct post_header {
 enum status http_poster_open(struct http_poster **out, struct error *e) MUST_USE;
 void http_poster_close(struct http_poster *p); /* no send may be under way; NULL is fine */
 
-/* Sends and waits for the answer, at most `timeout` in all (0: 30 s). ST_OK: it was answered,
+/* Sends and waits for the answer, at most `timeout` in all (0: 30 s). Without a Content-Type among
+ * the headers the body is called a form. ST_OK: it was answered,
  * `*http_status` says how. ST_RETRY: no whole answer came; it may have been received. ST_INVALID:
  * the URL is none or neither http nor https, or a header holds what no header may. ST_LIMIT: out
  * of memory, more than POST_HEADERS_MAX headers, too long a URL. */

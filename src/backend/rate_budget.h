@@ -15,7 +15,7 @@
  * by default. No locks here: the caller has one. */
 #pragma once
 
-#include "world/sched.h"
+#include "world/sched.h" /* NO_DEADLINE */
 #include "world/stripe.h"
 
 enum {
@@ -63,13 +63,13 @@ uint64_t rate_endpoint(enum stripe_method method, str path);
 
 struct rate_stats {
     uint64_t requests; /* started */
-    uint64_t limited;  /* answered 429 because of a rate */
+    uint64_t limited;  /* answered 429, locks apart */
     uint64_t locked;   /* answered 429 because of a lock on the object */
     unsigned waiting[LANE_COUNT];
     unsigned in_flight, in_flight_now, in_flight_max; /* under way; permitted; at most permitted */
-    int64_t rate_milli,
-        rate_limit_milli; /* requests in 1000 s: permitted now; at most. 0: unlimited */
-    msec paused_until;    /* monotonic; in the past when no pause is on */
+    int64_t rate_milli;       /* requests in 1000 s that are permitted now; 0: unlimited */
+    int64_t rate_limit_milli; /* that are permitted at most */
+    msec paused_until;        /* monotonic; in the past when no pause is on */
 };
 
 struct rate_budget;
@@ -86,7 +86,8 @@ unsigned rate_budget_grant(struct rate_budget *b, msec now);
 /* After a grant of none: the next time at which a grant can succeed although nothing is done, left
  * or joined until then; NO_DEADLINE when there is no such time. */
 msec rate_budget_next(const struct rate_budget *b, msec now);
-/* The answer to q is there, or none will come (RATE_FINE). `random` spreads the pause. */
-void rate_budget_done(struct rate_budget *b, struct rate_request *q, enum rate_verdict verdict,
+/* The answer to q is there, or none will come (RATE_FINE). `random` spreads the pause. True when no
+ * place was free until now: then what rate_budget_next said to others no longer holds. */
+bool rate_budget_done(struct rate_budget *b, struct rate_request *q, enum rate_verdict verdict,
                       uint32_t random, msec now);
 struct rate_stats rate_budget_stats(const struct rate_budget *b);

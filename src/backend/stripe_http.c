@@ -34,6 +34,7 @@ struct incoming {
     struct stripe_response answer;
     struct arena *arena;
     struct buf body;
+    char detail[CURL_ERROR_SIZE]; /* libcurl's words when it fails; "" otherwise */
     size_t head_bytes;
     bool head_is_whole; /* the empty line behind the headers was there */
     bool too_large;     /* for one of our bounds */
@@ -213,14 +214,14 @@ static bool set_place(struct stripe_http *h, CURL *c, msec budget)
     return ok;
 }
 
-static bool set_callbacks(CURL *c, struct incoming *in, char detail[CURL_ERROR_SIZE])
+static bool set_callbacks(CURL *c, struct incoming *in)
 {
     bool ok = curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
 
     ok &= curl_easy_setopt(c, CURLOPT_HEADERDATA, in) == CURLE_OK;
     ok &= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
     ok &= curl_easy_setopt(c, CURLOPT_WRITEDATA, in) == CURLE_OK;
-    ok &= curl_easy_setopt(c, CURLOPT_ERRORBUFFER, detail) == CURLE_OK;
+    ok &= curl_easy_setopt(c, CURLOPT_ERRORBUFFER, in->detail) == CURLE_OK;
     return ok;
 }
 
@@ -254,8 +255,7 @@ static enum status explain_failure(struct stripe_http *h, const struct stripe_re
 }
 
 static enum status check_answer(struct stripe_http *h, const struct stripe_request *q, CURL *c,
-                                CURLcode code, const char *detail, struct incoming *in,
-                                struct error *e)
+                                CURLcode code, struct incoming *in, struct error *e)
 {
     const char *method = method_name(q->method);
     long status = 0, sent_bytes = 0;
@@ -271,7 +271,7 @@ static enum status check_answer(struct stripe_http *h, const struct stripe_reque
     if (code == CURLE_URL_MALFORMAT)
         return fail(e, ST_INVALID, "%s %.*s makes no URL", method, STR_ARG(q->path));
     if (code != CURLE_OK)
-        return explain_failure(h, q, code, detail, sent_bytes > 0, e);
+        return explain_failure(h, q, code, in->detail, sent_bytes > 0, e);
     if (!in->head_is_whole || status < 200 || status > 999)
         return explain_failure(h, q, CURLE_PARTIAL_FILE, "it ended within its headers", true, e);
     in->answer.http_status = (int)status;
@@ -282,17 +282,16 @@ static enum status perform(struct stripe_http *h, const struct stripe_request *q
                            msec budget, struct incoming *in, struct error *e)
 {
     struct curl_slist node[HEADERS_SENT_MAX];
-    char detail[CURL_ERROR_SIZE] = "";
 
     str url = arena_printf(in->arena, "%s%.*s%s%.*s", h->base_url, STR_ARG(q->path),
                            q->query.n ? "?" : "", STR_ARG(q->query));
     struct curl_slist *headers = build_headers(h, q, node, in->arena);
     if (!url.p || !headers || !set_method(c, q) || !set_place(h, c, budget) ||
-        !set_callbacks(c, in, detail) || curl_easy_setopt(c, CURLOPT_URL, url.p) != CURLE_OK ||
+        !set_callbacks(c, in) || curl_easy_setopt(c, CURLOPT_URL, url.p) != CURLE_OK ||
         curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers) != CURLE_OK)
         return fail(e, ST_LIMIT, "no memory for %s %.*s", method_name(q->method), STR_ARG(q->path));
     CURLcode code = curl_easy_perform(c);
-    return check_answer(h, q, c, code, detail, in, e);
+    return check_answer(h, q, c, code, in, e);
 }
 
 /* How long this request may take in all; 0 or less when its deadline has passed. */

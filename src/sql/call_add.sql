@@ -1,0 +1,4 @@
+-- backend/stripe_logged.c: one call to Stripe, for the audit
+insert into _calls (at, method, path, account, status, request_id, idempotency_key, duration_ms,
+                    lane, cause, limit_reason, error)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
