@@ -45,6 +45,7 @@ struct claim {
     unsigned attempts, misses;
     bool gone;
     str cause;
+    msec claimed_at; /* monotonic */
 };
 
 /* Takes the next key of the smallest lane whose time has come, in a transaction of its own.
@@ -57,6 +58,10 @@ enum status due_next(struct env *env, msec *when, struct error *e) MUST_USE;
 /* The claimed generation is done. */
 enum status due_finish(struct tx *tx, const struct env *env, const struct claim *c, struct arena *a,
                        struct error *e) MUST_USE;
+/* Done, for there is nothing to be had: the answer is kept with the key. */
+enum status due_finish_absent(struct tx *tx, const struct env *env, const struct claim *c,
+                              const char *why, int http_status, struct arena *a,
+                              struct error *e) MUST_USE;
 /* Not done: try again after a pause, and after too many attempts be dead. `why` is a sentence;
  * `http_status` 0 when no answer came. `*dead` says whether that was the last attempt. */
 enum status due_fail(struct env *env, const struct claim *c, const char *why, int http_status,
@@ -66,6 +71,9 @@ enum status due_refuse(struct env *env, const struct claim *c, const char *why, 
                        struct error *e) MUST_USE;
 /* A first 404 that nobody announced: look again after confirm_ms. */
 enum status due_confirm(struct env *env, const struct claim *c, struct error *e) MUST_USE;
+/* Not yet: other work must come first. No attempt is counted. */
+enum status due_postpone(struct env *env, const struct claim *c, msec pause,
+                         struct error *e) MUST_USE;
 /* Keeps a long piece of work ours for another lease, and draws the ticket for its next request.
  * ST_CONFLICT: it was given to somebody else meanwhile; stop. */
 enum status due_extend(struct tx *tx, const struct env *env, struct claim *c, struct arena *a,

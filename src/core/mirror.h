@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "core/env.h"
 #include "core/resource.h"
+#include "core/sequence.h"
 
 enum source { SOURCE_GET, SOURCE_LIST, SOURCE_NESTED, SOURCE_EVENT };
 
@@ -18,7 +19,8 @@ struct answer {
     enum source source;
     int64_t ticket;
     str api_version;
-    const char *cause; /* for the history */
+    const char *cause;          /* for the history */
+    struct sequence_pool *pool; /* where revisions come from; NULL: one at a time */
 };
 
 enum mirror_result {

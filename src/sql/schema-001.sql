@@ -16,6 +16,7 @@ create table objects (
     livemode integer,                     -- null where the object has no such field
     primary key (type, account, id)
 );
+create index objects_deleted on objects (type, account) where deleted = 1;
 create index objects_ticket on objects (type, account, ticket);
 
 -- No object of the other mode, whatever the code above thinks.
@@ -50,6 +51,7 @@ create table _inbox (
     body text
 );
 create index _inbox_object on _inbox (object_type, object_id);
+create index _inbox_again on _inbox (deliveries) where deliveries > 1;
 create index _inbox_outcome on _inbox (outcome, seq) where outcome <> 'due';
 
 -- Deliveries that carry a known event id and another type, object, account or mode.

@@ -1,0 +1,124 @@
+#include "core/api.h"
+
+#include "base/json.h"
+
+#include <stdio.h>
+
+enum {
+    PAUSE_MS = 500,
+    PAUSE_MS_MAX = 5000,
+    CODE_BYTES_MAX = 16 << 10,
+};
+
+static bool is_json_object(str body)
+{
+    str s = str_trim(body);
+    return s.n && s.p[0] == '{' && json_valid(body);
+}
+
+static bool error_code_is(const struct stripe_response *r, const char *code)
+{
+    ARENA(a, CODE_BYTES_MAX);
+    struct json_token error = json_member(r->body, S("error"));
+
+    return error.type == JSON_OBJECT && str_eqz(json_text(error.text, S("code"), &a), code);
+}
+
+enum api_meaning api_judge(const struct stripe_response *r)
+{
+    int s = r->http_status;
+    bool readable = is_json_object(r->body);
+
+    if (s >= 200 && s < 300)
+        return readable ? API_OK : API_AGAIN;
+    if (r->should_retry == SHOULD_RETRY_YES || s == 409 || s == 429 || s == 408)
+        return API_AGAIN;
+    if (s >= 500)
+        return API_AGAIN;
+    if (s == 401)
+        return API_KEY;
+    if (s == 403)
+        return API_FORBIDDEN;
+    if (s == 404)
+        return readable && error_code_is(r, "resource_missing") ? API_GONE : API_NO_SUCH_URL;
+    if (s >= 300 && s < 400) /* a redirect: some proxy, not Stripe */
+        return API_AGAIN;
+    return API_BAD;
+}
+
+msec api_pause(unsigned attempt, struct rng *rng)
+{
+    msec pause = PAUSE_MS;
+
+    for (unsigned i = 1; i < attempt && pause < PAUSE_MS_MAX; i++)
+        pause *= 2;
+    if (pause > PAUSE_MS_MAX)
+        pause = PAUSE_MS_MAX;
+    pause = pause / 2 + (msec)rng_below(rng, (uint64_t)(pause / 2 + 1));
+    return pause < PAUSE_MS ? PAUSE_MS : pause;
+}
+
+static void explain(struct api_answer *out, str path)
+{
+    ARENA(a, CODE_BYTES_MAX);
+    const struct stripe_response *r = &out->http;
+    str message = { 0 }, code = { 0 };
+
+    if (is_json_object(r->body)) {
+        struct json_token error = json_member(r->body, S("error"));
+        if (error.type == JSON_OBJECT) {
+            message = json_text(error.text, S("message"), &a);
+            code = json_text(error.text, S("code"), &a);
+        }
+    }
+    if (!message.n)
+        message =
+            r->http_status < 300 ? S("a success whose body is no JSON") : S("no reason given");
+    if (message.n > 160)
+        message = str_sub(message, 0, 160);
+    snprintf(out->why, sizeof out->why, "GET %.*s: %d%s%.*s: %.*s",
+             (int)(path.n < 60 ? path.n : 60), path.p, r->http_status, code.n ? " " : "",
+             (int)(code.n < 30 ? code.n : 30), code.n ? code.p : "", STR_ARG(message));
+}
+
+static bool worth_another(const struct api_answer *out)
+{
+    return out->meaning == API_AGAIN && out->http.should_retry != SHOULD_RETRY_NO;
+}
+
+enum status api_get(struct env *env, str path, str query, enum stripe_lane lane, str cause,
+                    struct api_answer *out, struct arena *a, struct error *e)
+{
+    struct world *w = env->world;
+    const struct stripe_request q = {
+        .method = STRIPE_GET, .path = path, .query = query, .lane = lane, .cause = cause
+    };
+    enum status st = ST_RETRY;
+
+    assert(!tx_writing());
+    for (unsigned attempt = 1; attempt <= API_ATTEMPTS_MAX; attempt++) {
+        struct error why = { 0 };
+        *out = (struct api_answer){ 0 };
+        st = stripe_call(w->stripe, &q, &out->http, a, &why);
+        if (st == ST_OK) {
+            out->meaning = api_judge(&out->http);
+            if (out->meaning != API_OK)
+                explain(out, path);
+            if (!worth_another(out))
+                break;
+        } else {
+            *e = why;
+            if (st != ST_RETRY)
+                return st;
+        }
+        if (attempt == API_ATTEMPTS_MAX || env_stopping(env))
+            break;
+        clock_sleep(w->clock, api_pause(attempt, w->rng));
+    }
+    if (st != ST_OK)
+        return st;
+    error_clear(e);
+    if (out->meaning == API_AGAIN)
+        return fail(e, ST_RETRY, "%s", out->why);
+    return ST_OK;
+}

@@ -1,0 +1,371 @@
+#include "core/due.h"
+
+#include "base/json.h"
+#include "core/sequence.h"
+
+enum {
+    SMALL_BYTES = 64 << 10,
+    DEAD_PAGE = 500,
+    WHY_BYTES_MAX = 400, /* of a sentence that is kept with the key */
+};
+
+const char *due_kind_name(enum due_kind k)
+{
+    switch (k) {
+    case DUE_OBJECT: return "object";
+    case DUE_WALK: return "walk";
+    case DUE_CHASE: return "chase";
+    }
+    return "?";
+}
+
+static enum due_kind kind_of(str name)
+{
+    if (str_eq(name, S("walk")))
+        return DUE_WALK;
+    return str_eq(name, S("chase")) ? DUE_CHASE : DUE_OBJECT;
+}
+
+static struct value v_kind(const struct due_key *k)
+{
+    return V_STR(str_of(due_kind_name(k->kind)));
+}
+
+static struct value v_account(const struct env *env)
+{
+    return V_STR(str_of(env->identity.account));
+}
+
+enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark *m,
+                     struct arena *a, struct error *e)
+{
+    struct clock *c = env->world->clock;
+
+    return tx_run(tx, STMT_DUE_MARK, NULL, a, e, v_kind(&m->key), V_STR(m->key.type),
+                  V_STR(m->key.id), v_account(env), V_INT(m->lane), V_INT(clock_wall(c)),
+                  V_STR(str_of(m->cause)), V_INT(m->gone),
+                  V_INT(clock_mono(c) + env->set.settle_ms));
+}
+
+enum status due_mark_once(struct tx *tx, const struct env *env, const struct due_mark *m,
+                          struct arena *a, struct error *e)
+{
+    return tx_run(tx, STMT_DUE_MARK_ONCE, NULL, a, e, v_kind(&m->key), V_STR(m->key.type),
+                  V_STR(m->key.id), v_account(env), V_INT(m->lane),
+                  V_INT(clock_wall(env->world->clock)), V_STR(str_of(m->cause)));
+}
+
+/* ---- claims ------------------------------------------------------------------------------- */
+
+/* The next ready key in the order of the lanes. ST_NONE: there is none. */
+static enum status find_ready(struct tx *tx, struct env *env, struct rows *r,
+                              enum stripe_lane *lane, struct arena *a, struct error *e)
+{
+    msec now = clock_mono(env->world->clock);
+
+    for (int l = 0; l < LANE_COUNT; l++) {
+        enum status st = tx_run(tx, STMT_DUE_READY, r, a, e, V_INT(l), V_INT(now));
+        if (st != ST_OK)
+            return st;
+        if (r->n_rows) {
+            *lane = (enum stripe_lane)l;
+            return ST_OK;
+        }
+    }
+    return ST_NONE;
+}
+
+/* Looking costs no turn at the writer. */
+static enum status anything_ready(struct env *env, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum stripe_lane lane;
+    struct rows r;
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    return st == ST_OK ? find_ready(&tx, env, &r, &lane, &a, e) : st;
+}
+
+enum status due_claim(struct env *env, struct claim *out, struct arena *a, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum stripe_lane lane = LANE_BACKFILL;
+    int64_t ticket;
+    struct rows r;
+
+    enum status st = anything_ready(env, e);
+    if (st != ST_OK)
+        return st;
+    st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st != ST_OK)
+        return st;
+    st = find_ready(&tx, env, &r, &lane, a, e);
+    if (st != ST_OK)
+        return st;
+    st = sequence_draw(&tx, 1, &ticket, a, e);
+    if (st != ST_OK)
+        return st;
+    struct claim c = { .key = { kind_of(row_str(&r, 0, 0)), row_str(&r, 0, 1), row_str(&r, 0, 2) },
+                       .lane = lane,
+                       .gen = row_int(&r, 0, 3),
+                       .ticket = ticket,
+                       .attempts = (unsigned)row_int(&r, 0, 4),
+                       .misses = (unsigned)row_int(&r, 0, 5),
+                       .gone = row_int(&r, 0, 6) != 0,
+                       .cause = row_str(&r, 0, 7),
+                       .claimed_at = clock_mono(env->world->clock) };
+    st = tx_run(&tx, STMT_DUE_TAKE, NULL, a, e, V_INT(ticket),
+                V_INT(c.claimed_at + env->set.lease_ms), v_kind(&c.key), V_STR(c.key.type),
+                V_STR(c.key.id), v_account(env));
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        *out = c;
+    return st;
+}
+
+enum status due_next(struct env *env, msec *when, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    msec earliest = INT64_MAX;
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    for (int l = 0; l < LANE_COUNT && st == ST_OK; l++) {
+        struct rows r;
+        st = tx_run(&tx, STMT_DUE_EARLIEST, &r, &a, e, V_INT(l));
+        if (st == ST_OK && r.n_rows && row_int(&r, 0, 0) < earliest)
+            earliest = row_int(&r, 0, 0);
+    }
+    if (st == ST_OK)
+        *when = earliest;
+    return st;
+}
+
+static enum status finish(struct tx *tx, const struct env *env, const struct claim *c,
+                          struct value why, struct value http_status, struct arena *a,
+                          struct error *e)
+{
+    return tx_run(tx, STMT_DUE_FINISH, NULL, a, e, V_INT(c->gen), V_INT(c->ticket),
+                  V_INT(c->claimed_at + env->set.settle_ms), why, http_status, v_kind(&c->key),
+                  V_STR(c->key.type), V_STR(c->key.id), v_account(env));
+}
+
+enum status due_finish(struct tx *tx, const struct env *env, const struct claim *c, struct arena *a,
+                       struct error *e)
+{
+    return finish(tx, env, c, V_NULL, V_NULL, a, e);
+}
+
+static str shortened(const char *why)
+{
+    str s = str_of(why);
+    return s.n > WHY_BYTES_MAX ? str_sub(s, 0, WHY_BYTES_MAX) : s;
+}
+
+enum status due_finish_absent(struct tx *tx, const struct env *env, const struct claim *c,
+                              const char *why, int http_status, struct arena *a, struct error *e)
+{
+    return finish(tx, env, c, V_STR(shortened(why)), V_INT(http_status), a, e);
+}
+
+/* A statement of its own on a claim: $1 … are `args`, behind them the key and the token. */
+static enum status update_claim(struct env *env, enum stmt id, const struct claim *c,
+                                const struct value *args, size_t n, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct value all[10];
+
+    assert(n + 5 <= COUNT(all));
+    for (size_t i = 0; i < n; i++)
+        all[i] = args[i];
+    all[n] = v_kind(&c->key);
+    all[n + 1] = V_STR(c->key.type);
+    all[n + 2] = V_STR(c->key.id);
+    all[n + 3] = v_account(env);
+    all[n + 4] = V_INT(c->ticket);
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = tx_run_args(&tx, id, all, n + 5, NULL, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* Twice as long after each failure, with jitter, so that what failed together does not return
+ * together. */
+static msec backoff(struct env *env, unsigned attempts)
+{
+    msec pause = env->set.backoff_ms;
+
+    for (unsigned i = 1; i < attempts && pause < env->set.backoff_ms_max; i++)
+        pause *= 2;
+    if (pause > env->set.backoff_ms_max)
+        pause = env->set.backoff_ms_max;
+    return pause / 2 + (msec)rng_below(env->world->rng, (uint64_t)(pause / 2 + 1));
+}
+
+static enum status put_back(struct env *env, const struct claim *c, unsigned attempts, bool dead,
+                            const char *why, int http_status, struct error *e)
+{
+    msec again = clock_mono(env->world->clock) + backoff(env, attempts);
+    const struct value args[] = { V_INT(attempts), V_INT(again), V_INT(dead), V_STR(shortened(why)),
+                                  V_INT(http_status) };
+
+    return update_claim(env, STMT_DUE_FAIL, c, args, COUNT(args), e);
+}
+
+enum status due_fail(struct env *env, const struct claim *c, const char *why, int http_status,
+                     bool *dead, struct error *e)
+{
+    unsigned attempts = c->attempts + 1;
+
+    *dead = attempts >= env->set.attempts_max;
+    return put_back(env, c, attempts, *dead, why, http_status, e);
+}
+
+enum status due_refuse(struct env *env, const struct claim *c, const char *why, int http_status,
+                       struct error *e)
+{
+    return put_back(env, c, c->attempts + 1, true, why, http_status, e);
+}
+
+static enum status later(struct env *env, const struct claim *c, unsigned misses, msec pause,
+                         struct error *e)
+{
+    const struct value args[] = { V_INT(misses), V_INT(clock_mono(env->world->clock) + pause) };
+
+    return update_claim(env, STMT_DUE_LATER, c, args, COUNT(args), e);
+}
+
+enum status due_confirm(struct env *env, const struct claim *c, struct error *e)
+{
+    return later(env, c, c->misses + 1, env->set.confirm_ms, e);
+}
+
+enum status due_postpone(struct env *env, const struct claim *c, msec pause, struct error *e)
+{
+    return later(env, c, c->misses, pause, e);
+}
+
+enum status due_release(struct env *env, const struct claim *c, struct error *e)
+{
+    return later(env, c, c->misses, 0, e);
+}
+
+enum status due_extend(struct tx *tx, const struct env *env, struct claim *c, struct arena *a,
+                       struct error *e)
+{
+    struct rows r;
+    int64_t ticket;
+    enum status st = sequence_draw(tx, 1, &ticket, a, e);
+
+    if (st != ST_OK)
+        return st;
+    st = tx_run(tx, STMT_DUE_EXTEND, &r, a, e, V_INT(ticket),
+                V_INT(clock_mono(env->world->clock) + env->set.lease_ms), v_kind(&c->key),
+                V_STR(c->key.type), V_STR(c->key.id), v_account(env), V_INT(c->ticket));
+    if (st != ST_OK)
+        return st;
+    if (r.n_changed == 0)
+        return fail(e, ST_CONFLICT, "%s %.*s %.*s: its lease ran out and somebody else has it now",
+                    due_kind_name(c->key.kind), STR_ARG(c->key.type), STR_ARG(c->key.id));
+    c->ticket = ticket;
+    return ST_OK;
+}
+
+enum status due_restart(struct env *env, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = tx_run0(&tx, STMT_DUE_RESTART, NULL, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* ---- for people --------------------------------------------------------------------------- */
+
+static void write_dead(const struct rows *r, size_t i, struct buf *out)
+{
+    static const char *const name[] = { "kind",       "type",        "id",        "attempts",
+                                        "last_error", "last_status", "due_since", "cause" };
+    struct json_writer w = { .b = out };
+
+    jw_object(&w);
+    for (size_t c = 0; c < COUNT(name); c++) {
+        const struct value *v = row_cell(r, i, c);
+        jw_key(&w, str_of(name[c]));
+        if (v->type == VAL_INT)
+            jw_int(&w, v->i);
+        else
+            jw_str(&w, v->s);
+    }
+    jw_end(&w);
+    buf_char(out, '\n');
+}
+
+enum status due_list_dead(struct env *env, struct buf *out, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    ARENA(last, SMALL_BYTES * 16);
+    str kind = S(""), type = S(""), id = S("");
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    while (st == ST_OK) {
+        ARENA(a, 4 << 20);
+        struct rows r;
+        st = tx_run(&tx, STMT_DUE_DEAD, &r, &a, e, V_STR(kind), V_STR(type), V_STR(id),
+                    V_INT(DEAD_PAGE));
+        if (st != ST_OK)
+            return st;
+        for (size_t i = 0; i < r.n_rows; i++)
+            write_dead(&r, i, out);
+        if (out->failed)
+            return fail(e, ST_LIMIT, "there is more dead work than fits into one answer");
+        if (r.n_rows < DEAD_PAGE)
+            return ST_OK;
+        arena_free(&last);
+        kind = arena_copy(&last, row_str(&r, r.n_rows - 1, 0));
+        type = arena_copy(&last, row_str(&r, r.n_rows - 1, 1));
+        id = arena_copy(&last, row_str(&r, r.n_rows - 1, 2));
+    }
+    return st;
+}
+
+enum status due_revive(struct env *env, str id, int64_t *n, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_DUE_REVIVE, &r, &a, e, V_STR(id));
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st != ST_OK)
+        return st;
+    *n = r.n_changed;
+    env_ring(env);
+    return ST_OK;
+}
+
+enum status due_is_done(struct env *env, const struct due_key *key, int64_t gen, bool *done,
+                        bool *dead, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_DUE_GET, &r, &a, e, v_kind(key), V_STR(key->type), V_STR(key->id),
+                    v_account(env));
+    if (st != ST_OK)
+        return st;
+    *done = r.n_rows && row_int(&r, 0, 1) >= gen;
+    *dead = r.n_rows && !*done && row_int(&r, 0, 2);
+    return ST_OK;
+}

@@ -1,0 +1,303 @@
+#include "core/env.h"
+
+#include "base/json.h"
+#include "core/views.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    IDENTITY_BYTES_MAX = 4 << 20,
+    IDENTITY_PROOF_MS = 60 * 1000,
+    VIEWS_BYTES_MAX = 4 << 20,
+};
+
+const struct env_settings env_defaults = {
+    .lease_ms = 120 * 1000,
+    .settle_ms = 100,
+    .attempts_max = 60,
+    .backoff_ms = 1000,
+    .backoff_ms_max = 10 * 60 * 1000,
+    .confirm_ms = 2000,
+    .inbox_body_ms = 30LL * 86400 * 1000,
+    .inbox_id_ms = 100LL * 86400 * 1000,
+    .calls_ms = 30LL * 86400 * 1000,
+    .history_ms = 90LL * 86400 * 1000,
+};
+
+void env_init(struct env *env, const char *name, struct world *world)
+{
+    assert(strlen(name) <= ENV_NAME_MAX);
+    *env = (struct env){ .world = world, .set = env_defaults };
+    snprintf(env->name, sizeof env->name, "%s", name);
+    env->gate = gate_new(world->sched);
+    env->proven_at = INT64_MIN;
+}
+
+void env_free(struct env *env)
+{
+    if (env->world)
+        gate_free(env->world->sched, env->gate);
+    *env = (struct env){ 0 };
+}
+
+void env_ring(struct env *env)
+{
+    struct sched *s = env->world->sched;
+
+    gate_lock(s, env->gate);
+    env->rings++;
+    gate_wake(s, env->gate);
+    gate_unlock(s, env->gate);
+}
+
+void env_stop(struct env *env)
+{
+    struct sched *s = env->world->sched;
+
+    gate_lock(s, env->gate);
+    env->stopping = true;
+    gate_wake(s, env->gate);
+    gate_unlock(s, env->gate);
+}
+
+bool env_stopping(struct env *env)
+{
+    struct sched *s = env->world->sched;
+
+    gate_lock(s, env->gate);
+    bool stopping = env->stopping || env->stopped_why;
+    gate_unlock(s, env->gate);
+    return stopping;
+}
+
+void env_wait(struct env *env, uint64_t *rings, msec deadline)
+{
+    struct sched *s = env->world->sched;
+
+    gate_lock(s, env->gate);
+    while (env->rings == *rings && !env->stopping && clock_mono(env->world->clock) < deadline)
+        gate_wait(s, env->gate, deadline);
+    *rings = env->rings;
+    gate_unlock(s, env->gate);
+}
+
+/* ---- identity --------------------------------------------------------------------------- */
+
+static enum status ask(struct world *w, str path, struct stripe_response *p, struct arena *a,
+                       struct error *e)
+{
+    struct stripe_request q = {
+        .method = STRIPE_GET, .path = path, .lane = LANE_OPERATION, .cause = S("identity")
+    };
+    enum status st = stripe_call(w->stripe, &q, p, a, e);
+
+    if (st != ST_OK)
+        return st;
+    if (p->http_status == 404)
+        return ST_NONE;
+    if (p->http_status == 401)
+        return fail(
+            e, ST_REFUSED,
+            "Stripe refuses this key (401 on %.*s): it was rolled, expired or mistyped. Set "
+            "the environment's secret_key anew",
+            STR_ARG(path));
+    if (p->http_status == 403)
+        return fail(
+            e, ST_REFUSED,
+            "this key may not read %.*s (403): give the restricted key that permission, for "
+            "without it nobody can tell whose data it reaches",
+            STR_ARG(path));
+    if (p->http_status != 200 || !json_valid(p->body))
+        return fail(e, ST_RETRY, "GET %.*s answered %d and no account: try again later",
+                    STR_ARG(path), p->http_status);
+    return ST_OK;
+}
+
+enum status env_identify(struct world *w, struct identity *out, struct error *e)
+{
+    ARENA(a, IDENTITY_BYTES_MAX);
+    struct stripe_response account, balance;
+
+    enum status st = ask(w, S("/v1/account"), &account, &a, e);
+    if (st != ST_OK && st != ST_NONE)
+        return st;
+    enum status st2 = ask(w, S("/v1/balance"), &balance, &a, e);
+    if (st2 != ST_OK && st2 != ST_NONE)
+        return st2;
+    if (st == ST_NONE && st2 == ST_NONE)
+        return ST_NONE;
+    if (st == ST_NONE || st2 == ST_NONE)
+        return fail(e, ST_REFUSED,
+                    "GET %s answered 404 although its sister is there: this is no "
+                    "Stripe that we know; nothing was written",
+                    st == ST_NONE ? "/v1/account" : "/v1/balance");
+    str id = json_text(account.body, S("id"), &a);
+    enum json_type mode = json_bool(balance.body, S("livemode"));
+    if (id.n == 0 || id.n > ACCOUNT_ID_MAX || (mode != JSON_TRUE && mode != JSON_FALSE))
+        return fail(e, ST_RETRY, "Stripe's answer names no account id or no mode: try again later");
+    *out = (struct identity){ .livemode = mode == JSON_TRUE };
+    memcpy(out->account, id.p, id.n);
+    return ST_OK;
+}
+
+struct recorded {
+    struct identity id;
+    char views[64];
+};
+
+static void copy_text(char *to, size_t size, str s)
+{
+    snprintf(to, size, "%.*s", STR_ARG(s));
+}
+
+static enum status recorded_read(struct tx *tx, struct recorded *out, struct arena *a,
+                                 struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run0(tx, STMT_ENVIRONMENT_GET, &r, a, e);
+
+    if (st != ST_OK)
+        return st;
+    if (r.n_rows == 0)
+        return ST_NONE;
+    copy_text(out->id.account, sizeof out->id.account, row_str(&r, 0, 1));
+    out->id.livemode = row_int(&r, 0, 2) != 0;
+    copy_text(out->views, sizeof out->views, row_str(&r, 0, 4));
+    return ST_OK;
+}
+
+static const char *mode_name(bool livemode)
+{
+    return livemode ? "live" : "test";
+}
+
+static enum status same_identity(const struct env *env, const struct identity *mine,
+                                 const struct identity *theirs, struct error *e)
+{
+    if (strcmp(mine->account, theirs->account) == 0 && mine->livemode == theirs->livemode)
+        return ST_OK;
+    return fail(e, ST_CONFLICT,
+                "environment %s: its store belongs to %s in %s mode, but the key reaches %s in %s "
+                "mode. Nothing was written. Use the right key, or another environment name",
+                env->name, mine->account, mode_name(mine->livemode), theirs->account,
+                mode_name(theirs->livemode));
+}
+
+static enum status claim_store(struct env *env, const struct identity *id, struct recorded *rec,
+                               struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    msec now = clock_wall(env->world->clock);
+
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st != ST_OK)
+        return st;
+    st = recorded_read(&tx, rec, &a, e);
+    if (st != ST_NONE)
+        return st == ST_OK ? same_identity(env, &rec->id, id, e) : st;
+    *rec = (struct recorded){ .id = *id };
+    st = tx_run(&tx, STMT_ENVIRONMENT_PUT, NULL, &a, e, V_STR(str_of(env->name)),
+                V_STR(str_of(id->account)), V_INT(id->livemode), V_INT(now));
+    if (st != ST_OK)
+        return st;
+    st = tx_run(&tx, STMT_SEQUENCE_START, NULL, &a, e, V_INT(now * 1000));
+    if (st != ST_OK)
+        return st;
+    return tx_commit(&tx, e);
+}
+
+/* The views belong to the resource table that this program was built with. */
+static enum status make_views(struct env *env, const char *made_by, struct error *e)
+{
+    ARENA(a, 4096);
+    BUF(sql, VIEWS_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct store *store = env->world->store;
+    char print[32];
+
+    views_fingerprint(print);
+    if (strcmp(print, made_by) == 0)
+        return ST_OK;
+    enum status st = views_sql(store->ops->dialect, &sql, e);
+    if (st != ST_OK)
+        return st;
+    st = store->ops->script(store, buf_str(&sql), e);
+    if (st != ST_OK)
+        return st;
+    st = tx_begin(&tx, store, TX_WRITE, e);
+    if (st != ST_OK)
+        return st;
+    st = tx_run(&tx, STMT_ENVIRONMENT_VIEWS, NULL, &a, e, V_STR(str_of(print)));
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+enum status env_adopt(struct env *env, const struct identity *id, struct error *e)
+{
+    struct recorded rec = { 0 };
+    enum status st = claim_store(env, id, &rec, e);
+
+    if (st != ST_OK)
+        return st;
+    env->identity = *id;
+    env->proven_at = clock_mono(env->world->clock);
+    return make_views(env, rec.views, e);
+}
+
+enum status env_recall(struct env *env, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct recorded rec = { 0 };
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st != ST_OK)
+        return st;
+    st = recorded_read(&tx, &rec, &a, e);
+    if (st == ST_NONE)
+        return fail(e, ST_NONE,
+                    "environment %s has no mirror yet: run brindle sync or brindle serve",
+                    env->name);
+    if (st == ST_OK)
+        env->identity = rec.id;
+    return st;
+}
+
+static void stop_for(struct env *env, const char *why)
+{
+    struct sched *s = env->world->sched;
+
+    gate_lock(s, env->gate);
+    env->stopped_why = why;
+    gate_wake(s, env->gate);
+    gate_unlock(s, env->gate);
+}
+
+enum status env_prove_again(struct env *env, struct error *e)
+{
+    struct sched *s = env->world->sched;
+    struct identity now_is;
+
+    if (env->identity_declared)
+        return ST_OK;
+    gate_lock(s, env->gate);
+    msec proven_at = env->proven_at;
+    gate_unlock(s, env->gate);
+    if (proven_at != INT64_MIN && clock_mono(env->world->clock) - proven_at < IDENTITY_PROOF_MS)
+        return ST_OK;
+    enum status st = env_identify(env->world, &now_is, e);
+    if (st == ST_NONE)
+        return fail(e, ST_RETRY,
+                    "Stripe has no account for this key at the moment: try again later");
+    if (st != ST_OK)
+        return st;
+    if (same_identity(env, &env->identity, &now_is, e) != ST_OK) {
+        stop_for(env, "the key reaches another account or mode than this store's");
+        return ST_REFUSED;
+    }
+    gate_lock(s, env->gate);
+    env->proven_at = clock_mono(env->world->clock);
+    gate_unlock(s, env->gate);
+    return ST_OK;
+}

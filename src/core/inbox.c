@@ -1,0 +1,308 @@
+#include "core/inbox.h"
+
+#include "base/json.h"
+#include "core/due.h"
+
+#include <stdio.h>
+
+enum {
+    PLAN_BYTES_MAX = 1 << 20, /* ids copied out of one batch's objects */
+    CONFLICTS_MAX = 10,       /* bodies kept for one event id */
+    INBOX_LIST_MAX = 1000,
+};
+
+static struct value text_or_null(str s)
+{
+    return s.n ? V_STR(s) : V_NULL;
+}
+
+static struct value mode_or_null(int livemode)
+{
+    return livemode < 0 ? V_NULL : V_INT(livemode);
+}
+
+static enum status mark_keys(struct tx *tx, struct env *env, const struct plan *p,
+                             const char *cause, struct arena *a, struct error *e)
+{
+    for (size_t i = 0; i < p->n_keys; i++) {
+        struct due_mark m = { .key = { DUE_OBJECT, p->key[i].type, p->key[i].id },
+                              .lane = LANE_WEBHOOK,
+                              .cause = cause,
+                              .gone = p->key[i].gone };
+        enum status st = due_mark(tx, env, &m, a, e);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+/* Does a delivery say the same as the one that is kept under its id? Bodies do differ: by the
+ * endpoint's version, by pending_webhooks. */
+static const char *contradiction(const struct rows *r, const struct event *ev)
+{
+    int64_t mode = row_cell(r, 0, 4)->type == VAL_NULL ? -1 : row_int(r, 0, 4);
+
+    if (!str_eq(row_str(r, 0, 0), ev->type))
+        return "other_type";
+    if (!str_eq(row_str(r, 0, 1), ev->object_type) || !str_eq(row_str(r, 0, 2), ev->object_id))
+        return "other_object";
+    if (!str_eq(row_str(r, 0, 3), ev->account))
+        return "other_account";
+    if (mode != ev->livemode)
+        return "other_mode";
+    return NULL;
+}
+
+static enum status put_again(struct tx *tx, struct env *env, const struct event *ev,
+                             const struct plan *p, struct inbox_result *result, struct arena *a,
+                             struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_INBOX_AGAIN, &r, a, e, V_INT(ev->received_at), V_STR(ev->id));
+
+    if (st != ST_OK)
+        return st;
+    if (r.n_rows != 1)
+        return fail(e, ST_BROKEN, "event %.*s is in the inbox and is not", STR_ARG(ev->id));
+    result->verdict = INBOX_AGAIN;
+    const char *reason = contradiction(&r, ev);
+    if (reason) {
+        result->verdict = INBOX_CONFLICTING;
+        result->reason = reason;
+        return tx_run(tx, STMT_INBOX_CONFLICT_ADD, NULL, a, e, V_STR(ev->id),
+                      V_INT(ev->received_at), V_STR(str_of(reason)), V_STR(ev->body),
+                      V_INT(CONFLICTS_MAX));
+    }
+    /* It makes no second fetch; but work that was given up is taken up again. */
+    for (size_t i = 0; i < p->n_keys && st == ST_OK; i++)
+        st = tx_run(tx, STMT_DUE_REVIVE_KEY, NULL, a, e, V_STR(p->key[i].type), V_STR(p->key[i].id),
+                    V_STR(str_of(env->identity.account)));
+    return st;
+}
+
+static enum status put_one(struct tx *tx, struct env *env, const struct event *ev,
+                           struct inbox_result *result, struct arena *a, struct error *e)
+{
+    struct plan p = plan_for_event(ev, &env->identity, a);
+    struct rows r;
+    char secret[24];
+
+    *result = (struct inbox_result){ INBOX_NEW, p.outcome, p.reason };
+    int n = snprintf(secret, sizeof secret, "%zu", ev->secret + 1);
+    enum status st =
+        tx_run(tx, STMT_INBOX_INSERT, &r, a, e, V_STR(ev->id), V_STR(ev->type),
+               text_or_null(ev->object_type), text_or_null(ev->object_id),
+               text_or_null(ev->account), mode_or_null(ev->livemode), text_or_null(ev->api_version),
+               V_INT(ev->created), V_INT(ev->received_at), V_STR(((str){ secret, (size_t)n })),
+               V_STR(str_of(plan_outcome_name(p.outcome))), text_or_null(str_of(p.reason)),
+               V_STR(ev->body));
+    if (st != ST_OK)
+        return st;
+    if (r.n_changed == 0)
+        return put_again(tx, env, ev, &p, result, a, e);
+    return mark_keys(tx, env, &p, "webhook", a, e);
+}
+
+enum status inbox_put_many(struct env *env, const struct event *events, size_t n,
+                           struct inbox_result *results, struct error *e)
+{
+    ARENA(a, PLAN_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+
+    assert(n <= INBOX_BATCH_MAX);
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        st = put_one(&tx, env, &events[i], &results[i], &a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(env);
+    return st;
+}
+
+/* ---- for people --------------------------------------------------------------------------- */
+
+static enum status find_event(struct tx *tx, str event_id, struct rows *r, struct arena *a,
+                              struct error *e)
+{
+    enum status st = tx_run(tx, STMT_INBOX_GET, r, a, e, V_STR(event_id));
+
+    if (st == ST_OK && r->n_rows == 0)
+        return fail(e, ST_NONE,
+                    "no event %.*s is in the inbox: it never arrived here, or it is past "
+                    "its retention",
+                    STR_ARG(event_id));
+    return st;
+}
+
+/* The event once more as a struct, from its row. */
+static struct event event_of_row(const struct rows *r)
+{
+    bool no_mode = row_cell(r, 0, 5)->type == VAL_NULL;
+
+    return (struct event){ .id = row_str(r, 0, 0),
+                           .type = row_str(r, 0, 1),
+                           .object_type = row_str(r, 0, 2),
+                           .object_id = row_str(r, 0, 3),
+                           .account = row_str(r, 0, 4),
+                           .livemode = no_mode ? -1 : (int)row_int(r, 0, 5),
+                           .body = row_str(r, 0, 14) };
+}
+
+enum status inbox_replay(struct env *env, str event_id, struct error *e)
+{
+    ARENA(a, JSON_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st != ST_OK)
+        return st;
+    st = find_event(&tx, event_id, &r, &a, e);
+    if (st != ST_OK)
+        return st;
+    struct event ev = event_of_row(&r);
+    struct json_token object = json_path(ev.body, S("data.object"));
+    if (object.type == JSON_OBJECT)
+        ev.object = object.text;
+    struct plan p = plan_for_event(&ev, &env->identity, &a);
+    if (p.outcome != PLAN_DUE)
+        return fail(e, ST_REFUSED, "event %.*s is %s (%s): there is nothing to fetch for it",
+                    STR_ARG(event_id), plan_outcome_name(p.outcome), p.reason);
+    st = mark_keys(&tx, env, &p, "replay", &a, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_INBOX_SET_OUTCOME, NULL, &a, e,
+                    V_STR(str_of(plan_outcome_name(p.outcome))), V_STR(event_id));
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(env);
+    return st;
+}
+
+/* What has become of the work for an object: "done", "due", "waiting" (for its next attempt),
+ * "working" or "dead"; "none" when an event made no work. */
+static enum status work_state(struct tx *tx, struct env *env, str type, str id,
+                              struct json_writer *w, struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_DUE_GET, &r, a, e, V_STR(S("object")), V_STR(type), V_STR(id),
+                            V_STR(str_of(env->identity.account)));
+
+    if (st != ST_OK)
+        return st;
+    jw_key(w, S("state"));
+    if (r.n_rows == 0)
+        jw_str(w, S("none"));
+    else if (row_int(&r, 0, 1) >= row_int(&r, 0, 0))
+        jw_str(w, S("done"));
+    else if (row_int(&r, 0, 2))
+        jw_str(w, S("dead"));
+    else if (row_int(&r, 0, 3))
+        jw_str(w, S("working"));
+    else
+        jw_str(w, row_int(&r, 0, 4) ? S("waiting") : S("due"));
+    if (r.n_rows && row_str(&r, 0, 5).n) {
+        jw_key(w, S("last_error"));
+        jw_str(w, row_str(&r, 0, 5));
+    }
+    return ST_OK;
+}
+
+static void put_text(struct json_writer *w, str key, str value)
+{
+    jw_key(w, key);
+    jw_str(w, value);
+}
+
+static void put_int(struct json_writer *w, str key, int64_t value)
+{
+    jw_key(w, key);
+    jw_int(w, value);
+}
+
+static enum status write_page_row(struct tx *tx, struct env *env, const struct rows *r, size_t i,
+                                  struct buf *out, struct arena *a, struct error *e)
+{
+    struct json_writer w = { .b = out };
+
+    jw_object(&w);
+    put_text(&w, S("id"), row_str(r, i, 0));
+    put_text(&w, S("type"), row_str(r, i, 1));
+    put_text(&w, S("object_type"), row_str(r, i, 2));
+    put_text(&w, S("object"), row_str(r, i, 3));
+    put_text(&w, S("outcome"), row_str(r, i, 4));
+    put_text(&w, S("reason"), row_str(r, i, 5));
+    put_int(&w, S("received_at"), row_int(r, i, 6));
+    put_int(&w, S("deliveries"), row_int(r, i, 7));
+    put_int(&w, S("seq"), row_int(r, i, 8));
+    enum status st = work_state(tx, env, row_str(r, i, 2), row_str(r, i, 3), &w, a, e);
+    jw_end(&w);
+    buf_char(out, '\n');
+    return st;
+}
+
+enum status inbox_list(struct env *env, const struct inbox_filter *f, struct buf *out,
+                       struct error *e)
+{
+    ARENA(a, 16 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+
+    assert(f->limit >= 1 && f->limit <= INBOX_LIST_MAX);
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st != ST_OK)
+        return st;
+    st = tx_run(&tx, STMT_INBOX_PAGE, &r, &a, e, V_INT(f->before ? f->before : INT64_MAX),
+                V_STR(f->outcome), V_STR(f->type), V_INT((int64_t)f->limit));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+        st = write_page_row(&tx, env, &r, i, out, &a, e);
+    if (st == ST_OK && out->failed)
+        return fail(e, ST_LIMIT, "the list is too long to be held: ask for fewer events at once");
+    return st;
+}
+
+enum status inbox_show(struct env *env, str event_id, struct buf *out, struct error *e)
+{
+    ARENA(a, 2 * JSON_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct json_writer w = { .b = out };
+    struct rows r;
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st != ST_OK)
+        return st;
+    st = find_event(&tx, event_id, &r, &a, e);
+    if (st != ST_OK)
+        return st;
+    jw_object(&w);
+    put_text(&w, S("id"), row_str(&r, 0, 0));
+    put_text(&w, S("type"), row_str(&r, 0, 1));
+    put_text(&w, S("object_type"), row_str(&r, 0, 2));
+    put_text(&w, S("object"), row_str(&r, 0, 3));
+    put_text(&w, S("account"), row_str(&r, 0, 4));
+    jw_key(&w, S("livemode"));
+    if (row_cell(&r, 0, 5)->type == VAL_NULL)
+        jw_null(&w);
+    else
+        jw_bool(&w, row_int(&r, 0, 5) != 0);
+    put_text(&w, S("api_version"), row_str(&r, 0, 6));
+    put_int(&w, S("created"), row_int(&r, 0, 7));
+    put_int(&w, S("received_at"), row_int(&r, 0, 8));
+    put_text(&w, S("secret"), row_str(&r, 0, 9));
+    put_int(&w, S("deliveries"), row_int(&r, 0, 10));
+    put_int(&w, S("last_at"), row_int(&r, 0, 11));
+    put_text(&w, S("outcome"), row_str(&r, 0, 12));
+    put_text(&w, S("reason"), row_str(&r, 0, 13));
+    put_int(&w, S("conflicting_deliveries"), row_int(&r, 0, 16));
+    st = work_state(&tx, env, row_str(&r, 0, 2), row_str(&r, 0, 3), &w, &a, e);
+    jw_key(&w, S("body"));
+    if (row_str(&r, 0, 14).n)
+        jw_raw(&w, row_str(&r, 0, 14));
+    else
+        jw_null(&w); /* past its retention */
+    jw_end(&w);
+    if (st == ST_OK && out->failed)
+        return fail(e, ST_LIMIT, "event %.*s is too large to be shown", STR_ARG(event_id));
+    return st;
+}

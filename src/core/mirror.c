@@ -1,0 +1,585 @@
+#include "core/mirror.h"
+
+#include "base/json.h"
+#include "core/due.h"
+#include "core/refs.h"
+
+#include <string.h>
+
+enum {
+    NESTED_DEPTH_MAX = 3, /* members of nested lists of members */
+    CLOSE_PIECE = 200,
+};
+
+static const char *source_name(enum source s)
+{
+    switch (s) {
+    case SOURCE_GET: return "get";
+    case SOURCE_LIST: return "list";
+    case SOURCE_NESTED: return "nested";
+    case SOURCE_EVENT: return "event";
+    }
+    return "?";
+}
+
+/* The row that an answer meets. */
+struct row {
+    bool there, deleted;
+    int64_t ticket, revision, open_lists;
+    str data;
+};
+
+/* One answer on its way into the mirror. */
+struct put {
+    struct tx *tx;
+    struct env *env;
+    const struct answer *in;
+    struct arena *a;
+    unsigned depth;
+    size_t open_lists;
+};
+
+static struct value v_account(const struct env *env)
+{
+    return V_STR(str_of(env->identity.account));
+}
+
+static enum status find_row(struct tx *tx, struct env *env, str type, str id, struct row *out,
+                            struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_OBJECT_FIND, &r, a, e, V_STR(type), v_account(env), V_STR(id));
+
+    if (st != ST_OK)
+        return st;
+    *out = (struct row){ .there = r.n_rows != 0 };
+    if (!out->there)
+        return ST_OK;
+    out->ticket = row_int(&r, 0, 0);
+    out->deleted = row_int(&r, 0, 1) != 0;
+    out->revision = row_int(&r, 0, 2);
+    out->data = row_str(&r, 0, 3);
+    out->open_lists = row_int(&r, 0, 4);
+    return ST_OK;
+}
+
+static bool fetchable(const struct resource *r)
+{
+    return r && r->get_path && !strstr(r->get_path, "{parent}");
+}
+
+static enum status mark_due(struct tx *tx, struct env *env, str type, str id, const char *cause,
+                            bool once, struct arena *a, struct error *e)
+{
+    struct due_mark m = { .key = { DUE_OBJECT, type, id }, .lane = LANE_BACKFILL, .cause = cause };
+
+    return once ? due_mark_once(tx, env, &m, a, e) : due_mark(tx, env, &m, a, e);
+}
+
+/* ---- references and members ------------------------------------------------------------------ */
+
+static enum status put_in(struct put *p, const struct answer *in, enum mirror_result *result,
+                          size_t *open_lists, struct error *e);
+
+/* A missing target is fetched behind an object that was fetched itself; behind a list page it may
+ * well be on the next one: there the chase at the end of the walk looks after it. */
+static enum status want_target(struct put *p, const struct ref *ref, struct error *e)
+{
+    struct rows r;
+
+    if (p->in->source == SOURCE_LIST || !fetchable(resource_by_type(ref->to_type)))
+        return ST_OK;
+    enum status st = tx_run(p->tx, STMT_OBJECT_EXISTS, &r, p->a, e, V_STR(ref->to_type),
+                            v_account(p->env), V_STR(ref->to_id));
+    if (st != ST_OK || r.n_rows)
+        return st;
+    return mark_due(p->tx, p->env, ref->to_type, ref->to_id, "reference", true, p->a, e);
+}
+
+static enum status add_ref(struct put *p, str field, str to_type, str to_id, bool member,
+                           bool certain, struct error *e)
+{
+    return tx_run(p->tx, STMT_REF_ADD, NULL, p->a, e, V_STR(p->in->type), v_account(p->env),
+                  V_STR(p->in->id), V_STR(field), V_STR(to_type), V_STR(to_id), V_INT(member),
+                  V_INT(certain), V_INT(p->in->ticket));
+}
+
+static enum status on_ref(void *ctx, const struct ref *ref, struct error *e)
+{
+    struct put *p = ctx;
+    bool certain = ref->kind == REF_ID || ref->kind == REF_COPY;
+
+    if (!ref->to_type.n || !ref->to_id.n)
+        return ST_OK;
+    enum status st = add_ref(p, ref->field, ref->to_type, ref->to_id, false, certain, e);
+    return st == ST_OK && certain ? want_target(p, ref, e) : st;
+}
+
+static enum status on_member(void *ctx, const struct ref_member *m, struct error *e)
+{
+    struct put *p = ctx;
+    const struct answer in = { .resource = resource_by_type(m->type),
+                               .type = m->type,
+                               .id = m->id,
+                               .data = m->data,
+                               .source = p->in->source == SOURCE_LIST ? SOURCE_LIST : SOURCE_NESTED,
+                               .ticket = p->in->ticket,
+                               .api_version = p->in->api_version,
+                               .cause = p->in->cause,
+                               .pool = p->in->pool };
+    enum mirror_result result;
+
+    if (!m->id.n || !m->type.n || p->depth == NESTED_DEPTH_MAX)
+        return ST_OK;
+    struct put inner = { .tx = p->tx, .env = p->env, .a = p->a, .depth = p->depth + 1 };
+    enum status st = put_in(&inner, &in, &result, NULL, e);
+    return st == ST_OK ? add_ref(p, m->field, m->type, m->id, true, false, e) : st;
+}
+
+static enum status on_list(void *ctx, const struct ref_list *l, struct error *e)
+{
+    struct put *p = ctx;
+    size_t left = 1;
+
+    if (l->has_more) {
+        p->open_lists++;
+        return ST_OK;
+    }
+    while (left) {
+        enum status st =
+            mirror_close_list(p->tx, p->env, p->in, l->field, p->in->ticket, &left, p->a, e);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+static enum status put_refs(struct put *p, bool had_row, struct error *e)
+{
+    const struct ref_visitor v = { p, on_ref, on_member, on_list };
+    enum status st = ST_OK;
+
+    if (had_row)
+        st = tx_run(p->tx, STMT_REFS_CLEAR, NULL, p->a, e, V_STR(p->in->type), v_account(p->env),
+                    V_STR(p->in->id));
+    if (st != ST_OK || !p->in->resource)
+        return st;
+    return refs_visit(p->in->resource, p->in->data, &v, p->a, e);
+}
+
+static enum status count_open(void *ctx, const struct ref_list *l, struct error *e)
+{
+    struct put *p = ctx;
+
+    (void)e;
+    p->open_lists += l->has_more;
+    return ST_OK;
+}
+
+/* An object may look the same while something changed beyond the end of a nested list that it shows
+ * only the beginning of: such a list is read anew whenever its object was. */
+static enum status find_open_lists(struct put *p, struct error *e)
+{
+    const struct ref_visitor v = { .ctx = p, .list = count_open };
+
+    if (!p->in->resource)
+        return ST_OK;
+    return refs_visit(p->in->resource, p->in->data, &v, p->a, e);
+}
+
+/* ---- the row ----------------------------------------------------------------------------------
+ */
+
+static enum status keep_history(struct put *p, const struct row *row, struct error *e)
+{
+    return tx_run(p->tx, STMT_HISTORY_ADD, NULL, p->a, e, V_STR(p->in->type), v_account(p->env),
+                  V_STR(p->in->id), V_INT(row->revision), V_INT(clock_wall(p->env->world->clock)),
+                  V_INT(row->deleted), V_STR(str_of(p->in->cause)), V_STR(row->data));
+}
+
+static struct value v_livemode(const struct answer *in)
+{
+    enum json_type mode = json_bool(in->data, S("livemode"));
+
+    return mode == JSON_TRUE ? V_INT(1) : mode == JSON_FALSE ? V_INT(0) : V_NULL;
+}
+
+static enum status insert_row(struct put *p, int64_t revision, struct error *e)
+{
+    const struct answer *in = p->in;
+
+    return tx_run(p->tx, STMT_OBJECT_INSERT, NULL, p->a, e, V_STR(in->type), v_account(p->env),
+                  V_STR(in->id), V_STR(in->data), V_INT(0), V_INT(revision), V_INT(in->ticket),
+                  V_INT(clock_wall(p->env->world->clock)), V_STR(in->api_version),
+                  V_STR(str_of(source_name(in->source))), V_INT(0), v_livemode(in));
+}
+
+static enum status update_row(struct put *p, int64_t revision, struct error *e)
+{
+    const struct answer *in = p->in;
+
+    return tx_run(p->tx, STMT_OBJECT_UPDATE, NULL, p->a, e, V_STR(in->data), V_INT(0),
+                  V_INT(revision), V_INT(in->ticket), V_INT(clock_wall(p->env->world->clock)),
+                  V_STR(in->api_version), V_STR(str_of(source_name(in->source))), V_INT(0),
+                  v_livemode(in), V_STR(in->type), v_account(p->env), V_STR(in->id));
+}
+
+/* The number of open lists is known only after the members were stored. */
+static enum status note_open_lists(struct put *p, struct error *e)
+{
+    if (!p->open_lists)
+        return ST_OK;
+    return tx_run(p->tx, STMT_OBJECT_OPEN_LISTS, NULL, p->a, e, V_INT((int64_t)p->open_lists),
+                  V_STR(p->in->type), v_account(p->env), V_STR(p->in->id));
+}
+
+static enum status write_row(struct put *p, const struct row *row, struct error *e)
+{
+    int64_t revision;
+    enum status st = sequence_take(p->tx, p->in->pool, &revision, p->a, e);
+
+    if (st == ST_OK && row->there)
+        st = keep_history(p, row, e);
+    if (st == ST_OK)
+        st = row->there ? update_row(p, revision, e) : insert_row(p, revision, e);
+    if (st == ST_OK)
+        st = put_refs(p, row->there, e);
+    return st == ST_OK ? note_open_lists(p, e) : st;
+}
+
+static bool same_content(str x, str y, struct arena *a)
+{
+    return str_eq(x, y) || json_same(x, y, a);
+}
+
+/* An answer to an earlier request than the row's: what it says is old news. */
+static enum status drop_stale(struct put *p, bool differs, enum mirror_result *result,
+                              struct error *e)
+{
+    *result = differs && fetchable(p->in->resource) ? MIRROR_STALE_DUE : MIRROR_STALE;
+    if (*result == MIRROR_STALE)
+        return ST_OK;
+    return mark_due(p->tx, p->env, p->in->type, p->in->id, "stale", false, p->a, e);
+}
+
+/* Only the object's own GET, asked for later than its burial, brings it back. What has no GET of
+ * its own lives in its parent's answer, and comes back with that. */
+static enum status meet_tombstone(struct put *p, const struct row *row, enum mirror_result *result,
+                                  struct error *e)
+{
+    bool own_get = p->in->source == SOURCE_GET || !fetchable(p->in->resource);
+
+    if (own_get && p->in->ticket > row->ticket) {
+        *result = MIRROR_UPDATED;
+        return write_row(p, row, e);
+    }
+    *result = MIRROR_BURIED;
+    if (!fetchable(p->in->resource))
+        return ST_OK;
+    return mark_due(p->tx, p->env, p->in->type, p->in->id, "tombstone", false, p->a, e);
+}
+
+static enum status meet_row(struct put *p, const struct row *row, enum mirror_result *result,
+                            struct error *e)
+{
+    const struct answer *in = p->in;
+
+    if (row->deleted)
+        return meet_tombstone(p, row, result, e);
+    bool same = same_content(row->data, in->data, p->a);
+    if (in->ticket < row->ticket)
+        return drop_stale(p, !same, result, e);
+    if (!same) {
+        *result = MIRROR_UPDATED;
+        return write_row(p, row, e);
+    }
+    *result = MIRROR_SAME;
+    enum status st = tx_run(p->tx, STMT_OBJECT_TOUCH, NULL, p->a, e, V_INT(in->ticket),
+                            V_INT(clock_wall(p->env->world->clock)), V_STR(in->type),
+                            v_account(p->env), V_STR(in->id));
+    if (st == ST_OK)
+        st = find_open_lists(p, e);
+    return st == ST_OK ? note_open_lists(p, e) : st;
+}
+
+static enum status check_mode(const struct env *env, const struct answer *in, struct error *e)
+{
+    struct value mode = v_livemode(in);
+
+    if (mode.type == VAL_NULL || (mode.i != 0) == env->identity.livemode)
+        return ST_OK;
+    return fail(e, ST_REFUSED,
+                "%.*s %.*s says livemode %s, but environment %s is in %s mode: it was not stored",
+                STR_ARG(in->type), STR_ARG(in->id), mode.i ? "true" : "false", env->name,
+                env->identity.livemode ? "live" : "test");
+}
+
+static enum status put_in(struct put *p, const struct answer *in, enum mirror_result *result,
+                          size_t *open_lists, struct error *e)
+{
+    struct row row;
+
+    p->in = in;
+    assert(in->ticket > 0);
+    enum status st = check_mode(p->env, in, e);
+    if (st != ST_OK)
+        return st;
+    if (json_bool(in->data, S("deleted")) == JSON_TRUE) {
+        *result = MIRROR_DELETED;
+        return mirror_bury(p->tx, p->env, in->type, in->id, in->ticket, in->cause, in->data, p->a,
+                           e);
+    }
+    st = find_row(p->tx, p->env, in->type, in->id, &row, p->a, e);
+    if (st != ST_OK)
+        return st;
+    if (row.there) {
+        st = meet_row(p, &row, result, e);
+    } else {
+        *result = MIRROR_INSERTED;
+        st = write_row(p, &row, e);
+    }
+    if (st == ST_OK && open_lists)
+        *open_lists = p->open_lists;
+    return st;
+}
+
+enum status mirror_put(struct tx *tx, struct env *env, const struct answer *in,
+                       enum mirror_result *result, size_t *open_lists, struct arena *a,
+                       struct error *e)
+{
+    struct put p = { .tx = tx, .env = env, .a = a };
+
+    return put_in(&p, in, result, open_lists, e);
+}
+
+/* ---- burials -----------------------------------------------------------------------------------
+ */
+
+static enum status bury_row(struct put *p, const struct row *row, struct error *e)
+{
+    int64_t revision;
+    enum status st = sequence_take(p->tx, p->in->pool, &revision, p->a, e);
+
+    if (st == ST_OK)
+        st = keep_history(p, row, e);
+    if (st == ST_OK)
+        st = tx_run(p->tx, STMT_OBJECT_BURY, NULL, p->a, e, V_INT(revision), V_INT(p->in->ticket),
+                    V_INT(clock_wall(p->env->world->clock)), V_STR(p->in->type), v_account(p->env),
+                    V_STR(p->in->id));
+    return st;
+}
+
+static enum status bury_unknown(struct put *p, struct error *e)
+{
+    int64_t revision;
+    enum status st = sequence_take(p->tx, p->in->pool, &revision, p->a, e);
+
+    if (st == ST_OK)
+        st = insert_row(p, revision, e);
+    if (st != ST_OK)
+        return st;
+    return tx_run(p->tx, STMT_OBJECT_BURY, NULL, p->a, e, V_INT(revision), V_INT(p->in->ticket),
+                  V_INT(clock_wall(p->env->world->clock)), V_STR(p->in->type), v_account(p->env),
+                  V_STR(p->in->id));
+}
+
+enum status mirror_bury(struct tx *tx, struct env *env, str type, str id, int64_t ticket,
+                        const char *cause, str stub, struct arena *a, struct error *e)
+{
+    const struct answer in = { .resource = resource_by_type(type),
+                               .type = type,
+                               .id = id,
+                               .data = stub,
+                               .source = SOURCE_GET,
+                               .ticket = ticket,
+                               .api_version = S(STRIPE_API_VERSION),
+                               .cause = cause };
+    struct put p = { .tx = tx, .env = env, .in = &in, .a = a };
+    struct row row;
+
+    enum status st = find_row(tx, env, type, id, &row, a, e);
+    if (st != ST_OK)
+        return st;
+    if (!row.there)
+        return stub.n ? bury_unknown(&p, e) : ST_NONE;
+    if (ticket < row.ticket) {
+        enum mirror_result ignored;
+        return drop_stale(&p, !row.deleted, &ignored, e);
+    }
+    if (row.deleted)
+        return tx_run(tx, STMT_OBJECT_TOUCH, NULL, a, e, V_INT(ticket),
+                      V_INT(clock_wall(env->world->clock)), V_STR(type), v_account(env), V_STR(id));
+    return bury_row(&p, &row, e);
+}
+
+enum status mirror_close_list(struct tx *tx, struct env *env, const struct answer *parent,
+                              str field, int64_t ticket, size_t *left, struct arena *a,
+                              struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_MEMBERS_UNSEEN, &r, a, e, V_STR(parent->type), v_account(env),
+                            V_STR(parent->id), V_STR(field), V_INT(ticket), V_INT(CLOSE_PIECE));
+
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        str type = row_str(&r, i, 0), id = row_str(&r, i, 1);
+        st = mirror_bury(tx, env, type, id, ticket, parent->cause, (str){ 0 }, a, e);
+        if (st == ST_NONE)
+            st = ST_OK;
+        if (st == ST_OK)
+            st = tx_run(tx, STMT_MEMBER_DROP, NULL, a, e, V_STR(parent->type), v_account(env),
+                        V_STR(parent->id), V_STR(field), V_STR(type), V_STR(id));
+    }
+    if (st == ST_OK)
+        *left = r.n_rows == CLOSE_PIECE;
+    return st;
+}
+
+/* ---- reading
+ * ------------------------------------------------------------------------------------- */
+
+static struct object object_of_row(const struct rows *r, size_t i)
+{
+    return (struct object){ .type = row_str(r, i, 0),
+                            .id = row_str(r, i, 1),
+                            .data = row_str(r, i, 2),
+                            .api_version = row_str(r, i, 3),
+                            .source = row_str(r, i, 4),
+                            .deleted = row_int(r, i, 5) != 0,
+                            .revision = row_int(r, i, 6),
+                            .open_lists = row_int(r, i, 7),
+                            .fetched_at = row_int(r, i, 8) };
+}
+
+static enum status get_typed(struct tx *tx, struct env *env, str type, str id, struct object *out,
+                             struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_OBJECT_GET, &r, a, e, V_STR(type), v_account(env), V_STR(id));
+
+    if (st != ST_OK)
+        return st;
+    if (r.n_rows == 0)
+        return ST_NONE;
+    *out = object_of_row(&r, 0);
+    return ST_OK;
+}
+
+static enum status get_untyped(struct tx *tx, struct env *env, str id, struct object *out,
+                               struct arena *a, struct error *e)
+{
+    const struct resource *guess = resource_by_id(id);
+    struct rows types;
+    enum status st = ST_NONE;
+
+    if (guess)
+        st = get_typed(tx, env, str_of(guess->type), id, out, a, e);
+    if (st != ST_NONE)
+        return st;
+    st = tx_run0(tx, STMT_OBJECT_TYPES, &types, a, e);
+    if (st != ST_OK)
+        return st;
+    st = ST_NONE;
+    for (size_t i = 0; i < types.n_rows && st == ST_NONE; i++)
+        st = get_typed(tx, env, row_str(&types, i, 0), id, out, a, e);
+    return st;
+}
+
+enum status mirror_get(struct env *env, str type, str id, struct object *out, struct arena *a,
+                       struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st != ST_OK)
+        return st;
+    st = type.n ? get_typed(&tx, env, type, id, out, a, e) : get_untyped(&tx, env, id, out, a, e);
+    if (st == ST_NONE)
+        return fail(e, ST_NONE,
+                    "%.*s is not in the mirror of environment %s: brindle sync %.*s would "
+                    "fetch it",
+                    STR_ARG(id), env->name, STR_ARG(id));
+    return st;
+}
+
+/* A member's value as text: what a person would write for it. An expanded object is its id. */
+static bool matches(const struct mirror_filter *f, str data, struct arena *a)
+{
+    struct json_token t = json_path(data, f->path);
+
+    switch (t.type) {
+    case JSON_STRING: return str_eq(json_unescape(t, a), f->value);
+    case JSON_NUMBER:
+    case JSON_TRUE:
+    case JSON_FALSE: return str_eq(t.text, f->value);
+    case JSON_NULL:
+    case JSON_END: return str_eq(f->value, S("null")) || f->value.n == 0;
+    case JSON_OBJECT: return str_eq(json_text(t.text, S("id"), a), f->value);
+    case JSON_ARRAY:
+    case JSON_OBJECT_END:
+    case JSON_ARRAY_END:
+    case JSON_KEY:
+    case JSON_BAD: return false;
+    }
+    return false;
+}
+
+static bool matches_all(const struct mirror_query *q, str data)
+{
+    for (size_t i = 0; i < q->n_filters; i++) {
+        ARENA(scratch, JSON_BYTES_MAX);
+        if (!matches(&q->filter[i], data, &scratch))
+            return false;
+    }
+    return true;
+}
+
+static struct object object_copy(const struct object *o, struct arena *a)
+{
+    struct object copy = *o;
+
+    copy.type = arena_copy(a, o->type);
+    copy.id = arena_copy(a, o->id);
+    copy.data = arena_copy(a, o->data);
+    copy.api_version = arena_copy(a, o->api_version);
+    copy.source = arena_copy(a, o->source);
+    return copy;
+}
+
+enum status mirror_list(struct env *env, const struct mirror_query *q, struct object **out,
+                        size_t *n, struct arena *a, struct error *e)
+{
+    enum { PIECE = 200 };
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    str after = q->after;
+
+    assert(q->limit >= 1 && q->limit <= MIRROR_PAGE_MAX);
+    struct object *found = arena_alloc(a, q->limit * sizeof *found);
+    if (!found)
+        return fail(e, ST_LIMIT, "out of memory for %zu objects", q->limit);
+    size_t n_found = 0;
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    while (st == ST_OK && n_found < q->limit) {
+        ARENA(piece, 256 << 20);
+        struct rows r;
+        st = tx_run(&tx, STMT_OBJECT_PAGE, &r, &piece, e, V_STR(q->type), v_account(env),
+                    V_STR(after), V_INT(q->deleted), V_INT(PIECE));
+        for (size_t i = 0; st == ST_OK && i < r.n_rows && n_found < q->limit; i++) {
+            struct object o = object_of_row(&r, i);
+            if (!matches_all(q, o.data))
+                continue;
+            found[n_found] = object_copy(&o, a);
+            if (!found[n_found++].data.p)
+                return fail(e, ST_LIMIT, "the page is too large: ask for fewer objects at once");
+        }
+        if (st != ST_OK || r.n_rows < PIECE)
+            break;
+        after = arena_copy(a, row_str(&r, r.n_rows - 1, 1));
+        if (!after.p)
+            return fail(e, ST_LIMIT, "out of memory for the list");
+    }
+    if (st != ST_OK)
+        return st;
+    *out = found;
+    *n = n_found;
+    return ST_OK;
+}

@@ -1,0 +1,96 @@
+#include "core/plan.h"
+
+#include "base/json.h"
+#include "core/resource.h"
+
+#include <string.h>
+
+const char *plan_outcome_name(enum plan_outcome o)
+{
+    switch (o) {
+    case PLAN_DUE: return "due";
+    case PLAN_UNKNOWN: return "unknown";
+    case PLAN_UNFETCHABLE: return "unfetchable";
+    case PLAN_QUARANTINED: return "quarantined";
+    }
+    return "?";
+}
+
+static struct plan without_work(enum plan_outcome outcome, const char *reason)
+{
+    return (struct plan){ .outcome = outcome, .reason = reason };
+}
+
+static void add_key(struct plan *p, str type, str id, bool gone)
+{
+    assert(p->n_keys < PLAN_KEYS_MAX);
+    p->key[p->n_keys++] = (struct plan_key){ type, id, gone };
+}
+
+static bool fetchable_by_id(const struct resource *r)
+{
+    return r && r->get_path && !strstr(r->get_path, "{parent}");
+}
+
+/* What cannot be fetched by its own id lives in something that can: a card in its customer. */
+static bool plan_parent(struct plan *p, const struct event *ev, const struct resource *r,
+                        struct arena *a)
+{
+    const char *const names[] = { r->parent, "customer", "subscription", "invoice", "account" };
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const struct resource *parent = names[i] ? resource_by_type(str_of(names[i])) : NULL;
+        if (!fetchable_by_id(parent))
+            continue;
+        struct json_token t = json_member(ev->object, str_of(parent->type));
+        str id = t.type == JSON_STRING   ? json_unescape(t, a)
+                 : t.type == JSON_OBJECT ? json_text(t.text, S("id"), a)
+                                         : (str){ 0 };
+        if (id.n) {
+            add_key(p, str_of(parent->type), id, false);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Plans and prices are two views of the same thing, and each has its row. [facts: R-38] */
+static void plan_twin(struct plan *p, const struct resource *r, str id, bool gone)
+{
+    if (strcmp(r->type, "price") == 0)
+        add_key(p, S("plan"), id, gone);
+    else if (strcmp(r->type, "plan") == 0)
+        add_key(p, S("price"), id, gone);
+}
+
+struct plan plan_for_event(const struct event *ev, const struct identity *id, struct arena *a)
+{
+    struct plan p = { .outcome = PLAN_DUE };
+
+    if (ev->livemode >= 0 && ev->livemode != id->livemode)
+        return without_work(PLAN_QUARANTINED, "other_mode");
+    if (ev->account.n && !str_eqz(ev->account, id->account))
+        return without_work(PLAN_QUARANTINED, "other_account");
+    if (ev->account.n) /* Connect: whose object it is cannot be told apart yet */
+        return without_work(PLAN_QUARANTINED, "connect");
+    if (!ev->object_type.n)
+        return without_work(PLAN_UNFETCHABLE, "no_object");
+    const struct resource *r = resource_by_type(ev->object_type);
+    if (!r)
+        return without_work(PLAN_UNKNOWN, "unknown_object_type");
+    bool gone = str_ends(ev->type, S(".deleted"));
+    if (r->flags & RES_SINGLETON) {
+        add_key(&p, str_of(r->type), str_of(r->type), false);
+        return p;
+    }
+    if (!ev->object_id.n)
+        return without_work(PLAN_UNFETCHABLE, "no_object_id");
+    if (fetchable_by_id(r)) {
+        add_key(&p, str_of(r->type), ev->object_id, gone);
+        plan_twin(&p, r, ev->object_id, gone);
+        return p;
+    }
+    if (ev->object.n && plan_parent(&p, ev, r, a))
+        return p;
+    return without_work(PLAN_UNFETCHABLE, "type_cannot_be_fetched");
+}

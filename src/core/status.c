@@ -1,0 +1,183 @@
+#include "core/status.h"
+
+#include "base/json.h"
+#include "core/resource.h"
+
+#include <stdio.h>
+
+enum { STATUS_BYTES_MAX = 8 << 20 };
+
+static msec age_of(const struct rows *r, size_t col, msec now, msec never)
+{
+    if (row_cell(r, 0, col)->type == VAL_NULL || row_int(r, 0, col) == 0)
+        return never;
+    msec age = now - row_int(r, 0, col);
+    return age < 0 ? 0 : age; /* the clock was set back: it cannot be from the future */
+}
+
+static enum status read_inbox(struct tx *tx, msec now, struct mirror_status *s, struct arena *a,
+                              struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run0(tx, STMT_STATUS_INBOX, &r, a, e);
+
+    if (st != ST_OK)
+        return st;
+    s->events = row_int(&r, 0, 0);
+    s->deliveries = row_int(&r, 0, 1);
+    s->events_quarantined = row_int(&r, 0, 2);
+    s->events_unknown = row_int(&r, 0, 3);
+    s->events_unfetchable = row_int(&r, 0, 4);
+    s->events_conflicting = row_int(&r, 0, 5);
+    s->last_event_ago_ms = age_of(&r, 6, now, -1);
+    return ST_OK;
+}
+
+static enum status read_due(struct tx *tx, msec now, struct mirror_status *s, struct arena *a,
+                            struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run0(tx, STMT_STATUS_DUE, &r, a, e);
+
+    if (st != ST_OK)
+        return st;
+    s->due = row_int(&r, 0, 0);
+    s->due_retrying = row_int(&r, 0, 1);
+    s->dead = row_int(&r, 0, 2);
+    s->oldest_due_ms = age_of(&r, 3, now, 0);
+    snprintf(s->last_error, sizeof s->last_error, "%.*s", STR_ARG(row_str(&r, 0, 4)));
+    return ST_OK;
+}
+
+static enum status read_walks(struct tx *tx, const struct env *env, struct mirror_status *s,
+                              struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_STATUS_WALKS, &r, a, e, V_STR(str_of(env->identity.account)));
+
+    if (st != ST_OK)
+        return st;
+    s->types_known = row_int(&r, 0, 0);
+    s->types_complete = row_int(&r, 0, 1);
+    return ST_OK;
+}
+
+static enum status read_objects(struct tx *tx, msec now, struct mirror_status *s, struct arena *a,
+                                struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run0(tx, STMT_STATUS_OBJECTS, &r, a, e);
+
+    if (st != ST_OK)
+        return st;
+    s->objects = row_int(&r, 0, 0);
+    s->tombstones = row_int(&r, 0, 1);
+    s->last_fetch_ago_ms = age_of(&r, 2, now, -1);
+    return ST_OK;
+}
+
+static enum status read_all(struct tx *tx, struct env *env, struct mirror_status *s,
+                            struct arena *a, struct error *e)
+{
+    msec now = clock_wall(env->world->clock);
+
+    *s = (struct mirror_status){ .dangling = -1 };
+    enum status st = read_inbox(tx, now, s, a, e);
+    if (st == ST_OK)
+        st = read_due(tx, now, s, a, e);
+    if (st == ST_OK)
+        st = read_walks(tx, env, s, a, e);
+    return st == ST_OK ? read_objects(tx, now, s, a, e) : st;
+}
+
+enum status status_read(struct env *env, struct mirror_status *out, struct error *e)
+{
+    ARENA(a, STATUS_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+
+    return st == ST_OK ? read_all(&tx, env, out, &a, e) : st;
+}
+
+static void put_int(struct json_writer *w, const char *key, int64_t value)
+{
+    jw_key(w, str_of(key));
+    jw_int(w, value);
+}
+
+static void put_text(struct json_writer *w, const char *key, str value)
+{
+    jw_key(w, str_of(key));
+    jw_str(w, value);
+}
+
+static void write_numbers(struct json_writer *w, const struct mirror_status *s)
+{
+    put_int(w, "objects", s->objects);
+    put_int(w, "tombstones", s->tombstones);
+    put_int(w, "events", s->events);
+    put_int(w, "deliveries", s->deliveries);
+    put_int(w, "events_quarantined", s->events_quarantined);
+    put_int(w, "events_unknown", s->events_unknown);
+    put_int(w, "events_unfetchable", s->events_unfetchable);
+    put_int(w, "events_conflicting", s->events_conflicting);
+    put_int(w, "due", s->due);
+    put_int(w, "due_retrying", s->due_retrying);
+    put_int(w, "dead", s->dead);
+    put_int(w, "oldest_due_ms", s->oldest_due_ms);
+    put_int(w, "last_event_ago_ms", s->last_event_ago_ms);
+    put_int(w, "last_fetch_ago_ms", s->last_fetch_ago_ms);
+    put_int(w, "types_complete", s->types_complete);
+    put_int(w, "types_known", s->types_known);
+    if (s->last_error[0])
+        put_text(w, "last_error", str_of(s->last_error));
+}
+
+static enum status write_types(struct tx *tx, struct env *env, struct json_writer *w,
+                               struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_STATUS_TYPES, &r, a, e, V_STR(str_of(env->identity.account)));
+
+    jw_key(w, S("types"));
+    jw_array(w);
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        const struct resource *res = resource_by_type(row_str(&r, i, 0));
+        jw_object(w);
+        put_text(w, "type", row_str(&r, i, 0));
+        put_text(w, "view", res ? str_of(res->view) : (str){ 0 });
+        put_int(w, "objects", row_int(&r, i, 1));
+        put_int(w, "tombstones", row_int(&r, i, 2));
+        put_text(w, "walk", row_str(&r, i, 3));
+        put_int(w, "complete_at", row_int(&r, i, 4));
+        if (row_str(&r, i, 5).n)
+            put_text(w, "reason", row_str(&r, i, 5));
+        jw_end(w);
+    }
+    jw_end(w);
+    return st;
+}
+
+enum status status_json(struct env *env, struct buf *out, struct error *e)
+{
+    ARENA(a, STATUS_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct json_writer w = { .b = out };
+    struct mirror_status s;
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st == ST_OK)
+        st = read_all(&tx, env, &s, &a, e);
+    if (st != ST_OK)
+        return st;
+    jw_object(&w);
+    put_text(&w, "environment", str_of(env->name));
+    put_text(&w, "account", str_of(env->identity.account));
+    put_text(&w, "mode", env->identity.livemode ? S("live") : S("test"));
+    write_numbers(&w, &s);
+    st = write_types(&tx, env, &w, &a, e);
+    jw_end(&w);
+    if (st == ST_OK && out->failed)
+        return fail(e, ST_LIMIT, "the status does not fit into one answer");
+    return st;
+}

@@ -1,0 +1,302 @@
+#include "core/sync.h"
+
+#include "base/json.h"
+#include "core/due.h"
+#include "core/mirror.h"
+#include "core/sequence.h"
+#include "core/walk.h"
+
+#include <string.h>
+
+enum {
+    SYNC_BYTES_MAX = 32 << 20,
+    PARENTS_PIECE = 500,
+};
+
+static bool is_walked_by_default(const struct env *env, const struct resource *r)
+{
+    if (!r->list_path || r->flags & RES_ON_DEMAND || strstr(r->list_path, "{parent}") ||
+        r->parent_param)
+        return false;
+    return !(r->flags & RES_TEST_ONLY && env->identity.livemode);
+}
+
+/* All variants of a type's list that need no parent. */
+static enum status want_lists(struct tx *tx, struct env *env, const struct resource *r, bool again,
+                              enum stripe_lane lane, struct sync *out, struct arena *a,
+                              struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (str rest = str_of(r->list_query ? r->list_query : ""), variant; rest.p && st == ST_OK;) {
+        rest = str_cut(rest, '|', &variant);
+        st = walk_want(tx, env, r, variant, again, lane, a, e);
+        out->n_walks++;
+    }
+    return st;
+}
+
+/* A list under a parent: one walk for each parent in the mirror. */
+static enum status want_under_parents(struct tx *tx, struct env *env, const struct resource *r,
+                                      bool again, enum stripe_lane lane, struct sync *out,
+                                      struct arena *a, struct error *e)
+{
+    enum status st = ST_OK;
+    str after = S("");
+    size_t n = PARENTS_PIECE;
+
+    while (st == ST_OK && n == PARENTS_PIECE) {
+        struct rows rows;
+        st = tx_run(tx, STMT_OBJECT_IDS, &rows, a, e, V_STR(str_of(r->parent)),
+                    V_STR(str_of(env->identity.account)), V_STR(after), V_INT(PARENTS_PIECE));
+        if (st != ST_OK)
+            return st;
+        n = rows.n_rows;
+        for (size_t i = 0; i < n && st == ST_OK; i++) {
+            after = row_str(&rows, i, 0);
+            st = walk_want(tx, env, r, arena_concat(a, S("parent="), after), again, lane, a, e);
+            out->n_walks++;
+        }
+    }
+    return st;
+}
+
+static enum status want_type(struct tx *tx, struct env *env, const struct resource *r, bool again,
+                             enum stripe_lane lane, struct sync *out, struct arena *a,
+                             struct error *e)
+{
+    if (r->flags & RES_SINGLETON) {
+        struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), str_of(r->type) },
+                              .lane = lane,
+                              .cause = "sync" };
+        out->n_objects++;
+        return due_mark(tx, env, &m, a, e);
+    }
+    if (!r->list_path)
+        return fail(e, ST_INVALID, "%s cannot be listed: it comes with the objects that name it",
+                    r->view);
+    if (r->parent && (strstr(r->list_path, "{parent}") || r->parent_param))
+        return want_under_parents(tx, env, r, again, lane, out, a, e);
+    return want_lists(tx, env, r, again, lane, out, a, e);
+}
+
+static enum status want_everything(struct tx *tx, struct env *env, bool again,
+                                   enum stripe_lane lane, struct sync *out, struct arena *a,
+                                   struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
+        const struct resource *r = &resource_table[i];
+        bool singleton = r->flags & RES_SINGLETON && r->flags & RES_CORE && r->get_path;
+        if (singleton || is_walked_by_default(env, r))
+            st = want_type(tx, env, r, again, lane, out, a, e);
+    }
+    return st;
+}
+
+/* "price:gold-monthly" names the type of an id that does not show it. */
+static enum status want_object(struct tx *tx, struct env *env, str arg, enum stripe_lane lane,
+                               struct sync *out, struct arena *a, struct error *e)
+{
+    str id = arg, head;
+    str tail = str_cut(arg, ':', &head);
+    const struct resource *r = tail.p ? resource_by_name(head) : resource_by_id(arg);
+
+    if (r && tail.p)
+        id = tail;
+    if (!r || !id.n)
+        return fail(e, ST_INVALID,
+                    "%.*s is neither a type nor an id whose prefix is known: write TYPE:ID, for "
+                    "instance price:gold-monthly",
+                    STR_ARG(arg));
+    if (!r->get_path || strstr(r->get_path, "{parent}"))
+        return fail(e, ST_INVALID, "%s cannot be fetched by id: sync the %s it belongs to", r->view,
+                    r->parent ? r->parent : "object");
+    struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), id },
+                          .lane = lane,
+                          .cause = "sync" };
+    out->n_objects++;
+    return due_mark(tx, env, &m, a, e);
+}
+
+static enum status want_arg(struct tx *tx, struct env *env, str arg, bool again,
+                            enum stripe_lane lane, struct sync *out, struct arena *a,
+                            struct error *e)
+{
+    const struct resource *r = resource_by_name(arg);
+
+    return r ? want_type(tx, env, r, again, lane, out, a, e)
+             : want_object(tx, env, arg, lane, out, a, e);
+}
+
+/* Behind every list walk, references are chased whose target no list shows. */
+static enum status want_chase(struct tx *tx, struct env *env, struct arena *a, struct error *e)
+{
+    struct due_mark m = { .key = { DUE_CHASE, S("references"), S("") },
+                          .lane = LANE_BACKFILL,
+                          .cause = "sync" };
+
+    return due_mark(tx, env, &m, a, e);
+}
+
+enum status sync_start(struct env *env, const str *arg, size_t n, bool again, enum stripe_lane lane,
+                       struct sync *out, struct error *e)
+{
+    ARENA(a, SYNC_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct sync s = { .since = clock_wall(env->world->clock), .everything = n == 0 };
+
+    assert(n <= SYNC_ARGS_MAX);
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = sequence_draw(&tx, 1, &s.started_ticket, &a, e);
+    if (st == ST_OK && n == 0)
+        st = want_everything(&tx, env, again, lane, &s, &a, e);
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        st = want_arg(&tx, env, arg[i], again, lane, &s, &a, e);
+    if (st == ST_OK && s.n_walks)
+        st = want_chase(&tx, env, &a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st != ST_OK)
+        return st;
+    *out = s;
+    env_ring(env);
+    return ST_OK;
+}
+
+/* ---- progress ----------------------------------------------------------------------------------
+ */
+
+struct tally {
+    str type, state, reason;
+    int64_t objects, pages, lists, open;
+};
+
+static void write_tally(struct json_writer *w, const struct tally *t)
+{
+    const struct resource *r = resource_by_type(t->type);
+
+    jw_object(w);
+    jw_key(w, S("type"));
+    jw_str(w, t->type);
+    jw_key(w, S("view"));
+    jw_str(w, r ? str_of(r->view) : t->type);
+    jw_key(w, S("core"));
+    jw_bool(w, r && r->flags & RES_CORE);
+    jw_key(w, S("state"));
+    jw_str(w, t->state);
+    jw_key(w, S("objects"));
+    jw_int(w, t->objects);
+    jw_key(w, S("pages"));
+    jw_int(w, t->pages);
+    if (t->reason.n) {
+        jw_key(w, S("reason"));
+        jw_str(w, t->reason);
+    }
+    jw_end(w);
+}
+
+/* The state of a type is that of its least finished list. */
+static int rank(str state)
+{
+    static const char *const order[] = { "complete", "skipped", "waiting", "walking", "failed" };
+
+    for (size_t i = 0; i < COUNT(order); i++)
+        if (str_eqz(state, order[i]))
+            return (int)i;
+    return 0;
+}
+
+static void add_walk(struct tally *t, const struct rows *r, size_t i, struct sync_progress *p)
+{
+    str state = row_str(r, i, 2);
+
+    t->objects += row_int(r, i, 3);
+    t->pages += row_int(r, i, 4);
+    if (!t->state.n || rank(state) > rank(t->state))
+        t->state = state;
+    if (row_str(r, i, 5).n)
+        t->reason = row_str(r, i, 5);
+    p->walks++;
+    p->objects += row_int(r, i, 3);
+    p->pages += row_int(r, i, 4);
+    p->walks_done += str_eqz(state, "complete");
+    p->walks_skipped += str_eqz(state, "skipped");
+    p->walks_failed += str_eqz(state, "failed");
+}
+
+static enum status write_walks(struct tx *tx, struct env *env, const struct sync *s,
+                               struct sync_progress *p, struct json_writer *w, struct arena *a,
+                               struct error *e)
+{
+    struct tally t = { 0 };
+    struct rows r;
+    enum status st = tx_run(tx, STMT_WALK_LIST, &r, a, e, V_STR(str_of(env->identity.account)));
+
+    if (st != ST_OK)
+        return st;
+    for (size_t i = 0; i < r.n_rows; i++) {
+        if (row_int(&r, i, 6) < s->since &&
+            row_int(&r, i, 7)) /* an earlier sync's, and at its end */
+            continue;
+        if (t.type.n && !str_eq(t.type, row_str(&r, i, 0))) {
+            write_tally(w, &t);
+            t = (struct tally){ 0 };
+        }
+        t.type = row_str(&r, i, 0);
+        add_walk(&t, &r, i, p);
+    }
+    if (t.type.n)
+        write_tally(w, &t);
+    return ST_OK;
+}
+
+enum status sync_progress(struct env *env, const struct sync *s, struct sync_progress *p,
+                          struct buf *out, struct error *e)
+{
+    ARENA(a, SYNC_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct json_writer w = { .b = out };
+    struct sync_progress now = { 0 };
+    struct rows r;
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st != ST_OK)
+        return st;
+    jw_object(&w);
+    jw_key(&w, S("types"));
+    jw_array(&w);
+    st = write_walks(&tx, env, s, &now, &w, &a, e);
+    jw_end(&w);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_SYNC_PENDING, &r, &a, e, V_INT(s->since));
+    if (st != ST_OK)
+        return st;
+    now.due = row_int(&r, 0, 0);
+    now.dead = row_int(&r, 0, 1);
+    now.done = now.due == 0;
+    const struct {
+        const char *name;
+        int64_t value;
+    } number[] = { { "due", now.due },
+                   { "dead", now.dead },
+                   { "objects", now.objects },
+                   { "pages", now.pages },
+                   { "walks", now.walks },
+                   { "walks_done", now.walks_done },
+                   { "walks_skipped", now.walks_skipped },
+                   { "walks_failed", now.walks_failed } };
+    for (size_t i = 0; i < COUNT(number); i++) {
+        jw_key(&w, str_of(number[i].name));
+        jw_int(&w, number[i].value);
+    }
+    jw_key(&w, S("done"));
+    jw_bool(&w, now.done);
+    jw_end(&w);
+    if (out->failed)
+        return fail(e, ST_LIMIT, "the progress of so many lists does not fit into one answer");
+    *p = now;
+    return ST_OK;
+}

@@ -1,0 +1,490 @@
+#include "core/walk.h"
+
+#include "base/url.h"
+#include "core/api.h"
+#include "core/mirror.h"
+#include "core/page.h"
+#include "core/path.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    WALK_PAGE_BYTES_MAX = 64 << 20,
+    PIECE_BYTES_MAX = 512 << 10, /* of objects stored in one transaction */
+    CURSOR_MAX = 255,
+    RESTARTS_MAX = 5, /* a cursor that vanished: from the start again, so often */
+    CHASE_PIECE = 200,
+    SWEEP_PIECE = 200,
+};
+
+/* One walk under way. */
+struct walk {
+    struct env *env;
+    struct claim *c;
+    const struct resource *r;
+    struct work_report *report;
+    char cursor[CURSOR_MAX + 1];
+    int64_t started_ticket;
+    unsigned restarts;
+};
+
+static struct value v_account(const struct env *env)
+{
+    return V_STR(str_of(env->identity.account));
+}
+
+enum status walk_want(struct tx *tx, struct env *env, const struct resource *r, str variant,
+                      bool again, enum stripe_lane lane, struct arena *a, struct error *e)
+{
+    struct due_mark m = { .key = { DUE_WALK, str_of(r->type), variant },
+                          .lane = lane,
+                          .cause = "sync" };
+    enum status st = tx_run(tx, STMT_WALK_WANT, NULL, a, e, V_STR(str_of(r->type)), V_STR(variant),
+                            v_account(env), V_INT(clock_wall(env->world->clock)), V_INT(again));
+
+    return st == ST_OK ? due_mark(tx, env, &m, a, e) : st;
+}
+
+/* ---- one request --------------------------------------------------------------------------------
+ */
+
+static str list_path(const struct walk *w, struct arena *a)
+{
+    str parent = S("");
+
+    if (str_starts(w->c->key.id, S("parent=")))
+        parent = str_sub(w->c->key.id, 7, w->c->key.id.n);
+    return path_fill(w->r->list_path, S(""), parent, a);
+}
+
+static str list_query(const struct walk *w, struct arena *a)
+{
+    str variant = w->c->key.id;
+    str query = arena_printf(a, "limit=%d", PAGE_LIMIT);
+
+    if (str_starts(variant, S("parent="))) {
+        str parent = url_escape_in(a, str_sub(variant, 7, variant.n));
+        variant = w->r->parent_param
+                      ? arena_printf(a, "%s=%.*s", w->r->parent_param, STR_ARG(parent))
+                      : S("");
+    }
+    query = query_join(query, variant, a);
+    query = query_join(query, path_expand(w->r->expand, "data.", a), a);
+    if (w->cursor[0])
+        query = query_join(
+            query, arena_concat(a, S("starting_after="), url_escape_in(a, str_of(w->cursor))), a);
+    return query;
+}
+
+/* The cursor's object has left the list. [facts: F-17] */
+static bool cursor_vanished(const struct walk *w, const struct api_answer *got, struct arena *a)
+{
+    struct json_token error = json_member(got->http.body, S("error"));
+
+    return w->cursor[0] && (got->http.http_status == 400 || got->http.http_status == 404) &&
+           error.type == JSON_OBJECT &&
+           str_eq(json_text(error.text, S("param"), a), S("starting_after"));
+}
+
+/* ---- one page, in pieces
+ * -------------------------------------------------------------------------- */
+
+/* A nested list that goes on elsewhere is read to its end behind its object's own GET. */
+static enum status want_completion(struct tx *tx, struct walk *w, const struct page_item *item,
+                                   struct arena *a, struct error *e)
+{
+    struct due_mark m = { .key = { DUE_OBJECT, item->type, item->id },
+                          .lane = LANE_BACKFILL,
+                          .cause = "nested" };
+    const struct resource *r = resource_by_type(item->type);
+
+    if (!r || !r->get_path || strstr(r->get_path, "{parent}"))
+        return ST_OK;
+    return due_mark(tx, w->env, &m, a, e);
+}
+
+static enum status put_item(struct tx *tx, struct walk *w, const struct page_item *item,
+                            struct sequence_pool *pool, struct arena *a, struct error *e)
+{
+    const struct answer in = { .resource = resource_by_type(item->type),
+                               .type = item->type,
+                               .id = item->id,
+                               .data = item->data,
+                               .source = SOURCE_LIST,
+                               .ticket = w->c->ticket,
+                               .api_version = S(STRIPE_API_VERSION),
+                               .cause = "sync",
+                               .pool = pool };
+    enum mirror_result result;
+    size_t open_lists = 0;
+    enum status st = mirror_put(tx, w->env, &in, &result, &open_lists, a, e);
+
+    return st == ST_OK && open_lists ? want_completion(tx, w, item, a, e) : st;
+}
+
+/* Stores objects of the page until it ends (*end) or the piece is large enough. */
+static enum status store_piece(struct walk *w, struct page *page, bool *end, struct arena *a,
+                               struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct sequence_pool pool = { 0 };
+    struct page_item item = { 0 }, last = { 0 };
+    struct rows moved;
+    size_t bytes = 0;
+    int64_t n = 0;
+
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    while (st == ST_OK && bytes < PIECE_BYTES_MAX) {
+        st = page_next(page, &item, a, e);
+        if (st != ST_OK)
+            break;
+        last = item;
+        bytes += item.data.n;
+        n++;
+        st = put_item(&tx, w, &item, &pool, a, e);
+    }
+    if (st != ST_OK && st != ST_NONE)
+        return st;
+    *end = st == ST_NONE;
+    if (last.id.n > CURSOR_MAX)
+        return fail(e, ST_LIMIT, "an id of %zu bytes cannot be a cursor", last.id.n);
+    st = tx_run(&tx, STMT_WALK_MOVE, &moved, a, e, V_STR(n ? last.id : str_of(w->cursor)), V_INT(n),
+                V_INT(*end), V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env),
+                V_INT(w->c->ticket));
+    if (st == ST_OK && moved.n_changed == 0)
+        return fail(e, ST_CONFLICT, "the walk of %s has been given to somebody else", w->r->view);
+    /* The next request's ticket is drawn behind the page's last piece and no earlier: every piece
+     * carries the ticket of the request that brought it. */
+    if (st == ST_OK && *end)
+        st = due_extend(&tx, w->env, w->c, a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK && n) {
+        memcpy(w->cursor, last.id.p, last.id.n);
+        w->cursor[last.id.n] = '\0';
+    }
+    return st;
+}
+
+static enum status store_page(struct walk *w, str body, bool *more, struct arena *a,
+                              struct error *e)
+{
+    char before[CURSOR_MAX + 1];
+    struct page page;
+    bool end = false;
+
+    memcpy(before, w->cursor, sizeof before);
+    enum status st = page_open(body, &page, e);
+    while (st == ST_OK && !end)
+        st = store_piece(w, &page, &end, a, e);
+    if (st == ST_OK && page.has_more && strcmp(before, w->cursor) == 0)
+        return fail(e, ST_RETRY, "the list of %s says has_more but does not move on", w->r->view);
+    if (st == ST_OK)
+        *more = page.has_more;
+    return st;
+}
+
+/* ---- the walk's state in the store
+ * ------------------------------------------------------------------ */
+
+/* Where did it stand? From the start it begins a new run under this claim's ticket. */
+static enum status enter(struct walk *w, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_key *k = &w->c->key;
+    struct rows r;
+
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_WALK_GET, &r, &a, e, V_STR(k->type), V_STR(k->id), v_account(w->env));
+    if (st != ST_OK)
+        return st;
+    if (r.n_rows == 0)
+        return fail(e, ST_BROKEN, "walk %.*s %.*s is due but not on record", STR_ARG(k->type),
+                    STR_ARG(k->id));
+    str cursor = row_str(&r, 0, 0);
+    if (cursor.n && cursor.n <= CURSOR_MAX) {
+        memcpy(w->cursor, cursor.p, cursor.n);
+        w->started_ticket = row_int(&r, 0, 2);
+        st = tx_run(&tx, STMT_WALK_RESUME, NULL, &a, e, V_STR(k->type), V_STR(k->id),
+                    v_account(w->env));
+    } else {
+        w->started_ticket = w->c->ticket;
+        st = tx_run(&tx, STMT_WALK_BEGIN, NULL, &a, e, V_INT(w->c->ticket),
+                    V_INT(clock_wall(w->env->world->clock)), V_STR(k->type), V_STR(k->id),
+                    v_account(w->env));
+    }
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status end_walk(struct walk *w, const char *state, const char *reason, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_key *k = &w->c->key;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st =
+            tx_run(&tx, STMT_WALK_END, NULL, &a, e, V_STR(str_of(state)),
+                   reason ? V_STR(str_of(reason)) : V_NULL, V_INT(clock_wall(w->env->world->clock)),
+                   V_STR(k->type), V_STR(k->id), v_account(w->env));
+    if (st == ST_OK)
+        st = due_finish(&tx, w->env, w->c, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status note_failure(struct walk *w, const char *why, int http_status, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_key *k = &w->c->key;
+    bool dead = false;
+
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_WALK_END, NULL, &a, e, V_STR(S("failed")), V_STR(str_of(why)),
+                    V_INT(0), V_STR(k->type), V_STR(k->id), v_account(w->env));
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        st = due_fail(w->env, w->c, why, http_status, &dead, e);
+    w->report->failed = true;
+    w->report->dead = dead;
+    snprintf(w->report->why, sizeof w->report->why, "%s", why);
+    return st;
+}
+
+/* ---- behind a finished list
+ * ------------------------------------------------------------------------- */
+
+/* Since which ticket have all lists of this type been walked to their ends? 0: not all have. */
+static enum status seen_since(struct walk *w, int64_t *ticket, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_WALK_OPEN, &r, &a, e, V_STR(w->c->key.type), v_account(w->env));
+    if (st == ST_OK)
+        *ticket = row_int(&r, 0, 0) ? 0 : row_int(&r, 0, 1);
+    return st;
+}
+
+/* One piece of the objects that no list has shown: each is fetched, and buried when it is gone. */
+static enum status sweep_piece(struct walk *w, int64_t seen, int64_t *after, size_t *n,
+                               struct error *e)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_OBJECT_UNSEEN, &r, &a, e, V_STR(w->c->key.type), v_account(w->env),
+                    V_INT(seen), V_INT(*after), V_INT(SWEEP_PIECE));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        struct due_mark m = { .key = { DUE_OBJECT, w->c->key.type, row_str(&r, i, 0) },
+                              .lane = LANE_BACKFILL,
+                              .cause = "check" };
+        st = due_mark(&tx, w->env, &m, &a, e);
+        *after = row_int(&r, i, 1);
+    }
+    if (st == ST_OK)
+        *n = r.n_rows;
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status sweep(struct walk *w, struct error *e)
+{
+    int64_t seen = 0, after = 0;
+    size_t n = SWEEP_PIECE;
+
+    if (str_starts(w->c->key.id, S("parent=")) || !w->r->get_path ||
+        strstr(w->r->get_path, "{parent}"))
+        return ST_OK;
+    enum status st = seen_since(w, &seen, e);
+    while (st == ST_OK && seen && n == SWEEP_PIECE)
+        st = sweep_piece(w, seen, &after, &n, e);
+    if (st == ST_OK)
+        env_ring(w->env);
+    return st;
+}
+
+/* What lives on a test clock is in no default list: it is listed once more for each clock.
+ * [facts: F-01] */
+static enum status want_clock_lists(struct tx *tx, struct env *env, str clock, struct arena *a,
+                                    struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
+        const struct resource *r = &resource_table[i];
+        if (!(r->flags & RES_TEST_CLOCK) || !r->list_path)
+            continue;
+        str on_clock = arena_concat(a, S("test_clock="), url_escape_in(a, clock));
+        for (str rest = str_of(r->list_query), variant; rest.p && st == ST_OK;) {
+            rest = str_cut(rest, '|', &variant);
+            st =
+                walk_want(tx, env, r, query_join(variant, on_clock, a), false, LANE_BACKFILL, a, e);
+        }
+    }
+    return st;
+}
+
+static enum status on_clocks_listed(struct walk *w, struct error *e)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+
+    if (strcmp(w->r->type, "test_helpers.test_clock") != 0)
+        return ST_OK;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_OBJECT_PAGE, &r, &a, e, V_STR(w->c->key.type), v_account(w->env),
+                    V_STR(S("")), V_INT(0), V_INT(1000));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+        st = want_clock_lists(&tx, w->env, row_str(&r, i, 1), &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status complete(struct walk *w, struct error *e)
+{
+    enum status st = on_clocks_listed(w, e);
+
+    if (st == ST_OK)
+        st = end_walk(w, "complete", NULL, e);
+    return st == ST_OK ? sweep(w, e) : st;
+}
+
+/* ---- the walk
+ * --------------------------------------------------------------------------------------- */
+
+enum step { STEP_ON, STEP_DONE };
+
+static enum status on_refusal(struct walk *w, const struct api_answer *got, enum step *step,
+                              struct arena *a, struct error *e)
+{
+    *step = STEP_DONE;
+    if (cursor_vanished(w, got, a) && w->restarts < RESTARTS_MAX) {
+        w->restarts++;
+        w->cursor[0] = '\0';
+        *step = STEP_ON;
+        return ST_OK;
+    }
+    switch (got->meaning) {
+    case API_NO_SUCH_URL:
+    case API_FORBIDDEN:
+    case API_BAD:
+    case API_GONE: return end_walk(w, "skipped", got->why, e);
+    case API_OK:
+    case API_AGAIN:
+    case API_KEY: break;
+    }
+    return note_failure(w, got->why, got->http.http_status, e);
+}
+
+static enum status one_page(struct walk *w, enum step *step, struct error *e)
+{
+    ARENA(a, WALK_PAGE_BYTES_MAX);
+    struct error why = { 0 };
+    struct api_answer got;
+    bool more = false;
+
+    *step = STEP_DONE;
+    enum status st =
+        api_get(w->env, list_path(w, &a), list_query(w, &a), w->c->lane, S("sync"), &got, &a, &why);
+    if (st == ST_REFUSED)
+        return due_release(w->env, w->c, e);
+    if (st != ST_OK)
+        return note_failure(w, why.text, 0, e);
+    if (got.meaning != API_OK)
+        return on_refusal(w, &got, step, &a, e);
+    st = store_page(w, got.http.body, &more, &a, &why);
+    if (st == ST_CONFLICT) /* the lease ran out: somebody else walks on */
+        return ST_OK;
+    if (st == ST_BROKEN) {
+        *e = why;
+        return st;
+    }
+    if (st != ST_OK)
+        return note_failure(w, why.text, 0, e);
+    if (!more)
+        return complete(w, e);
+    *step = STEP_ON;
+    return ST_OK;
+}
+
+enum status walk_run(struct env *env, struct claim *c, struct work_report *report, struct error *e)
+{
+    struct walk w = { .env = env, .c = c, .report = report, .r = resource_by_type(c->key.type) };
+    enum step step = STEP_ON;
+
+    if (!w.r || !w.r->list_path)
+        return due_refuse(env, c, "this type of object cannot be listed", 0, e);
+    enum status st = enter(&w, e);
+    while (st == ST_OK && step == STEP_ON) {
+        if (env_stopping(env))
+            return due_release(env, c, e);
+        st = one_page(&w, &step, e);
+    }
+    return st;
+}
+
+/* ---- the chase
+ * ---------------------------------------------------------------------------------------- */
+
+static enum status chase_piece(struct env *env, const struct resource *r,
+                               char after[CURSOR_MAX + 1], size_t *n, struct error *e)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows found;
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_REFS_MISSING, &found, &a, e, v_account(env), V_STR(str_of(r->type)),
+                    V_STR(str_of(after)), V_INT(CHASE_PIECE));
+    for (size_t i = 0; st == ST_OK && i < found.n_rows; i++) {
+        str id = row_str(&found, i, 1);
+        struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), id },
+                              .lane = LANE_BACKFILL,
+                              .cause = "reference" };
+        st = due_mark_once(&tx, env, &m, &a, e);
+        snprintf(after, CURSOR_MAX + 1, "%.*s", STR_ARG(id));
+    }
+    if (st == ST_OK)
+        *n = found.n_rows;
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+enum status walk_chase(struct env *env, struct claim *c, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
+        const struct resource *r = &resource_table[i];
+        char after[CURSOR_MAX + 1] = "";
+        size_t n = CHASE_PIECE;
+        if (!r->get_path || strstr(r->get_path, "{parent}"))
+            continue;
+        while (st == ST_OK && n == CHASE_PIECE)
+            st = chase_piece(env, r, after, &n, e);
+    }
+    if (st == ST_OK)
+        st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = due_finish(&tx, env, c, &a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(env);
+    return st;
+}

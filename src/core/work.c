@@ -1,0 +1,284 @@
+#include "core/work.h"
+
+#include "base/json.h"
+#include "core/api.h"
+#include "core/due.h"
+#include "core/mirror.h"
+#include "core/nested.h"
+#include "core/path.h"
+#include "core/walk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    CLAIM_BYTES_MAX = 64 << 10,
+    FETCH_BYTES_MAX = 64 << 20,
+    CHASE_PAUSE_MS = 500,
+};
+
+/* One claimed object on its way. */
+struct job {
+    struct env *env;
+    struct claim *c;
+    const struct resource *r;
+    struct work_report *report;
+    struct arena *a;
+};
+
+static void report_failure(struct job *j, const char *why, bool dead)
+{
+    j->report->failed = true;
+    j->report->dead = dead;
+    snprintf(j->report->why, sizeof j->report->why, "%s", why);
+}
+
+static enum status put_back(struct job *j, const char *why, int http_status, struct error *e)
+{
+    bool dead;
+    enum status st = due_fail(j->env, j->c, why, http_status, &dead, e);
+
+    if (st == ST_OK)
+        report_failure(j, why, dead);
+    return st;
+}
+
+static enum status give_up(struct job *j, const char *why, int http_status, struct error *e)
+{
+    report_failure(j, why, true);
+    return due_refuse(j->env, j->c, why, http_status, e);
+}
+
+/* A claim that cannot be let go of ends with its lease. */
+static void let_go(struct job *j)
+{
+    struct error ignored = { 0 };
+
+    if (due_release(j->env, j->c, &ignored) != ST_OK)
+        return;
+    env_ring(j->env);
+}
+
+/* ---- what Stripe answered ----------------------------------------------------------------------
+ */
+
+/* Is this the object that was asked for? A body with another id is stored nowhere. */
+static bool is_asked_for(const struct job *j, str body)
+{
+    if (j->r->flags & RES_SINGLETON)
+        return true;
+    return str_eq(json_text(body, S("id"), j->a), j->c->key.id);
+}
+
+static enum status finish_absent(struct job *j, const char *why, int http_status, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = due_finish_absent(&tx, j->env, j->c, why, http_status, j->a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status bury(struct job *j, const char *why, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct claim *c = j->c;
+    str stub = { 0 };
+
+    if (c->gone) { /* announced: there was such an object, even if it was never seen here */
+        BUF(b, 4096);
+        buf_append(&b, S("{\"id\":"));
+        json_quote(&b, c->key.id);
+        buf_append(&b, S(",\"object\":"));
+        json_quote(&b, c->key.type);
+        buf_append(&b, S(",\"deleted\":true}"));
+        stub = arena_copy(j->a, buf_str(&b));
+    }
+    enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = mirror_bury(&tx, j->env, c->key.type, c->key.id, c->ticket, c->gone ? "event" : "gone",
+                         stub, j->a, e);
+    if (st == ST_NONE)
+        st = ST_OK;
+    if (st == ST_OK)
+        st = due_finish_absent(&tx, j->env, c, why, 404, j->a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* A 404 proves nothing before the identity is proven, and, when no event announced the deletion,
+ * nothing before it is seen twice. [facts: §4.5] */
+static enum status on_gone(struct job *j, const char *why, struct error *e)
+{
+    struct error proof = { 0 };
+    enum status st = env_prove_again(j->env, &proof);
+
+    if (st == ST_REFUSED) {
+        *e = proof;
+        let_go(j);
+        return ST_REFUSED;
+    }
+    if (st != ST_OK)
+        return put_back(j, proof.text, 404, e);
+    if (!j->c->gone && j->c->misses == 0)
+        return due_confirm(j->env, j->c, e);
+    return bury(j, why, e);
+}
+
+static enum status apply(struct job *j, const struct answer *in, size_t *open_lists,
+                         struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct sequence_pool pool = { 0 };
+    struct answer pooled = *in;
+    enum mirror_result result;
+
+    pooled.pool = &pool;
+    enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = mirror_put(&tx, j->env, &pooled, &result, open_lists, j->a, e);
+    if (st == ST_OK && *open_lists == 0)
+        st = due_finish(&tx, j->env, j->c, j->a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status finish_lists(struct job *j, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct claim *c = j->c;
+    enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_OBJECT_CLOSE_LISTS, NULL, j->a, e, V_STR(c->key.type),
+                    V_STR(str_of(j->env->identity.account)), V_STR(c->key.id));
+    if (st == ST_OK)
+        st = due_finish(&tx, j->env, c, j->a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status on_object(struct job *j, const struct api_answer *got, struct error *e)
+{
+    struct error why = { 0 };
+    size_t open_lists = 0;
+    const struct answer in = { .resource = j->r,
+                               .type = j->c->key.type,
+                               .id = j->c->key.id,
+                               .data = str_trim(got->http.body),
+                               .source = SOURCE_GET,
+                               .ticket = j->c->ticket,
+                               .api_version = S(STRIPE_API_VERSION),
+                               .cause = "webhook" };
+
+    if (!is_asked_for(j, in.data))
+        return put_back(j, "Stripe answered with another object than the one asked for", 200, e);
+    enum status st = apply(j, &in, &open_lists, &why);
+    if (st == ST_REFUSED || st == ST_CONFLICT)
+        return give_up(j, why.text, 200, e);
+    if (st != ST_OK) {
+        *e = why;
+        return st;
+    }
+    if (!open_lists)
+        return ST_OK;
+    st = nested_complete(j->env, j->c, &in, &why);
+    if (st == ST_OK)
+        return finish_lists(j, e);
+    if (st == ST_BROKEN) {
+        *e = why;
+        return st;
+    }
+    return put_back(j, why.text, 0, e);
+}
+
+static enum status on_answer(struct job *j, const struct api_answer *got, struct error *e)
+{
+    int http_status = got->http.http_status;
+
+    switch (got->meaning) {
+    case API_OK: return on_object(j, got, e);
+    case API_GONE: return on_gone(j, got->why, e);
+    case API_NO_SUCH_URL:
+        if (str_eqz(j->c->cause, "reference"))
+            return finish_absent(j, got->why, http_status, e);
+        return give_up(j, got->why, http_status, e);
+    case API_KEY:
+    case API_AGAIN: return put_back(j, got->why, http_status, e);
+    case API_FORBIDDEN:
+    case API_BAD: return give_up(j, got->why, http_status, e);
+    }
+    return fail(e, ST_BROKEN, "an answer without a meaning");
+}
+
+static enum status work_object(struct env *env, struct claim *c, struct work_report *report,
+                               struct error *e)
+{
+    ARENA(a, FETCH_BYTES_MAX);
+    struct job j = { .env = env, .c = c, .report = report, .a = &a };
+    struct error why = { 0 };
+    struct api_answer got;
+
+    j.r = resource_by_type(c->key.type);
+    if (!j.r || !j.r->get_path || strstr(j.r->get_path, "{parent}"))
+        return give_up(&j, "this type of object cannot be fetched by its id", 0, e);
+    str path = path_fill(j.r->get_path, c->key.id, S(""), &a);
+    str query = path_expand(j.r->expand, "", &a);
+    enum status st = api_get(env, path, query, c->lane, c->cause, &got, &a, &why);
+    if (st == ST_REFUSED) {
+        let_go(&j);
+        return ST_REFUSED;
+    }
+    if (st != ST_OK)
+        return put_back(&j, why.text, 0, e);
+    return on_answer(&j, &got, e);
+}
+
+/* ---- the other kinds
+ * ------------------------------------------------------------------------------ */
+
+static enum status walks_waiting(struct env *env, bool *waiting, struct error *e)
+{
+    ARENA(a, CLAIM_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_DUE_WAITING, &r, &a, e, V_STR(S("walk")));
+    if (st == ST_OK)
+        *waiting = row_int(&r, 0, 0) != 0;
+    return st;
+}
+
+/* The chase comes behind the walks: most of what is missing now they will bring. */
+static enum status work_chase(struct env *env, struct claim *c, struct error *e)
+{
+    bool waiting = false;
+    enum status st = walks_waiting(env, &waiting, e);
+
+    if (st != ST_OK)
+        return st;
+    if (waiting)
+        return due_postpone(env, c, CHASE_PAUSE_MS, e);
+    return walk_chase(env, c, e);
+}
+
+enum status work_one(struct env *env, struct work_report *report, struct error *e)
+{
+    ARENA(a, CLAIM_BYTES_MAX);
+    struct claim c;
+
+    *report = (struct work_report){ 0 };
+    if (env_stopping(env))
+        return ST_REFUSED;
+    enum status st = due_claim(env, &c, &a, e);
+    if (st != ST_OK)
+        return st;
+    snprintf(report->key, sizeof report->key, "%s %.*s %.*s", due_kind_name(c.key.kind),
+             STR_ARG(c.key.type), STR_ARG(c.key.id));
+    switch (c.key.kind) {
+    case DUE_OBJECT: return work_object(env, &c, report, e);
+    case DUE_WALK: return walk_run(env, &c, report, e);
+    case DUE_CHASE: return work_chase(env, &c, e);
+    }
+    return fail(e, ST_BROKEN, "a claim of no kind");
+}
