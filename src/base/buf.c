@@ -74,6 +74,8 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 void buf_consume(struct buf *b, size_t n)
 {
     assert(n <= b->n);
+    if (n == 0)
+        return;
     memmove(b->p, b->p + n, b->n - n);
     b->n -= n;
 }
