@@ -20,9 +20,21 @@ struct engine_options {
     /* Called every second on the housekeeping thread, e.g. to flush the audit of calls; may be
      * NULL. */
     void (*every_second)(void *ctx);
+    /* The grace of a stop is over and threads still run: makes calls to Stripe that are under way
+     * give up; may be NULL, then they are waited for. */
+    void (*abandon)(void *ctx);
     void *ctx;
-    /* Damage or a bug: called once, on the thread that saw it; the process is to end. */
+    /* Damage or a bug: called once, on the thread that saw it; the process is to end. Claims and
+     * ingest have stopped by then. */
     void (*on_broken)(void *ctx, const struct error *e);
+    void *broken_ctx;
+};
+
+enum {
+    ENGINE_WORKERS_DEFAULT = 8,
+    ENGINE_WORKERS_MAX = 64,
+    INGEST_WAITING_MAX = 4096,        /* items that wait for the disk; more is answered 503 */
+    INGEST_BATCH_BYTES_MAX = 4 << 20, /* bodies in one transaction */
 };
 
 enum status engine_start(struct engine **out, const struct engine_options *o,
@@ -30,6 +42,8 @@ enum status engine_start(struct engine **out, const struct engine_options *o,
 /* No more claims; requests under way are finished or, after `grace`, abandoned to their leases.
  * Then every thread has ended and the engine is freed. NULL is fine. */
 void engine_stop(struct engine *g, msec grace);
+/* From any thread: no more claims and no more ingest from now on; engine_stop waits for the end. */
+void engine_halt(struct engine *g);
 
 /* One verified event on its way to the disk. Slices and the answer's place belong to the caller and
  * must live until `done` has been called (on the ingest thread). */
@@ -48,5 +62,8 @@ bool engine_ingest(struct engine *g, struct ingest_item *first, size_t n);
 struct engine_counters {
     uint64_t work_done, work_failed, work_dead, ingested, ingest_commits, ingest_refused;
     uint64_t ingest_waiting; /* in the queue now */
+    enum status ingest_last; /* how the last batch ended; ST_OK before the first */
+    msec ingest_last_at;     /* monotonic, when it ended; 0 before the first */
+    msec beat_at;            /* monotonic, when housekeeping last came round */
 };
 struct engine_counters engine_counters(const struct engine *g);
