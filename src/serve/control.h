@@ -18,22 +18,35 @@ typedef bool control_emit(void *ctx, str line);
 /* Carries out one command on this environment, whose engine runs in this process. Ops: "sync"
  * (args, again, watch), "replay" (event), "revive" (id or empty), "ping", "handover" (a command
  * that holds the lock gives it up: answered by commands alone). Lines of progress go to `emit`; the
- * end line, too. The status is the one of the end line. */
+ * end line, too. The status is the one of the end line.
+ *
+ * sync: the lines of sync_progress while they change, until it is done; with "watch":false one line
+ * {"walks","objects"}. revive: one line {"revived"}. ping: one line {"name","account","livemode",
+ * "pid","version"}. ST_RETRY: `emit` would hear no more, or the environment stops; what was asked
+ * for goes on. ST_INVALID: no JSON, no such op, a missing or wrong argument. */
 enum status control_run(struct env *env, str line, control_emit *emit, void *ctx,
                         struct error *e) MUST_USE;
 
 struct control_server;
 
-/* Listens on `path` (made with mode 0600; a stale file is replaced) and serves each connection on a
- * thread of its own, at most CONTROL_CONNECTIONS_MAX. */
-enum { CONTROL_CONNECTIONS_MAX = 16 };
-/* `on_handover` may be NULL: then the op is refused. */
+enum {
+    CONTROL_CONNECTIONS_MAX = 16,    /* at a time; one more is told "limit" */
+    CONTROL_LISTENER_MS = 10 * 1000, /* for a client to send its line, or to read one of ours */
+};
+
+/* Listens on `path` (made with mode 0600; a stale socket is replaced: the caller holds the store's
+ * lock) and serves each connection, which is one command, on a thread of its own. Only this user
+ * and root are served. `on_handover` may be NULL: then the op is refused. It is called on a
+ * connection's thread and must only ask for the end. ST_REFUSED: the path cannot be used.
+ * ST_LIMIT: it is too long, or descriptors or threads ran out. */
 enum status control_listen(struct control_server **out, const char *path, struct env *env,
                            void (*on_handover)(void *ctx), void *ctx, struct error *e) MUST_USE;
-void control_close(struct control_server *s); /* NULL is fine */
+/* No more commands; those under way hear no more and come to an end. NULL is fine. */
+void control_close(struct control_server *s);
 
 /* The other side: sends `line` to whoever listens on `path`, and its answers to `emit`. ST_NONE:
- * nobody listens. ST_RETRY: the connection broke before the end line; the work goes on, it is
- * durable. Otherwise the status of the end line. */
+ * nobody listens. ST_RETRY: the connection broke before the end line, or `emit` wanted no more; the
+ * work goes on, it is durable. ST_REFUSED: the socket is somebody else's. Otherwise the status of
+ * the end line. */
 enum status control_send(const char *path, str line, control_emit *emit, void *ctx,
                          struct error *e) MUST_USE;

@@ -1,0 +1,218 @@
+/* What the commands do; who listens and who asks are in files of their own. */
+#include "serve/control.h"
+
+#include "base/json.h"
+#include "core/due.h"
+#include "core/inbox.h"
+#include "core/sync.h"
+#include "serve/control_line.h"
+
+#include <unistd.h>
+
+enum {
+    COMMAND_ARENA_BYTES = CONTROL_LINE_BYTES_MAX + (64 << 10),
+    ANSWER_BYTES_MAX = CONTROL_LINE_BYTES_MAX,
+    WATCH_MS = 200,
+    WATCH_UNCHANGED_MAX = 10, /* then the same line once more: is anybody there? */
+};
+
+struct command {
+    struct env *env;
+    str line;
+    control_emit *emit;
+    void *ctx;
+    struct arena *arena;
+};
+
+static enum status nobody_listens(struct error *e)
+{
+    return fail(e, ST_RETRY, "nobody listens any more; what was asked for goes on");
+}
+
+static enum status tell(const struct command *c, const struct buf *line, struct error *e)
+{
+    if (line->failed)
+        return fail(e, ST_LIMIT, "the answer is longer than a line may be (%d bytes)",
+                    ANSWER_BYTES_MAX);
+    return c->emit(c->ctx, buf_str(line)) ? ST_OK : nobody_listens(e);
+}
+
+/* ---- sync ---- */
+
+static enum status sync_args(const struct command *c, str arg[SYNC_ARGS_MAX], size_t *n,
+                             struct error *e)
+{
+    struct json_token list = json_member(c->line, S("args"));
+    struct json_reader r;
+
+    *n = 0;
+    if (list.type == JSON_END || list.type == JSON_NULL)
+        return ST_OK;
+    if (list.type != JSON_ARRAY)
+        return fail(e, ST_INVALID, "sync: \"args\" must be a list of types and ids");
+    json_init(&r, list.text);
+    json_next(&r);
+    for (struct json_token t = json_next(&r); t.type != JSON_ARRAY_END; t = json_next(&r)) {
+        if (t.type != JSON_STRING)
+            return fail(e, ST_INVALID, "sync: \"args\" must hold strings alone");
+        if (*n == SYNC_ARGS_MAX)
+            return fail(e, ST_INVALID, "sync takes %d types and ids at once", SYNC_ARGS_MAX);
+        arg[*n] = json_unescape(t, c->arena);
+        if (!arg[*n].n)
+            return fail(e, ST_INVALID, "sync: an empty argument");
+        ++*n;
+    }
+    return ST_OK;
+}
+
+static enum status tell_sync(const struct command *c, const struct sync *s, struct error *e)
+{
+    BUF(line, ANSWER_BYTES_MAX);
+    struct json_writer w = { .b = &line };
+
+    jw_object(&w);
+    jw_key(&w, S("walks"));
+    jw_int(&w, (int64_t)s->n_walks);
+    jw_key(&w, S("objects"));
+    jw_int(&w, (int64_t)s->n_objects);
+    jw_end(&w);
+    return tell(c, &line, e);
+}
+
+/* One line whenever there is news, and now and then without, to notice that nobody listens. The
+ * loop ends with the work, the listener or the environment. */
+static enum status watch_sync(const struct command *c, const struct sync *s, struct error *e)
+{
+    BUF(line, ANSWER_BYTES_MAX);
+    BUF(told, ANSWER_BYTES_MAX);
+    struct sync_progress p = { 0 };
+    unsigned unchanged = 0;
+
+    while (!env_stopping(c->env)) {
+        buf_clear(&line);
+        enum status st = sync_progress(c->env, s, &p, &line, e);
+        if (st != ST_OK)
+            return st;
+        if (!str_eq(buf_str(&line), buf_str(&told)) || ++unchanged >= WATCH_UNCHANGED_MAX) {
+            st = tell(c, &line, e);
+            if (st != ST_OK)
+                return st;
+            buf_clear(&told);
+            buf_append(&told, buf_str(&line));
+            unchanged = 0;
+        }
+        if (p.done)
+            return ST_OK;
+        clock_sleep(c->env->world->clock, WATCH_MS);
+    }
+    return fail(e, ST_RETRY, "%s is stopping; the sync goes on at its next start", c->env->name);
+}
+
+static enum status do_sync(const struct command *c, struct error *e)
+{
+    str arg[SYNC_ARGS_MAX];
+    size_t n = 0;
+    struct sync s = { 0 };
+    bool again = json_bool(c->line, S("again")) == JSON_TRUE;
+
+    enum status st = sync_args(c, arg, &n, e);
+    if (st == ST_OK)
+        st = sync_start(c->env, arg, n, again, LANE_BACKFILL, &s, e);
+    if (st != ST_OK)
+        return st;
+    if (json_bool(c->line, S("watch")) == JSON_FALSE)
+        return tell_sync(c, &s, e);
+    return watch_sync(c, &s, e);
+}
+
+/* ---- the small ones ---- */
+
+static enum status do_replay(const struct command *c, struct error *e)
+{
+    str event = json_text(c->line, S("event"), c->arena);
+
+    if (!event.n)
+        return fail(e, ST_INVALID, "replay: which event? \"event\" must be its id");
+    return inbox_replay(c->env, event, e);
+}
+
+static enum status do_revive(const struct command *c, struct error *e)
+{
+    BUF(line, ANSWER_BYTES_MAX);
+    struct json_writer w = { .b = &line };
+    int64_t n = 0;
+
+    enum status st = due_revive(c->env, json_text(c->line, S("id"), c->arena), &n, e);
+    if (st != ST_OK)
+        return st;
+    jw_object(&w);
+    jw_key(&w, S("revived"));
+    jw_int(&w, n);
+    jw_end(&w);
+    return tell(c, &line, e);
+}
+
+static enum status do_ping(const struct command *c, struct error *e)
+{
+    BUF(line, ANSWER_BYTES_MAX);
+    struct json_writer w = { .b = &line };
+
+    jw_object(&w);
+    jw_key(&w, S("name"));
+    jw_str(&w, str_of(c->env->name));
+    jw_key(&w, S("account"));
+    jw_str(&w, str_of(c->env->identity.account));
+    jw_key(&w, S("livemode"));
+    jw_bool(&w, c->env->identity.livemode);
+    jw_key(&w, S("pid"));
+    jw_int(&w, getpid());
+    jw_key(&w, S("version"));
+    jw_str(&w, S(BRINDLE_VERSION));
+    jw_end(&w);
+    return tell(c, &line, e);
+}
+
+static enum status do_handover(const struct command *c, struct error *e)
+{
+    return fail(e, ST_REFUSED, "%s is served by a daemon, which does not hand over: stop it first",
+                c->env->name);
+}
+
+/* ---- dispatch ---- */
+
+static const struct op {
+    const char *name;
+    enum status (*run)(const struct command *c, struct error *e);
+} op_table[] = {
+    { "sync", do_sync }, { "replay", do_replay },     { "revive", do_revive },
+    { "ping", do_ping }, { "handover", do_handover },
+};
+
+static enum status dispatch(const struct command *c, struct error *e)
+{
+    if (!json_valid(c->line))
+        return fail(e, ST_INVALID, "a command must be a JSON object on one line");
+    str name = json_text(c->line, S("op"), c->arena);
+    for (size_t i = 0; i < COUNT(op_table); i++)
+        if (str_eqz(name, op_table[i].name))
+            return op_table[i].run(c, e);
+    return fail(e, ST_INVALID, "no such op; there are sync, replay, revive, ping and handover");
+}
+
+static void tell_end(const struct command *c, enum status st, const struct error *e)
+{
+    BUF(line, CONTROL_END_BYTES_MAX);
+
+    control_end_line(&line, st, e->text);
+    c->emit(c->ctx, buf_str(&line)); /* if nobody hears it, nobody asks either */
+}
+
+enum status control_run(struct env *env, str line, control_emit *emit, void *ctx, struct error *e)
+{
+    ARENA(arena, COMMAND_ARENA_BYTES);
+    const struct command c = { env, line, emit, ctx, &arena };
+    enum status st = dispatch(&c, e);
+
+    tell_end(&c, st, e);
+    return st;
+}
