@@ -12,10 +12,17 @@ struct daemon_env {
     const struct secret *webhook_secret;
     size_t n_webhook_secrets;
     unsigned workers;
-    const char *socket_path; /* the control socket of its store; NULL: none (PostgreSQL) */
-    void (*every_second)(void *ctx);
-    /* Writes this environment's own numbers in Prometheus' format: rate budget and the like. */
+    const char *socket_path;         /* the control socket of its store; NULL: none (PostgreSQL) */
+    void (*every_second)(void *ctx); /* may be NULL */
+    /* May be NULL. Writes this environment's own numbers in Prometheus' format: rate budget and the
+     * like. */
     void (*metrics)(void *ctx, struct buf *out);
+    /* Has Stripe limited our requests lately? For /readyz; may be NULL: then that is not claimed.
+     */
+    bool (*rate_limited)(void *ctx);
+    /* The grace of a stop is over: makes calls to Stripe that are under way give up; may be NULL,
+     * then their own time-outs end them. */
+    void (*abandon)(void *ctx);
     void *ctx;
 };
 

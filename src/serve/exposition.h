@@ -1,0 +1,16 @@
+/* exposition.h - Prometheus' text format, version 0.0.4. */
+#pragma once
+
+#include "base/buf.h"
+
+/* The head of a family of samples. */
+void expose_family(struct buf *b, const char *name, const char *type, const char *help);
+/* One sample: name{env="…",label="value"} number. `label` may be NULL. */
+void expose(struct buf *b, const char *name, const char *env, const char *label, const char *value,
+            int64_t number);
+/* The same for a time in milliseconds, shown in seconds. */
+void expose_seconds(struct buf *b, const char *name, const char *env, msec span);
+
+/* Several texts in one: each family once, its head as it stands first, its samples together, as the
+ * format asks. A sample belongs to the last head above it. */
+void expose_merged(struct buf *b, const str *text, size_t n);

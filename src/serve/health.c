@@ -1,0 +1,153 @@
+/* Is it right to send requests here? One word for all, and one for each environment. */
+#include "base/json.h"
+#include "serve/reply.h"
+#include "serve/routes.h"
+
+enum {
+    HEALTH_BYTES_MAX = 64 << 10,
+    STALE_AFTER_MS = 5 * 60 * 1000,     /* the oldest change that is not in the mirror yet */
+    WEBHOOKS_WATCH_MS = 15 * 60 * 1000, /* how far back refusals count */
+    WEBHOOKS_BROKEN_AT = 3,             /* wrong signatures in a row */
+    INGEST_WATCH_MS = 60 * 1000,        /* a failure older than this has no successor to judge by */
+};
+
+/* From best to worst: the worst environment's word is the daemon's. */
+enum health {
+    HEALTH_OK,
+    HEALTH_STALE,
+    HEALTH_RATE_LIMITED,
+    HEALTH_WEBHOOK_BROKEN,
+    HEALTH_STORE_UNAVAILABLE,
+    HEALTH_DISK_FULL,
+    HEALTH_IDENTITY_MISMATCH,
+};
+
+static const char *health_name(enum health h)
+{
+    switch (h) {
+    case HEALTH_OK: return "ok";
+    case HEALTH_STALE: return "stale";
+    case HEALTH_RATE_LIMITED: return "rate_limited";
+    case HEALTH_WEBHOOK_BROKEN: return "webhook_broken";
+    case HEALTH_STORE_UNAVAILABLE: return "store_unavailable";
+    case HEALTH_DISK_FULL: return "disk_full";
+    case HEALTH_IDENTITY_MISMATCH: return "identity_mismatch";
+    }
+    return "?";
+}
+
+static const char *health_detail(enum health h)
+{
+    switch (h) {
+    case HEALTH_OK: return NULL;
+    case HEALTH_STALE: return "work waits; see oldest_due_ms and brindle status";
+    case HEALTH_RATE_LIMITED: return "Stripe limits our requests";
+    case HEALTH_WEBHOOK_BROKEN:
+        return "the last deliveries were signed wrongly or at a wrong time, and none rightly; is "
+               "webhook_secret that of this endpoint, and the clock right?";
+    case HEALTH_STORE_UNAVAILABLE: return "the database cannot be read or written now";
+    case HEALTH_DISK_FULL: return "the last events could not be stored: a limit or a full disk";
+    case HEALTH_IDENTITY_MISMATCH:
+        return "the key reaches another account or mode than this mirror's";
+    }
+    return NULL;
+}
+
+static bool identity_lost(struct env *env)
+{
+    gate_lock(env->world->sched, env->gate);
+    bool lost = env->stopped_why != NULL;
+    gate_unlock(env->world->sched, env->gate);
+    return lost;
+}
+
+static bool webhooks_broken(const struct served *s, msec now)
+{
+    struct webhook_counters c = webhook_counters(s->door);
+
+    return c.mismatches >= WEBHOOKS_BROKEN_AT && now - c.mismatch_at < WEBHOOKS_WATCH_MS &&
+           (c.signed_at == 0 || now - c.signed_at >= WEBHOOKS_WATCH_MS);
+}
+
+/* What the last batch says, unless it is long ago. */
+static enum health ingest_health(const struct served *s, msec now)
+{
+    struct engine_counters c = engine_counters(s->engine);
+
+    if (c.ingest_last == ST_OK || now - c.ingest_last_at >= INGEST_WATCH_MS)
+        return HEALTH_OK;
+    return c.ingest_last == ST_LIMIT ? HEALTH_DISK_FULL : HEALTH_STORE_UNAVAILABLE;
+}
+
+static enum health judge(struct served *s, struct mirror_status *numbers, bool *have_numbers)
+{
+    struct error e = { 0 };
+    msec now = clock_mono(s->env->world->clock);
+
+    *have_numbers = numbers_read(&s->numbers, s->env, numbers, &e) == ST_OK;
+    if (identity_lost(s->env))
+        return HEALTH_IDENTITY_MISMATCH;
+    enum health ingest = ingest_health(s, now);
+    if (ingest != HEALTH_OK)
+        return ingest;
+    if (!*have_numbers)
+        return HEALTH_STORE_UNAVAILABLE;
+    if (webhooks_broken(s, now))
+        return HEALTH_WEBHOOK_BROKEN;
+    if (s->o->rate_limited && s->o->rate_limited(s->o->ctx))
+        return HEALTH_RATE_LIMITED;
+    return numbers->oldest_due_ms > STALE_AFTER_MS ? HEALTH_STALE : HEALTH_OK;
+}
+
+static enum health write_env(struct served *s, struct json_writer *w)
+{
+    struct mirror_status numbers = { 0 };
+    bool have_numbers = false;
+    enum health h = judge(s, &numbers, &have_numbers);
+
+    jw_key(w, str_of(s->env->name));
+    jw_object(w);
+    jw_key(w, S("status"));
+    jw_str(w, str_of(health_name(h)));
+    if (health_detail(h)) {
+        jw_key(w, S("detail"));
+        jw_str(w, str_of(health_detail(h)));
+    }
+    if (have_numbers) {
+        jw_key(w, S("oldest_due_ms"));
+        jw_int(w, numbers.oldest_due_ms);
+        jw_key(w, S("due"));
+        jw_int(w, numbers.due);
+        jw_key(w, S("dead"));
+        jw_int(w, numbers.dead);
+    }
+    jw_end(w);
+    return h;
+}
+
+void health_live(const struct route_call *c)
+{
+    reply_json(c->x, 200, S("{\"status\":\"ok\"}"));
+}
+
+void health_ready(const struct route_call *c)
+{
+    BUF(body, HEALTH_BYTES_MAX);
+    BUF(envs, HEALTH_BYTES_MAX);
+    struct json_writer w = { .b = &body }, each = { .b = &envs };
+    enum health worst = HEALTH_OK;
+
+    jw_object(&each);
+    for (size_t i = 0; i < c->d->n_envs; i++) {
+        enum health h = write_env(&c->d->env[i], &each);
+        worst = h > worst ? h : worst;
+    }
+    jw_end(&each);
+    jw_object(&w);
+    jw_key(&w, S("status"));
+    jw_str(&w, str_of(health_name(worst)));
+    jw_key(&w, S("environments"));
+    jw_raw(&w, buf_str(&envs));
+    jw_end(&w);
+    reply_json(c->x, worst <= HEALTH_STALE ? 200 : 503, buf_str(&body));
+}

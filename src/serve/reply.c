@@ -1,0 +1,49 @@
+#include "serve/reply.h"
+
+#include "base/json.h"
+
+enum { ERROR_BODY_BYTES_MAX = 8 << 10 };
+
+void reply_json(struct http_exchange *x, int status, str json)
+{
+    http_reply(x, &(struct http_response){
+                      .status = status, .content_type = S("application/json"), .body = json });
+}
+
+static void send_error(struct http_exchange *x, int status, const char *reason, const char *message,
+                       const struct http_header *header, size_t n)
+{
+    BUF(body, ERROR_BODY_BYTES_MAX);
+    struct json_writer w = { .b = &body };
+
+    jw_object(&w);
+    jw_key(&w, S("error"));
+    jw_object(&w);
+    jw_key(&w, S("reason"));
+    jw_str(&w, str_of(reason));
+    jw_key(&w, S("message"));
+    jw_str(&w, str_of(message));
+    jw_end(&w);
+    jw_end(&w);
+    http_reply(x, &(struct http_response){ .status = status,
+                                           .content_type = S("application/json"),
+                                           .body = body.failed ? S("{}") : buf_str(&body),
+                                           .header = header,
+                                           .n_headers = n });
+}
+
+void reply_error(struct http_exchange *x, int status, const char *reason, const char *message)
+{
+    send_error(x, status, reason, message, NULL, 0);
+}
+
+void reply_error_with(struct http_exchange *x, int status, const char *reason, const char *message,
+                      str header, str value)
+{
+    send_error(x, status, reason, message, &(struct http_header){ header, value }, 1);
+}
+
+void reply_later(struct http_exchange *x, const char *reason, const char *message)
+{
+    reply_error_with(x, 503, reason, message, S("Retry-After"), S("5"));
+}

@@ -1,0 +1,50 @@
+/* routes.h - what the daemon has open, and which address leads where. */
+#pragma once
+
+#include "serve/control.h"
+#include "serve/daemon.h"
+#include "serve/desk.h"
+#include "serve/numbers.h"
+#include "serve/webhook.h"
+
+/* One environment while it is served. */
+struct served {
+    const struct daemon_env *o;
+    struct env *env;
+    struct engine *engine;
+    struct webhook_door *door;
+    struct control_server *control;
+    struct numbers numbers;
+};
+
+struct daemon {
+    const struct daemon_options *o;
+    struct clock *clock;
+    struct http_server *http;
+    struct desk *desk;
+    struct served env[DAEMON_ENVS_MAX];
+    size_t n_envs;
+    msec started_at; /* monotonic */
+};
+
+enum { ROUTE_ARGS_MAX = 3 };
+
+/* A request that has found its address. */
+struct route_call {
+    struct daemon *d;
+    struct http_exchange *x;
+    str arg[ROUTE_ARGS_MAX]; /* what stood at the pattern's {…}, still escaped */
+};
+
+/* For the HTTP loop: `ctx` is the daemon. */
+void routes_handle(void *ctx, struct http_exchange *x, const struct http_request *q);
+void routes_turn(void *ctx);
+
+/* The environment of this name; NULL: none, and the request has been answered 404. */
+struct served *routes_env(const struct route_call *c, str name);
+
+/* The handlers, each in a file of its own. All but livez run on the desk. */
+void health_live(const struct route_call *c);
+void health_ready(const struct route_call *c);
+void metrics_show(const struct route_call *c);
+void api_status(const struct route_call *c);
