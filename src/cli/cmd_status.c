@@ -1,0 +1,216 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/json.h"
+#include "cli/local.h"
+#include "cli/output.h"
+#include "core/status.h"
+
+enum { STATUS_BYTES_MAX = 16 << 20 };
+
+struct shown {
+    const struct cli *cli;
+    const struct env_config *conf;
+    bool types, served, several;
+};
+
+static void line(const char *label, enum color c, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+static void line(const char *label, enum color c, const char *fmt, ...)
+{
+    va_list ap;
+
+    printf("  %-11s %s", label, color_on(stdout, c));
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    printf("%s\n", color_off(stdout));
+}
+
+static const char *ago(msec span, char text[48])
+{
+    char plain[32];
+
+    if (span < 0) {
+        snprintf(text, 48, "never");
+    } else {
+        duration_text(span, plain);
+        snprintf(text, 48, "%s ago", plain);
+    }
+    return text;
+}
+
+static void print_work(const struct shown *s, const struct mirror_status *m)
+{
+    char due[32], retrying[32], dead[32], oldest[32];
+    const char *env = s->several ? " --env " : "", *name = s->several ? s->conf->name : "";
+
+    count_text(m->due, due);
+    count_text(m->due_retrying, retrying);
+    count_text(m->dead, dead);
+    duration_text(m->oldest_due_ms, oldest);
+    if (m->due == 0)
+        line("backlog", COLOR_GOOD, "nothing is due");
+    else
+        line("backlog", m->due_retrying ? COLOR_WARN : COLOR_PLAIN,
+             "%s due, the oldest for %s; %s failed and will be tried again", due, oldest, retrying);
+    if (m->due && !s->served)
+        line("", COLOR_WARN, "nobody works on it: run `brindle serve`, or `brindle sync%s%s`", env,
+             name);
+    if (m->dead)
+        line("dead", COLOR_BAD,
+             "%s given up: `brindle inbox dead%s%s` lists them, with --revive it tries again", dead,
+             env, name);
+    if (m->last_error[0])
+        line("last error", COLOR_WARN, "%s", m->last_error);
+}
+
+static void print_inbox(const struct shown *s, const struct mirror_status *m)
+{
+    char events[32], deliveries[32];
+
+    count_text(m->events, events);
+    count_text(m->deliveries, deliveries);
+    line("inbox", COLOR_PLAIN,
+         "%s events in %s deliveries; %lld of unknown types, %lld that cannot "
+         "be fetched",
+         events, deliveries, (long long)m->events_unknown, (long long)m->events_unfetchable);
+    if (m->events_quarantined || m->events_conflicting)
+        line("", COLOR_WARN,
+             "%lld quarantined, %lld conflicting: `brindle inbox list --outcome quarantined%s%s`",
+             (long long)m->events_quarantined, (long long)m->events_conflicting,
+             s->several ? " --env " : "", s->several ? s->conf->name : "");
+}
+
+static void print_numbers(const struct shown *s, const struct env *env,
+                          const struct mirror_status *m)
+{
+    char objects[32], event[48], fetch[48];
+
+    count_text(m->objects, objects);
+    printf("%s%s%s  %s, %s mode\n", color_on(stdout, COLOR_BOLD), env->name, color_off(stdout),
+           env->identity.account, env->identity.livemode ? "live" : "test");
+    line("daemon", s->served ? COLOR_GOOD : COLOR_WARN, "%s",
+         s->served ? "runs" : "does not run: `brindle serve` starts it");
+    line("objects", COLOR_PLAIN, "%s, and %lld deleted", objects, (long long)m->tombstones);
+    line("freshness", COLOR_PLAIN, "last event %s, last fetch %s", ago(m->last_event_ago_ms, event),
+         ago(m->last_fetch_ago_ms, fetch));
+    if (m->types_known == 0)
+        line("complete", COLOR_WARN, "no list was walked yet: run `brindle sync`");
+    else
+        line("complete", m->types_complete < m->types_known ? COLOR_WARN : COLOR_GOOD,
+             "%lld of %lld lists were walked to their end%s", (long long)m->types_complete,
+             (long long)m->types_known,
+             m->types_complete < m->types_known ? ": `brindle sync` goes on" : "");
+    print_work(s, m);
+    print_inbox(s, m);
+}
+
+static void print_types(str json)
+{
+    ARENA(a, STATUS_BYTES_MAX);
+    struct table t = { .arena = &a,
+                       .head = { "TYPE", "OBJECTS", "DELETED", "LIST", "COMPLETE", "" },
+                       .right = { [1] = true, [2] = true },
+                       .n_columns = 6 };
+    struct json_reader r;
+    msec now = clock_wall(wire_clock());
+
+    json_init(&r, json_member(json, S("types")).text);
+    if (json_next(&r).type != JSON_ARRAY)
+        return;
+    for (struct json_token v = json_value(&r); v.type == JSON_OBJECT; v = json_value(&r)) {
+        int64_t objects = 0, deleted = 0, complete_at = 0;
+        char n[32], d[32], when[48] = "";
+        json_int(v.text, S("objects"), &objects);
+        json_int(v.text, S("tombstones"), &deleted);
+        if (json_int(v.text, S("complete_at"), &complete_at) && complete_at)
+            ago(now - complete_at, when);
+        count_text(objects, n);
+        count_text(deleted, d);
+        str view = json_text(v.text, S("view"), &a);
+        const str cell[] = { view.n ? view : json_text(v.text, S("type"), &a),
+                             str_of(n),
+                             str_of(d),
+                             json_text(v.text, S("walk"), &a),
+                             str_of(when),
+                             json_text(v.text, S("reason"), &a) };
+        table_row(&t, cell);
+    }
+    table_print(&t, stdout);
+}
+
+static enum status show_open(const struct shown *s, struct env *env, struct error *e)
+{
+    BUF(json, STATUS_BYTES_MAX);
+    struct mirror_status m;
+    enum status st = status_json(env, &json, e);
+
+    if (st != ST_OK)
+        return st;
+    if (s->cli->json) {
+        str rest = str_trim(buf_str(&json));
+        printf("{\"daemon\":%s,%.*s\n", s->served ? "true" : "false",
+               STR_ARG(str_sub(rest, 1, rest.n)));
+        return ST_OK;
+    }
+    st = status_read(env, &m, e);
+    if (st != ST_OK)
+        return st;
+    print_numbers(s, env, &m);
+    if (s->types)
+        print_types(buf_str(&json));
+    return ST_OK;
+}
+
+static void show_missing(const struct shown *s)
+{
+    if (s->cli->json)
+        printf("{\"daemon\":%s,\"environment\":\"%s\",\"account\":null}\n",
+               s->served ? "true" : "false", s->conf->name);
+    else
+        printf("%s%s%s  has no mirror yet: `brindle sync` or `brindle serve` makes it\n",
+               color_on(stdout, COLOR_BOLD), s->conf->name, color_off(stdout));
+}
+
+static enum status show_env(struct shown *s, struct error *e)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    const struct config *c = &s->cli->config;
+
+    s->served = local_is_served(c, s->conf->name);
+    enum status st = wire_open(&w, c, s->conf, WIRE_READ, e);
+    if (st == ST_NONE) {
+        error_clear(e);
+        show_missing(s);
+        return ST_OK;
+    }
+    return st == ST_OK ? show_open(s, &w.env, e) : st;
+}
+
+enum status cmd_status(struct cli *cli, struct error *e)
+{
+    struct config *c = &cli->config;
+    struct shown s = { .cli = cli };
+    const struct flag flag[] = { { "types", FLAG_SWITCH, { .on = &s.types } } };
+    struct words words = { 0 };
+    struct env_config *only = NULL;
+
+    enum status st = flags_read(cli, flag, COUNT(flag), &words, e);
+    if (st == ST_OK)
+        st = words_check(cli, &words, 0, 0, e);
+    if (st == ST_OK)
+        st = cli_load(cli, e);
+    if (st == ST_OK)
+        st = config_find_stores(c, cli->env_name, e);
+    if (st == ST_OK && (cli->env_name || c->n_envs == 0))
+        st = config_env(c, cli->env_name, &only, e);
+    s.several = c->n_envs > 1;
+    for (size_t i = 0; i < c->n_envs && st == ST_OK; i++) {
+        if (only && only != &c->env[i])
+            continue;
+        s.conf = &c->env[i];
+        st = show_env(&s, e);
+    }
+    return st;
+}

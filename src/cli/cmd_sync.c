@@ -1,0 +1,206 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/local.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "core/due.h"
+#include "core/mirror.h"
+
+enum {
+    SYNC_STUCK_MS = 60 * 1000, /* nothing moved for so long: Stripe is away */
+    OBJECT_ARENA_BYTES = 64 << 20,
+    DEAD_BYTES_MAX = 16 << 20,
+    DEAD_SHOWN_MAX = 10,
+    ORDER_BYTES_MAX = 64 << 10,
+};
+
+struct watcher {
+    const struct cli *cli;
+    struct progress progress;
+    bool draws; /* bars on a terminal; else NDJSON */
+    msec started, last_change;
+    int64_t last_signature; /* what changes when anything moves */
+    bool stuck;
+};
+
+static bool on_line(void *ctx, str line)
+{
+    struct watcher *w = ctx;
+    msec now = clock_mono(wire_clock());
+
+    if (!w->draws) {
+        printf("%.*s\n", STR_ARG(line));
+        fflush(stdout);
+    }
+    if (json_bool(line, S("end")) == JSON_TRUE)
+        return true;
+    if (!progress_read(&w->progress, line))
+        return true;
+    int64_t signature = progress_signature(&w->progress);
+    if (signature != w->last_signature) {
+        w->last_signature = signature;
+        w->last_change = now;
+    }
+    if (w->draws)
+        progress_draw(&w->progress, now - w->started);
+    w->stuck = w->progress.due > 0 && now - w->last_change > SYNC_STUCK_MS;
+    return !w->stuck;
+}
+
+static void write_order(struct buf *line, const struct words *words, bool again, bool detach)
+{
+    struct json_writer w = { .b = line };
+
+    jw_object(&w);
+    jw_key(&w, S("op"));
+    jw_str(&w, S("sync"));
+    jw_key(&w, S("args"));
+    jw_array(&w);
+    for (size_t i = 0; i < words->n_words; i++)
+        jw_str(&w, str_of(words->word[i]));
+    jw_end(&w);
+    jw_key(&w, S("again"));
+    jw_bool(&w, again);
+    jw_key(&w, S("watch"));
+    jw_bool(&w, !detach);
+    jw_end(&w);
+}
+
+/* --- what it came to ----------------------------------------------------------------------- */
+
+static size_t name_dead(struct env *env, struct error *e)
+{
+    BUF(out, DEAD_BYTES_MAX);
+    ARENA(a, DEAD_BYTES_MAX);
+    size_t n = 0;
+
+    if (due_list_dead(env, &out, e) != ST_OK)
+        return 0;
+    for (str lines = buf_str(&out), line; lines.n;) {
+        lines = str_cut(lines, '\n', &line);
+        if (!line.n || ++n > DEAD_SHOWN_MAX)
+            continue;
+        str type = json_text(line, S("type"), &a), id = json_text(line, S("id"), &a);
+        str why = json_text(line, S("last_error"), &a);
+        say("  given up: %.*s %.*s: %.*s", STR_ARG(type), STR_ARG(id), STR_ARG(why));
+    }
+    if (n > DEAD_SHOWN_MAX)
+        say("  … and %zu more; `brindle inbox dead` lists all", n - DEAD_SHOWN_MAX);
+    return n;
+}
+
+/* An id that was asked for and that the mirror does not have is one that Stripe does not have. */
+static size_t name_missing(struct env *env, const struct words *words)
+{
+    size_t missing = 0;
+
+    for (size_t i = 0; i < words->n_words; i++) {
+        ARENA(a, OBJECT_ARENA_BYTES);
+        struct error ignored = { 0 };
+        struct object o;
+        str word = str_of(words->word[i]), type;
+        if (resource_by_name(word))
+            continue;
+        str id = str_cut(word, ':', &type);
+        const struct resource *r = id.p ? resource_by_name(type) : NULL;
+        if (mirror_get(env, r ? str_of(r->type) : S(""), r ? id : word, &o, &a, &ignored) ==
+            ST_NONE) {
+            say("  Stripe has no %s", words->word[i]);
+            missing++;
+        }
+    }
+    return missing;
+}
+
+/* Reads the store once more, for the names of what went wrong. */
+static size_t name_trouble(struct cli *cli, const struct env_config *conf,
+                           const struct words *words, bool dead)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    struct error ignored = { 0 };
+
+    if (wire_open(&w, &cli->config, conf, WIRE_READ, &ignored) != ST_OK)
+        return 0;
+    size_t n = dead ? name_dead(&w.env, &ignored) : 0;
+    return n + name_missing(&w.env, words);
+}
+
+static enum exit_code summarize(struct cli *cli, const struct env_config *conf,
+                                const struct watcher *w, const struct words *words)
+{
+    const struct progress *p = &w->progress;
+    char objects[32], span[32];
+
+    count_text(p->objects, objects);
+    duration_text(clock_mono(wire_clock()) - w->started, span);
+    if (p->walks)
+        say("%s: %s objects of %lld lists in %s%s", conf->name, objects, (long long)p->walks, span,
+            p->walks_skipped ? "; some types are not there for this account or key:" : ".");
+    else
+        say("%s: done in %s.", conf->name, span);
+    progress_say_skipped(p);
+    size_t trouble = name_trouble(cli, conf, words, p->dead > 0) + progress_say_failed(p);
+    if (progress_forbidden_core(p)) {
+        say("The key may not list some core types: give it the permission, or use another key.");
+        return EXIT_IDENTITY;
+    }
+    return trouble ? EXIT_FAILED : EXIT_DONE;
+}
+
+static enum status conclude(struct cli *cli, const struct env_config *conf, const struct watcher *w,
+                            const struct words *words, bool detach, enum status st, struct error *e)
+{
+    if (cli_interrupted()) {
+        error_clear(e);
+        return fail(e, ST_LIMIT,
+                    "Interrupted. What is done is kept; `brindle sync` goes on where it stands.");
+    }
+    if (w->stuck) {
+        error_clear(e);
+        return fail(e, ST_RETRY,
+                    "Nothing moved for %d s, so Stripe seems to be away%s%s. The work stays due; "
+                    "the daemon or the next `brindle sync` goes on.",
+                    SYNC_STUCK_MS / 1000, w->progress.reason[0] ? ": " : "", w->progress.reason);
+    }
+    if (st != ST_OK)
+        return st;
+    if (detach)
+        say("%s: asked for; `brindle status` shows how it goes.", conf->name);
+    else
+        cli_exit_with(summarize(cli, conf, w, words));
+    return ST_OK;
+}
+
+enum status cmd_sync(struct cli *cli, struct error *e)
+{
+    BUF(line, ORDER_BYTES_MAX);
+    struct env_config *conf = NULL;
+    bool again = false, detach = false;
+    const struct flag flag[] = { { "again", FLAG_SWITCH, { .on = &again } },
+                                 { "detach", FLAG_SWITCH, { .on = &detach } } };
+    struct words words = { 0 };
+    struct watcher w = { .cli = cli,
+                         .draws = !cli->json && is_terminal(stdout) && is_terminal(stderr) };
+
+    enum status st = flags_read(cli, flag, COUNT(flag), &words, e);
+    if (st == ST_OK)
+        st = cli_load(cli, e);
+    if (st == ST_OK)
+        st = config_env(&cli->config, cli->env_name, &conf, e);
+    if (st != ST_OK)
+        return st;
+    write_order(&line, &words, again, detach);
+    if (line.failed)
+        return fail(e, ST_INVALID, "The arguments are too long.");
+    if (detach && !local_is_served(&cli->config, conf->name))
+        return fail(e, ST_INVALID, "--detach asks the daemon, but none runs for %s: leave it out.",
+                    conf->name);
+    cli_catch_signals();
+    w.started = w.last_change = clock_mono(wire_clock());
+    st = local_run(cli, conf, buf_str(&line), on_line, &w, e);
+    if (w.draws)
+        progress_end(&w.progress);
+    return conclude(cli, conf, &w, &words, detach, st, e);
+}

@@ -1,0 +1,93 @@
+/* config.h - what the user has set: flags, then the environment, then brindle.conf, then defaults.
+ *
+ * One table (settings.def) defines every setting. Secrets come from the environment, the file, or
+ * what `env:NAME` and `file:PATH` point at; never from a flag. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/secret.h"
+#include "core/env.h"
+#include "core/verify.h"
+
+enum {
+    CONFIG_ENVS_MAX = 16,
+    CONFIG_FILE_BYTES_MAX = 64 << 10,
+    CONFIG_LINE_BYTES_MAX = 190, /* inih reads lines in pieces beyond its 200 */
+    CONFIG_ARENA_BYTES_MAX = 512 << 10,
+    CONFIG_PATH_MAX = 1024,
+    WORKERS_MAX = 64,
+};
+
+enum setting_section { SECTION_BRINDLE, SECTION_ENV };
+enum setting_type { SETTING_TEXT, SETTING_SECRET, SETTING_SECRETS, SETTING_NUMBER, SETTING_BOOL };
+
+enum setting_id {
+#define SETTING(id, section, name, variables, type, fallback, help) SET_##id,
+#include "cli/settings.def"
+#undef SETTING
+    SETTING_COUNT
+};
+
+struct setting {
+    enum setting_section section;
+    enum setting_type type;
+    const char *name, *variables, *fallback, *help;
+};
+
+extern const struct setting setting_table[SETTING_COUNT];
+
+/* Where a value comes from; a greater one wins. */
+enum origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_FLAG };
+
+/* The values of one section. Secrets stand beside, never here. */
+struct values {
+    str text[SETTING_COUNT];
+    enum origin origin[SETTING_COUNT];
+};
+
+struct env_config {
+    char name[ENV_NAME_MAX + 1];
+    struct values values;
+    struct secret secret_key;
+    struct secret webhook_secret[VERIFY_SECRETS_MAX];
+    size_t n_webhook_secrets;
+    bool found; /* nobody configured it: its store lies in the data directory. To read alone */
+};
+
+struct config {
+    struct arena arena;
+    struct values values;
+    struct secret token;
+    char path[CONFIG_PATH_MAX];     /* the file that was read; "" when there is none */
+    bool path_is_open;              /* others than its owner may read it */
+    bool holds_secrets;             /* a secret stands in it, not merely env: or file: */
+    char data_dir[CONFIG_PATH_MAX]; /* of `database` */
+    struct env_config env[CONFIG_ENVS_MAX];
+    size_t n_envs;
+    bool stripe_variables_unused; /* STRIPE_… is set, but the file has several environments */
+};
+
+struct config_flags {
+    const char *path, *data_dir, *listen; /* NULL: not given */
+};
+
+/* ST_INVALID: what is set cannot be read or used; the sentence names the setting and its place.
+ * ST_NONE: a file that was named is not there. Free it in both cases. */
+enum status config_load(struct config *c, const struct config_flags *f, struct error *e) MUST_USE;
+void config_free(struct config *c); /* wipes the secrets */
+
+str config_text(const struct values *v, enum setting_id id);
+int64_t config_number(const struct values *v, enum setting_id id); /* -1: empty */
+
+/* The environment of this name, or the only one when `name` is NULL. Those whose store merely lies
+ * in the data directory count if nothing is configured, or if they are named. ST_INVALID: there are
+ * several, or none of that name; the sentence lists them. ST_NONE: there is none at all. */
+enum status config_env(struct config *c, const char *name, struct env_config **out,
+                       struct error *e) MUST_USE;
+
+/* Adds what lies in the data directory when nothing is configured, for commands that read. */
+enum status config_find_stores(struct config *c, const char *name, struct error *e) MUST_USE;
+
+enum key_kind { KEY_NONE, KEY_TEST, KEY_LIVE, KEY_MALFORMED };
+/* What a key's prefix says. `why` (unless NULL) gets a sentence when it is malformed. */
+enum key_kind key_judge(const struct secret *key, const char **why);

@@ -1,0 +1,239 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/nearest.h"
+#include "cli/output.h"
+
+/* Every text fits a screen of 24 lines and has one example; test_help.sh checks both. */
+
+#define COMMON "Also: --config FILE, --data DIR, --env NAME, --json, --help.\n"
+
+const char help_serve[] =
+    "Usage: brindle serve [--listen ADDR]\n"
+    "\n"
+    "The daemon. Takes webhooks at POST /webhooks/NAME, stores each before it answers 2xx,\n"
+    "fetches what they speak of from Stripe and keeps the mirror exact. Serves the API,\n"
+    "/metrics, /livez and /readyz. Ends on SIGTERM or ^C, and loses nothing when killed.\n"
+    "\n"
+    "  --listen ADDR   address and port (default 127.0.0.1:8420); TLS is for a proxy in front\n"
+    "\n"
+    "Needs a key and a webhook secret for each environment: STRIPE_SECRET_KEY and\n"
+    "STRIPE_WEBHOOK_SECRET, or brindle.conf. The API's token is made in DIR/token.\n"
+    "\n"
+    "Example:\n"
+    "  brindle serve --listen 127.0.0.1:8420\n"
+    "\n" COMMON;
+
+const char help_demo[] =
+    "Usage: brindle demo [--listen ADDR] [--speed N] [--duration SECONDS]\n"
+    "\n"
+    "A Stripe emulator, the daemon and a small shop whose customers subscribe, pay, fail to\n"
+    "pay, change their minds, get refunds and cancel. Nothing to set up; no key of yours is\n"
+    "used. Its environment is named \"demo\" and is kept: a second run goes on with it.\n"
+    "\n"
+    "  --speed N       actions of the shop a second (default 4)\n"
+    "  --duration S    end by itself after S seconds (default: at ^C)\n"
+    "  --listen ADDR   the daemon's address (default 127.0.0.1:8420, else any free port)\n"
+    "\n"
+    "Example, and in a second terminal `brindle status`:\n"
+    "  brindle demo --speed 10\n"
+    "\n" COMMON;
+
+const char help_sync[] =
+    "Usage: brindle sync [TYPE|ID]... [--again] [--detach]\n"
+    "\n"
+    "Fills the mirror from Stripe's API: everything, the lists of some types (customers,\n"
+    "invoices, ...), or single objects by id. Resumes where it was interrupted. When the\n"
+    "daemon runs, it does the work and this command watches.\n"
+    "\n"
+    "  --again    start lists anew that are half done or were complete\n"
+    "  --detach   ask for it and do not wait (while the daemon runs)\n"
+    "\n"
+    "Shows a bar for each type on a terminal, else one JSON object a line (--json: always).\n"
+    "Exit: 0 done, 1 something failed and is named, 4 a core type is not permitted, 6 Stripe\n"
+    "is away.\n"
+    "\n"
+    "Example:\n"
+    "  brindle sync customers prices sub_1MowQVLkdIwHu7ixeRlqHVzs\n"
+    "\n" COMMON;
+
+const char help_status[] =
+    "Usage: brindle status [--types]\n"
+    "\n"
+    "For each environment: how fresh and complete the mirror is, what waits, what is dead,\n"
+    "and the command that mends it. Reads beside a running daemon; needs no key.\n"
+    "\n"
+    "  --types   a line for each type of object, too\n"
+    "\n"
+    "Example:\n"
+    "  brindle status --types\n"
+    "\n" COMMON;
+
+const char help_get[] =
+    "Usage: brindle get ID [--type TYPE] [--meta]\n"
+    "\n"
+    "Prints an object exactly as Stripe sent it. Exit code 1 when the mirror does not have\n"
+    "it; a deleted one is printed in its last known state, and stderr says so.\n"
+    "\n"
+    "  --type TYPE   where one id has two types (a plan and a price): which one\n"
+    "  --meta        wrap it: type, revision, fetched_at, api_version, source, deleted\n"
+    "\n"
+    "Example:\n"
+    "  brindle get cus_NffrFeUfNV2Hib\n"
+    "\n" COMMON;
+
+const char help_list[] =
+    "Usage: brindle list TYPE [--FIELD=VALUE]... [--limit N] [--deleted]\n"
+    "\n"
+    "Prints the objects of a type from the mirror, one JSON object a line, in the order of\n"
+    "their ids. TYPE is a plural or singular name: subscriptions, checkout_sessions, price.\n"
+    "\n"
+    "  --FIELD=VALUE   only those whose member has this value; a.b for one inside another\n"
+    "  --limit N       stop after N objects\n"
+    "  --deleted       deleted objects, too\n"
+    "\n"
+    "For joins and sums open the store itself: sqlite3 -readonly DIR/NAME.db\n"
+    "\n"
+    "Example:\n"
+    "  brindle list subscriptions --status=active --limit 10\n"
+    "\n" COMMON;
+
+const char help_inbox[] =
+    "Usage: brindle inbox list [--outcome NAME] [--type EVENT_TYPE] [--limit N]\n"
+    "       brindle inbox show EVENT\n"
+    "       brindle inbox replay EVENT\n"
+    "       brindle inbox dead [--revive] [ID]\n"
+    "\n"
+    "What webhooks arrived and what became of each. `replay` makes what an event speaks of\n"
+    "due once more; that is always safe, for events are signals and Stripe's API is the\n"
+    "truth. `dead` lists work that used up its attempts; --revive brings it back.\n"
+    "\n"
+    "  --outcome NAME   due, unknown, unfetchable or quarantined\n"
+    "  --type TYPE      invoice.paid, ...\n"
+    "  --limit N        newest N (default 20)\n"
+    "\n"
+    "Example:\n"
+    "  brindle inbox list --outcome quarantined\n"
+    "\n" COMMON;
+
+const char help_emulate[] =
+    "Usage: brindle emulate [--listen ADDR] [--data DIR] [--webhook URL] [--seed N]\n"
+    "                       [--fault SPEC]... [--rate N]\n"
+    "\n"
+    "A stateful Stripe: objects, rules, events and signed webhooks. Takes any well-formed\n"
+    "key; sk_test_X and sk_live_X are the two modes of one account. Set STRIPE_API_BASE to\n"
+    "its address.\n"
+    "\n"
+    "  --listen ADDR    default 127.0.0.1:12111; port 0 picks a free one\n"
+    "  --data DIR       keep the state there; without it, it ends with the process\n"
+    "  --webhook URL    deliver all events there, signed with $STRIPE_WEBHOOK_SECRET\n"
+    "  --seed N         of ids and times; the same seed and requests give the same answers\n"
+    "  --fault SPEC     for instance \"lock_timeout;method=POST;path=/v1/prices;count=2\"\n"
+    "  --rate N         answer 429 beyond N requests a second (default 0: no limit)\n"
+    "\n"
+    "Example:\n"
+    "  brindle emulate --data ./stripe --webhook http://127.0.0.1:8420/webhooks\n";
+
+const char help_doctor[] =
+    "Usage: brindle doctor [--offline]\n"
+    "\n"
+    "Looks at the configuration, the key, Stripe's side, the webhook endpoint, the data\n"
+    "directory and the stores, and names every mistake it can find with the command that\n"
+    "mends it. Changes nothing. Exit code 0: all is well; 3: something was found.\n"
+    "\n"
+    "  --offline   do not ask Stripe\n"
+    "\n"
+    "Example:\n"
+    "  brindle doctor --env live\n"
+    "\n" COMMON;
+
+const char help_help[] =
+    "Usage: brindle help [COMMAND|settings]\n"
+    "\n"
+    "Lists the commands, explains one, or prints every setting with its environment\n"
+    "variable and default.\n"
+    "\n"
+    "Example:\n"
+    "  brindle help settings\n";
+
+const char help_version[] = "Usage: brindle version\n"
+                            "\n"
+                            "Prints the version of Brindle and of Stripe's API that it speaks.\n"
+                            "\n"
+                            "Example:\n"
+                            "  brindle version --json\n";
+
+static void print_commands(void)
+{
+    printf("Brindle keeps an exact, queryable copy of your Stripe accounts in a database of your "
+           "own.\n\nUsage: brindle COMMAND [ARGUMENTS]\n\n");
+    for (size_t i = 0; i < command_count; i++)
+        printf("  %-9s %s\n", command_table[i].name, command_table[i].summary);
+    printf("\nEvery command: --config FILE, --data DIR, --env NAME, --json, --yes, --help.\n"
+           "Exit codes: 0 done, 1 failed, 2 usage, 3 found something, 4 key or permission,\n"
+           "5 conflict, 6 Stripe is away, 7 data damaged.\n\n"
+           "Example:\n  brindle demo\n");
+}
+
+static void print_section(enum setting_section section, const char *title)
+{
+    printf("%s\n", title);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &setting_table[i];
+        if (s->section != section)
+            continue;
+        printf("  %s (%s)%s%s\n      %s.\n", s->name, s->variables,
+               *s->fallback ? ", default " : "", s->fallback, s->help);
+    }
+}
+
+static void print_settings(void)
+{
+    printf("Flags win over the environment, the environment over brindle.conf, which is\n"
+           "--config, $BRINDLE_CONFIG, ./brindle.conf or /etc/brindle/brindle.conf. A value\n"
+           "env:NAME or file:PATH is read from there. Secrets are never taken as flags.\n\n");
+    print_section(SECTION_BRINDLE, "[brindle]");
+    print_section(SECTION_ENV, "\n[env NAME], one for each account and mode; without a file, the "
+                               "variables make one\nenvironment named live or test after its key");
+}
+
+enum status cmd_help(struct cli *cli, struct error *e)
+{
+    struct words words = { 0 };
+    enum status st = flags_read(cli, NULL, 0, &words, e);
+
+    if (st == ST_OK)
+        st = words_check(cli, &words, 0, 1, e);
+    if (st != ST_OK)
+        return st;
+    if (words.n_words == 0) {
+        print_commands();
+        return ST_OK;
+    }
+    if (strcmp(words.word[0], "settings") == 0) {
+        print_settings();
+        return ST_OK;
+    }
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(words.word[0], command_table[i].name) == 0) {
+            fputs(command_table[i].help, stdout);
+            return ST_OK;
+        }
+    return fail(e, ST_INVALID, "There is no help about \"%s\"; see `brindle help`.", words.word[0]);
+}
+
+enum status cmd_version(struct cli *cli, struct error *e)
+{
+    struct words words = { 0 };
+    enum status st = flags_read(cli, NULL, 0, &words, e);
+
+    if (st == ST_OK)
+        st = words_check(cli, &words, 0, 0, e);
+    if (st != ST_OK)
+        return st;
+    printf(cli->json ? "{\"version\":\"%s\",\"stripe_version\":\"%s\"}\n"
+                     : "brindle %s (Stripe API %s)\n",
+           BRINDLE_VERSION, STRIPE_API_VERSION);
+    return ST_OK;
+}

@@ -1,0 +1,155 @@
+#include "cli/local.h"
+
+#include <unistd.h>
+
+#include "serve/engine.h"
+
+enum status reader_open(struct cli *cli, struct wire *w, struct error *e)
+{
+    struct env_config *conf = NULL;
+    enum status st = cli_load(cli, e);
+
+    if (st == ST_OK)
+        st = config_env(&cli->config, cli->env_name, &conf, e);
+    return st == ST_OK ? wire_open(w, &cli->config, conf, WIRE_READ, e) : st;
+}
+
+static bool ignore_line(void *ctx, str line)
+{
+    (void)ctx, (void)line;
+    return true;
+}
+
+bool local_is_served(const struct config *c, const char *env)
+{
+    char path[DATA_PATH_MAX];
+    struct error ignored = { 0 };
+
+    datadir_socket_path(c->data_dir, env, path);
+    return control_send(path, S("{\"op\":\"ping\"}"), ignore_line, NULL, &ignored) == ST_OK;
+}
+
+/* --- in this process ----------------------------------------------------------------------- */
+
+struct local {
+    struct wire wire;
+    control_emit *emit;
+    void *ctx;
+    bool handed_over; /* a daemon wants the store: set on a control thread, read after the end */
+};
+
+static bool relay(void *ctx, str line)
+{
+    struct local *l = ctx;
+
+    return !__atomic_load_n(&l->handed_over, __ATOMIC_ACQUIRE) && !cli_interrupted() &&
+           l->emit(l->ctx, line);
+}
+
+/* Progress of our own engine also tells what it asks of Stripe. */
+static bool relay_with_traffic(void *ctx, str line)
+{
+    BUF(wider, CONTROL_LINE_BYTES_MAX + 256);
+    struct local *l = ctx;
+    struct wire_traffic t;
+
+    if (!str_starts(line, S("{\"types\"")))
+        return relay(ctx, line);
+    wire_traffic(&l->wire, &t);
+    buf_printf(&wider, "{\"requests\":%llu,\"limited\":%llu,\"rate_milli\":%lld,",
+               (unsigned long long)t.requests, (unsigned long long)t.limited,
+               (long long)t.rate_milli);
+    buf_append(&wider, str_sub(line, 1, line.n));
+    return relay(ctx, wider.failed ? line : buf_str(&wider));
+}
+
+static void on_handover(void *ctx)
+{
+    struct local *l = ctx;
+
+    __atomic_store_n(&l->handed_over, true, __ATOMIC_RELEASE);
+    env_stop(&l->wire.env);
+}
+
+static void on_broken(void *ctx, const struct error *e)
+{
+    (void)ctx;
+    static const char head[] = "brindle: damaged: ";
+    ssize_t n = write(STDERR_FILENO, head, sizeof head - 1);
+    n = write(STDERR_FILENO, e->text, str_of(e->text).n);
+    n = write(STDERR_FILENO, "\n", 1);
+    (void)n;
+    _exit(EXIT_DAMAGED); /* recovery is a restart */
+}
+
+/* The command with an engine round it, while this process has the lock. */
+static enum status run_here(struct local *l, str line, struct error *e)
+{
+    static const struct log quiet = { .fd = STDERR_FILENO, .least = LOG_ERROR };
+    struct engine *engine = NULL;
+    struct control_server *control = NULL;
+    struct engine_options o = {
+        .env = &l->wire.env,
+        .log = &quiet,
+        .workers = (unsigned)config_number(&l->wire.conf->values, SET_WORKERS),
+        .every_second = wire_every_second,
+        .ctx = &l->wire,
+        .on_broken = on_broken,
+    };
+
+    enum status st = engine_start(&engine, &o, e);
+    if (st != ST_OK)
+        return st;
+    st = control_listen(&control, l->wire.socket_path, &l->wire.env, on_handover, l, e);
+    if (st == ST_OK)
+        st = control_run(&l->wire.env, line, relay_with_traffic, l, e);
+    env_stop(&l->wire.env);
+    control_close(control);
+    engine_stop(engine, ENGINE_GRACE_MS);
+    return st;
+}
+
+static enum status try_here(struct cli *cli, struct local *l, struct env_config *conf, str line,
+                            bool *locked, struct error *e)
+{
+    enum status st = wire_open(&l->wire, &cli->config, conf, WIRE_WRITE, e);
+
+    *locked = st == ST_CONFLICT && l->wire.locked;
+    if (st == ST_OK)
+        st = run_here(l, line, e);
+    wire_close(&l->wire);
+    return st;
+}
+
+/* --- there or here ------------------------------------------------------------------------- */
+
+enum status local_run(struct cli *cli, struct env_config *conf, str line, control_emit *emit,
+                      void *ctx, struct error *e)
+{
+    struct clock *clock = wire_clock();
+    struct local l = { .emit = emit, .ctx = ctx };
+    char socket_path[DATA_PATH_MAX];
+    msec until = clock_mono(clock) + LOCK_WAIT_MS;
+
+    datadir_socket_path(cli->config.data_dir, conf->name, socket_path);
+    for (;;) {
+        struct error why = { 0 };
+        bool locked = false;
+        l.handed_over = false;
+        enum status st = control_send(socket_path, line, relay, &l, &why);
+        if (st == ST_NONE) {
+            why = (struct error){ 0 };
+            st = try_here(cli, &l, conf, line, &locked, &why);
+        }
+        if (l.handed_over) {
+            until = clock_mono(clock) + LOCK_WAIT_MS; /* the daemon needs a moment to listen */
+            locked = true;
+        }
+        if (!locked || cli_interrupted() || clock_mono(clock) >= until) {
+            if (st != ST_OK)
+                *e = why;
+            return cli_interrupted() && st == ST_OK ? ST_RETRY : st;
+        }
+        clock_sleep(clock, 100);
+    }
+}

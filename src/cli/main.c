@@ -1,0 +1,182 @@
+/* main.c - finds the command, runs it, says what went wrong, ends with its code. */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "cli/command.h"
+#include "cli/nearest.h"
+#include "cli/output.h"
+
+const struct command command_table[] = {
+    { "serve", "the daemon: takes webhooks, keeps the mirror", help_serve, cmd_serve },
+    { "demo", "a Stripe, a shop and a mirror, with nothing to set up", help_demo, cmd_demo },
+    { "sync", "fill or refresh the mirror from Stripe's API", help_sync, cmd_sync },
+    { "status", "how fresh, how complete, what is pending or dead", help_status, cmd_status },
+    { "get", "one object, as Stripe sent it", help_get, cmd_get },
+    { "list", "objects of a type, one a line", help_list, cmd_list },
+    { "inbox", "what webhooks arrived and what became of them", help_inbox, cmd_inbox },
+    { "emulate", "a stateful Stripe for development and tests", help_emulate, cmd_emulate },
+    { "doctor", "find what is set up wrongly, and how to mend it", help_doctor, cmd_doctor },
+    { "help", "a command's help, or all settings", help_help, cmd_help },
+    { "version", "the version of this program", help_version, cmd_version },
+};
+const size_t command_count = COUNT(command_table);
+
+static enum exit_code found_code = EXIT_DONE;
+static volatile sig_atomic_t interrupted;
+
+void cli_exit_with(enum exit_code code)
+{
+    found_code = code;
+}
+
+bool cli_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (interrupted)
+        signal(number, SIG_DFL); /* the third one kills */
+    interrupted = 1;
+}
+
+void cli_catch_signals(void)
+{
+    struct sigaction act = { .sa_handler = on_signal };
+
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+}
+
+enum exit_code exit_code_for(enum status st)
+{
+    switch (st) {
+    case ST_OK: return EXIT_DONE;
+    case ST_NONE: return EXIT_FAILED;
+    case ST_CONFLICT: return EXIT_CONFLICT;
+    case ST_RETRY: return EXIT_AWAY;
+    case ST_REFUSED: return EXIT_IDENTITY;
+    case ST_INVALID: return EXIT_USAGE;
+    case ST_LIMIT: return EXIT_FAILED;
+    case ST_BROKEN: return EXIT_DAMAGED;
+    }
+    return EXIT_FAILED;
+}
+
+enum status cli_load(struct cli *cli, struct error *e)
+{
+    return config_load(&cli->config, &cli->flags, e);
+}
+
+/* Memory of ours holds keys: it must not land in a core file, nor be read by a debugger. */
+static void hide_memory(void)
+{
+    const struct rlimit none = { 0, 0 };
+
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static bool looks_like_secret(str text)
+{
+    static const char *const prefix[] = { "sk_live_", "sk_test_",   "rk_live_",   "rk_test_",
+                                          "whsec_",   "rkcs_test_", "rkcs_live_", "sk_org_" };
+
+    for (size_t i = 0; i < COUNT(prefix); i++)
+        if (str_starts(text, str_of(prefix[i])))
+            return true;
+    return false;
+}
+
+static enum status refuse_secrets(int argc, char **argv, struct error *e)
+{
+    for (int i = 1; i < argc; i++) {
+        str head;
+        str value = str_cut(str_of(argv[i]), '=', &head);
+        if (looks_like_secret(head) || looks_like_secret(value))
+            return fail(e, ST_INVALID,
+                        "Argument %d is a secret. Every user of this machine can read arguments, "
+                        "so Brindle takes none: set STRIPE_SECRET_KEY or STRIPE_WEBHOOK_SECRET in "
+                        "the environment or in brindle.conf, and roll the one you typed.",
+                        i);
+    }
+    return ST_OK;
+}
+
+static const char *command_candidate(const void *ctx, size_t i)
+{
+    (void)ctx;
+    return i < command_count ? command_table[i].name : NULL;
+}
+
+static enum status find_command(const char *name, const struct command **out, struct error *e)
+{
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(command_table[i].name, name) == 0) {
+            *out = &command_table[i];
+            return ST_OK;
+        }
+    const char *meant = nearest(str_of(name), command_candidate, NULL);
+    return fail(e, ST_INVALID, "brindle has no command \"%s\"%s%s%s; see `brindle help`.", name,
+                meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+}
+
+static bool asks_for_help(const struct cli *cli)
+{
+    for (int i = 1; i < cli->argc && strcmp(cli->argv[i], "--") != 0; i++)
+        if (strcmp(cli->argv[i], "--help") == 0 || strcmp(cli->argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+static enum status run(struct cli *cli, struct error *e)
+{
+    const struct command *command;
+    enum status st = cli_global_flags(cli, e);
+
+    if (st != ST_OK)
+        return st;
+    if (cli->argc == 0)
+        return fail(e, ST_INVALID,
+                    "Say what to do: `brindle help` lists the commands, `brindle "
+                    "demo` shows what they are good for.");
+    st = find_command(cli->argv[0], &command, e);
+    if (st != ST_OK)
+        return st;
+    if (asks_for_help(cli)) {
+        fputs(command->help, stdout);
+        return ST_OK;
+    }
+    return command->run(cli, e);
+}
+
+int main(int argc, char **argv)
+{
+    struct error e = { 0 };
+    struct cli cli = { .argc = argc - 1, .argv = argv + 1 };
+
+    hide_memory();
+    signal(SIGPIPE, SIG_IGN);
+    setlocale(LC_CTYPE, "");
+    enum status st = argc < 1 ? fail(&e, ST_INVALID, "There are no arguments at all.")
+                              : refuse_secrets(argc, argv, &e);
+    if (st == ST_OK)
+        st = run(&cli, &e);
+    config_free(&cli.config);
+    if (st != ST_OK)
+        say_error(&cli, st, &e);
+    if (fflush(stdout) != 0 && st == ST_OK)
+        return EXIT_FAILED;
+    return (int)(st == ST_OK ? found_code : exit_code_for(st));
+}

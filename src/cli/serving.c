@@ -1,0 +1,80 @@
+#include "cli/serving.h"
+
+#include <unistd.h>
+
+static enum log_level level_named(str name)
+{
+    static const char *const known[] = { "debug", "info", "warn", "error" };
+
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (str_eqz(name, known[i]))
+            return (enum log_level)i;
+    return LOG_INFO; /* the configuration was checked when it was read */
+}
+
+static enum status check_listen(str listen, struct error *e)
+{
+    struct http_address address;
+
+    return http_address_parse(listen, &address, e);
+}
+
+enum status serving_begin(struct serving *s, struct error *e)
+{
+    struct config *c = &s->cli->config;
+
+    s->listen = config_text(&c->values, SET_LISTEN);
+    s->log = (struct log){ .fd = STDERR_FILENO,
+                           .least = level_named(config_text(&c->values, SET_LOG_LEVEL)),
+                           .json = str_eqz(config_text(&c->values, SET_LOG_FORMAT), "json") };
+    enum status st = check_listen(s->listen, e);
+    if (st == ST_OK)
+        st = datadir_make(c->data_dir, e);
+    if (st != ST_OK)
+        return st;
+    if (!secret_is_empty(&c->token)) {
+        s->token = c->token;
+        return ST_OK;
+    }
+    return datadir_secret(c->data_dir, "token", "", wire_rng(), &s->token, &s->token_made, e);
+}
+
+void serving_add(struct serving *s)
+{
+    struct wire *w = &s->wire[s->n];
+
+    s->env[s->n++] = (struct daemon_env){
+        .env = &w->env,
+        .webhook_secret = w->conf->webhook_secret,
+        .n_webhook_secrets = w->conf->n_webhook_secrets,
+        .workers = (unsigned)config_number(&w->conf->values, SET_WORKERS),
+        .socket_path = w->socket_path,
+        .every_second = wire_every_second,
+        .metrics = wire_metrics,
+        .ctx = w,
+    };
+}
+
+enum status serving_run(struct serving *s, void (*ready)(void *ctx, unsigned port), void *ctx,
+                        struct error *e)
+{
+    const struct daemon_options o = {
+        .listen = s->listen,
+        .token = &s->token,
+        .log = &s->log,
+        .env = s->env,
+        .n_envs = s->n,
+        .grace_ms = config_number(&s->cli->config.values, SET_GRACE) * 1000,
+        .ready = ready,
+        .ctx = ctx,
+    };
+
+    return daemon_run(&o, e);
+}
+
+void serving_close(struct serving *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        wire_close(&s->wire[i]);
+    secret_wipe(&s->token);
+}

@@ -1,0 +1,328 @@
+#include "cli/wire.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/clock_os.h"
+#include "backend/curl_pool.h"
+#include "backend/http_post.h"
+#include "backend/rng_os.h"
+#include "backend/sched_pthread.h"
+#include "backend/store_sqlite.h"
+#include "backend/stripe_http.h"
+#include "backend/stripe_logged.h"
+#include "backend/stripe_paced.h"
+#include "core/api.h"
+#include "core/due.h"
+#include "serve/exposition.h"
+
+struct clock *wire_clock(void)
+{
+    return clock_os();
+}
+
+struct rng *wire_rng(void)
+{
+    return rng_os();
+}
+
+bool wire_is_loopback(str url)
+{
+    struct curl_target target;
+    struct error ignored = { 0 };
+    char text[POST_URL_BYTES_MAX];
+
+    if (url.n >= sizeof text)
+        return false;
+    snprintf(text, sizeof text, "%.*s", STR_ARG(url));
+    return curl_target_parse(text, &target, &ignored) == ST_OK && target.is_loopback;
+}
+
+/* --- Stripe -------------------------------------------------------------------------------- */
+
+static enum status check_key(const struct env_config *conf, enum key_kind *kind, struct error *e)
+{
+    const char *why = "";
+
+    *kind = key_judge(&conf->secret_key, &why);
+    switch (*kind) {
+    case KEY_NONE:
+        return fail(
+            e, ST_REFUSED,
+            "Environment %s has no key: set STRIPE_SECRET_KEY, or secret_key in [env %s] of "
+            "brindle.conf.",
+            conf->name, conf->name);
+    case KEY_MALFORMED:
+        return fail(e, ST_INVALID, "The key of environment %s %s.", conf->name, why);
+    case KEY_TEST:
+    case KEY_LIVE: return ST_OK;
+    }
+    return ST_OK;
+}
+
+static enum status rate_of(const struct wire *w, enum key_kind kind, struct rate_options *out,
+                           struct error *e)
+{
+    const struct values *v = &w->conf->values;
+    int64_t set = config_number(v, SET_RATE_LIMIT);
+
+    if (set == 0 && !wire_is_loopback(config_text(v, SET_API_BASE)))
+        return fail(e, ST_INVALID,
+                    "rate_limit = 0 of environment %s would ask Stripe without any limit; it is "
+                    "taken for an api_base on this machine alone.",
+                    w->conf->name);
+    if (set > RATE_PER_SECOND_MAX)
+        return fail(e, ST_INVALID, "rate_limit of environment %s must be at most %d.",
+                    w->conf->name, RATE_PER_SECOND_MAX);
+    unsigned usual = kind == KEY_LIVE ? WIRE_RATE_LIVE : WIRE_RATE_TEST;
+    *out = (struct rate_options){
+        .per_second = set < 0 ? usual : (unsigned)set,
+        .endpoint_per_second = set < 0 ? WIRE_RATE_ENDPOINT : (unsigned)set,
+        .in_flight_max = set == 0 ? (unsigned)config_number(v, SET_WORKERS) : 0,
+    };
+    return ST_OK;
+}
+
+/* Each decorator takes what it wraps; what is outermost is closed, and closes the rest. */
+static enum status open_stripe(struct wire *w, struct error *e)
+{
+    struct world *world = &w->world;
+    struct rate_options rate = { 0 };
+    enum key_kind kind;
+    struct stripe_http_options http = {
+        .base_url = config_text(&w->conf->values, SET_API_BASE),
+        .key = &w->conf->secret_key,
+        .clock = world->clock,
+    };
+
+    enum status st = check_key(w->conf, &kind, e);
+    if (st == ST_OK)
+        st = rate_of(w, kind, &rate, e);
+    if (st == ST_OK)
+        st = stripe_http_open(&world->stripe, &http, e);
+    if (st != ST_OK)
+        return st;
+    w->rate = rate.per_second;
+    st = stripe_paced_open(&w->paced, world->stripe, world->clock, world->sched, world->rng, &rate,
+                           e);
+    if (st != ST_OK)
+        return st;
+    world->stripe = w->paced;
+    if (w->mode != WIRE_WRITE)
+        return ST_OK;
+    st = stripe_logged_open(&w->logged, w->paced, world->clock, world->sched, e);
+    if (st == ST_OK)
+        world->stripe = w->logged;
+    return st;
+}
+
+/* --- identity ------------------------------------------------------------------------------ */
+
+static const char *mode_name(bool livemode)
+{
+    return livemode ? "live" : "test";
+}
+
+/* A server that has no account (a mock on this machine) leaves it to the configuration. */
+static enum status declared(struct wire *w, struct identity *out, struct error *e)
+{
+    const struct values *v = &w->conf->values;
+    str account = config_text(v, SET_ACCOUNT);
+
+    if (!wire_is_loopback(config_text(v, SET_API_BASE)))
+        return fail(e, ST_REFUSED,
+                    "%.*s answers 404 to /v1/account and /v1/balance, so that nobody knows whose "
+                    "data environment %s would hold. Check api_base.",
+                    STR_ARG(config_text(v, SET_API_BASE)), w->conf->name);
+    if (!account.n)
+        return fail(e, ST_REFUSED,
+                    "%.*s has neither /v1/account nor /v1/balance: declare whose data it is with "
+                    "BRINDLE_ACCOUNT=acct_… (account in [env %s]).",
+                    STR_ARG(config_text(v, SET_API_BASE)), w->conf->name);
+    *out = (struct identity){ .livemode = str_eqz(config_text(v, SET_LIVEMODE), "true") };
+    memcpy(out->account, account.p, account.n);
+    w->env.identity_declared = true;
+    return ST_OK;
+}
+
+/* Keeps asking for a while when Stripe is away: never begins unproven. */
+static enum status identify(struct wire *w, struct identity *out, struct error *e)
+{
+    struct clock *clock = w->world.clock;
+    msec until = clock_mono(clock) + IDENTIFY_MS_MAX;
+
+    for (unsigned attempt = 1;; attempt++) {
+        struct error why = { 0 };
+        enum status st = env_identify(&w->world, out, &why);
+        if (st == ST_NONE)
+            return declared(w, out, e);
+        msec pause = api_pause(attempt, w->world.rng);
+        if (st != ST_RETRY || clock_mono(clock) + pause >= until) {
+            if (st != ST_OK)
+                *e = why;
+            if (st == ST_RETRY)
+                error_prefix(e,
+                             "The identity of environment %s could not be proven: ", w->conf->name);
+            return st;
+        }
+        clock_sleep(clock, pause);
+    }
+}
+
+static enum status prove(struct wire *w, struct identity *out, struct error *e)
+{
+    enum key_kind kind = key_judge(&w->conf->secret_key, NULL);
+    enum status st = identify(w, out, e);
+
+    if (st != ST_OK)
+        return st;
+    if (out->livemode != (kind == KEY_LIVE))
+        return fail(e, ST_REFUSED,
+                    "The key of environment %s is a %s key by its prefix, but Stripe says that it "
+                    "reaches %s in %s mode. Nothing was written.",
+                    w->conf->name, mode_name(kind == KEY_LIVE), out->account,
+                    mode_name(out->livemode));
+    return ST_OK;
+}
+
+static enum status adopt(struct wire *w, struct error *e)
+{
+    struct identity id;
+    enum status st = prove(w, &id, e);
+
+    if (st != ST_OK)
+        return st;
+    st = env_adopt(&w->env, &id, e);
+    if (st == ST_CONFLICT)
+        return ST_REFUSED; /* another's store: a matter of identity, not of who was first */
+    return st == ST_OK ? due_restart(&w->env, e) : st;
+}
+
+/* --- the whole ----------------------------------------------------------------------------- */
+
+static enum status open_store(struct wire *w, const struct config *c, struct error *e)
+{
+    enum status st = w->mode == WIRE_WRITE ? datadir_make(c->data_dir, e) : ST_OK;
+    struct store_sqlite_options o = {
+        .path = w->store_path,
+        .sched = w->world.sched,
+        .clock = w->world.clock,
+        .read_only = w->mode == WIRE_READ,
+    };
+
+    if (st == ST_OK)
+        st = store_sqlite_open(&w->world.store, &o, e);
+    w->locked = st == ST_CONFLICT;
+    return st;
+}
+
+enum status wire_open(struct wire *w, const struct config *c, const struct env_config *conf,
+                      enum wire_mode mode, struct error *e)
+{
+    enum status st = ST_OK;
+
+    *w = (struct wire){ .conf = conf, .mode = mode };
+    w->world = (struct world){
+        .clock = clock_os(), .rng = rng_os(), .sched = sched_pthread(), .kv = kv_none()
+    };
+    datadir_store_path(c->data_dir, conf->name, w->store_path);
+    datadir_socket_path(c->data_dir, conf->name, w->socket_path);
+    if (mode != WIRE_READ)
+        st = open_stripe(w, e);
+    if (st == ST_OK && mode != WIRE_ASK)
+        st = open_store(w, c, e);
+    if (st != ST_OK)
+        return st;
+    env_init(&w->env, conf->name, &w->world);
+    w->made = true;
+    switch (mode) {
+    case WIRE_WRITE: return adopt(w, e);
+    case WIRE_READ: return env_recall(&w->env, e);
+    case WIRE_ASK: return ST_OK;
+    }
+    return ST_OK;
+}
+
+void wire_close(struct wire *w)
+{
+    if (w->logged && w->world.store)
+        wire_every_second(w);
+    if (w->made)
+        env_free(&w->env);
+    if (w->world.stripe)
+        stripe_close(w->world.stripe);
+    if (w->world.store)
+        w->world.store->ops->close(w->world.store);
+    *w = (struct wire){ 0 };
+}
+
+void wire_every_second(void *wire)
+{
+    struct wire *w = wire;
+    struct error kept_for_later = { 0 };
+
+    if (stripe_logged_flush(w->logged, w->world.store, &kept_for_later) != ST_OK)
+        return; /* the calls stay in memory; the store's own trouble is told by whoever meets it */
+}
+
+void wire_traffic(const struct wire *w, struct wire_traffic *out)
+{
+    struct rate_stats stats = { 0 };
+
+    if (w->paced)
+        stripe_paced_stats(w->paced, &stats);
+    *out = (struct wire_traffic){ .requests = stats.requests,
+                                  .limited = stats.limited,
+                                  .rate_milli = stats.rate_milli };
+}
+
+void wire_metrics(void *wire, struct buf *out)
+{
+    struct wire *w = wire;
+    struct rate_stats rate;
+    struct stripe_logged_stats calls;
+    unsigned waiting = 0;
+
+    stripe_paced_stats(w->paced, &rate);
+    stripe_logged_stats(w->logged, &calls);
+    for (size_t i = 0; i < LANE_COUNT; i++)
+        waiting += rate.waiting[i];
+    const struct {
+        const char *name, *type, *help;
+        double value;
+    } metric[] = {
+        { "requests_total", "counter", "Requests to Stripe", (double)rate.requests },
+        { "limited_total", "counter", "Answers 429 for a rate", (double)rate.limited },
+        { "locked_total", "counter", "Answers 429 for a locked object", (double)rate.locked },
+        { "in_flight", "gauge", "Requests under way", rate.in_flight },
+        { "waiting", "gauge", "Requests that wait for the rate", waiting },
+        { "rate", "gauge", "Requests a second permitted now; 0: unlimited",
+          (double)rate.rate_milli / 1000 },
+        { "calls_unlogged_total", "counter", "Calls the audit lost", (double)calls.dropped },
+    };
+    for (size_t i = 0; i < COUNT(metric); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "brindle_stripe_%s", metric[i].name);
+        expose_family(out, name, metric[i].type, metric[i].help);
+        buf_printf(out, "%s{env=\"%s\"} %.15g\n", name, w->conf->name, metric[i].value);
+    }
+}
+
+/* --- the emulator's deliveries ------------------------------------------------------------- */
+
+struct wire_sender;
+
+enum status wire_sender_open(struct wire_sender **out, struct error *e)
+{
+    struct http_poster *poster;
+    enum status st = http_poster_open(&poster, e);
+
+    if (st == ST_OK)
+        *out = (struct wire_sender *)poster;
+    return st;
+}
+
+void wire_sender_close(struct wire_sender *s)
+{
+    http_poster_close((struct http_poster *)s);
+}

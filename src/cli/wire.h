@@ -1,0 +1,65 @@
+/* wire.h - puts an environment's world together. wire.c alone names implementations. */
+#pragma once
+
+#include "base/buf.h"
+#include "cli/config.h"
+#include "cli/datadir.h"
+#include "core/env.h"
+
+enum {
+    WIRE_RATE_LIVE = 100, /* requests a second that Stripe grants [facts: RULES 4.7] */
+    WIRE_RATE_TEST = 25,
+    WIRE_RATE_ENDPOINT = 25,
+    IDENTIFY_MS_MAX = 30 * 1000, /* how long a start waits for Stripe to tell whose key it is */
+};
+
+enum wire_mode {
+    WIRE_WRITE, /* takes the store's lock, proves the identity, adopts the store */
+    WIRE_READ,  /* reads the store beside whoever writes it; no key is needed */
+    WIRE_ASK,   /* Stripe alone, without a store: for doctor and demo */
+};
+
+struct wire {
+    const struct env_config *conf;
+    enum wire_mode mode;
+    struct world world;
+    struct env env;
+    struct stripe *paced, *logged; /* inside world.stripe; NULL where there is none */
+    unsigned rate;                 /* requests a second; 0: unlimited */
+    bool made;                     /* the environment was initialised */
+    bool locked; /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
+    char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX];
+};
+
+/* Opens it; wire_close in any case. The configuration outlives it.
+ *
+ * WIRE_WRITE: ST_CONFLICT with `locked`: another process has it. ST_REFUSED: no key, a key that
+ * Stripe refuses, or one of another account or mode than the store's: nothing was written.
+ * ST_RETRY: Stripe is away, so that nobody knows whose key it is. ST_INVALID: a malformed key or
+ * setting. WIRE_READ: ST_NONE: there is no such store yet. */
+enum status wire_open(struct wire *w, const struct config *c, const struct env_config *conf,
+                      enum wire_mode mode, struct error *e) MUST_USE;
+void wire_close(struct wire *w); /* writes the audit of the last calls */
+
+/* For an engine's or daemon's hooks: the audit to the store; metrics as Prometheus reads them. */
+void wire_every_second(void *wire);
+void wire_metrics(void *wire, struct buf *out);
+
+/* Counts for a progress line: requests started, answered 429. */
+struct wire_traffic {
+    uint64_t requests, limited;
+    int64_t rate_milli; /* permitted now, in 1000 s; 0: unlimited */
+};
+void wire_traffic(const struct wire *w, struct wire_traffic *out);
+
+/* What commands need of the operating system outside an environment. */
+struct clock *wire_clock(void);
+struct rng *wire_rng(void);
+
+/* Is this an address of this machine? A malformed one is not. */
+bool wire_is_loopback(str url);
+
+/* POSTs of the emulator's deliveries. */
+struct wire_sender;
+enum status wire_sender_open(struct wire_sender **out, struct error *e) MUST_USE;
+void wire_sender_close(struct wire_sender *s); /* NULL is fine */
