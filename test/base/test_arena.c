@@ -83,6 +83,9 @@ static void copies_end_in_a_nul_that_is_not_counted(void **state)
     assert_string_equal(empty.p, "");
     str with_nul = arena_copy(&a, (str){ "a\0b", 3 });
     assert_memory_equal(with_nul.p, "a\0b", 4);
+    ARENA(small, 16);
+    assert_null(arena_copy(&small, S("0123456789abcdef")).p); /* the NUL needs room as well */
+    assert_non_null(arena_copy(&small, S("0123456789abcde")).p);
 }
 
 int main(void)

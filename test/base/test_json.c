@@ -202,6 +202,20 @@ static void what_it_does_not_allow_is_not(void **state)
     assert_false(json_valid((str){ "\"a\0b\"", 5 }));
 }
 
+static void no_place_in_a_string_hides_a_bad_byte(void **state)
+{
+    (void)state;
+
+    for (int bad = 0; bad < 256; bad++) {
+        bool plain = bad >= ' ' && bad < 0x80 && bad != '"' && bad != '\\';
+        for (size_t at = 1; at < 20; at++) {
+            char text[] = "\"mmmmmmmmmmmmmmmmmmm\"";
+            text[at] = (char)bad;
+            assert_int_equal(json_valid((str){ text, sizeof text - 1 }), plain);
+        }
+    }
+}
+
 static void every_beginning_of_a_text_is_refused(void **state)
 {
     str whole = S("{\"a\":[1,-2.5e+3,true,false,null,\"\\u00e9\xe2\x82\xac\"],\"b\":{\"c\":\"\"}}");
@@ -224,7 +238,9 @@ static bool nested_is_valid(char open, char close, size_t depth)
 
     memset(text, open, depth);
     memset(text + depth, close, depth);
-    return json_valid((str){ text, 2 * depth });
+    bool whole = json_valid((str){ text, 2 * depth });
+    assert_int_equal(pulls_to_the_end((str){ text, 2 * depth }), whole);
+    return whole;
 }
 
 static void the_depth_has_a_limit(void **state)
@@ -397,7 +413,7 @@ static void the_last_member_of_a_name_counts(void **state)
 static void paths_are_found_in_one_pass(void **state)
 {
     str event = S("{\"id\":\"evt_1\",\"data\":{\"object\":{\"id\":\"sub_1\",\"x\":[{\"id\":0}]},"
-                  "\"previous\":null},\"type\":\"t\",\"d\\u0061ta2\":{\"id\":5}}");
+                  "\"previous\":null},\"type\":\"t\",\"d\\u0061ta2\":{\"id\":5},\"dot.ted\":6}");
     static const struct {
         const char *path, *value;
     } table[] = {
@@ -412,6 +428,7 @@ static void paths_are_found_in_one_pass(void **state)
         { "data.object.x", "[{\"id\":0}]" },
         { "type.id", "" },
         { "data2.id", "5" },
+        { "dot.ted", "" },
         { "dat", "" },
         { "data.object.idx", "" },
         { "", "" },
@@ -794,6 +811,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_rfc_allows_is_valid),
         cmocka_unit_test(what_it_does_not_allow_is_not),
+        cmocka_unit_test(no_place_in_a_string_hides_a_bad_byte),
         cmocka_unit_test(every_beginning_of_a_text_is_refused),
         cmocka_unit_test(the_depth_has_a_limit),
         cmocka_unit_test(the_size_has_a_limit),
