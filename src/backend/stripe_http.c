@@ -37,6 +37,7 @@ struct incoming {
     char detail[CURL_ERROR_SIZE]; /* libcurl's words when it fails; "" otherwise */
     size_t head_bytes;
     bool head_is_whole; /* the empty line behind the headers was there */
+    bool has_length;    /* of its body, told before or by chunks */
     bool too_large;     /* for one of our bounds */
     bool arena_is_full;
 };
@@ -85,6 +86,8 @@ static void read_header(struct incoming *in, str name, str value)
         r->replayed = str_eq(value, S("true"));
     else if (is_header(name, "Date"))
         r->date = read_date(in->arena, value);
+    else if (is_header(name, "Content-Length") || is_header(name, "Transfer-Encoding"))
+        in->has_length = true;
     else if (is_header(name, "Stripe-Should-Retry"))
         r->should_retry = str_eq(value, S("true"))    ? SHOULD_RETRY_YES
                           : str_eq(value, S("false")) ? SHOULD_RETRY_NO
@@ -105,7 +108,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
     str text = str_trim(line);
     if (str_starts(text, S("HTTP/"))) {
         in->answer = (struct stripe_response){ 0 };
-        in->head_is_whole = false;
+        in->head_is_whole = in->has_length = false;
     } else if (text.n == 0) {
         in->head_is_whole = true;
     } else if (!in->head_is_whole) { /* else it is a trailer */
@@ -274,6 +277,10 @@ static enum status check_answer(struct stripe_http *h, const struct stripe_reque
         return explain_failure(h, q, code, in->detail, sent_bytes > 0, e);
     if (!in->head_is_whole || status < 200 || status > 999)
         return explain_failure(h, q, CURLE_PARTIAL_FILE, "it ended within its headers", true, e);
+    /* A body that goes on until the connection ends could have been cut anywhere: libcurl takes
+     * even a TLS connection that ends without a goodbye for its end. */
+    if (!in->has_length && status != 204 && status != 304)
+        return explain_failure(h, q, CURLE_PARTIAL_FILE, "its length is not told", true, e);
     in->answer.http_status = (int)status;
     return ST_OK;
 }

@@ -29,7 +29,8 @@ struct stripe_http_options {
 /* ST_INVALID: the base URL or the key cannot be used; the sentence says why. ST_LIMIT: memory.
  *
  * What a call answers beyond world/stripe.h: ST_RETRY also when no connection could be made or the
- * deadline had passed; the sentence then says "was not sent". A body shorter than was promised is
- * ST_RETRY, never ST_OK. ST_INVALID: path, account or idempotency key hold what no request may. */
+ * deadline had passed; the sentence then says "was not sent". A body shorter than was promised, or
+ * without any promise (neither a length nor chunks), is ST_RETRY, never ST_OK. ST_INVALID: path,
+ * account or idempotency key hold what no request may. */
 enum status stripe_http_open(struct stripe **out, const struct stripe_http_options *o,
                              struct error *e) MUST_USE;

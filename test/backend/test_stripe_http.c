@@ -250,6 +250,17 @@ static void an_interim_answer_is_passed_over(void **state)
     rig_close(&r);
 }
 
+static void an_answer_that_has_no_body_needs_no_length(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    assert_int_equal(one(&r, (struct raw_answer){ .bytes = "HTTP/1.1 204 No Content\r\n\r\n" }),
+                     ST_OK);
+    assert_int_equal(r.answer.http_status, 204);
+    rig_close(&r);
+}
+
 static void a_redirect_is_an_answer(void **state)
 {
     struct rig r;
@@ -291,6 +302,9 @@ static void what_is_no_whole_answer_is_never_taken_for_one(void **state)
           { OK_HEAD "Transfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n", 0, RAW_CLOSE } },
         { "a chunk whose size is no number",
           { OK_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", 0, RAW_CLOSE } },
+        { "a body without a length", { OK_HEAD "\r\n{\"a\":1", 0, RAW_CLOSE } },
+        { "a length in an interim answer",
+          { "HTTP/1.1 103 Hints\r\nContent-Length: 2\r\n\r\n" OK_HEAD "\r\n{}", 0, RAW_CLOSE } },
         { "nothing", { "", 0, RAW_CLOSE } },
         { "a reset", { "", 0, RAW_RESET } },
         { "half a status line", { "HTTP/1.1 2", 0, RAW_CLOSE } },
@@ -538,6 +552,7 @@ int main(void)
         cmocka_unit_test(a_delete_is_never_sent_twice),
         cmocka_unit_test(a_chunked_answer_comes_whole),
         cmocka_unit_test(an_interim_answer_is_passed_over),
+        cmocka_unit_test(an_answer_that_has_no_body_needs_no_length),
         cmocka_unit_test(a_redirect_is_an_answer),
         cmocka_unit_test(an_answer_that_is_no_json_is_still_an_answer),
         cmocka_unit_test(what_is_no_whole_answer_is_never_taken_for_one),
