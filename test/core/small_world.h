@@ -1,0 +1,50 @@
+/* small_world.h - a world for the tests of core/: a real SQLite store in a folder of its own, a
+ * clock that is set by hand, numbers from a seed, and a Stripe that answers what the test wrote
+ * down. */
+#pragma once
+
+#include "core/env.h"
+
+enum { SCRIPT_MAX = 64, ASKED_MAX = 512 };
+
+/* What Stripe answers to a path (with its query, if the script names one). */
+struct scripted {
+    const char *path;
+    int http_status;
+    const char *body;
+    enum status status;           /* other than ST_OK: no answer */
+    int64_t times;                /* how often it answers; 0: for ever */
+    void (*meanwhile)(void *ctx); /* happens while the answer is on its way */
+    void *ctx;
+};
+
+struct small_world {
+    char dir[64], path[96];
+    struct world world;
+    struct env env;
+    msec wall, mono;
+    uint64_t seed;
+    struct scripted script[SCRIPT_MAX]; /* the latest that fits answers */
+    size_t n_script;
+    char asked[ASKED_MAX][256]; /* "GET /v1/products/prod_1?expand…" */
+    size_t n_asked;
+};
+
+/* acct_1 in test mode, adopted; Stripe knows the account and its balance. */
+struct small_world *small_world_new(void);
+void small_world_free(struct small_world *w);
+
+void script(struct small_world *w, const char *path, int http_status, const char *body);
+struct scripted *script_last(struct small_world *w);
+/* How often was this path asked for (with any query)? */
+size_t asked(const struct small_world *w, const char *path);
+
+/* Does due work until none is ready. Returns how many pieces. */
+size_t work_off(struct small_world *w);
+/* Lets time pass. */
+void pass(struct small_world *w, msec span);
+
+/* One number from a statement of the test's own, e.g. "select count(*) from objects". */
+int64_t ask_int(struct small_world *w, const char *sql);
+/* The same for a text; valid until the next call. "" for null and no row. */
+const char *ask_text(struct small_world *w, const char *sql);
