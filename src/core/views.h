@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "core/resource.h"
 
+enum { VIEWS_SQL_BYTES_MAX = 2 << 20 }; /* more than either dialect needs */
+
 /* The statements that (re)make all views and the indexes of the columns that are marked `indexed`,
  * for a dialect ("sqlite", "pg"). ST_LIMIT: `out` is full. */
 enum status views_sql(const char *dialect, struct buf *out, struct error *e) MUST_USE;

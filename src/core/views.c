@@ -1,0 +1,235 @@
+#include "core/views.h"
+
+#include <string.h>
+
+/* The text of one dialect. What a column's expression is must stay the same in view and index:
+ * only then does a query on the view use the index. */
+struct dialect {
+    const char *name;
+    void (*value)(struct buf *b, const struct column *c);
+    void (*data)(struct buf *b, const struct resource *r); /* without its secrets */
+    void (*views)(struct buf *b, const struct dialect *d, const struct resource *r);
+};
+
+static void put_columns(struct buf *b, const struct dialect *d, const struct resource *r)
+{
+    for (size_t i = 0; i < r->n_columns; i++) {
+        buf_append(b, S(",\n  "));
+        d->value(b, &r->column[i]);
+        buf_printf(b, " as \"%s\"", r->column[i].name);
+    }
+}
+
+static void put_column_names(struct buf *b, const struct resource *r)
+{
+    for (size_t i = 0; i < r->n_columns; i++)
+        buf_printf(b, ", \"%s\"", r->column[i].name);
+}
+
+static void put_indexes(struct buf *b, const struct dialect *d, const struct resource *r)
+{
+    for (size_t i = 0; i < r->n_columns; i++) {
+        const struct column *c = &r->column[i];
+        if (!c->indexed)
+            continue;
+        buf_printf(b, "create index if not exists objects_%s_%s on objects (type, (", r->view,
+                   c->name);
+        d->value(b, c);
+        buf_printf(b, ")) where type = '%s';\n", r->type);
+    }
+}
+
+/* Calls `put` with every path among a resource's secrets. */
+static void each_secret(struct buf *b, const struct resource *r, void (*put)(struct buf *, str))
+{
+    str path;
+    for (str rest = str_of(r->secrets); rest.p != NULL;) {
+        rest = str_cut(rest, ' ', &path);
+        if (path.n > 0)
+            put(b, path);
+    }
+}
+
+/* ---- SQLite: `data` is text, times are text in ISO 8601 (they sort and they can be read) ---- */
+
+#define SQLITE_SECONDS "'%Y-%m-%dT%H:%M:%SZ'"
+#define SQLITE_MILLISECONDS "'%Y-%m-%dT%H:%M:%fZ'"
+
+static void sqlite_value(struct buf *b, const struct column *c)
+{
+    switch (c->kind) {
+    case COL_TEXT:
+    case COL_INT:
+    case COL_BOOL: /* true is 1 */
+    case COL_JSON:
+    case COL_NUMBER: buf_printf(b, "json_extract(data, '$.%s')", c->path); return;
+    case COL_TIME:
+        buf_append(b, S("strftime(" SQLITE_SECONDS ", "));
+        buf_printf(b, "json_extract(data, '$.%s'), 'unixepoch')", c->path);
+        return;
+    case COL_REF:
+        buf_printf(b, "coalesce(json_extract(data, '$.%s.id'), json_extract(data, '$.%s'))",
+                   c->path, c->path);
+        return;
+    }
+}
+
+static void sqlite_secret(struct buf *b, str path)
+{
+    buf_printf(b, ", '$.%.*s'", STR_ARG(path));
+}
+
+static void sqlite_data(struct buf *b, const struct resource *r)
+{
+    if (r->secrets[0] == '\0') {
+        buf_append(b, S("data"));
+        return;
+    }
+    buf_append(b, S("json_remove(data"));
+    each_secret(b, r, sqlite_secret);
+    buf_append(b, S(") as data"));
+}
+
+/* A view on this one goes by its name, and lives on while it is made again. */
+static void sqlite_views(struct buf *b, const struct dialect *d, const struct resource *r)
+{
+    buf_printf(b, "drop view if exists \"%s\";\ndrop view if exists \"%s_all\";\n", r->view,
+               r->view);
+    buf_printf(b, "create view \"%s_all\" as select id, account", r->view);
+    put_columns(b, d, r);
+    buf_append(b, S(",\n  "));
+    d->data(b, r);
+    buf_append(b, S(",\n  strftime(" SQLITE_MILLISECONDS
+                    ", fetched_at / 1000.0, 'unixepoch') as fetched_at, revision, deleted\n"));
+    buf_printf(b, "from objects where type = '%s';\n", r->type);
+
+    buf_printf(b, "create view \"%s\" as select id, account", r->view);
+    put_column_names(b, r);
+    buf_printf(b, ", data, fetched_at, revision\nfrom \"%s_all\" where deleted = 0;\n", r->view);
+}
+
+/* ---- PostgreSQL: `data` is jsonb ---- */
+
+static void pg_path(struct buf *b, str path)
+{
+    str field;
+    const char *separator = "'{";
+    for (str rest = path; rest.p != NULL; separator = ",") {
+        rest = str_cut(rest, '.', &field);
+        buf_printf(b, "%s%.*s", separator, STR_ARG(field));
+    }
+    buf_append(b, S("}'"));
+}
+
+static void pg_text(struct buf *b, const char *path)
+{
+    buf_append(b, S("data #>> "));
+    pg_path(b, str_of(path));
+}
+
+static void pg_cast(struct buf *b, const char *path, const char *type)
+{
+    buf_char(b, '(');
+    pg_text(b, path);
+    buf_printf(b, ")::%s", type);
+}
+
+static void pg_value(struct buf *b, const struct column *c)
+{
+    switch (c->kind) {
+    case COL_TEXT: pg_text(b, c->path); return;
+    case COL_INT: pg_cast(b, c->path, "bigint"); return;
+    case COL_BOOL: pg_cast(b, c->path, "boolean"); return;
+    case COL_NUMBER: pg_cast(b, c->path, "numeric"); return;
+    case COL_TIME:
+        buf_append(b, S("to_timestamp("));
+        pg_cast(b, c->path, "double precision");
+        buf_char(b, ')');
+        return;
+    case COL_JSON:
+        buf_append(b, S("data #> "));
+        pg_path(b, str_of(c->path));
+        return;
+    case COL_REF:
+        buf_append(b, S("coalesce(data #> "));
+        pg_path(b, str_of(c->path));
+        buf_append(b, S(" ->> 'id', "));
+        pg_text(b, c->path);
+        buf_char(b, ')');
+        return;
+    }
+}
+
+static void pg_secret(struct buf *b, str path)
+{
+    buf_append(b, S(" #- "));
+    pg_path(b, path);
+}
+
+static void pg_data(struct buf *b, const struct resource *r)
+{
+    buf_append(b, S("data"));
+    each_secret(b, r, pg_secret);
+    if (r->secrets[0] != '\0')
+        buf_append(b, S(" as data"));
+}
+
+/* "create or replace" keeps the views that users have made on this one. It takes new columns at the
+ * end alone; so those that every view has stand in front. */
+static void pg_views(struct buf *b, const struct dialect *d, const struct resource *r)
+{
+    buf_printf(b, "create or replace view \"%s_all\" as select id, account, revision, deleted,\n",
+               r->view);
+    buf_append(b, S("  to_timestamp(fetched_at / 1000.0) as fetched_at,\n  "));
+    d->data(b, r);
+    put_columns(b, d, r);
+    buf_printf(b, "\nfrom objects where type = '%s';\n", r->type);
+
+    buf_printf(b, "create or replace view \"%s\" as select id, account, revision, fetched_at, data",
+               r->view);
+    put_column_names(b, r);
+    buf_printf(b, "\nfrom \"%s_all\" where deleted = 0;\n", r->view);
+}
+
+/* ---- Both ---- */
+
+static const struct dialect dialects[] = {
+    { "sqlite", sqlite_value, sqlite_data, sqlite_views },
+    { "pg", pg_value, pg_data, pg_views },
+};
+
+enum status views_sql(const char *dialect, struct buf *out, struct error *e)
+{
+    const struct dialect *d = NULL;
+    for (size_t i = 0; i < COUNT(dialects); i++)
+        if (strcmp(dialects[i].name, dialect) == 0)
+            d = &dialects[i];
+    if (d == NULL)
+        return fail(e, ST_INVALID, "\"%s\" is no dialect: it is sqlite or pg", dialect);
+    buf_append(out, S("create index if not exists objects_id on objects (id, type);\n"));
+    for (size_t i = 0; i < resource_count; i++) {
+        d->views(out, d, &resource_table[i]);
+        put_indexes(out, d, &resource_table[i]);
+    }
+    if (out->failed)
+        return fail(e, ST_LIMIT, "the views need more than %zu bytes of SQL", out->max);
+    return ST_OK;
+}
+
+void views_fingerprint(char out[32])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t h = 14695981039346656037u; /* FNV-1a */
+
+    for (size_t i = 0; i < COUNT(dialects); i++) {
+        BUF(sql, VIEWS_SQL_BYTES_MAX);
+        struct error e = { 0 };
+        enum status st = views_sql(dialects[i].name, &sql, &e);
+        assert(st == ST_OK);
+        for (size_t k = 0; k < sql.n; k++)
+            h = (h ^ (unsigned char)sql.p[k]) * 1099511628211u;
+    }
+    for (int i = 0; i < 16; i++)
+        out[i] = digits[h >> (60 - 4 * i) & 15];
+    out[16] = '\0';
+}
