@@ -356,7 +356,8 @@ struct json_token json_next(struct json_reader *r)
 
 struct json_token json_value(struct json_reader *r)
 {
-    assert(r->bad || r->state == AT_VALUE || r->depth == 0 || in_array(r));
+    if (r->state != AT_VALUE && r->depth > 0 && !in_array(r))
+        return bad(r); /* a key comes next */
     if (r->bad || !go_to_token(r))
         return no_token(r);
     if (is_closing(r))

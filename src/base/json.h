@@ -51,7 +51,8 @@ struct json_token json_next(struct json_reader *r);
 
 /* Behind a JSON_KEY, or inside an array: the next value whole, as it stands in the text (strings
  * with their quotes), read over and checked. At the end of an array: type JSON_ARRAY_END.
- * The token's type is the value's first (JSON_OBJECT for "{…}"). */
+ * Where a key comes next: JSON_BAD. The token's type is the value's first (JSON_OBJECT for "{…}").
+ */
 struct json_token json_value(struct json_reader *r);
 
 /* True if `text` is one valid JSON value within the limits. */

@@ -360,6 +360,20 @@ static void an_array_is_read_value_by_value(void **state)
     assert_int_equal(json_next(&r).type, JSON_END);
 }
 
+static void no_value_is_read_where_a_key_comes_next(void **state)
+{
+    static const char *const table[] = { "{\"a\":1}", "{}" };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct json_reader r;
+        json_init(&r, str_of(table[i]));
+        assert_int_equal(json_next(&r).type, JSON_OBJECT);
+        assert_int_equal(json_value(&r).type, JSON_BAD);
+        assert_int_equal(json_next(&r).type, JSON_BAD);
+    }
+}
+
 static void a_member_is_found_by_its_plain_name(void **state)
 {
     str object = S("{\"a\":1,\"caf\\u00e9\":2,\"\":3,\"x.y\":4,\"\\\"q\":5,\"\\\\u0061\":6,"
@@ -819,6 +833,7 @@ int main(void)
         cmocka_unit_test(a_bad_text_stays_bad),
         cmocka_unit_test(a_value_is_read_whole),
         cmocka_unit_test(an_array_is_read_value_by_value),
+        cmocka_unit_test(no_value_is_read_where_a_key_comes_next),
         cmocka_unit_test(a_member_is_found_by_its_plain_name),
         cmocka_unit_test(the_last_member_of_a_name_counts),
         cmocka_unit_test(paths_are_found_in_one_pass),
