@@ -1,0 +1,171 @@
+#include "emulator/list.h"
+#include "emulator/rooms.h"
+
+#include <string.h>
+
+static const struct field customer_fields[] = {
+    { "address", F_ADDRESS, NULL, 0 },         { "balance", F_INT, NULL, 0 },
+    { "business_name", F_TEXT_NULL, NULL, 0 }, { "description", F_TEXT_NULL, NULL, 0 },
+    { "email", F_TEXT_NULL, NULL, 512 },       { "individual_name", F_TEXT_NULL, NULL, 0 },
+    { "invoice_prefix", F_TEXT, NULL, 12 },    { "metadata", F_METADATA, NULL, 0 },
+    { "name", F_TEXT_NULL, NULL, 0 },          { "next_invoice_sequence", F_INT, NULL, 0 },
+    { "phone", F_TEXT_NULL, NULL, 0 },         { "preferred_locales", F_LIST, NULL, 0 },
+    { "shipping", F_HASH, NULL, 0 },           { "tax_exempt", F_WORD, "none exempt reverse", 0 },
+};
+
+enum { PREFIX_CHARS = 8 };
+
+/* What a request wants to be the payment method of this customer. */
+struct methods {
+    str attach;   /* payment_method or source */
+    str standard; /* invoice_settings[default_payment_method]; "" clears it */
+};
+
+static bool methods_read(const struct args *a, struct methods *m)
+{
+    struct args settings;
+
+    m->attach = arg_str(a, "payment_method");
+    if (!m->attach.n)
+        m->attach = arg_str(a, "source");
+    if (args_sub(a, "invoice_settings", &settings))
+        m->standard = arg_str(&settings, "default_payment_method");
+    return !a->c->refused;
+}
+
+static struct record *method_attachable(struct call *c, str id)
+{
+    struct record *pm = payment_method_take(c, id, "payment_method");
+
+    if (!pm)
+        return NULL;
+    struct outcome o = payment_method_attach_outcome(pm);
+    if (!o.approved) {
+        refuse_card(c, o.code, o.decline, o.message);
+        return NULL;
+    }
+    return pm;
+}
+
+/* The default must be attached to the customer, or about to be: the same magic id in both places
+ * is one payment method. */
+static struct record *method_standard(struct call *c, struct record *customer,
+                                      const struct methods *m, struct record *made)
+{
+    static const char param[] = "invoice_settings[default_payment_method]";
+
+    if (made && (str_eq(m->standard, m->attach) || str_eqz(m->standard, made->id)))
+        return made;
+    struct record *pm = payment_method_take(c, m->standard, param);
+    if (pm && !is_str(record_doc(pm), "customer", customer->id))
+        return refuse(c, 400, "resource_missing", param,
+                      "The customer does not have a payment method with the ID %.*s. The payment "
+                      "method must be attached to the customer.",
+                      STR_ARG(m->standard));
+    return pm;
+}
+
+/* Everything is checked before anything is attached. */
+static bool methods_apply(struct call *c, struct record *customer, const struct methods *m)
+{
+    json_t *settings = json_object_get(record_doc(customer), "invoice_settings");
+    struct record *made = NULL, *standard = NULL;
+
+    if (m->attach.n && !(made = method_attachable(c, m->attach)))
+        return false;
+    if (m->standard.n && !(standard = method_standard(c, customer, m, made)))
+        return false;
+    if (made)
+        payment_method_attach(c, made, str_of(customer->id));
+    if (standard)
+        set_strz(settings, "default_payment_method", standard->id);
+    else if (m->standard.p)
+        set_null(settings, "default_payment_method");
+    return true;
+}
+
+json_t *customers_create(struct call *c)
+{
+    struct args a = args_of(c);
+    struct methods m = { 0 };
+    char prefix[ID_BYTES];
+    json_t *doc = record_shape(c->emu, c->space, T_CUSTOMER, NULL);
+
+    make_id(c->emu, "", PREFIX_CHARS, prefix);
+    for (char *p = prefix; *p; p++)
+        *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
+    set_strz(doc, "invoice_prefix", prefix);
+    if (!fields_apply(&a, doc, customer_fields, COUNT(customer_fields)) || !methods_read(&a, &m)) {
+        json_decref(doc);
+        return NULL;
+    }
+    struct record *r = record_add(c->emu, c->space, T_CUSTOMER, doc);
+    if (!methods_apply(c, r, &m)) {
+        record_undo(c, r);
+        return NULL;
+    }
+    record_touch(r);
+    emit(c, r, "customer.created");
+    return answer_record(c, r);
+}
+
+/* A deleted customer is 400 here. [facts: R-07, open] */
+json_t *customers_update(struct call *c)
+{
+    struct args a = args_of(c);
+    struct methods m = { 0 };
+    struct record *r = record_any(c->space, T_CUSTOMER, c->part[0]);
+
+    if (!r || r->deleted)
+        return refuse_missing(c, T_CUSTOMER, c->part[0], r ? "id" : NULL);
+    json_t *before = change_begin(r);
+    if (!fields_apply(&a, r->doc, customer_fields, COUNT(customer_fields)) ||
+        !methods_read(&a, &m) || !methods_apply(c, r, &m)) {
+        change_abort(r, before);
+        return NULL;
+    }
+    change_end(c, r, before, "customer.updated");
+    return answer_record(c, r);
+}
+
+/* Its subscriptions end at once; what was its payment method is nobody's. [facts: R-07, 10.1] */
+json_t *customers_delete(struct call *c)
+{
+    struct record *r = path_record(c, T_CUSTOMER);
+
+    if (!r)
+        return NULL;
+    str id = str_of(r->id);
+    for (struct record *s = NULL; (s = owned_next(c->space, T_SUBSCRIPTION, id, s));)
+        subscription_cancel(c, s, "cancellation_requested");
+    record_delete(r);
+    emit(c, r, "customer.deleted");
+    return answer_deleted(c, T_CUSTOMER, id);
+}
+
+/* One that was deleted is still there, as a stub. [facts: R-07] */
+json_t *customers_get(struct call *c)
+{
+    struct record *r = record_any(c->space, T_CUSTOMER, c->part[0]);
+
+    if (r && r->deleted)
+        return deleted_stub(T_CUSTOMER, c->part[0]);
+    return r ? answer_record(c, r) : refuse_missing(c, T_CUSTOMER, c->part[0], NULL);
+}
+
+static bool customer_kept(struct call *c, struct record *r, const void *ctx)
+{
+    const str *email = ctx;
+
+    (void)c;
+    return !email->n || str_eq(get_str(record_doc(r), "email"), *email);
+}
+
+json_t *customers_list(struct call *c)
+{
+    struct args a = args_of(c);
+    str email = arg_str(&a, "email");
+
+    return answer_list(
+        c, &(struct list_query){ .type = T_CUSTOMER, .keep = customer_kept, .ctx = &email });
+}

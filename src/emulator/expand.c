@@ -1,0 +1,237 @@
+/* expand.c - expand[]: ids become objects, and fields appear that are otherwise not sent. */
+#include "emulator/list.h"
+#include "emulator/rooms.h"
+
+#include <string.h>
+
+enum { EXPAND_DEPTH_MAX = 4 };
+
+/* What the first segment of an expand path may be; deeper ones are not checked. */
+static const char *const expandable[T_COUNT] = {
+    [T_PRODUCT] = "default_price tax_code",
+    [T_PRICE] = "product tiers currency_options",
+    [T_CUSTOMER] = "cash_balance default_source discount invoice_credit_balance invoice_settings "
+                   "sources subscriptions tax tax_ids test_clock",
+    [T_PAYMENT_METHOD] = "card customer sepa_debit",
+    [T_SUBSCRIPTION] = "application automatic_tax billing_schedules cancellation_details customer "
+                       "default_payment_method default_source default_tax_rates discounts "
+                       "invoice_settings items latest_invoice on_behalf_of pending_setup_intent "
+                       "pending_update schedule test_clock transfer_data",
+    [T_SUBSCRIPTION_ITEM] = "discounts plan price tax_rates",
+    [T_INVOICE] =
+        "account_tax_ids application automatic_tax confirmation_secret customer "
+        "default_payment_method default_source default_tax_rates discounts from_invoice "
+        "issuer last_finalization_error latest_revision lines on_behalf_of parent payments "
+        "shipping_cost test_clock total_discount_amounts total_pretax_credit_amounts",
+    [T_LINE_ITEM] = "discount_amounts discounts parent pretax_credit_amounts pricing subscription",
+    [T_INVOICEITEM] = "customer discounts invoice pricing proration_details tax_rates test_clock",
+    [T_INVOICE_PAYMENT] = "invoice payment",
+    [T_PAYMENT_INTENT] = "amount_details application customer last_payment_error latest_charge "
+                         "on_behalf_of payment_method payment_record review source transfer_data",
+    [T_CHARGE] = "application application_fee balance_transaction customer "
+                 "failure_balance_transaction on_behalf_of payment_intent payment_method_details "
+                 "refunds review source source_transfer transfer transfer_data",
+    [T_REFUND] = "balance_transaction charge customer failure_balance_transaction payment_intent "
+                 "payment_method source_transfer_reversal transfer_reversal",
+    [T_BALANCE_TRANSACTION] = "source",
+    [T_WEBHOOK_ENDPOINT] = "",
+    [T_EVENT] = "",
+    [T_ACCOUNT] = "external_accounts",
+    [T_BALANCE] = "instant_available",
+};
+
+/* Which type an id in a field of this name has. */
+static const struct {
+    const char *field;
+    enum type type;
+} reference[] = {
+    { "product", T_PRODUCT },
+    { "default_price", T_PRICE },
+    { "price", T_PRICE },
+    { "customer", T_CUSTOMER },
+    { "default_payment_method", T_PAYMENT_METHOD },
+    { "payment_method", T_PAYMENT_METHOD },
+    { "latest_invoice", T_INVOICE },
+    { "invoice", T_INVOICE },
+    { "subscription", T_SUBSCRIPTION },
+    { "subscription_item", T_SUBSCRIPTION_ITEM },
+    { "invoice_item", T_INVOICEITEM },
+    { "payment_intent", T_PAYMENT_INTENT },
+    { "latest_charge", T_CHARGE },
+    { "charge", T_CHARGE },
+    { "balance_transaction", T_BALANCE_TRANSACTION },
+    { "source", T_CHARGE }, /* of a balance transaction; a refund is tried next */
+    { "source", T_REFUND },
+};
+
+static bool has_word(const char *words, str word)
+{
+    while (*words) {
+        size_t n = strcspn(words, " ");
+        if (n == word.n && memcmp(words, word.p, n) == 0)
+            return true;
+        words += n + (words[n] == ' ');
+    }
+    return false;
+}
+
+static unsigned depth(str path)
+{
+    unsigned n = 1;
+
+    for (size_t i = 0; i < path.n; i++)
+        n += path.p[i] == '.';
+    return n;
+}
+
+/* [facts: R-40] */
+static bool expand_check(struct call *c, str path)
+{
+    enum type t = c->route->type;
+    str first, rest = str_cut(path, '.', &first);
+
+    if (depth(path) > EXPAND_DEPTH_MAX) {
+        refuse(c, 400, "property_expansion_max_depth", NULL,
+               "You cannot expand more than 4 levels of a property. Property: %.*s", STR_ARG(path));
+        return false;
+    }
+    if (c->route->list && str_eq(first, S("data")) && rest.p) {
+        path = rest;
+        str_cut(path, '.', &first);
+    } else if (c->route->list && str_eq(path, S("total_count"))) {
+        refuse(c, 400, NULL, NULL, "This property cannot be included (total_count).");
+        return false;
+    } else if (c->route->list) {
+        bool known = t != T_NONE && has_word(expandable[t], first);
+        refuse(c, 400, NULL, NULL,
+               "This property cannot be expanded because it doesn't exist: %.*s.%s%.*s%s",
+               STR_ARG(path), known ? " You may want to try expanding 'data." : "",
+               known ? (int)path.n : 0, path.p, known ? "' instead." : "");
+        return false;
+    }
+    if (t != T_NONE && has_word(expandable[t], first))
+        return true;
+    if (t != T_NONE && json_object_getn(c->emu->shape[t], first.p, first.n))
+        refuse(c, 400, NULL, NULL, "This property cannot be expanded (%.*s).", STR_ARG(first));
+    else
+        refuse(c, 400, NULL, NULL,
+               "This property cannot be expanded because it doesn't exist: %.*s.", STR_ARG(first));
+    return false;
+}
+
+bool expand_read(struct call *c)
+{
+    struct args a = args_of(c);
+
+    c->n_expand = args_strings(&a, "expand", c->expand, EXPAND_MAX);
+    for (size_t i = 0; i < c->n_expand; i++)
+        if (!expand_check(c, c->expand[i]))
+            return false;
+    return true;
+}
+
+/* A field that is only sent when it is asked for; a new reference, or NULL. */
+static json_t *includable(struct call *c, const json_t *node, str name)
+{
+    enum type t = type_by_name(get_str(node, "object"));
+    str id = get_str(node, "id");
+    struct record *r = t == T_NONE || !id.p ? NULL : record_any(c->space, t, id);
+    str url;
+
+    if (!r)
+        return NULL;
+    if (t == T_PRICE && (str_eq(name, S("tiers")) || str_eq(name, S("currency_options"))))
+        return json_deep_copy(json_object_getn(r->hidden, name.p, name.n));
+    if (t == T_CUSTOMER && str_eq(name, S("subscriptions"))) {
+        url = arena_printf(c->arena, "/v1/customers/%s/subscriptions", r->id);
+        return subscriptions_embedded(c, r, url.p);
+    }
+    if (t == T_CUSTOMER && (str_eq(name, S("sources")) || str_eq(name, S("tax_ids")))) {
+        url = arena_printf(c->arena, "/v1/customers/%s/%.*s", r->id, STR_ARG(name));
+        return list_embedded(c->space, T_LINE_ITEM, S(""), url.p); /* there are none yet */
+    }
+    if (t == T_CHARGE && str_eq(name, S("refunds"))) {
+        url = arena_printf(c->arena, "/v1/charges/%s/refunds", r->id);
+        return list_embedded(c->space, T_REFUND, id, url.p);
+    }
+    if (t == T_INVOICE && str_eq(name, S("payments"))) {
+        url = arena_printf(c->arena, "/v1/invoice_payments?invoice=%s", r->id);
+        return list_embedded(c->space, T_INVOICE_PAYMENT, id, url.p);
+    }
+    return NULL;
+}
+
+static json_t *resolve(struct call *c, str field, str id)
+{
+    for (size_t i = 0; i < COUNT(reference); i++) {
+        if (!str_eqz(field, reference[i].field))
+            continue;
+        struct record *r = record_any(c->space, reference[i].type, id);
+        if (r && r->deleted)
+            return deleted_stub(r->type, id);
+        if (r)
+            return json_deep_copy(record_doc(r));
+    }
+    return NULL;
+}
+
+static void expand_path(struct call *c, json_t *node, str path)
+{
+    str first, rest = str_cut(path, '.', &first);
+    size_t i;
+    json_t *v;
+
+    if (json_is_array(node)) {
+        json_array_foreach(node, i, v) expand_path(c, v, path);
+        return;
+    }
+    if (!json_is_object(node))
+        return;
+    json_t *child = json_object_getn(node, first.p, first.n);
+    json_t *new = NULL;
+    if (!child || json_is_null(child))
+        new = includable(c, node, first);
+    else if (json_is_string(child))
+        new = resolve(c, first, (str){ json_string_value(child), json_string_length(child) });
+    if (new) {
+        json_object_setn_new(node, first.p, first.n, new);
+        child = new;
+    }
+    if (child && rest.p)
+        expand_path(c, child, rest);
+}
+
+void expand_document(struct call *c, json_t *doc, struct record *r, bool in_list)
+{
+    assert(!r || r->space == c->space);
+    for (size_t i = 0; i < c->n_expand; i++)
+        expand_path(c, doc, in_list ? str_sub(c->expand[i], 5, c->expand[i].n) : c->expand[i]);
+}
+
+json_t *deleted_stub(enum type t, str id)
+{
+    json_t *stub = json_object();
+
+    set_str(stub, "id", id);
+    set_strz(stub, "object", type_info[t].name);
+    set_bool(stub, "deleted", true);
+    return stub;
+}
+
+json_t *answer_deleted(struct call *c, enum type t, str id)
+{
+    (void)c;
+    return deleted_stub(t, id);
+}
+
+json_t *answer_record(struct call *c, struct record *r)
+{
+    if (c->n_expand) {
+        json_t *doc = json_deep_copy(record_doc(r));
+        expand_document(c, doc, r, false);
+        return doc;
+    }
+    str text = record_text(r);
+    c->body = arena_copy(c->arena, text);
+    return NULL;
+}

@@ -1,0 +1,171 @@
+/* model.h - what an emulator is made of: spaces (an account in a mode), tables, records.
+ *
+ * A record is one object: its document, the fields that are only sent when asked for, and the text
+ * of the document, kept until it changes, so that lists are copied and not built. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "emulator/emulator.h"
+
+#include <jansson.h>
+
+enum type {
+    T_PRODUCT,
+    T_PRICE,
+    T_CUSTOMER,
+    T_PAYMENT_METHOD,
+    T_SUBSCRIPTION,
+    T_SUBSCRIPTION_ITEM,
+    T_INVOICE,
+    T_LINE_ITEM,
+    T_INVOICEITEM,
+    T_INVOICE_PAYMENT,
+    T_PAYMENT_INTENT,
+    T_CHARGE,
+    T_REFUND,
+    T_BALANCE_TRANSACTION,
+    T_WEBHOOK_ENDPOINT,
+    T_EVENT,
+    T_ACCOUNT,
+    T_BALANCE,
+    T_COUNT,
+    T_NONE = T_COUNT,
+};
+
+struct type_info {
+    const char *name;   /* Stripe's name of the object */
+    const char *prefix; /* of its ids */
+    const char *noun;   /* "No such …: 'x'" */
+    const char *param;  /* the parameter that a 404 names */
+    const char *url;    /* of its list */
+    const char *owner;  /* path of the field by which its lists are most often filtered, or NULL */
+    bool oldest_first;  /* lists of parts go in the order in which the parts were made */
+};
+
+extern const struct type_info type_info[T_COUNT];
+enum type type_by_name(str name); /* T_NONE when there is none */
+
+struct record {
+    char *id;
+    struct space *space;
+    uint64_t seq;    /* order of creation in the whole emulator: same-second objects page right */
+    int64_t created; /* seconds */
+    uint64_t owner;  /* hash of the owner's id, so that most records are skipped unparsed */
+    json_t *doc;     /* NULL while only the text is kept */
+    json_t *hidden;  /* fields that are only sent when expanded; NULL for none */
+    char *text;      /* NULL when the document has changed */
+    size_t n_text;
+    struct record *next; /* same bucket */
+    enum type type;
+    bool deleted;
+    bool unlisted; /* prices made in line: no list shows them */
+    bool active;   /* the document's `active`, so that filtering parses nothing */
+};
+
+struct table {
+    struct record **row; /* by seq */
+    size_t n, cap;
+};
+
+/* One account in one mode; nothing is shared with another but the account's own id. */
+struct space {
+    struct space *next;
+    char account[32];
+    bool livemode;
+    struct table table[T_COUNT];
+    struct record **bucket;
+    size_t n_buckets, n_records;
+    struct idem *idem;
+    json_t *balance; /* currency -> amount */
+    struct rate *rate;
+    int64_t invoices_numbered;
+};
+
+enum { WEBHOOKS_MAX = 16 };
+
+struct webhook {
+    char *url, *secret;
+};
+
+struct emulator {
+    struct emulator_options options;
+    struct space *space; /* in order of first use */
+    json_t *shape[T_COUNT];
+    uint64_t seq;
+    uint64_t rng; /* ids and secrets; only requests that change something draw from it */
+    uint64_t n_requests;
+    msec now;    /* wall, set at the entrance of every call from outside */
+    msec offset; /* the admin's clock is ahead by this much */
+    msec frozen; /* the admin's clock stands still here; 0: it runs */
+    bool replaying;
+    str replay_id; /* the Request-Id of the request that is replayed */
+    struct webhook webhook[WEBHOOKS_MAX];
+    size_t n_webhooks;
+    struct faults *faults;
+    struct deliveries *deliveries;
+    struct request_log *log;
+    struct journal *journal;
+};
+
+/* Memory that must be there. */
+void *must_alloc(size_t n); /* zeroed */
+void *must_realloc(void *p, size_t n);
+char *must_copy(str s); /* with a NUL */
+uint64_t hash_str(str s, uint64_t seed);
+
+/* --- time and ids --- */
+msec emulator_clock(struct emulator *e);              /* the admin's clock */
+static inline int64_t now_s(const struct emulator *e) /* seconds, as objects have it */
+{
+    return e->now / 1000;
+}
+uint64_t rng_next(uint64_t *state);
+/* `prefix` and n letters or digits. `out` holds ID_BYTES. */
+enum { ID_BYTES = 96, ID_RANDOM = 24 };
+void make_id(struct emulator *e, const char *prefix, unsigned n, char out[ID_BYTES]);
+
+/* --- spaces and records --- */
+struct space *space_get(struct emulator *e, const char *account, bool livemode);
+struct space *space_peek(struct emulator *e, const char *account, bool livemode); /* or NULL */
+
+/* The record, deleted or not, or NULL. */
+struct record *record_any(struct space *s, enum type t, str id);
+/* The same, but not a deleted one. */
+struct record *record_live(struct space *s, enum type t, str id);
+/* A record for `doc` (taken over), whose "id" and "created" it reads. A deleted record of the same
+ * id makes way. */
+struct record *record_add(struct emulator *e, struct space *s, enum type t, json_t *doc);
+/* The same for a text that is known to be good (bulk): nothing is parsed. */
+struct record *record_add_text(struct emulator *e, struct space *s, enum type t, str id,
+                               int64_t created, str text);
+/* A document of this type with everything at its default and id, created, livemode set. The caller
+ * owns it. `id` may be NULL: one is made. */
+json_t *record_shape(struct emulator *e, struct space *s, enum type t, const char *id);
+
+json_t *record_doc(struct record *r); /* borrowed; call record_touch after a change */
+str record_text(struct record *r);    /* valid until the next change */
+void record_touch(struct record *r);  /* forget what was derived from the document */
+void record_rest(struct record *r);   /* keep the text alone; the document is parsed when needed */
+void record_delete(struct record *r); /* it is kept, and found by record_any alone */
+void record_hide(struct record *r, const char *key, json_t *value); /* takes value over */
+void space_free(struct space *s);
+
+/* Where the first record with seq >= `seq` stands. */
+size_t table_find(const struct table *t, uint64_t seq);
+
+/* --- documents --- */
+str get_str(const json_t *o, const char *key); /* {NULL, 0} when absent, null or no string */
+int64_t get_int(const json_t *o, const char *key);
+bool get_bool(const json_t *o, const char *key);
+json_t *get_path(const json_t *o, const char *dotted); /* borrowed, or NULL */
+void set_str(json_t *o, const char *key, str value);   /* {NULL, 0} sets null */
+void set_strz(json_t *o, const char *key, const char *value);
+void set_int(json_t *o, const char *key, int64_t value);
+void set_bool(json_t *o, const char *key, bool value);
+void set_null(json_t *o, const char *key);
+void set_new(json_t *o, const char *key, json_t *value); /* takes value over */
+bool is_str(const json_t *o, const char *key, const char *value);
+json_t *json_str(str s);
+/* The document as compact text in the arena; {NULL, 0} when it does not fit. */
+str json_text_in(struct arena *a, const json_t *v, size_t flags);

@@ -1,0 +1,129 @@
+/* rooms.h - the handlers of all routes, and what one room of the emulator asks of another. */
+#pragma once
+
+#include "emulator/call.h"
+#include "emulator/params.h"
+
+/* account.c, admin.c */
+handler account_get, accounts_get, balance_get, balance_transactions_get, balance_transactions_list;
+handler root_get;
+handler admin_faults_add, admin_faults_list, admin_faults_clear, admin_requests, admin_clock,
+    admin_clock_get, admin_state, admin_deliveries, admin_flush, admin_reset, admin_edit,
+    admin_remove, admin_bulk;
+/* events.c, webhook_endpoints.c */
+handler events_list, events_get, events_retry;
+handler webhooks_create, webhooks_list, webhooks_get, webhooks_update, webhooks_delete;
+/* products.c, prices.c */
+handler products_create, products_list, products_get, products_update, products_delete;
+handler prices_create, prices_list, prices_get, prices_update;
+/* customers.c, payment_methods.c */
+handler customers_create, customers_list, customers_get, customers_update, customers_delete,
+    customers_subscriptions, customers_payment_methods, customers_payment_method;
+handler payment_methods_create, payment_methods_list, payment_methods_get, payment_methods_update,
+    payment_methods_attach, payment_methods_detach;
+/* payment_intents.c, charges.c, refunds.c */
+handler intents_create, intents_list, intents_get, intents_update, intents_confirm, intents_capture,
+    intents_cancel;
+handler charges_create, charges_list, charges_get, charges_update, charges_capture, charges_refunds;
+handler refunds_create, refunds_list, refunds_get, refunds_update;
+/* invoices.c, invoice_actions.c, invoice_items.c */
+handler invoices_create, invoices_list, invoices_get, invoices_update, invoices_delete,
+    invoices_finalize, invoices_pay, invoices_void, invoices_uncollectible, invoices_send,
+    invoices_lines;
+handler invoiceitems_create, invoiceitems_list, invoiceitems_get, invoiceitems_update,
+    invoiceitems_delete;
+handler invoice_payments_list, invoice_payments_get;
+/* subscriptions.c, subscription_items.c */
+handler subscriptions_create, subscriptions_list, subscriptions_get, subscriptions_update,
+    subscriptions_cancel, subscriptions_resume;
+handler subscription_items_create, subscription_items_list, subscription_items_get,
+    subscription_items_update, subscription_items_delete;
+
+/* {"id", "object", "deleted": true}; a new reference. */
+json_t *deleted_stub(enum type t, str id);
+
+/* --- prices.c --- */
+/* Makes a price from `a` (of POST /v1/prices, or a price_data); NULL when refused, and then nothing
+ * was made. `product` is the product's id. No event: the caller emits price.created. */
+struct record *price_make(const struct args *a, str product, bool is_inline);
+/* Checks what price_make would check, so that a caller can make something else first. */
+json_t *price_build(const struct args *a, str product);
+struct record *price_keep(struct call *c, json_t *doc, bool is_inline);
+/* price_data of an item: its price, in line or the same as an earlier one. */
+struct record *price_inline(const struct args *price_data);
+
+/* --- products.c --- */
+struct record *product_make(const struct args *a); /* of product_data; no event */
+
+/* --- payment_methods.c --- */
+/* The payment method that `id` means: itself, or a new one when it is a magic one (pm_card_visa) or
+ * a token (tok_visa). NULL when refused. */
+struct record *payment_method_take(struct call *c, str id, const char *param);
+/* From a hash payment_method_data. */
+struct record *payment_method_from(const struct args *data);
+void payment_method_attach(struct call *c, struct record *pm, str customer);
+/* What charging it leads to. */
+struct outcome {
+    bool approved, action; /* action: the customer would have to authenticate */
+    const char *code, *decline, *message;
+};
+struct outcome payment_method_outcome(struct record *pm, bool off_session);
+/* Attaching alone is already refused (pm_card_chargeDeclined is "declined" when attached). */
+struct outcome payment_method_attach_outcome(struct record *pm);
+
+/* --- payment_intents.c, charges.c --- */
+struct intent_order {
+    int64_t amount;
+    str currency, customer, description;
+    struct record *method; /* NULL: none known */
+    str invoice;           /* of which invoice it is the payment */
+};
+struct record *intent_make(struct call *c, const struct intent_order *o);
+/* Tries to pay: the intent ends succeeded, requires_action, or requires_payment_method again. */
+struct outcome intent_confirm(struct call *c, struct record *pi, struct record *method,
+                              bool off_session);
+void intent_cancel(struct call *c, struct record *pi, const char *reason);
+/* Refuses with 402, with the intent in the error. */
+void *refuse_declined(struct call *c, struct record *pi, const struct outcome *o);
+struct record *charge_make(struct call *c, struct record *pi, struct record *method,
+                           const struct outcome *o, bool captured);
+void charge_capture(struct call *c, struct record *charge, int64_t amount);
+void balance_add(struct call *c, struct record *source, const char *type, int64_t amount,
+                 int64_t fee);
+
+/* --- invoices --- */
+struct invoice_order {
+    str customer, currency, subscription, collection;
+    const char *reason; /* billing_reason */
+    int64_t period_start, period_end;
+    bool include_pending;
+};
+struct record *invoice_make(struct call *c, const struct invoice_order *o);
+void invoice_line_from_item(struct call *c, struct record *invoice, struct record *sub_item,
+                            bool free);
+void invoice_take_pending(struct call *c, struct record *invoice, str only_subscription);
+void invoice_total(struct record *invoice); /* sums the lines, embeds them */
+/* Gives a number, opens it, makes its payment intent; a total of nothing is paid at once. */
+void invoice_finalize(struct call *c, struct record *invoice);
+/* Tries to charge it. ST_OK: paid. ST_REFUSED: declined. ST_NONE: there is no payment method. */
+enum status invoice_charge(struct call *c, struct record *invoice, struct record *method,
+                           struct outcome *o);
+void invoice_settle(struct call *c, struct record *invoice, bool out_of_band);
+void invoice_void(struct call *c, struct record *invoice);
+struct record *invoice_intent(struct record *invoice); /* its default payment's intent, or NULL */
+/* What pays for the customer or subscription: [facts: 10.1] the order of choice. */
+struct record *default_method(struct call *c, struct record *customer, struct record *sub);
+
+/* --- subscriptions.c --- */
+json_t *subscriptions_embedded(struct call *c, struct record *customer, const char *url);
+void subscription_cancel(struct call *c, struct record *sub, const char *reason);
+/* The invoice of this subscription was paid, or its payment failed. */
+void subscription_paid(struct call *c, struct record *invoice);
+void subscription_unpaid(struct call *c, struct record *invoice);
+void subscription_embed(struct record *sub); /* its items, into its document */
+int64_t add_interval(int64_t start, str interval, int64_t count);
+/* An item from a hash {price|price_data, quantity, metadata}; NULL when refused. Checked only:
+ * made by item_keep. */
+json_t *item_build(const struct args *a);
+struct record *item_keep(struct call *c, struct record *sub, json_t *item, int64_t start,
+                         int64_t end);
