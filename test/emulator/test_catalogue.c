@@ -1,9 +1,4 @@
 /* The rules of products, prices and default prices: stripe-facts, R-01 to R-40. */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "stand.h"
 
