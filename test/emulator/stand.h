@@ -1,12 +1,13 @@
 /* stand.h - an emulator on a test stand: a clock that is moved by hand, requests by one line. */
 #pragma once
 
-/* clang-format off: cmocka wants these in front of itself */
-#include <cmocka.h>
-#include <setjmp.h>
+/* cmocka wants these in front of itself */
+/* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
+#include <setjmp.h>
 #include <stdint.h>
+#include <cmocka.h>
 /* clang-format on */
 #undef fail /* cmocka's, which nothing here uses */
 
