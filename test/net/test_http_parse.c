@@ -1,7 +1,6 @@
 /* Which bytes are a request, and which are refused: the tables are the specification. */
 #include "net/http_parse.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,14 +56,22 @@ static enum http_step reader_feed_all(struct reader *r, str text, size_t piece, 
     return step;
 }
 
+static void put(char **at, str s)
+{
+    memcpy(*at, s.p, s.n);
+    *at += s.n;
+}
+
 static void check_headers(const struct http_request *q, const char *want)
 {
-    char got[512] = "";
-    size_t n = 0;
+    char got[512] = "", *at = got;
 
-    for (size_t i = 0; i < q->n_headers; i++)
-        n += (size_t)snprintf(got + n, sizeof got - n, "%.*s=%.*s;", STR_ARG(q->header[i].name),
-                              STR_ARG(q->header[i].value));
+    for (size_t i = 0; i < q->n_headers; i++) {
+        put(&at, q->header[i].name);
+        put(&at, S("="));
+        put(&at, q->header[i].value);
+        put(&at, S(";"));
+    }
     assert_string_equal(got, want);
 }
 
@@ -94,8 +101,8 @@ static void each_good_request_is_read_the_same_however_it_is_cut(void **state)
           "", "Host=h;Connection=te, close , x;A=b;", false },
         { "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "GET", "/",
           "", "", "Host=h;Connection=Upgrade;Upgrade=h2c;", true },
-        { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello", "POST", "/", "", "hello",
-          "Host=h;Content-Length=5;", true },
+        { "POST /p?q HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello", "POST", "/p", "q",
+          "hello", "Host=h;Content-Length=5;", true },
         { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length:  005 \r\n\r\nhello", "POST", "/", "",
           "hello", "Host=h;Content-Length=005;", true },
         { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", "POST", "/", "", "",
