@@ -172,13 +172,13 @@ static size_t copy_batch(struct stripe_logged *l, uint64_t end, uint64_t *first)
     return n;
 }
 
-/* Those that were written go; some may have been dropped meanwhile. */
+/* Those that were written go. Some may have been dropped meanwhile, but not before they were saved:
+ * they no longer count as dropped. */
 static void forget(struct stripe_logged *l, uint64_t first, size_t n)
 {
     gate_lock(l->sched, l->gate);
     if (l->first < first + n) {
-        l->stats.dropped -=
-            l->first - first; /* they were dropped, but not before they were saved */
+        l->stats.dropped -= l->first - first;
         l->first = first + n;
     } else {
         l->stats.dropped -= n;

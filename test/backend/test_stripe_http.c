@@ -229,10 +229,12 @@ static void a_chunked_answer_comes_whole(void **state)
     assert_int_equal(
         one(&r, (struct raw_answer){ .bytes = OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
                                                       "4\r\n{\"a\"\r\n3\r\n:1}\r\n0\r\n"
-                                                      "Request-Id: trailer\r\n\r\n" }),
+                                                      "Request-Id: trailer\r\n"
+                                                      "Idempotent-Replayed: true\r\n\r\n" }),
         ST_OK);
     assert_true(str_eqz(r.answer.body, "{\"a\":1}"));
     assert_true(str_eqz(r.answer.request_id, "req_1")); /* a trailer is no header */
+    assert_false(r.answer.replayed);
     rig_close(&r);
 }
 
@@ -384,6 +386,31 @@ static void a_huge_answer_is_refused(void **state)
     assert_int_equal(get(&r, "/v1/balance"), ST_LIMIT);
     rig_close(&r);
     free(bytes);
+}
+
+/* However little room its caller has made: all of an answer, or nothing. */
+static void a_small_arena_never_holds_half_an_answer(void **state)
+{
+    enum { TIMES = 60 };
+    struct raw_answer script[TIMES];
+    unsigned whole = 0;
+    struct rig r;
+
+    (void)state;
+    for (size_t i = 0; i < TIMES; i++)
+        script[i] = (struct raw_answer){ .bytes = OK_HEAD "Content-Length: 0\r\n\r\n" };
+    rig_open(&r, script, TIMES);
+    for (size_t i = 0; i < TIMES; i++) {
+        arena_free(&r.arena);
+        r.arena.max = i;
+        r.answer = (struct stripe_response){ 0 };
+        enum status st = get(&r, "/v1/balance");
+        assert_true(st == ST_OK || st == ST_LIMIT);
+        assert_true(str_eqz(r.answer.request_id, st == ST_OK ? "req_1" : ""));
+        whole += st == ST_OK;
+    }
+    assert_in_range(whole, 1, TIMES - 1);
+    rig_close(&r);
 }
 
 static void endless_headers_are_refused(void **state)
@@ -560,6 +587,7 @@ int main(void)
         cmocka_unit_test(a_deadline_shortens_the_time_out),
         cmocka_unit_test(a_request_whose_deadline_has_passed_is_not_sent),
         cmocka_unit_test(a_huge_answer_is_refused),
+        cmocka_unit_test(a_small_arena_never_holds_half_an_answer),
         cmocka_unit_test(endless_headers_are_refused),
         cmocka_unit_test(a_server_that_is_away_is_named),
         cmocka_unit_test(what_no_request_may_hold_is_refused),
