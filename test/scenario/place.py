@@ -1,0 +1,381 @@
+"""A place where a scenario plays: an emulator, a daemon, a mirror in a folder of its own.
+
+Real processes and real sockets on loopback. Nothing here asserts a duration; what must come to pass
+is waited for, up to PATIENCE.
+"""
+import contextlib
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+PATIENCE = 60  # seconds that anything may take before it counts as hung
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BRINDLE = os.environ.get("BRINDLE", str(ROOT / "build" / "brindle"))
+KEY = "sk_test_scenario0123456789"
+SECRET = "whsec_scenario_secret"
+TOKEN = "scenario-token-0123456789"
+
+
+class Failure(AssertionError):
+    pass
+
+
+def check(truth, *words):
+    if not truth:
+        raise Failure(" ".join(str(w) for w in words))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def until(what, question, patience=PATIENCE):
+    """Asks until the answer is true, and returns it."""
+    end = time.monotonic() + patience
+    pause = 0.005
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise Failure(f"waited {patience} s in vain: {what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+class Http:
+    """One keep-alive connection."""
+
+    def __init__(self, port, headers=None):
+        self.port, self.headers, self.conn = port, headers or {}, None
+
+    def ask(self, method, path, body=None, headers=None):
+        """(status, headers, bytes); status 0 when no answer came."""
+        for attempt in (1, 2):
+            fresh = self.conn is None
+            if fresh:
+                self.conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+            try:
+                self.conn.request(method, path, body, {**self.headers, **(headers or {})})
+                answer = self.conn.getresponse()
+                return answer.status, answer.headers, answer.read()
+            except (OSError, http.client.HTTPException):
+                self.conn.close()
+                self.conn = None
+                if fresh or method != "GET":
+                    return 0, {}, b""
+        return 0, {}, b""
+
+    def close(self):
+        if self.conn:
+            self.conn.close()
+            self.conn = None
+
+
+def form(params, prefix=""):
+    """Nested dicts and lists as Stripe's clients write them."""
+    pairs = []
+    items = params.items() if isinstance(params, dict) else enumerate(params)
+    for key, value in items:
+        name = f"{prefix}[{key}]" if prefix else str(key)
+        if isinstance(value, (dict, list)):
+            pairs += form(value, name)
+        elif isinstance(value, bool):
+            pairs.append((name, "true" if value else "false"))
+        else:
+            pairs.append((name, "" if value is None else str(value)))
+    return pairs
+
+
+def signature(body, secret=SECRET, at=None):
+    at = int(time.time()) if at is None else at
+    mac = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={mac}"
+
+
+class Emulator:
+    def __init__(self, place, *flags, key=KEY):
+        self.place, self.port, self.key = place, free_port(), key
+        self.log = open(place.dir / "emulator.log", "ab")
+        self.process = subprocess.Popen(
+            [BRINDLE, "emulate", "--listen", f"127.0.0.1:{self.port}", *flags],
+            stdout=self.log, stderr=self.log, cwd=place.dir, env=place.bare_env())
+        self.http = Http(self.port, {"Authorization": f"Bearer {key}"})
+        until("the emulator listens", lambda: self.http.ask("GET", "/")[0])
+
+    def call(self, method, path, params=None, ok=True, **headers):
+        body = urllib.parse.urlencode(form(params)) if params and method == "POST" else None
+        if params and method != "POST":
+            path += "?" + urllib.parse.urlencode(form(params))
+        head = {"Content-Type": "application/x-www-form-urlencoded"}
+        head.update({k.replace("_", "-"): v for k, v in headers.items()})
+        status, _, answer = self.http.ask(method, path, body, head)
+        if ok:
+            check(status == 200, method, path, "answered", status, answer[:300])
+        return json.loads(answer) if answer else {}
+
+    def post(self, path, **params):
+        return self.call("POST", path, params)
+
+    def get(self, path, **params):
+        return self.call("GET", path, params)
+
+    def delete(self, path):
+        return self.call("DELETE", path)
+
+    def admin(self, method, path, document=None):
+        body = json.dumps(document).encode() if document is not None else None
+        status, _, answer = self.http.ask(method, "/_emulator" + path, body,
+                                          {"Content-Type": "application/json"})
+        check(status == 200, method, path, "answered", status, answer[:300])
+        return json.loads(answer)
+
+    def fault(self, spec):
+        self.admin("POST", "/faults", {"spec": spec})
+
+    def no_faults(self):
+        self.admin("DELETE", "/faults")
+
+    def freeze(self):
+        self.admin("POST", "/clock", {"freeze": True})
+
+    def requests(self, prefix="/v1/", method="GET", after=0):
+        q = urllib.parse.urlencode({"path": prefix, "method": method, "after": after})
+        return self.admin("GET", f"/requests?{q}")["data"]
+
+    def total(self):
+        return self.admin("GET", "/requests?method=NONE")["total"]
+
+    def state(self, kind):
+        return self.admin("GET", f"/state/{kind}")["data"]
+
+    def events(self, **params):
+        return self.get("/v1/events", limit=100, **params)["data"]
+
+    def edit(self, kind, ident, event=None, **members):
+        return self.admin("POST", f"/objects/{kind}/{urllib.parse.quote(ident, safe='')}",
+                          {"set": members, **({"event": event} if event else {})})
+
+    def stop(self):
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(PATIENCE)
+        self.log.close()
+
+
+class Daemon:
+    def __init__(self, place, limits=None, **env):
+        self.place, self.port = place, free_port()
+        self.log = open(place.dir / "daemon.log", "ab")
+        self.env = {**place.env(), "BRINDLE_LISTEN": f"127.0.0.1:{self.port}", **env}
+        self.process = subprocess.Popen([BRINDLE, "serve"], stdout=self.log, stderr=self.log,
+                                        cwd=place.dir, env=self.env, preexec_fn=limits)
+        self.http = Http(self.port, {"Authorization": f"Bearer {TOKEN}"})
+        until("the daemon is there", lambda: self.http.ask("GET", "/livez")[0] == 200 or self.gone())
+        check(not self.gone(), "the daemon ended at once:", place.text_of("daemon.log")[-600:])
+
+    def gone(self):
+        return self.process.poll() is not None
+
+    def deliver(self, event, secret=SECRET, http_client=None, at=None):
+        body = event if isinstance(event, bytes) else json.dumps(event).encode()
+        status, _, _ = (http_client or self.http).ask(
+            "POST", "/webhooks/test", body,
+            {"Stripe-Signature": signature(body, secret, at), "Content-Type": "application/json"})
+        return status
+
+    def deliver_ok(self, *events):
+        for event in events:
+            status = self.deliver(event)
+            check(status == 200, "a delivery was answered", status)
+
+    def post(self, body, **headers):
+        head = {k.replace("_", "-"): v for k, v in headers.items()}
+        status, _, answer = self.http.ask("POST", "/webhooks/test", body, head)
+        return status, (json.loads(answer) if answer[:1] == b"{" else {})
+
+    def status(self):
+        code, _, answer = self.http.ask("GET", "/api/test/status")
+        check(code == 200, "GET /api/test/status answered", code, answer[:200])
+        return json.loads(answer)
+
+    def metrics(self):
+        return self.http.ask("GET", "/metrics")[2].decode()
+
+    def metric(self, name, **labels):
+        """The sum of all samples of that name whose labels fit."""
+        total = 0.0
+        for line in self.metrics().splitlines():
+            head, _, value = line.rpartition(" ")
+            if line.startswith("#") or head.split("{")[0] != name:
+                continue
+            if all(f'{k}="{v}"' in head for k, v in labels.items()):
+                total += float(value)
+        return total
+
+    def idle(self, patience=PATIENCE):
+        """Waits until nothing is due."""
+        until("nothing is due any more", lambda: self.status()["due"] == 0, patience)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self.http.close()
+        self.log.close()
+
+    def stop(self):
+        self.http.close()
+        if not self.gone():
+            self.process.terminate()
+            try:
+                code = self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise Failure("the daemon did not end within its patience")
+            check(code == 0, "the daemon ended with", code)
+        self.log.close()
+
+
+# What our fetches ask for beyond what an object shows by itself.
+EXPANDED = {"customer": {"sources", "tax_ids", "subscriptions", "cash_balance"},
+            "price": {"tiers", "currency_options"}, "coupon": {"applies_to", "currency_options"}}
+COMPARED = ["product", "price", "customer", "payment_method", "subscription", "invoice",
+            "payment_intent", "charge", "refund", "invoiceitem"]
+
+
+class Place:
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="brindle-scenario-"))
+        self.emulator = None
+        self.things = []
+
+    def bare_env(self):
+        return {"PATH": os.environ["PATH"], "HOME": str(self.dir), "LC_ALL": "C.UTF-8",
+                **{k: v for k, v in os.environ.items() if "SAN_OPTIONS" in k}}
+
+    def env(self):
+        return {**self.bare_env(), "STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET,
+                "STRIPE_API_BASE": f"http://127.0.0.1:{self.emulator.port}",
+                "DATABASE_URL": f"sqlite:{self.dir / 'data'}", "BRINDLE_TOKEN": TOKEN,
+                "BRINDLE_RATE_LIMIT": "0"}
+
+    def start_emulator(self, *flags):
+        self.emulator = Emulator(self, *flags)
+        self.things.append(self.emulator)
+        return self.emulator
+
+    def start(self, limits=None, **env):
+        daemon = Daemon(self, limits, **env)
+        self.things.append(daemon)
+        return daemon
+
+    def run(self, *args, code=0, env=None):
+        """A command as a user types it: (stdout, stderr)."""
+        done = subprocess.run([BRINDLE, *args], cwd=self.dir, env={**self.env(), **(env or {})},
+                              capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        check(code is None or done.returncode == code, "brindle", *args, "ended with",
+              done.returncode, done.stdout[-300:], done.stderr[-600:])
+        return done.stdout.decode(), done.stderr.decode()
+
+    def endpoint(self, daemon):
+        """The emulator delivers to the daemon by itself from now on. The daemon must know the
+        secret: give it to start() as STRIPE_WEBHOOK_SECRET."""
+        return self.emulator.post("/v1/webhook_endpoints", enabled_events=["*"],
+                                  url=f"http://127.0.0.1:{daemon.port}/webhooks/test")
+
+    @property
+    def db_path(self):
+        return self.dir / "data" / "test.db"
+
+    @contextlib.contextmanager
+    def db(self):
+        c = sqlite3.connect(f"file:{self.db_path}?mode=ro", uri=True)
+        c.row_factory = sqlite3.Row
+        try:
+            yield c
+        finally:
+            c.close()
+
+    def rows(self, sql, *args):
+        with self.db() as c:
+            return [tuple(r) for r in c.execute(sql, args)]
+
+    def one(self, sql, *args):
+        rows = self.rows(sql, *args)
+        return rows[0][0] if rows else None
+
+    def mirrored(self, kind):
+        return {i: (json.loads(d), dead) for i, d, dead in
+                self.rows("select id, data, deleted from objects where type = ?", kind)}
+
+    def differences(self, kinds=COMPARED):
+        """What the mirror has otherwise than the emulator, one sentence each."""
+        found = []
+        for kind in kinds:
+            mirror = self.mirrored(kind)
+            truth = {o["id"]: o for o in self.emulator.state(kind)}
+            for ident, want in truth.items():
+                have, dead = mirror.get(ident, (None, 0))
+                if want.get("deleted"):
+                    if have is not None and not dead:
+                        found.append(f"{kind} {ident} is deleted at Stripe and alive here")
+                elif have is None:
+                    found.append(f"{kind} {ident} is missing")
+                elif dead:
+                    found.append(f"{kind} {ident} is a tombstone and alive at Stripe")
+                else:
+                    extra = EXPANDED.get(kind, set())
+                    have = {k: v for k, v in have.items() if k not in extra or k in want}
+                    if canonical(have) != canonical(want):
+                        wrong = [k for k in sorted(set(have) | set(want)) if have.get(k) != want.get(k)]
+                        found.append(f"{kind} {ident} differs in {wrong}: "
+                                     f"{[(have.get(k), want.get(k)) for k in wrong][:2]}")
+            for ident, (have, dead) in mirror.items():
+                if ident not in truth and not dead:
+                    found.append(f"{kind} {ident} exists here alone")
+        return found
+
+    def check_mirror(self, kinds=COMPARED):
+        found = self.differences(kinds)
+        check(not found, f"{len(found)} differences:", "; ".join(found[:5]))
+
+    def check_only_read(self):
+        """MIRROR-26: mirroring never writes. The scenario's own writes carry no Brindle key."""
+        ours = [r for m in ("POST", "DELETE") for r in self.emulator.requests(method=m)
+                if (r["idempotency_key"] or "").startswith("op/")]
+        check(not ours, "the mirror wrote to Stripe:", ours[:3])
+
+    def text_of(self, name):
+        path = self.dir / name
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def close(self, keep):
+        for thing in reversed(self.things):
+            try:
+                if isinstance(thing, Daemon) and not thing.gone():
+                    thing.process.send_signal(signal.SIGKILL if keep else signal.SIGTERM)
+                    thing.process.wait(PATIENCE)
+                elif isinstance(thing, Emulator):
+                    thing.stop()
+            except Exception:
+                thing.process.kill()
+        if not keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
