@@ -18,9 +18,9 @@ struct rate {
     msec lowered_at;                /* requests granted before do not lower it again */
     msec raised_at;                 /* up to when its recovery has been counted */
     int64_t due_ns;                 /* when the pace has worked off all that started */
-    msec *started;                  /* the last starts, a ring as large as limit */
-    size_t n_ring, at;              /* `at`: where the next start goes */
-    uint64_t n_started;
+    msec *started;                  /* the last starts in their order, a ring as large as limit */
+    size_t n_ring;
+    uint64_t n_started; /* start number i is at i % n_ring */
 };
 
 struct rate_bucket {
@@ -79,6 +79,11 @@ static int64_t burst(const struct rate *r)
     return n > BURST_MIN ? n : BURST_MIN;
 }
 
+static msec *start_number(const struct rate *r, uint64_t i)
+{
+    return &r->started[i % r->n_ring];
+}
+
 /* The earliest time at which one more may start. */
 static msec rate_free_at(const struct rate *r)
 {
@@ -88,7 +93,7 @@ static msec rate_free_at(const struct rate *r)
     msec at = ns > 0 ? (ns + 999999) / 1000000 : 0;
     size_t n = window_size(r);
     if (r->n_started >= n) {
-        msec oldest = r->started[(r->at + r->n_ring - n) % r->n_ring];
+        msec oldest = *start_number(r, r->n_started - n);
         if (oldest + RATE_WINDOW_MS > at)
             at = oldest + RATE_WINDOW_MS;
     }
@@ -101,9 +106,24 @@ static void rate_start(struct rate *r, msec now)
         return;
     int64_t now_ns = now * 1000000;
     r->due_ns = (r->due_ns > now_ns ? r->due_ns : now_ns) + pace_ns(r);
-    r->started[r->at] = now;
-    r->at = (r->at + 1) % r->n_ring;
-    r->n_started++;
+    *start_number(r, r->n_started++) = now;
+}
+
+/* A start that was granted then is one of now: it becomes the latest. */
+static void rate_begin(struct rate *r, msec granted_at, msec now)
+{
+    uint64_t end = r->n_started;
+    uint64_t first = end > r->n_ring ? end - r->n_ring : 0, i = end;
+
+    if (!r->limit_milli || granted_at == now)
+        return;
+    while (i > first && *start_number(r, i - 1) != granted_at)
+        i--;
+    if (i == first) /* so late that it has been forgotten */
+        return;
+    for (; i < end; i++)
+        *start_number(r, i - 1) = *start_number(r, i);
+    *start_number(r, end - 1) = now;
 }
 
 static void rate_lower(struct rate *r, msec granted_at, msec now)
@@ -358,6 +378,13 @@ unsigned rate_budget_grant(struct rate_budget *b, msec now)
         granted++;
     }
     return granted;
+}
+
+void rate_budget_begin(struct rate_budget *b, const struct rate_request *q, msec now)
+{
+    assert(q->granted);
+    rate_begin(&b->whole, q->granted_at, now);
+    rate_begin(&q->bucket->rate, q->granted_at, now);
 }
 
 static msec later(msec a, msec b)

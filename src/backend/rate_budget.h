@@ -83,6 +83,9 @@ void rate_budget_join(struct rate_budget *b, struct rate_request *q, msec now);
 void rate_budget_leave(struct rate_budget *b, struct rate_request *q);
 /* Grants what may start now; how many. They count as under way from here. */
 unsigned rate_budget_grant(struct rate_budget *b, msec now);
+/* q, which was granted, begins only now: a thread wakes up late, and the windows count when it
+ * begins. To be called once, as close to the request's start as can be. */
+void rate_budget_begin(struct rate_budget *b, const struct rate_request *q, msec now);
 /* After a grant of none: the next time at which a grant can succeed although nothing is done, left
  * or joined until then; NO_DEADLINE when there is no such time. */
 msec rate_budget_next(const struct rate_budget *b, msec now);

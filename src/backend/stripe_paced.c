@@ -42,7 +42,9 @@ static bool wait_for_start(struct stripe_paced *p, struct rate_request *turn, ms
         now = clock_mono(p->clock);
     }
     bool is_granted = turn->granted;
-    if (!is_granted)
+    if (is_granted)
+        rate_budget_begin(p->budget, turn, now);
+    else
         rate_budget_leave(p->budget, turn);
     gate_unlock(p->sched, p->gate);
     return is_granted;
