@@ -24,7 +24,7 @@ static struct house *begin(void)
 
     running_init(&the, h);
     running_start(&the);
-    assert_false(the.ended);
+    assert_int_not_equal(the.port, 0);
     return h;
 }
 
