@@ -267,8 +267,9 @@ static enum status check_answer(struct stripe_http *h, const struct stripe_reque
     (void)curl_easy_getinfo(c, CURLINFO_REQUEST_SIZE, &sent_bytes);
     if (in->too_large)
         return fail(e, ST_LIMIT,
-                    "the answer to %s %.*s is larger than %zu bytes; ask for less at a time",
-                    method, STR_ARG(q->path), h->body_bytes_max);
+                    "the answer to %s %.*s is larger than its bounds (%d bytes of headers, %zu of "
+                    "body); ask for less at a time",
+                    method, STR_ARG(q->path), STRIPE_HEAD_BYTES_MAX, h->body_bytes_max);
     if (in->arena_is_full || code == CURLE_OUT_OF_MEMORY)
         return fail(e, ST_LIMIT, "no memory for the answer to %s %.*s", method, STR_ARG(q->path));
     if (code == CURLE_URL_MALFORMAT)

@@ -2,7 +2,8 @@
  *
  * Any number of threads may call at once; each takes a connection of its own from a pool and puts
  * it back. Certificates are always checked; plain http is spoken to loopback alone; a redirect is
- * an answer like any other. The key goes into the Authorization header and nowhere else. */
+ * an answer like any other. The key goes into the Authorization header and nowhere else. A proxy
+ * that the environment names (https_proxy, no_proxy) is used, but never towards loopback. */
 #pragma once
 
 #include "base/secret.h"
