@@ -38,25 +38,6 @@ static enum status invalid(struct walk *w)
 
 /* ---- What a reference refers to ---- */
 
-/* Which of `targets` has a prefix that `id` begins with; empty when none has. */
-static str target_by_prefix(const char *targets, str id)
-{
-    str found = { 0 }, name, prefix;
-    size_t longest = 0;
-    for (str rest = str_of(targets); rest.p != NULL;) {
-        rest = str_cut(rest, '|', &name);
-        const struct resource *r = resource_by_type(name);
-        for (str left = str_of(r == NULL ? "" : r->prefixes); left.p != NULL;) {
-            left = str_cut(left, ' ', &prefix);
-            if (prefix.n > longest && str_starts(id, prefix)) {
-                longest = prefix.n;
-                found = name;
-            }
-        }
-    }
-    return found;
-}
-
 static bool is_among(const char *targets, const char *type)
 {
     size_t n = strlen(type);
@@ -66,15 +47,14 @@ static bool is_among(const char *targets, const char *type)
     return false;
 }
 
+/* Empty when it cannot be told. */
 static str target_of(const struct reference *ref, str id)
 {
     str targets = str_of(ref->targets);
     if (str_find(targets, '|') == targets.n)
         return targets;
     const struct resource *r = resource_by_id(id);
-    if (r != NULL && is_among(ref->targets, r->type))
-        return str_of(r->type);
-    return target_by_prefix(ref->targets, id);
+    return r != NULL && is_among(ref->targets, r->type) ? str_of(r->type) : (str){ 0 };
 }
 
 /* `type` is what an expanded object says of itself; empty for a bare id. */

@@ -114,6 +114,16 @@ static void a_member_without_an_id_is_shown_without_one(void **state)
                   "id parent.subscription_details.subscription: subscription sub_Tea\n");
 }
 
+static void an_element_that_is_no_object_is_no_member(void **state)
+{
+    (void)state;
+    assert_visits(
+        "invoice",
+        S("{\"lines\":{\"data\":[null,\"il_1\",[],{\"object\":\"line_item\",\"id\":\"il_2\"}],"
+          "\"has_more\":\"yes\",\"url\":null}}"),
+        "member lines: line_item il_2\nlist lines: 1 \n");
+}
+
 static void an_expanded_object_is_named_by_its_own_type_and_id(void **state)
 {
     (void)state;
@@ -302,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_customer_refers_to_its_payment_means_and_its_coupon),
         cmocka_unit_test(a_subscription_has_members_whose_own_references_are_not_visited),
         cmocka_unit_test(a_member_without_an_id_is_shown_without_one),
+        cmocka_unit_test(an_element_that_is_no_object_is_no_member),
         cmocka_unit_test(an_expanded_object_is_named_by_its_own_type_and_id),
         cmocka_unit_test(an_inline_price_is_found_where_it_is_embedded),
         cmocka_unit_test(the_target_is_told_by_the_prefix_of_the_id),

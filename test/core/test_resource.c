@@ -169,6 +169,25 @@ static void every_target_of_a_reference_is_a_known_type(void **state)
         each_word(r, r->reference[i].targets, '|', assert_target_known);
 }
 
+/* How refs.c tells the type where a reference has several. */
+static void a_prefix_tells_which_of_several_targets_is_meant(void **state)
+{
+    (void)state;
+    EACH_RESOURCE(r)
+    for (size_t i = 0; i < r->n_references; i++) {
+        str target, prefix;
+        if (strchr(r->reference[i].targets, '|') == NULL)
+            continue;
+        for (str rest = str_of(r->reference[i].targets); rest.p != NULL;) {
+            rest = str_cut(rest, '|', &target);
+            prefix = str_of(resource_by_type(target)->prefixes);
+            if (prefix.n > 0)
+                (void)str_cut(prefix, ' ', &prefix);
+            assert_true(prefix.n == 0 || resource_by_id(prefix) == resource_by_type(target));
+        }
+    }
+}
+
 static bool ends_step(char c)
 {
     return c == '\0' || c == '.' || c == '[';
@@ -317,6 +336,7 @@ int main(void)
         cmocka_unit_test(names_are_safe_in_sql_and_columns_do_not_clash),
         cmocka_unit_test(every_prefix_leads_to_its_type_unless_it_is_shared),
         cmocka_unit_test(every_target_of_a_reference_is_a_known_type),
+        cmocka_unit_test(a_prefix_tells_which_of_several_targets_is_meant),
         cmocka_unit_test(references_are_sorted_and_those_of_one_field_stand_together),
         cmocka_unit_test(every_parent_is_a_known_type_that_stands_before),
         cmocka_unit_test(paths_are_of_version_1_and_a_get_names_the_object),
