@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,23 +307,19 @@ static enum status open_for_writing(struct store_sqlite *s, const struct store_s
     return st;
 }
 
-static enum status open_for_reading(struct store_sqlite *s, struct error *e)
+/* Looked at through the VFS: the disk may be a simulated one. */
+static bool file_exists(const struct store_sqlite *s)
 {
-    struct tx tx = { 0 };
     sqlite3_vfs *vfs = sqlite3_vfs_find(s->vfs);
+    char full[PATH_MAX];
     int there = 0;
-    int64_t version = 0;
 
-    if (vfs && vfs->xAccess(vfs, s->path, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && !there)
-        return fail(e, ST_NONE, "%s: there is no such store yet; brindle serve or sync makes it",
-                    s->path);
-    enum status st = sqlite_begin(&s->base, TX_READ, &tx, e);
-    if (st != ST_OK)
-        return st;
-    st = schema_look(&((struct reader *)tx.impl)->c, &version, e);
-    sqlite_rollback(&tx);
-    if (st != ST_OK)
-        return st;
+    return vfs && vfs->xFullPathname(vfs, s->path, sizeof full, full) == SQLITE_OK &&
+           vfs->xAccess(vfs, full, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && there;
+}
+
+static enum status check_version(const struct store_sqlite *s, int64_t version, struct error *e)
+{
     if (version == 0)
         return fail(e, ST_NONE, "%s: nothing is in it yet; brindle serve or sync fills it",
                     s->path);
@@ -332,6 +329,22 @@ static enum status open_for_reading(struct store_sqlite *s, struct error *e)
                     "brings them up to date",
                     s->path, (int)version, MIGRATION_COUNT);
     return ST_OK;
+}
+
+static enum status open_for_reading(struct store_sqlite *s, struct error *e)
+{
+    struct tx tx = { 0 };
+    int64_t version = 0;
+
+    if (!file_exists(s))
+        return fail(e, ST_NONE, "%s: there is no such store yet; brindle serve or sync makes it",
+                    s->path);
+    enum status st = sqlite_begin(&s->base, TX_READ, &tx, e);
+    if (st != ST_OK)
+        return st;
+    st = schema_look(&((struct reader *)tx.impl)->c, &version, e);
+    sqlite_rollback(&tx);
+    return st == ST_OK ? check_version(s, version, e) : st;
 }
 
 static struct store_sqlite *store_new(const struct store_sqlite_options *o)
@@ -362,11 +375,21 @@ static struct store_sqlite *store_new(const struct store_sqlite_options *o)
     return s;
 }
 
+/* SQLite counts its memory under one lock for all connections, for nobody here. Refused once it is in
+ * use, which is as well. */
+static void count_no_memory(void)
+{
+    static atomic_flag done = ATOMIC_FLAG_INIT;
+
+    if (!atomic_flag_test_and_set(&done))
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum status store_sqlite_open(struct store **out, const struct store_sqlite_options *o,
                               struct error *e)
 {
+    count_no_memory();
     struct store_sqlite *s = store_new(o);
-
     enum status st = o->read_only ? open_for_reading(s, e) : open_for_writing(s, o, e);
     if (st != ST_OK) {
         sqlite_close(&s->base);

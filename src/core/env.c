@@ -1,5 +1,6 @@
 #include "core/env.h"
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "core/views.h"
 
@@ -184,28 +185,54 @@ static enum status same_identity(const struct env *env, const struct identity *m
                 mode_name(theirs->livemode));
 }
 
-static enum status claim_store(struct env *env, const struct identity *id, struct recorded *rec,
-                               struct error *e)
+static enum status read_record(struct env *env, struct recorded *out, struct error *e)
 {
     ARENA(a, 64 << 10);
     CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+
+    return st == ST_OK ? recorded_read(&tx, out, &a, e) : st;
+}
+
+static void sql_text(struct buf *b, const char *text)
+{
+    buf_char(b, '\'');
+    for (; *text; text++)
+        buf_printf(b, *text == '\'' ? "''" : "%c", *text);
+    buf_char(b, '\'');
+}
+
+/* One script, one transaction: the identity, the beginning of the sequence, and a constraint by
+ * which the database itself refuses objects of the other mode. (A column of its own carries the
+ * check on SQLite, which adds constraints in no other way; a trigger would cost half as much as the
+ * insert.) */
+static enum status claim_store(struct env *env, const struct identity *id, struct error *e)
+{
+    BUF(sql, 4096);
+    struct store *store = env->world->store;
     msec now = clock_wall(env->world->clock);
 
-    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-    if (st != ST_OK)
-        return st;
-    st = recorded_read(&tx, rec, &a, e);
-    if (st != ST_NONE)
-        return st == ST_OK ? same_identity(env, &rec->id, id, e) : st;
-    *rec = (struct recorded){ .id = *id };
-    st = tx_run(&tx, STMT_ENVIRONMENT_PUT, NULL, &a, e, V_STR(str_of(env->name)),
-                V_STR(str_of(id->account)), V_INT(id->livemode), V_INT(now));
-    if (st != ST_OK)
-        return st;
-    st = tx_run(&tx, STMT_SEQUENCE_START, NULL, &a, e, V_INT(now * 1000));
-    if (st != ST_OK)
-        return st;
-    return tx_commit(&tx, e);
+    buf_append(
+        &sql, S("insert into _environment (one, name, account, livemode, created_at) values (1, "));
+    sql_text(&sql, env->name);
+    buf_append(&sql, S(", "));
+    sql_text(&sql, id->account);
+    buf_printf(&sql, ", %d, %lld);\n", id->livemode, (long long)now);
+    buf_printf(&sql, "insert into _sequence (one, value) values (1, %lld);\n",
+               (long long)now * 1000);
+    if (strcmp(store->ops->dialect, "sqlite") == 0)
+        buf_printf(&sql,
+                   "alter table objects add column one_mode integer "
+                   "check (livemode is null or livemode = %d);\n",
+                   id->livemode);
+    else
+        buf_printf(&sql,
+                   "alter table objects add constraint one_mode "
+                   "check (livemode is null or livemode = %d);\n",
+                   id->livemode);
+    if (sql.failed)
+        return fail(e, ST_LIMIT, "out of memory while the store is made %s's own", env->name);
+    return store->ops->script(store, buf_str(&sql), e);
 }
 
 /* The views belong to the resource table that this program was built with. */
@@ -236,8 +263,12 @@ static enum status make_views(struct env *env, const char *made_by, struct error
 enum status env_adopt(struct env *env, const struct identity *id, struct error *e)
 {
     struct recorded rec = { 0 };
-    enum status st = claim_store(env, id, &rec, e);
+    enum status st = read_record(env, &rec, e);
 
+    if (st == ST_OK)
+        st = same_identity(env, &rec.id, id, e);
+    else if (st == ST_NONE)
+        st = claim_store(env, id, e);
     if (st != ST_OK)
         return st;
     env->identity = *id;
@@ -247,14 +278,9 @@ enum status env_adopt(struct env *env, const struct identity *id, struct error *
 
 enum status env_recall(struct env *env, struct error *e)
 {
-    ARENA(a, 64 << 10);
-    CLEANUP(tx_end) struct tx tx = { 0 };
     struct recorded rec = { 0 };
+    enum status st = read_record(env, &rec, e);
 
-    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
-    if (st != ST_OK)
-        return st;
-    st = recorded_read(&tx, &rec, &a, e);
     if (st == ST_NONE)
         return fail(e, ST_NONE,
                     "environment %s has no mirror yet: run brindle sync or brindle serve",

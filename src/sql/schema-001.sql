@@ -19,18 +19,6 @@ create table objects (
 create index objects_deleted on objects (type, account) where deleted = 1;
 create index objects_ticket on objects (type, account, ticket);
 
--- No object of the other mode, whatever the code above thinks.
-create trigger objects_mode_insert before insert on objects when new.livemode is not null
-begin
-    select raise(abort, 'livemode of another environment')
-    where new.livemode <> (select livemode from _environment);
-end;
-create trigger objects_mode_update before update of livemode on objects when new.livemode is not null
-begin
-    select raise(abort, 'livemode of another environment')
-    where new.livemode <> (select livemode from _environment);
-end;
-
 -- Every delivery once, by event id: no event without work, no work without its event.
 create table _inbox (
     seq integer primary key,
