@@ -1,5 +1,6 @@
 #include "backend/sqlite_conn.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -17,6 +18,13 @@ static const char *const verb_text[VERB_COUNT] = {
     [VERB_RELEASE] = "release member",
     [VERB_ROLLBACK_TO] = "rollback to member",
 };
+
+/* Reasons of the operating system that trying again does not change. */
+static bool is_lasting(int os)
+{
+    return os == EACCES || os == EPERM || os == EROFS || os == EISDIR || os == ENOTDIR ||
+           os == ENOENT;
+}
 
 enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e)
 {
@@ -36,12 +44,14 @@ enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e
     case SQLITE_NOMEM: return fail(e, ST_LIMIT, "%s: %s: memory has run out", c->path, doing);
     case SQLITE_TOOBIG:
         return fail(e, ST_LIMIT, "%s: %s: a value is larger than SQLite can keep", c->path, doing);
-    case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
+        return fail(e, is_lasting(os) ? ST_REFUSED : ST_RETRY,
+                    "%s: %s: %s (%s); look at the rights of the file and of its directory", c->path,
+                    doing, why, os ? strerror(os) : "no reason given");
+    case SQLITE_IOERR:
     case SQLITE_PROTOCOL:
-        return fail(e, ST_RETRY,
-                    "%s: %s: %s (code %d, %s); look at the disk, its rights and limits", c->path,
-                    doing, why, rc, os ? strerror(os) : "no reason given");
+        return fail(e, ST_RETRY, "%s: %s: %s (code %d, %s); look at the disk", c->path, doing, why,
+                    rc, os ? strerror(os) : "no reason given");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return fail(e, ST_BROKEN,
@@ -51,7 +61,9 @@ enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-        return fail(e, ST_REFUSED, "%s: %s: %s; the file may only be read", c->path, doing, why);
+        return fail(e, ST_REFUSED,
+                    "%s: %s: %s; give this user the right to write the file and its directory",
+                    c->path, doing, why);
     case SQLITE_INTERRUPT:
     case SQLITE_ABORT: return fail(e, ST_RETRY, "%s: %s: %s; try again", c->path, doing, why);
     default:
@@ -100,8 +112,8 @@ enum status conn_open(struct conn *c, const struct conn_options *o, struct error
         return conn_fail(c, rc, "open", e);
     sqlite3_busy_handler(c->db, pause_while_busy, c);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    /* The schema is ours, and views and indexes need json_extract, which SQLite 3.40 counts among the
-     * unsafe functions by mistake: TRUSTED_SCHEMA stays on. */
+    /* The schema is ours, and views and indexes need json_extract, which SQLite 3.40 counts among
+     * the unsafe functions by mistake: TRUSTED_SCHEMA stays on. */
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);

@@ -375,8 +375,8 @@ static struct store_sqlite *store_new(const struct store_sqlite_options *o)
     return s;
 }
 
-/* SQLite counts its memory under one lock for all connections, for nobody here. Refused once it is in
- * use, which is as well. */
+/* SQLite counts its memory under one lock for all connections, for nobody here. Refused once it is
+ * in use, which is as well. */
 static void count_no_memory(void)
 {
     static atomic_flag done = ATOMIC_FLAG_INIT;

@@ -203,6 +203,18 @@ static void a_directory_that_is_not_there_is_refused(void **state)
     assert_null(s);
 }
 
+static void a_directory_in_its_place_is_refused(void **state)
+{
+    struct store *s = NULL;
+    (void)state;
+
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(open_mode(&s, false), ST_REFUSED);
+    assert_said("Is a directory");
+    assert_int_not_equal(open_mode(&s, true), ST_OK);
+    assert_said("Is a directory");
+}
+
 static void a_second_writer_is_refused_by_name(void **state)
 {
     struct store *s = opened(false), *second = NULL;
@@ -504,6 +516,7 @@ int main(void)
         with_dir(a_new_file_is_ours_and_of_our_version),
         with_dir(a_closed_store_leaves_one_file_with_everything_in_it),
         with_dir(a_directory_that_is_not_there_is_refused),
+        with_dir(a_directory_in_its_place_is_refused),
         with_dir(a_second_writer_is_refused_by_name),
         with_dir(a_second_writing_process_is_refused),
         with_dir(a_lock_without_a_pid_in_it_is_still_a_lock),
