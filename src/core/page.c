@@ -1,5 +1,7 @@
 #include "core/page.h"
 
+#include "core/resource.h"
+
 enum status page_open(str body, struct page *out, struct error *e)
 {
     struct json_token data = json_member(body, S("data"));
@@ -20,8 +22,9 @@ enum status page_next(struct page *p, struct page_item *out, struct arena *a, st
         return ST_NONE;
     if (t.type != JSON_OBJECT)
         return fail(e, ST_INVALID, "a list holds something that is no object");
-    *out = (struct page_item){ .type = json_text(t.text, S("object"), a),
-                               .id = json_text(t.text, S("id"), a),
+    str type = json_text(t.text, S("object"), a);
+    *out = (struct page_item){ .type = type,
+                               .id = resource_object_id(resource_by_type(type), t.text, a),
                                .data = t.text };
     if (!out->type.n || !out->id.n)
         return fail(e, ST_INVALID, "a list holds an object without \"object\" or \"id\"");

@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 
-enum { PAGE_LIMIT = 100 }; /* objects a page: the most that Stripe gives [facts: R-40…: §4.8] */
+enum { PAGE_LIMIT = 100 }; /* objects a page: the most that Stripe gives [facts: F-53] */
 
 struct page {
     struct json_reader reader; /* behind the '[' of data */

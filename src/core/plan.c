@@ -36,13 +36,20 @@ static bool fetchable_by_id(const struct resource *r)
 static bool plan_parent(struct plan *p, const struct event *ev, const struct resource *r,
                         struct arena *a)
 {
-    const char *const names[] = { r->parent, "customer", "subscription", "invoice", "account" };
+    const struct {
+        const char *type, *field;
+    } home[] = { { r->parent, r->parent_field },
+                 { "customer", "customer" },
+                 { "subscription", "subscription" },
+                 { "invoice", "invoice" },
+                 { "account", "account" } };
 
-    for (size_t i = 0; i < COUNT(names); i++) {
-        const struct resource *parent = names[i] ? resource_by_type(str_of(names[i])) : NULL;
-        if (!fetchable_by_id(parent))
+    for (size_t i = 0; i < COUNT(home); i++) {
+        const struct resource *parent =
+            home[i].type ? resource_by_type(str_of(home[i].type)) : NULL;
+        if (!home[i].field || !fetchable_by_id(parent))
             continue;
-        struct json_token t = json_member(ev->object, str_of(parent->type));
+        struct json_token t = json_member(ev->object, str_of(home[i].field));
         str id = t.type == JSON_STRING   ? json_unescape(t, a)
                  : t.type == JSON_OBJECT ? json_text(t.text, S("id"), a)
                                          : (str){ 0 };
@@ -83,11 +90,12 @@ struct plan plan_for_event(const struct event *ev, const struct identity *id, st
         add_key(&p, str_of(r->type), str_of(r->type), false);
         return p;
     }
-    if (!ev->object_id.n)
+    str object_id = r->id_field ? resource_object_id(r, ev->object, a) : ev->object_id;
+    if (!object_id.n)
         return without_work(PLAN_UNFETCHABLE, "no_object_id");
     if (fetchable_by_id(r)) {
-        add_key(&p, str_of(r->type), ev->object_id, gone);
-        plan_twin(&p, r, ev->object_id, gone);
+        add_key(&p, str_of(r->type), object_id, gone);
+        plan_twin(&p, r, object_id, gone);
         return p;
     }
     if (ev->object.n && plan_parent(&p, ev, r, a))

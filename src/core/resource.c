@@ -1,5 +1,7 @@
 #include "core/resource.h"
 
+#include "base/json.h"
+
 #include <stdatomic.h>
 
 /* ---- The table ---- */
@@ -179,4 +181,9 @@ size_t resource_index(const struct resource *r)
 {
     assert(r >= resource_table && r < resource_table + resource_count);
     return (size_t)(r - resource_table);
+}
+
+str resource_object_id(const struct resource *r, str data, struct arena *a)
+{
+    return json_text(data, r && r->id_field ? str_of(r->id_field) : S("id"), a);
 }

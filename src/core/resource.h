@@ -88,5 +88,8 @@ const struct resource *resource_by_type(str type);
 const struct resource *resource_by_name(str name);
 /* By an id's prefix; the longest known one wins. NULL: unknown or ambiguous. */
 const struct resource *resource_by_id(str id);
+/* The id under which an object belongs into the mirror: what stands in its "id", but for the few
+ * resources that name another field. `r` may be NULL. {NULL, 0}: it has none. */
+str resource_object_id(const struct resource *r, str data, struct arena *a);
 /* By position; for loops over columns of another table. */
 size_t resource_index(const struct resource *r);

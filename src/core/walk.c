@@ -16,6 +16,7 @@ enum {
     RESTARTS_MAX = 5, /* a cursor that vanished: from the start again, so often */
     CHASE_PIECE = 200,
     SWEEP_PIECE = 200,
+    CLOCKS_MAX = 1000, /* test clocks whose lists are walked */
 };
 
 /* One walk under way. */
@@ -336,26 +337,66 @@ static enum status want_clock_lists(struct tx *tx, struct env *env, str clock, s
     return st;
 }
 
-static enum status on_clocks_listed(struct walk *w, struct error *e)
+/* Some lists know no test_clock=: they are asked for by each customer on the clock. */
+static enum status want_customer_lists(struct tx *tx, struct env *env, str clock, struct arena *a,
+                                       struct error *e)
 {
-    ARENA(a, 4 << 20);
-    CLEANUP(tx_end) struct tx tx = { 0 };
+    str after = S("");
     struct rows r;
 
-    if (strcmp(w->r->type, "test_helpers.test_clock") != 0)
+    do {
+        enum status st = tx_run(tx, STMT_REFS_FROM, &r, a, e, V_STR(S("test_helpers.test_clock")),
+                                v_account(env), V_STR(clock), V_STR(S("customer")), V_STR(after),
+                                V_INT(SWEEP_PIECE));
+        for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+            after = row_str(&r, i, 0);
+            str of_customer = arena_concat(a, S("customer="), url_escape_in(a, after));
+            for (size_t k = 0; k < resource_count && st == ST_OK; k++)
+                if (resource_table[k].flags & RES_CLOCK_CUSTOMER)
+                    st = walk_want(tx, env, &resource_table[k], of_customer, false, LANE_BACKFILL,
+                                   a, e);
+        }
+        if (st != ST_OK)
+            return st;
+    } while (r.n_rows == SWEEP_PIECE);
+    return ST_OK;
+}
+
+static enum status want_for_each_clock(struct tx *tx, struct walk *w, struct arena *a,
+                                       struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_OBJECT_IDS, &r, a, e, V_STR(S("test_helpers.test_clock")),
+                            v_account(w->env), V_STR(S("")), V_INT(CLOCKS_MAX));
+
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+        st = strcmp(w->r->type, "customer") == 0
+                 ? want_customer_lists(tx, w->env, row_str(&r, i, 0), a, e)
+                 : want_clock_lists(tx, w->env, row_str(&r, i, 0), a, e);
+    return st;
+}
+
+/* Behind the list of clocks come the lists on each clock; behind the customers on clocks, theirs.
+ */
+static enum status on_clocks(struct walk *w, struct error *e)
+{
+    ARENA(a, 16 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    bool clocks = strcmp(w->r->type, "test_helpers.test_clock") == 0;
+    bool customers =
+        strcmp(w->r->type, "customer") == 0 && str_starts(w->c->key.id, S("test_clock="));
+
+    if (!clocks && !customers)
         return ST_OK;
     enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_OBJECT_PAGE, &r, &a, e, V_STR(w->c->key.type), v_account(w->env),
-                    V_STR(S("")), V_INT(0), V_INT(1000));
-    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
-        st = want_clock_lists(&tx, w->env, row_str(&r, i, 1), &a, e);
+        st = want_for_each_clock(&tx, w, &a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
 static enum status complete(struct walk *w, struct error *e)
 {
-    enum status st = on_clocks_listed(w, e);
+    enum status st = on_clocks(w, e);
 
     if (st == ST_OK)
         st = end_walk(w, "complete", NULL, e);

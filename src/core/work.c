@@ -67,7 +67,7 @@ static bool is_asked_for(const struct job *j, str body)
 {
     if (j->r->flags & RES_SINGLETON)
         return true;
-    return str_eq(json_text(body, S("id"), j->a), j->c->key.id);
+    return str_eq(resource_object_id(j->r, body, j->a), j->c->key.id);
 }
 
 static enum status finish_absent(struct job *j, const char *why, int http_status, struct error *e)
