@@ -38,7 +38,7 @@ static enum status fault_begin(struct store *s, enum tx_mode mode, struct tx *tx
     struct fault_store *f = faults(s);
 
     pthread_mutex_lock(&f->lock);
-    enum status st = mode == TX_WRITE ? f->begin_fails : ST_OK;
+    enum status st = f->begin_fails;
     pthread_mutex_unlock(&f->lock);
     if (st != ST_OK)
         return fail(e, st, "the test's store fails: %s", status_name(st));
@@ -83,6 +83,7 @@ static enum status fault_commit(struct tx *tx, struct error *e)
     inner.store = f->inner;
     if (ingesting) {
         pthread_mutex_lock(&f->lock);
+        f->tries++;
         f->held++;
         pthread_cond_broadcast(&f->changed);
         while (f->hold)

@@ -22,8 +22,9 @@ struct fault_store {
     pthread_cond_t changed;
     bool hold;                /* commits of ingest wait until this is false */
     unsigned held;            /* so many wait now */
+    unsigned tries;           /* commits of ingest, whatever came of them */
     unsigned commits;         /* of ingest, that went through */
-    enum status begin_fails;  /* every begin(WRITE) answers this, unless it is ST_OK */
+    enum status begin_fails;  /* every begin answers this, unless it is ST_OK */
     enum status commit_fails; /* every commit of ingest, after it was rolled back */
     const char *poison;       /* inserting this event id answers ST_INVALID */
 };

@@ -186,6 +186,7 @@ static void a_full_disk_is_not_tried_for_each_delivery(void **state)
     await_done(c, ITEMS);
     for (size_t i = 0; i < ITEMS; i++)
         assert_int_equal(c->item[i].item.status, ST_LIMIT);
+    assert_int_equal(c->h->store.tries, 1 + 2); /* all, then two of them */
     assert_int_equal(engine_counters(c->g).ingest_last, ST_LIMIT);
     assert_int_equal(house_logged(c->h, "event=webhook_deferred"), 1);
     crowd_free(c);
@@ -317,7 +318,10 @@ static void damage_is_told_once_and_stops_everything(void **state)
     struct crowd *c = crowd_new(4);
 
     (void)state;
-    c->h->store.commit_fails = ST_BROKEN;
+    pthread_mutex_lock(&c->h->store.lock);
+    c->h->store.begin_fails = ST_BROKEN;
+    pthread_mutex_unlock(&c->h->store.lock);
+    env_ring(&c->h->env); /* the workers see it, too */
     assert_true(hand_in(c, 0, 4));
     await_done(c, 4);
     for (size_t i = 0; i < 4; i++)

@@ -17,22 +17,56 @@
 #define BEARER "Authorization: Bearer " HOUSE_TOKEN "\r\n"
 
 static struct running the; /* one daemon at a time */
+static bool is_running;
+
+static void start(void)
+{
+    running_start(&the);
+    is_running = true;
+    assert_int_not_equal(the.port, 0);
+}
 
 static struct house *begin(void)
 {
     struct house *h = house_new();
 
     running_init(&the, h);
-    running_start(&the);
-    assert_int_not_equal(the.port, 0);
+    start();
     return h;
 }
 
 static void finish(struct house *h)
 {
+    is_running = false;
     assert_ok(running_stop(&the), &the.e);
     house_free(h);
 }
+
+/* It has ended by itself, or has been told to. */
+static enum status await_end(void)
+{
+    is_running = false;
+    return running_await(&the);
+}
+
+/* A test that failed leaves its daemon, which would take the next one's signal. */
+static int clean_up(void **state)
+{
+    (void)state;
+    if (!is_running)
+        return 0;
+    is_running = false;
+    house_release(the.h);
+    (void)running_stop(&the);
+    house_free(the.h);
+    return 0;
+}
+
+#define daemon_test(f) cmocka_unit_test_teardown(f, clean_up)
+#define daemon_scenario(title, f)      \
+    {                                  \
+        title, f, NULL, clean_up, NULL \
+    }
 
 static void assert_has(const char *text, const char *what)
 {
@@ -387,7 +421,7 @@ static void damage_ends_the_daemon(void **state)
     pthread_mutex_unlock(&h->store.lock);
     deliver(the.port, HOUSE_SECRET, customer_event("evt_1", "cus_1"), &a);
     assert_int_equal(a.status, 503);
-    assert_int_equal(running_await(&the), ST_BROKEN);
+    assert_int_equal(await_end(), ST_BROKEN);
     assert_has(the.e.text, "the test's store fails");
     assert_int_equal(house_logged(h, "event=damaged"), 1);
     house_free(h);
@@ -408,7 +442,7 @@ static void a_stop_answers_what_it_has_taken(void **state)
     house_release(h);
     call_read(first, &a);
     assert_int_equal(a.status, 200);
-    assert_ok(running_await(&the), &the.e);
+    assert_ok(await_end(), &the.e);
     assert_int_equal(house_int(h, "select count(*) from _inbox"), 1);
     assert_int_equal(house_logged(h, "event=stopped status=ok"), 1);
     house_free(h);
@@ -455,7 +489,7 @@ static void an_acknowledged_event_survives_kill_9(void **state)
     assert_int_equal(house_int(h, "select count(*) from _inbox where event = 'evt_1'"), 1);
     assert_int_equal(house_int(h, "select count(*) from objects"), 0);
     running_init(&the, h);
-    running_start(&the);
+    start();
     while (house_int(h, "select count(*) from objects where id = 'cus_1'") == 0)
         clock_sleep(h->world.clock, 5);
     finish(h);
@@ -519,7 +553,7 @@ static void metrics_have_each_family_once(void **state)
         the.env[i].ctx = name[i];
     }
     the.o.n_envs = 2;
-    running_start(&the);
+    start();
     call(the.port, "POST", "/webhooks", "", S("{}"), &a);
     assert_int_equal(a.status, 404); /* which of the two? */
     call(the.port, "POST", "/webhooks/second", "", S("{}"), &a);
@@ -650,33 +684,33 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         /* First, while there is one thread: it forks. */
-        named_test("STATE-17_an_acknowledged_event_survives_kill_9",
-                   an_acknowledged_event_survives_kill_9),
-        named_test("STATE-17_a_signed_event_is_answered_200_once_it_is_on_the_disk",
-                   a_signed_event_is_answered_200_once_it_is_on_the_disk),
-        named_test("STATE-17_each_refusal_says_which_is_counted_and_never_stored",
-                   each_refusal_says_which_and_is_never_stored),
-        named_test("STATE-17_what_cannot_be_stored_is_answered_503",
-                   what_cannot_be_stored_is_answered_503),
-        named_test("STATE-20_odd_events_are_journaled_and_acknowledged",
-                   odd_events_are_journaled_and_acknowledged),
-        named_test("BEYOND-18_readiness_tells_why", readiness_tells_why),
-        cmocka_unit_test(sixty_four_deliveries_at_once_need_fewer_commits),
-        cmocka_unit_test(the_same_event_again_is_answered_200_and_counted),
-        cmocka_unit_test(a_known_id_with_other_contents_is_kept_aside_and_answered_200),
-        cmocka_unit_test(any_of_several_secrets_and_signatures_may_match),
-        cmocka_unit_test(an_event_of_the_other_mode_is_quarantined_with_its_reason),
-        cmocka_unit_test(a_signed_body_that_is_no_event_is_refused),
-        cmocka_unit_test(a_body_beyond_the_limit_is_answered_413),
-        cmocka_unit_test(addresses_and_methods_are_told_apart),
-        cmocka_unit_test(damage_ends_the_daemon),
-        cmocka_unit_test(a_stop_answers_what_it_has_taken),
-        cmocka_unit_test(all_but_webhooks_and_probes_need_the_token),
-        cmocka_unit_test(metrics_have_each_family_once),
-        cmocka_unit_test(each_metric_family_is_told_of_once),
-        cmocka_unit_test(a_daemon_that_anybody_could_write_to_does_not_start),
-        cmocka_unit_test(an_address_in_use_is_told),
-        cmocka_unit_test(the_daemon_leaves_no_core),
+        daemon_scenario("STATE-17_an_acknowledged_event_survives_kill_9",
+                        an_acknowledged_event_survives_kill_9),
+        daemon_scenario("STATE-17_a_signed_event_is_answered_200_once_it_is_on_the_disk",
+                        a_signed_event_is_answered_200_once_it_is_on_the_disk),
+        daemon_scenario("STATE-17_each_refusal_says_which_is_counted_and_never_stored",
+                        each_refusal_says_which_and_is_never_stored),
+        daemon_scenario("STATE-17_what_cannot_be_stored_is_answered_503",
+                        what_cannot_be_stored_is_answered_503),
+        daemon_scenario("STATE-20_odd_events_are_journaled_and_acknowledged",
+                        odd_events_are_journaled_and_acknowledged),
+        daemon_scenario("BEYOND-18_readiness_tells_why", readiness_tells_why),
+        daemon_test(sixty_four_deliveries_at_once_need_fewer_commits),
+        daemon_test(the_same_event_again_is_answered_200_and_counted),
+        daemon_test(a_known_id_with_other_contents_is_kept_aside_and_answered_200),
+        daemon_test(any_of_several_secrets_and_signatures_may_match),
+        daemon_test(an_event_of_the_other_mode_is_quarantined_with_its_reason),
+        daemon_test(a_signed_body_that_is_no_event_is_refused),
+        daemon_test(a_body_beyond_the_limit_is_answered_413),
+        daemon_test(addresses_and_methods_are_told_apart),
+        daemon_test(damage_ends_the_daemon),
+        daemon_test(a_stop_answers_what_it_has_taken),
+        daemon_test(all_but_webhooks_and_probes_need_the_token),
+        daemon_test(metrics_have_each_family_once),
+        daemon_test(each_metric_family_is_told_of_once),
+        daemon_test(a_daemon_that_anybody_could_write_to_does_not_start),
+        daemon_test(an_address_in_use_is_told),
+        daemon_test(the_daemon_leaves_no_core),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,12 +14,6 @@
 #undef fail
 #define fail() _fail(__FILE__, __LINE__)
 
-/* A test whose name is no C identifier: scenarios have a hyphen in theirs. */
-#define named_test(title, f)       \
-    {                              \
-        title, f, NULL, NULL, NULL \
-    }
-
 static inline void assert_ok(enum status st, const struct error *e)
 {
     if (st != ST_OK)
