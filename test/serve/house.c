@@ -39,6 +39,10 @@ static enum status fault_begin(struct store *s, enum tx_mode mode, struct tx *tx
 
     pthread_mutex_lock(&f->lock);
     enum status st = f->begin_fails;
+    f->gathered += st != ST_OK;
+    pthread_cond_broadcast(&f->changed);
+    while (st != ST_OK && f->gathered < f->gather)
+        pthread_cond_wait(&f->changed, &f->lock);
     pthread_mutex_unlock(&f->lock);
     if (st != ST_OK)
         return fail(e, st, "the test's store fails: %s", status_name(st));

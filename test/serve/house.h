@@ -20,13 +20,14 @@ struct fault_store {
     struct store *inner;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool hold;                /* commits of ingest wait until this is false */
-    unsigned held;            /* so many wait now */
-    unsigned tries;           /* commits of ingest, whatever came of them */
-    unsigned commits;         /* of ingest, that went through */
-    enum status begin_fails;  /* every begin answers this, unless it is ST_OK */
-    enum status commit_fails; /* every commit of ingest, after it was rolled back */
-    const char *poison;       /* inserting this event id answers ST_INVALID */
+    bool hold;                 /* commits of ingest wait until this is false */
+    unsigned held;             /* so many wait now */
+    unsigned tries;            /* commits of ingest, whatever came of them */
+    unsigned commits;          /* of ingest, that went through */
+    enum status begin_fails;   /* every begin answers this, unless it is ST_OK */
+    unsigned gather, gathered; /* which it does once so many have come */
+    enum status commit_fails;  /* every commit of ingest, after it was rolled back */
+    const char *poison;        /* inserting this event id answers ST_INVALID */
 };
 
 struct house {

@@ -320,8 +320,9 @@ static void damage_is_told_once_and_stops_everything(void **state)
     (void)state;
     pthread_mutex_lock(&c->h->store.lock);
     c->h->store.begin_fails = ST_BROKEN;
+    c->h->store.gather = 4 + 1; /* every worker and the ingest thread, before any of them knows */
     pthread_mutex_unlock(&c->h->store.lock);
-    env_ring(&c->h->env); /* the workers see it, too */
+    env_ring(&c->h->env);
     assert_true(hand_in(c, 0, 4));
     await_done(c, 4);
     for (size_t i = 0; i < 4; i++)
