@@ -72,11 +72,11 @@ void change_end(struct call *c, struct record *r, json_t *before, const char *ty
     json_t *previous = previous_attributes(before, record_doc(r));
 
     json_decref(before);
-    if (!json_object_size(previous)) {
+    record_touch(r);
+    if (!json_object_size(previous) || r->deleted) { /* nobody hears of what is gone */
         json_decref(previous);
         return;
     }
-    record_touch(r);
     emit_event(c, r, type, previous);
 }
 

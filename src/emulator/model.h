@@ -51,6 +51,7 @@ struct record {
     struct space *space;
     uint64_t seq;    /* order of creation in the whole emulator: same-second objects page right */
     int64_t created; /* seconds */
+    int64_t due;     /* seconds: when time alone will change it; INT64_MAX: never */
     uint64_t owner;  /* hash of the owner's id, so that most records are skipped unparsed */
     json_t *doc;     /* NULL while only the text is kept */
     json_t *hidden;  /* fields that are only sent when expanded; NULL for none */

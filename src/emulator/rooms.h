@@ -102,12 +102,16 @@ struct record *invoice_make(struct call *c, const struct invoice_order *o);
 void invoice_line_from_item(struct call *c, struct record *invoice, struct record *sub_item,
                             bool free);
 void invoice_take_pending(struct call *c, struct record *invoice, str only_subscription);
+/* One pending item becomes a line. */
+void invoice_take_one(struct call *c, struct record *invoice, struct record *item);
 void invoice_total(struct record *invoice); /* sums the lines, embeds them */
 /* Gives a number, opens it, makes its payment intent; a total of nothing is paid at once. */
 void invoice_finalize(struct call *c, struct record *invoice);
 /* Tries to charge it. ST_OK: paid. ST_REFUSED: declined. ST_NONE: there is no payment method. */
 enum status invoice_charge(struct call *c, struct record *invoice, struct record *method,
                            struct outcome *o);
+/* It was due, and there is nothing to charge. */
+void invoice_unpayable(struct call *c, struct record *invoice);
 void invoice_settle(struct call *c, struct record *invoice, bool out_of_band);
 void invoice_void(struct call *c, struct record *invoice);
 struct record *invoice_intent(struct record *invoice); /* its default payment's intent, or NULL */
@@ -121,9 +125,28 @@ void subscription_cancel(struct call *c, struct record *sub, const char *reason)
 void subscription_paid(struct call *c, struct record *invoice);
 void subscription_unpaid(struct call *c, struct record *invoice);
 void subscription_embed(struct record *sub); /* its items, into its document */
-int64_t add_interval(int64_t start, str interval, int64_t count);
-/* An item from a hash {price|price_data, quantity, metadata}; NULL when refused. Checked only:
- * made by item_keep. */
-json_t *item_build(const struct args *a);
-struct record *item_keep(struct call *c, struct record *sub, json_t *item, int64_t start,
-                         int64_t end);
+/* What one element of items[] wants. Checked whole before anything is made. */
+struct item_order {
+    struct args args;
+    struct record *price; /* NULL: made of price_data when it is kept */
+    int64_t quantity;
+};
+bool item_check(const struct args *a, struct item_order *o);
+struct record *item_keep(struct call *c, struct record *sub, const struct item_order *o,
+                         int64_t start, int64_t end);
+/* The end of the period that begins at `start`, counted from the anchor so that the 31st stays. */
+int64_t period_end(int64_t anchor, int64_t start, const json_t *recurring);
+/* Price, quantity, metadata of an item that is there; false when refused. */
+bool subscription_item_apply(const struct args *a, struct record *si);
+/* The recurring of the first item's price, borrowed; the end of its period. */
+const json_t *subscription_recurring(struct record *sub);
+int64_t subscription_period_end(struct record *sub);
+/* The draft for the items' present periods, with lines; told of as invoice.created. */
+struct record *subscription_invoice(struct call *c, struct record *sub, const char *reason);
+
+/* --- renewals.c --- */
+/* When time has something to do with it; INT64_MAX: never. */
+int64_t record_due(const struct record *r);
+
+/* --- amounts.c --- */
+int64_t price_amount(struct record *price, const json_t *doc, int64_t quantity);

@@ -1,4 +1,4 @@
-#include "emulator/call.h"
+#include "emulator/rooms.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,7 +214,9 @@ static struct record *record_new(struct emulator *e, struct space *s, enum type 
         space_grow(s);
     }
     struct record *r = must_alloc(sizeof *r);
-    *r = (struct record){ .id = must_copy(id), .space = s, .seq = ++e->seq, .type = type };
+    *r = (struct record){
+        .id = must_copy(id), .space = s, .seq = ++e->seq, .due = INT64_MAX, .type = type
+    };
     struct record **slot = record_slot(s, type, id);
     r->next = *slot;
     *slot = r;
@@ -295,6 +297,7 @@ void record_touch(struct record *r)
 
     r->owner = owner.p ? hash_str(owner, 0) : 0;
     r->active = get_bool(r->doc, "active");
+    r->due = record_due(r);
     free(r->text);
     r->text = NULL;
 }

@@ -1,0 +1,221 @@
+/* renewals.c - what time alone brings about, in the order in which it is due. */
+#include "emulator/journal.h"
+#include "emulator/list.h"
+#include "emulator/rooms.h"
+
+#include <string.h>
+
+enum {
+    INCOMPLETE_HOURS = 23,
+    WILL_END_DAYS = 3,
+    ADVANCE_STEPS_MAX = 1000000, /* more in one go is a clock gone wild */
+    ADVANCE_ARENA_BYTES = 64 << 20,
+};
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t time_or_never(const json_t *doc, const char *key)
+{
+    const json_t *v = json_object_get(doc, key);
+
+    return json_is_integer(v) ? (int64_t)json_integer_value(v) : INT64_MAX;
+}
+
+static int64_t invoice_due(const struct record *r)
+{
+    if (!get_bool(r->doc, "auto_advance"))
+        return INT64_MAX;
+    if (is_str(r->doc, "status", "draft"))
+        return time_or_never(r->doc, "automatically_finalizes_at");
+    return is_str(r->doc, "status", "open") ? time_or_never(r->doc, "next_payment_attempt")
+                                            : INT64_MAX;
+}
+
+static int64_t shown_period_end(const json_t *doc)
+{
+    const json_t *item = json_array_get(get_path(doc, "items.data"), 0);
+
+    return item ? time_or_never(item, "current_period_end") : INT64_MAX;
+}
+
+static int64_t subscription_due(const struct record *r)
+{
+    const json_t *doc = r->doc;
+    int64_t cancel = time_or_never(doc, "cancel_at");
+
+    if (is_str(doc, "status", "incomplete"))
+        return get_int(doc, "created") + INCOMPLETE_HOURS * 3600;
+    if (is_str(doc, "status", "trialing")) {
+        int64_t end = time_or_never(doc, "trial_end");
+        bool told = get_bool(r->hidden, "told");
+        return sooner(cancel, told || end == INT64_MAX ? end : end - WILL_END_DAYS * 86400);
+    }
+    if (is_str(doc, "status", "active") || is_str(doc, "status", "past_due"))
+        return sooner(cancel, shown_period_end(doc));
+    return INT64_MAX;
+}
+
+int64_t record_due(const struct record *r)
+{
+    if (r->deleted || (r->type != T_SUBSCRIPTION && r->type != T_INVOICE))
+        return INT64_MAX;
+    return r->type == T_INVOICE ? invoice_due(r) : subscription_due(r);
+}
+
+/* --- acting --- */
+
+/* The items enter the period that begins now. */
+static void next_period(struct record *sub, int64_t start)
+{
+    int64_t anchor = get_int(record_doc(sub), "billing_cycle_anchor");
+    str id = str_of(sub->id);
+
+    for (struct record *si = NULL; (si = owned_next(sub->space, T_SUBSCRIPTION_ITEM, id, si));) {
+        json_t *item = record_doc(si);
+        set_int(item, "current_period_start", start);
+        set_int(item, "current_period_end",
+                period_end(anchor, start, get_path(item, "price.recurring")));
+        record_touch(si);
+    }
+}
+
+static void renew(struct call *c, struct record *sub, int64_t start)
+{
+    json_t *before = change_begin(sub);
+
+    next_period(sub, start);
+    if (is_str(sub->doc, "status", "trialing"))
+        set_strz(sub->doc, "status", "active");
+    struct record *inv = subscription_invoice(c, sub, "subscription_cycle");
+    set_strz(sub->doc, "latest_invoice", inv->id);
+    subscription_embed(sub);
+    emit(c, inv, "invoice.created");
+    change_end(c, sub, before, "customer.subscription.updated");
+}
+
+static void trial_over(struct call *c, struct record *sub)
+{
+    struct record *customer = record_any(c->space, T_CUSTOMER, get_str(sub->doc, "customer"));
+    str behavior =
+        get_str(get_path(sub->doc, "trial_settings.end_behavior"), "missing_payment_method");
+
+    if (default_method(c, customer, sub) || str_eq(behavior, S("create_invoice"))) {
+        renew(c, sub, get_int(sub->doc, "trial_end"));
+    } else if (str_eq(behavior, S("cancel"))) {
+        subscription_cancel(c, sub, "payment_failed");
+    } else {
+        json_t *before = change_begin(sub);
+        set_strz(sub->doc, "status", "paused");
+        record_touch(sub);
+        emit(c, sub, "customer.subscription.paused");
+        change_end(c, sub, before, "customer.subscription.updated");
+    }
+}
+
+static void subscription_act(struct call *c, struct record *sub)
+{
+    json_t *doc = record_doc(sub);
+    int64_t now = now_s(c->emu);
+
+    if (time_or_never(doc, "cancel_at") <= now) {
+        subscription_cancel(c, sub, "cancellation_requested");
+    } else if (is_str(doc, "status", "incomplete")) {
+        /* 23 hours without a payment: it is over, and its invoice void. [facts: 10.1] */
+        struct record *inv = record_live(c->space, T_INVOICE, get_str(doc, "latest_invoice"));
+        json_t *before = change_begin(sub);
+        set_strz(doc, "status", "incomplete_expired");
+        set_int(doc, "ended_at", now);
+        change_end(c, sub, before, "customer.subscription.updated");
+        if (inv && is_str(record_doc(inv), "status", "open"))
+            invoice_void(c, inv);
+    } else if (is_str(doc, "status", "trialing") && get_int(doc, "trial_end") > now) {
+        record_hide(sub, "told", json_true());
+        record_touch(sub);
+        emit(c, sub, "customer.subscription.trial_will_end");
+    } else if (is_str(doc, "status", "trialing")) {
+        trial_over(c, sub);
+    } else {
+        renew(c, sub, subscription_period_end(sub));
+    }
+}
+
+/* A draft is finalised and charged; an open one is tried again. */
+static void invoice_act(struct call *c, struct record *inv)
+{
+    struct record *customer =
+        record_any(c->space, T_CUSTOMER, get_str(record_doc(inv), "customer"));
+    struct record *sub =
+        record_any(c->space, T_SUBSCRIPTION,
+                   get_str(get_path(inv->doc, "parent.subscription_details"), "subscription"));
+    struct outcome o;
+
+    if (is_str(inv->doc, "status", "draft"))
+        invoice_finalize(c, inv);
+    if (!is_str(inv->doc, "status", "open") ||
+        !is_str(inv->doc, "collection_method", "charge_automatically"))
+        return;
+    struct record *method = default_method(c, customer, sub);
+    str own = get_str(inv->doc, "default_payment_method");
+    if (own.p)
+        method = record_live(c->space, T_PAYMENT_METHOD, own);
+    if (invoice_charge(c, inv, method, &o) == ST_NONE)
+        invoice_unpayable(c, inv);
+}
+
+static struct record *earliest_in(struct table *t, struct record *best)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (!t->row[i]->deleted && (!best || t->row[i]->due < best->due))
+            best = t->row[i];
+    return best;
+}
+
+static struct record *earliest(struct emulator *e)
+{
+    struct record *best = NULL;
+
+    for (struct space *s = e->space; s; s = s->next) {
+        best = earliest_in(&s->table[T_SUBSCRIPTION], best);
+        best = earliest_in(&s->table[T_INVOICE], best);
+    }
+    return best;
+}
+
+static void act(struct emulator *e, struct record *r)
+{
+    ARENA(arena, ADVANCE_ARENA_BYTES);
+    struct call c = call_internal(e, r->space, &arena);
+    int64_t due = r->due;
+
+    if (r->type == T_SUBSCRIPTION)
+        subscription_act(&c, r);
+    else
+        invoice_act(&c, r);
+    call_free(&c);
+    if (r->due <= due) /* it did not move on: never try it again, rather than for ever */
+        r->due = INT64_MAX;
+}
+
+msec emulator_advance(struct emulator *e)
+{
+    bool any = false;
+    unsigned steps = 0;
+
+    if (!e->replaying)
+        e->now = emulator_clock(e);
+    msec now = e->now;
+    struct record *r = earliest(e);
+    for (; r && r->due <= now / 1000 && steps < ADVANCE_STEPS_MAX; r = earliest(e), steps++) {
+        if (!any)
+            journal_advance(e);
+        any = true;
+        /* Things happen when they are due, unless the clock stands: then all in one second. */
+        e->now = e->frozen ? now : r->due * 1000;
+        act(e, r);
+    }
+    e->now = now;
+    return r && r->due < INT64_MAX / 1000 ? r->due * 1000 - e->offset : INT64_MAX;
+}

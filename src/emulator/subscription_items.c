@@ -1,0 +1,109 @@
+#include "emulator/list.h"
+#include "emulator/rooms.h"
+#include "emulator/shapes.h"
+
+#include <string.h>
+
+/* Applies price, quantity and metadata; what could be refused has been checked. */
+bool subscription_item_apply(const struct args *a, struct record *si)
+{
+    struct call *c = a->c;
+    struct item_order o;
+    json_t *doc = record_doc(si);
+    int64_t quantity;
+
+    if (arg_given(a, "price") || arg_given(a, "price_data")) {
+        if (!item_check(a, &o))
+            return false;
+        struct record *sub = record_any(c->space, T_SUBSCRIPTION, get_str(doc, "subscription"));
+        struct record *fresh = item_keep(c, sub, &o, get_int(doc, "current_period_start"),
+                                         get_int(doc, "current_period_end"));
+        set_new(doc, "price", json_deep_copy(json_object_get(record_doc(fresh), "price")));
+        set_new(doc, "plan", json_deep_copy(json_object_get(fresh->doc, "plan")));
+        record_undo(c, fresh);
+    }
+    if (arg_int(a, "quantity", &quantity))
+        set_int(doc, "quantity", quantity);
+    if (!metadata_apply(a, doc))
+        return false;
+    record_touch(si);
+    return !c->refused;
+}
+
+/* The subscription shows its items, so its event tells of them. */
+static void subscription_follow(struct call *c, struct record *sub)
+{
+    json_t *before = change_begin(sub);
+
+    subscription_embed(sub);
+    change_end(c, sub, before, "customer.subscription.updated");
+}
+
+json_t *subscription_items_create(struct call *c)
+{
+    struct args a = args_of(c);
+    str id = arg_str(&a, "subscription");
+    struct record *sub = named_record(c, T_SUBSCRIPTION, id, "subscription");
+    struct item_order o;
+
+    if (!sub || !item_check(&a, &o))
+        return NULL;
+    struct record *si = item_keep(c, sub, &o, now_s(c->emu), subscription_period_end(sub));
+    subscription_follow(c, sub);
+    return answer_record(c, si);
+}
+
+json_t *subscription_items_update(struct call *c)
+{
+    struct args a = args_of(c);
+    struct record *si = path_record(c, T_SUBSCRIPTION_ITEM);
+
+    if (!si)
+        return NULL;
+    json_t *before = change_begin(si);
+    if (!subscription_item_apply(&a, si)) {
+        change_abort(si, before);
+        return NULL;
+    }
+    json_decref(before);
+    subscription_follow(c, record_any(c->space, T_SUBSCRIPTION, get_str(si->doc, "subscription")));
+    return answer_record(c, si);
+}
+
+json_t *subscription_items_delete(struct call *c)
+{
+    struct record *si = path_record(c, T_SUBSCRIPTION_ITEM);
+
+    if (!si)
+        return NULL;
+    str id = get_str(record_doc(si), "subscription");
+    struct record *first = owned_next(c->space, T_SUBSCRIPTION_ITEM, id, NULL);
+    if (first == si && !owned_next(c->space, T_SUBSCRIPTION_ITEM, id, si))
+        return refuse(c, 400, NULL, NULL,
+                      "A subscription must have at least one active plan. In order to cancel your "
+                      "subscription, please use the cancel subscription API endpoint, or set the "
+                      "`cancel_at_period_end` flag.");
+    record_delete(si);
+    subscription_follow(c, record_any(c->space, T_SUBSCRIPTION, id));
+    return answer_deleted(c, T_SUBSCRIPTION_ITEM, str_of(si->id));
+}
+
+json_t *subscription_items_get(struct call *c)
+{
+    struct record *r = path_record(c, T_SUBSCRIPTION_ITEM);
+
+    return r ? answer_record(c, r) : NULL;
+}
+
+json_t *subscription_items_list(struct call *c)
+{
+    struct args a = args_of(c);
+    struct list_query q = { .type = T_SUBSCRIPTION_ITEM };
+
+    q.owner = arg_str(&a, "subscription");
+    if (!named_record(c, T_SUBSCRIPTION, q.owner, "subscription"))
+        return NULL;
+    str url = arena_printf(c->arena, "/v1/subscription_items?subscription=%.*s", STR_ARG(q.owner));
+    q.url = url.p;
+    return answer_list(c, &q);
+}
