@@ -40,5 +40,7 @@ struct daemon_options {
 
 /* Runs until SIGTERM or SIGINT (handled here), or until something is broken. ST_OK: a clean end.
  * ST_INVALID: an environment without a secret, a bad address. ST_CONFLICT: the address is in use.
- * ST_BROKEN: damage; the supervisor restarts us. */
+ * ST_LIMIT: the grace was over before every request had its answer; nothing acknowledged is lost.
+ * ST_BROKEN: damage; the supervisor restarts us. A second signal ends the process at once, with
+ * 128 and the signal's number. The process leaves no core dump from here on. */
 enum status daemon_run(const struct daemon_options *o, struct error *e) MUST_USE;

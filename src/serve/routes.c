@@ -129,6 +129,13 @@ static void go(const struct route *r, const struct route_call *c)
     }
 }
 
+/* HEAD is answered like GET; the HTTP layer keeps the body back. */
+static bool method_fits(str method, const struct route *r)
+{
+    return str_eqz(method, r->method) ||
+           (str_eq(method, S("HEAD")) && str_eqz(S("GET"), r->method));
+}
+
 /* The path is right, the method is not. */
 static void reply_methods(struct http_exchange *x, str path)
 {
@@ -138,8 +145,9 @@ static void reply_methods(struct http_exchange *x, str path)
 
     for (size_t i = 0; i < COUNT(route_table); i++)
         if (path_fits(path, route_table[i].pattern, ignored))
-            n += (size_t)snprintf(allowed + n, sizeof allowed - n, "%s%s", n ? ", " : "",
-                                  route_table[i].method);
+            n += (size_t)snprintf(allowed + n, sizeof allowed - n, "%s%s%s", n ? ", " : "",
+                                  route_table[i].method,
+                                  str_eqz(S("GET"), route_table[i].method) ? ", HEAD" : "");
     assert(n < sizeof allowed);
     reply_error_with(x, 405, "method_not_allowed", "This address takes other methods; see Allow.",
                      S("Allow"), str_of(allowed));
@@ -158,7 +166,7 @@ static void find_route(struct route_call *c, const struct http_request *q)
             return;
         }
         known_path = true;
-        if (str_eqz(q->method, r->method)) {
+        if (method_fits(q->method, r)) {
             go(r, c);
             return;
         }

@@ -375,7 +375,10 @@ static void addresses_and_methods_are_told_apart(void **state)
     assert_int_equal(a.status, 404);
     call(the.port, "POST", "/livez", "", S("{}"), &a);
     assert_int_equal(a.status, 405);
-    assert_has(a.head, "Allow: GET\r\n");
+    assert_has(a.head, "Allow: GET, HEAD\r\n");
+    call(the.port, "HEAD", "/livez", "", (str){ 0 }, &a);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(a.body, "");
     get("/api/test/status/", BEARER, &a);
     assert_int_equal(a.status, 404);
     get("/api//status", BEARER, &a);
