@@ -40,6 +40,7 @@ struct writer {
     bool open; /* a transaction of SQLite's is, and holds the batch's members */
     struct member *batch, **batch_end;
     size_t batch_n, batch_bytes;
+    size_t batch_idle; /* turns since it began that came to nothing */
     int64_t batch_changed;
     int wal_pages, wal_checked; /* in the WAL; of those, looked at by a checkpoint */
 
@@ -169,9 +170,11 @@ static void batch_add(struct writer *w, struct member *m)
     w->batch_changed += m->changed;
 }
 
+/* Turns that came to nothing count, too: while threads queue for nothing but a look, and find no
+ * work because this batch hides it, the line is never empty and nobody would ever commit. */
 static bool batch_is_full(const struct writer *w)
 {
-    return w->batch_n >= w->batch_max || w->batch_bytes >= BATCH_BYTES_MAX ||
+    return w->batch_n + w->batch_idle >= w->batch_max || w->batch_bytes >= BATCH_BYTES_MAX ||
            w->batch_changed >= TX_ROWS_MAX;
 }
 
@@ -183,7 +186,7 @@ static void batch_settle(struct writer *w, const struct error *outcome)
     w->open = false;
     w->batch = NULL;
     w->batch_end = &w->batch;
-    w->batch_n = w->batch_bytes = 0;
+    w->batch_n = w->batch_bytes = w->batch_idle = 0;
     w->batch_changed = 0;
     while (m) {
         struct member *next = m->next; /* once settled, m may already be another transaction */
@@ -363,6 +366,7 @@ static void undo(struct writer *w, struct member *m)
 void writer_rollback(struct writer *w, struct member *m)
 {
     undo(w, m);
+    w->batch_idle += w->open;
     turn_end(w);
     member_release(w, m);
 }
