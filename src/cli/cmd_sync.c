@@ -160,7 +160,7 @@ static enum status conclude(struct cli *cli, const struct env_config *conf, cons
     if (w->stuck) {
         error_clear(e);
         return fail(e, ST_RETRY,
-                    "Nothing moved for %d s, so Stripe seems to be away%s%s. The work stays due; "
+                    "Nothing moved for %d s%s%s. The work stays due; "
                     "the daemon or the next `brindle sync` goes on.",
                     SYNC_STUCK_MS / 1000, w->progress.reason[0] ? ": " : "", w->progress.reason);
     }
@@ -197,7 +197,7 @@ enum status cmd_sync(struct cli *cli, struct error *e)
     if (detach && !local_is_served(&cli->config, conf->name))
         return fail(e, ST_INVALID, "--detach asks the daemon, but none runs for %s: leave it out.",
                     conf->name);
-    cli_catch_signals();
+    cli_catch_signals(NULL, NULL);
     w.started = w.last_change = clock_mono(wire_clock());
     st = local_run(cli, conf, buf_str(&line), on_line, &w, e);
     if (w.draws)

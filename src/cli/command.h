@@ -19,8 +19,9 @@ enum exit_code {
 };
 
 struct cli {
-    int argc;    /* of the command alone: its name is argv[0] */
-    char **argv; /* without the flags that every command has */
+    int argc;            /* of the command alone: its name is argv[0] */
+    char **argv;         /* without the flags that every command has */
+    const char *program; /* how it was called: "build/brindle" */
     bool json, yes;
     const char *env_name; /* --env; NULL: the only one */
     struct config_flags flags;
@@ -38,14 +39,20 @@ extern const struct command command_table[];
 extern const size_t command_count;
 
 /* A command's own flags: `--name`, `--name VALUE` or `--name=VALUE`. */
-enum flag_kind { FLAG_SWITCH, FLAG_TEXT, FLAG_NUMBER };
+enum flag_kind { FLAG_SWITCH, FLAG_TEXT, FLAG_NUMBER, FLAG_LIST };
+enum { FLAG_LIST_MAX = 32 };
+struct flag_list {
+    const char *item[FLAG_LIST_MAX];
+    size_t n;
+};
 struct flag {
     const char *name; /* without the dashes */
     enum flag_kind kind;
     union {
         bool *on;
         const char **text;
-        int64_t *number; /* 0 or greater */
+        int64_t *number;        /* 0 or greater */
+        struct flag_list *list; /* given several times */
     } to;
 };
 
@@ -77,9 +84,9 @@ enum status cli_global_flags(struct cli *cli, struct error *e) MUST_USE;
 enum exit_code exit_code_for(enum status st);
 /* ^C or SIGTERM came; long commands come to an end. */
 bool cli_interrupted(void);
-/* From here on a signal asks instead of killing. Not for commands that have a handler of their own.
- */
-void cli_catch_signals(void);
+/* From here on a signal asks instead of killing: cli_interrupted() is true, and `hook` (may be
+ * NULL) is called from the signal handler. The third signal kills. */
+void cli_catch_signals(void (*hook)(void *ctx), void *ctx);
 
 /* One function a command. */
 #define COMMAND(name) enum status cmd_##name(struct cli *cli, struct error *e);

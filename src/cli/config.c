@@ -263,7 +263,7 @@ static enum status take_line(struct config *c, const char *section, const char *
             return fail(e, ST_INVALID, "%s: \"%s\" is set twice in [%s].", c->path, name, section);
         if (is_secret(s) && !str_starts(value, S("env:")) && !str_starts(value, S("file:")))
             c->holds_secrets = true;
-        snprintf(place, sizeof place, "%s: \"%s\" in [%s]", c->path, name, section);
+        snprintf(place, sizeof place, "%.100s: \"%.60s\" in [%.60s]", c->path, name, section);
         return put(c, env, (enum setting_id)id, value, ORIGIN_FILE, place, e);
     }
     return unknown_setting(c, section, name, which, e);
@@ -518,14 +518,34 @@ enum status config_load(struct config *c, const struct config_flags *f, struct e
 {
     memset(c, 0, sizeof *c);
     c->arena.max = CONFIG_ARENA_BYTES_MAX;
-    enum status st = find_file(c, f->path, e);
-    if (st == ST_OK)
+    enum status st = f->alone ? ST_OK : find_file(c, f->path, e);
+    if (st == ST_OK && !f->alone)
         st = read_variables(c, e);
     if (st == ST_OK)
         st = read_flags(c, f, e);
     if (st == ST_OK)
         st = check_whole(c, e);
     return st;
+}
+
+enum status config_make_env(struct config *c, const char *name, str api_base, str rate_limit,
+                            const struct secret *key, const struct secret *webhook_secret,
+                            struct env_config **out, struct error *e)
+{
+    struct env_config *env = NULL;
+    enum status st = env_add(c, str_of(name), &env, e);
+
+    if (st == ST_OK)
+        st = put(c, env, SET_API_BASE, api_base, ORIGIN_FLAG, name, e);
+    if (st == ST_OK)
+        st = put(c, env, SET_RATE_LIMIT, rate_limit, ORIGIN_FLAG, name, e);
+    if (st != ST_OK)
+        return st;
+    env->secret_key = *key;
+    env->webhook_secret[0] = *webhook_secret;
+    env->n_webhook_secrets = 1;
+    *out = env;
+    return ST_OK;
 }
 
 void config_free(struct config *c)

@@ -69,12 +69,18 @@ struct config {
 
 struct config_flags {
     const char *path, *data_dir, *listen; /* NULL: not given */
+    bool alone; /* neither a file nor the environment counts: for the demo */
 };
 
 /* ST_INVALID: what is set cannot be read or used; the sentence names the setting and its place.
  * ST_NONE: a file that was named is not there. Free it in both cases. */
 enum status config_load(struct config *c, const struct config_flags *f, struct error *e) MUST_USE;
 void config_free(struct config *c); /* wipes the secrets */
+
+/* An environment of the program's own making, as if it had been configured. */
+enum status config_make_env(struct config *c, const char *name, str api_base, str rate_limit,
+                            const struct secret *key, const struct secret *webhook_secret,
+                            struct env_config **out, struct error *e) MUST_USE;
 
 str config_text(const struct values *v, enum setting_id id);
 int64_t config_number(const struct values *v, enum setting_id id); /* -1: empty */

@@ -65,6 +65,11 @@ static enum status set_flag(const struct cli *cli, const struct flag *f, const c
             return ST_OK;
         return fail(e, ST_INVALID, "--%s of `brindle %s` takes a number, 0 or greater, not \"%s\".",
                     f->name, cli->argv[0], value);
+    case FLAG_LIST:
+        if (f->to.list->n == FLAG_LIST_MAX)
+            return fail(e, ST_INVALID, "--%s can be given %d times.", f->name, FLAG_LIST_MAX);
+        f->to.list->item[f->to.list->n++] = value;
+        return ST_OK;
     }
     return ST_OK;
 }

@@ -128,9 +128,10 @@ const char help_emulate[] =
     "  --listen ADDR    default 127.0.0.1:12111; port 0 picks a free one\n"
     "  --data DIR       keep the state there; without it, it ends with the process\n"
     "  --webhook URL    deliver all events there, signed with $STRIPE_WEBHOOK_SECRET\n"
-    "  --seed N         of ids and times; the same seed and requests give the same answers\n"
+    "  --seed N         of ids; the same seed and requests give the same answers\n"
     "  --fault SPEC     for instance \"lock_timeout;method=POST;path=/v1/prices;count=2\"\n"
     "  --rate N         answer 429 beyond N requests a second (default 0: no limit)\n"
+    "  --retry-ms N     first pause before a delivery is repeated (default: as Stripe, minutes)\n"
     "\n"
     "Example:\n"
     "  brindle emulate --data ./stripe --webhook http://127.0.0.1:8420/webhooks\n";

@@ -35,6 +35,7 @@ struct local {
     struct wire wire;
     control_emit *emit;
     void *ctx;
+    bool heard;       /* somebody answered */
     bool handed_over; /* a daemon wants the store: set on a control thread, read after the end */
 };
 
@@ -42,6 +43,7 @@ static bool relay(void *ctx, str line)
 {
     struct local *l = ctx;
 
+    l->heard = true;
     return !__atomic_load_n(&l->handed_over, __ATOMIC_ACQUIRE) && !cli_interrupted() &&
            l->emit(l->ctx, line);
 }
@@ -135,9 +137,9 @@ enum status local_run(struct cli *cli, struct env_config *conf, str line, contro
     for (;;) {
         struct error why = { 0 };
         bool locked = false;
-        l.handed_over = false;
+        l.handed_over = l.heard = false;
         enum status st = control_send(socket_path, line, relay, &l, &why);
-        if (st == ST_NONE) {
+        if (st == ST_NONE && !l.heard) {
             why = (struct error){ 0 };
             st = try_here(cli, &l, conf, line, &locked, &why);
         }

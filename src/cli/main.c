@@ -27,6 +27,8 @@ const size_t command_count = COUNT(command_table);
 
 static enum exit_code found_code = EXIT_DONE;
 static volatile sig_atomic_t interrupted;
+static void (*signal_hook)(void *ctx);
+static void *signal_ctx;
 
 void cli_exit_with(enum exit_code code)
 {
@@ -44,12 +46,16 @@ static void on_signal(int number)
     if (interrupted)
         signal(number, SIG_DFL); /* the third one kills */
     interrupted = 1;
+    if (signal_hook)
+        signal_hook(signal_ctx);
 }
 
-void cli_catch_signals(void)
+void cli_catch_signals(void (*hook)(void *ctx), void *ctx)
 {
     struct sigaction act = { .sa_handler = on_signal };
 
+    signal_hook = hook;
+    signal_ctx = ctx;
     sigemptyset(&act.sa_mask);
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
@@ -142,7 +148,7 @@ static bool asks_for_help(const struct cli *cli)
 
 static enum status run(struct cli *cli, struct error *e)
 {
-    const struct command *command;
+    const struct command *command = NULL;
     enum status st = cli_global_flags(cli, e);
 
     if (st != ST_OK)
@@ -164,7 +170,7 @@ static enum status run(struct cli *cli, struct error *e)
 int main(int argc, char **argv)
 {
     struct error e = { 0 };
-    struct cli cli = { .argc = argc - 1, .argv = argv + 1 };
+    struct cli cli = { .argc = argc - 1, .argv = argv + 1, .program = argv[0] };
 
     hide_memory();
     signal(SIGPIPE, SIG_IGN);

@@ -25,7 +25,10 @@ static void read_type(struct progress *p, str object)
     *t = (struct progress_type){ .core = json_bool(object, S("core")) == JSON_TRUE };
     copy_text(t->name, sizeof t->name, json_text(object, S("view"), &a));
     copy_text(t->state, sizeof t->state, json_text(object, S("state"), &a));
-    copy_text(t->reason, sizeof t->reason, json_text(object, S("reason"), &a));
+    str reason = json_text(object, S("reason"), &a);
+    while (str_ends(reason, S(".")))
+        reason = str_sub(reason, 0, reason.n - 1);
+    copy_text(t->reason, sizeof t->reason, reason);
     json_int(object, S("objects"), &t->objects);
     json_int(object, S("pages"), &t->pages);
     if (strcmp(t->state, "failed") == 0)
@@ -158,34 +161,51 @@ void progress_end(struct progress *p)
 
 /* --- afterwards ---------------------------------------------------------------------------- */
 
-static size_t say_those(const struct progress *p, const char *state, const char *words)
+static bool is_forbidden(const struct progress_type *t)
 {
-    size_t n = 0;
-
-    for (size_t i = 0; i < p->n_types; i++)
-        if (strcmp(p->type[i].state, state) == 0) {
-            say("  %s: %s (%s)", words, p->type[i].name, p->type[i].reason);
-            n++;
-        }
-    return n;
+    return strstr(t->reason, ": 403") || strstr(t->reason, ": 401");
 }
 
-size_t progress_say_skipped(const struct progress *p)
+/* What is not there for this account fills a line; what the key may not see has one each. */
+void progress_say_skipped(const struct progress *p)
 {
-    return say_those(p, "skipped", "skipped");
+    size_t absent = 0;
+
+    for (size_t i = 0; i < p->n_types; i++) {
+        const struct progress_type *t = &p->type[i];
+        if (strcmp(t->state, "skipped") != 0)
+            continue;
+        if (is_forbidden(t))
+            say("  not permitted: %s (%s)", t->name, t->reason);
+        else
+            absent++;
+    }
+    if (!absent)
+        return;
+    fprintf(stderr, "  not there for this account:");
+    for (size_t i = 0; i < p->n_types; i++)
+        if (strcmp(p->type[i].state, "skipped") == 0 && !is_forbidden(&p->type[i]))
+            fprintf(stderr, " %s", p->type[i].name);
+    fputc('\n', stderr);
 }
 
 size_t progress_say_failed(const struct progress *p)
 {
-    return say_those(p, "failed", "failed");
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_types; i++)
+        if (strcmp(p->type[i].state, "failed") == 0) {
+            say("  failed: %s (%s)", p->type[i].name, p->type[i].reason);
+            n++;
+        }
+    return n;
 }
 
 bool progress_forbidden_core(const struct progress *p)
 {
     for (size_t i = 0; i < p->n_types; i++) {
         const struct progress_type *t = &p->type[i];
-        if (t->core && strcmp(t->state, "complete") != 0 &&
-            (strstr(t->reason, ": 403") || strstr(t->reason, ": 401")))
+        if (t->core && strcmp(t->state, "complete") != 0 && is_forbidden(t))
             return true;
     }
     return false;

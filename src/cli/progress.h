@@ -34,8 +34,8 @@ int64_t progress_signature(const struct progress *p);
 void progress_draw(struct progress *p, msec since_start);
 void progress_end(struct progress *p);
 
-/* One remark a type on stderr; how many there were. */
-size_t progress_say_skipped(const struct progress *p);
+/* Remarks on stderr; how many types failed. */
+void progress_say_skipped(const struct progress *p);
 size_t progress_say_failed(const struct progress *p);
 /* Is a core type among those that the key may not list? */
 bool progress_forbidden_core(const struct progress *p);

@@ -310,19 +310,31 @@ void wire_metrics(void *wire, struct buf *out)
 
 /* --- the emulator's deliveries ------------------------------------------------------------- */
 
-struct wire_sender;
+static enum status send_webhook(void *ctx, str url, const struct emulator_header *header,
+                                size_t n_headers, str body, msec timeout, int *http_status,
+                                struct error *e)
+{
+    struct post_header copy[POST_HEADERS_MAX];
 
-enum status wire_sender_open(struct wire_sender **out, struct error *e)
+    if (n_headers > COUNT(copy))
+        return fail(e, ST_LIMIT, "A delivery has more than %d headers.", POST_HEADERS_MAX);
+    for (size_t i = 0; i < n_headers; i++)
+        copy[i] = (struct post_header){ header[i].name, header[i].value };
+    return http_poster_send(ctx, url, copy, n_headers, body, timeout, http_status, e);
+}
+
+enum status wire_sender_open(struct emulator_sender *out, struct error *e)
 {
     struct http_poster *poster;
     enum status st = http_poster_open(&poster, e);
 
     if (st == ST_OK)
-        *out = (struct wire_sender *)poster;
+        *out = (struct emulator_sender){ .send = send_webhook, .ctx = poster };
     return st;
 }
 
-void wire_sender_close(struct wire_sender *s)
+void wire_sender_close(struct emulator_sender *s)
 {
-    http_poster_close((struct http_poster *)s);
+    http_poster_close(s->ctx);
+    *s = (struct emulator_sender){ 0 };
 }

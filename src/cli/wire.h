@@ -5,6 +5,7 @@
 #include "cli/config.h"
 #include "cli/datadir.h"
 #include "core/env.h"
+#include "emulator/server.h"
 
 enum {
     WIRE_RATE_LIVE = 100, /* requests a second that Stripe grants [facts: RULES 4.7] */
@@ -59,7 +60,6 @@ struct rng *wire_rng(void);
 /* Is this an address of this machine? A malformed one is not. */
 bool wire_is_loopback(str url);
 
-/* POSTs of the emulator's deliveries. */
-struct wire_sender;
-enum status wire_sender_open(struct wire_sender **out, struct error *e) MUST_USE;
-void wire_sender_close(struct wire_sender *s); /* NULL is fine */
+/* How the emulator sends its webhooks. */
+enum status wire_sender_open(struct emulator_sender *out, struct error *e) MUST_USE;
+void wire_sender_close(struct emulator_sender *s); /* one that was never opened is fine */

@@ -1,0 +1,222 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/findings.h"
+#include "cli/wire.h"
+#include "core/api.h"
+#include "core/resource.h"
+#include "core/verify.h"
+
+enum {
+    ANSWER_BYTES_MAX = 16 << 20,
+    CLOCK_WARN_MS = 30 * 1000,
+    EVENTS_NAMED_MAX = 6,
+};
+
+static enum status get(struct wire *w, str path, str query, struct api_answer *out, struct arena *a,
+                       struct error *e)
+{
+    return api_get(&w->env, path, query, LANE_USER, S("doctor"), out, a, e);
+}
+
+/* --- key, account, clock ------------------------------------------------------------------- */
+
+static void check_clock(struct doctor *d, struct wire *w)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    struct api_answer got;
+    struct error why = { 0 };
+
+    looked(d);
+    if (get(w, S("/v1/balance"), S(""), &got, &a, &why) != ST_OK || !got.http.date)
+        return;
+    msec off = clock_wall(w->world.clock) - got.http.date;
+    msec size = off < 0 ? -off : off;
+    if (size > CLOCK_WARN_MS)
+        found(d, size > VERIFY_TOLERANCE_S * 1000 ? ERROR : WARNING, "clock",
+              "timedatectl set-ntp true",
+              "this machine's clock is %lld s %s Stripe's; beyond %d s every webhook is refused",
+              (long long)(size / 1000), off < 0 ? "behind" : "ahead of", VERIFY_TOLERANCE_S);
+}
+
+static void check_recorded(struct doctor *d, const struct env_config *conf,
+                           const struct identity *now)
+{
+    CLEANUP(wire_close) struct wire r = { 0 };
+    struct error ignored = { 0 };
+
+    if (wire_open(&r, &d->cli->config, conf, WIRE_READ, &ignored) != ST_OK)
+        return;
+    if (strcmp(r.env.identity.account, now->account) != 0 ||
+        r.env.identity.livemode != now->livemode)
+        found(d, ERROR, "key_other_account", "use the right key, or another environment name",
+              "the key reaches %s in %s mode, but this store belongs to %s in %s mode",
+              now->account, now->livemode ? "live" : "test", r.env.identity.account,
+              r.env.identity.livemode ? "live" : "test");
+}
+
+/* False: there is no use in asking further. */
+static bool check_identity(struct doctor *d, struct wire *w)
+{
+    struct identity id;
+    struct error why = { 0 };
+
+    looked(d);
+    enum status st = env_identify(&w->world, &id, &why);
+    if (st == ST_NONE) {
+        if (!config_text(&w->conf->values, SET_ACCOUNT).n)
+            found(d, ERROR, "no_account", "set BRINDLE_ACCOUNT=acct_…",
+                  "the server at api_base has neither /v1/account nor /v1/balance");
+        return true;
+    }
+    if (st != ST_OK) {
+        found(d, ERROR, st == ST_REFUSED ? "key_refused" : "stripe_away",
+              st == ST_REFUSED ? "make a key with read permissions in the Dashboard"
+                               : "check the network, a proxy, and api_base",
+              "%s", why.text);
+        return false;
+    }
+    memcpy(w->env.identity.account, id.account, sizeof id.account);
+    w->env.identity.livemode = id.livemode;
+    looked(d);
+    check_recorded(d, w->conf, &id);
+    return true;
+}
+
+static void check_permissions(struct doctor *d, struct wire *w)
+{
+    for (size_t i = 0; i < resource_count; i++) {
+        ARENA(a, ANSWER_BYTES_MAX);
+        const struct resource *r = &resource_table[i];
+        struct api_answer got;
+        struct error why = { 0 };
+        if (!(r->flags & RES_CORE) || !r->list_path || strchr(r->list_path, '{') ||
+            r->parent_param || r->flags & RES_ON_DEMAND)
+            continue;
+        looked(d);
+        enum status st = get(w, str_of(r->list_path), S("limit=1"), &got, &a, &why);
+        if (st == ST_OK && got.meaning == API_FORBIDDEN)
+            found(d, ERROR, "permission", "give the restricted key the read permission",
+                  "the key may not list %s (%s)", r->view, got.why);
+        if (st != ST_OK) {
+            found(d, WARNING, "stripe_away", "try again later", "%s", why.text);
+            return;
+        }
+    }
+}
+
+/* --- webhook endpoints --------------------------------------------------------------------- */
+
+static bool names_event(struct json_token list, str type)
+{
+    struct json_reader r;
+
+    if (list.type != JSON_ARRAY)
+        return false;
+    json_init(&r, list.text);
+    json_next(&r);
+    for (struct json_token t = json_next(&r); t.type == JSON_STRING; t = json_next(&r))
+        if (str_eq(t.text, type) || str_eqz(t.text, "*"))
+            return true;
+    return false;
+}
+
+/* Does the mirror's freshness depend on it? Every event of a core type does. */
+static void check_events(struct doctor *d, str endpoint, str id)
+{
+    struct json_token enabled = json_member(endpoint, S("enabled_events"));
+    char named[512] = "";
+    size_t missing = 0, n = 0;
+
+    looked(d);
+    for (size_t i = 0; i < resource_count; i++) {
+        str left = str_of(resource_table[i].flags & RES_CORE ? resource_table[i].events : "");
+        while (left.n) {
+            str type;
+            left = str_cut(left, ' ', &type);
+            if (!type.n || names_event(enabled, type))
+                continue;
+            if (missing++ < EVENTS_NAMED_MAX)
+                n += (size_t)snprintf(named + n, sizeof named - n, "%s%.*s", n ? ", " : "",
+                                      (int)(type.n < 60 ? type.n : 60), type.p);
+        }
+    }
+    if (missing)
+        found(d, WARNING, "events_missing",
+              "let the endpoint send all events (*), or the ones that are missing",
+              "endpoint %.*s does not send %zu types of events that the mirror wants: %s%s",
+              STR_ARG(id), missing, named, missing > EVENTS_NAMED_MAX ? ", …" : "");
+}
+
+static void check_endpoint(struct doctor *d, str endpoint, struct arena *a)
+{
+    str id = json_text(endpoint, S("id"), a);
+    str version = json_text(endpoint, S("api_version"), a);
+
+    looked(d);
+    if (str_eqz(json_text(endpoint, S("status"), a), "disabled"))
+        found(d, ERROR, "endpoint_disabled", "enable it in the Dashboard, under Webhooks",
+              "webhook endpoint %.*s is disabled: no events arrive", STR_ARG(id));
+    if (version.n && !str_eqz(version, STRIPE_API_VERSION))
+        found(d, NOTE, "endpoint_version", NULL,
+              "endpoint %.*s sends events of API version %.*s; that is fine, Brindle fetches in %s",
+              STR_ARG(id), STR_ARG(version), STRIPE_API_VERSION);
+    check_events(d, endpoint, id);
+}
+
+/* Our public address is the proxy's business, so an endpoint is ours if its path is. */
+static bool is_ours(str url, const char *env)
+{
+    char path[ENV_NAME_MAX + 16];
+
+    snprintf(path, sizeof path, "/webhooks/%s", env);
+    return str_ends(url, str_of(path)) || str_ends(url, S("/webhooks"));
+}
+
+static void check_endpoints(struct doctor *d, struct wire *w)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    struct api_answer got;
+    struct error why = { 0 };
+    struct json_reader r;
+    size_t ours = 0;
+
+    looked(d);
+    if (get(w, S("/v1/webhook_endpoints"), S("limit=100"), &got, &a, &why) != ST_OK)
+        return;
+    if (got.meaning == API_FORBIDDEN)
+        found(d, NOTE, "endpoints_unseen", NULL,
+              "the key may not list webhook endpoints, so they were not checked");
+    if (got.meaning != API_OK)
+        return;
+    json_init(&r, json_member(got.http.body, S("data")).text);
+    if (json_next(&r).type != JSON_ARRAY)
+        return;
+    for (struct json_token t = json_value(&r); t.type == JSON_OBJECT; t = json_value(&r))
+        if (is_ours(json_text(t.text, S("url"), &a), w->conf->name)) {
+            ours++;
+            check_endpoint(d, t.text, &a);
+        }
+    if (!ours)
+        found(d, WARNING, "endpoint_missing",
+              "add one in the Dashboard, under Webhooks, for all events",
+              "no webhook endpoint of this account leads to https://…/webhooks/%s", w->conf->name);
+}
+
+void doctor_stripe(struct doctor *d, const struct env_config *conf)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    struct error why = { 0 };
+
+    enum status st = wire_open(&w, &d->cli->config, conf, WIRE_ASK, &why);
+    if (st != ST_OK) {
+        found(d, ERROR, "api_base", "brindle help settings", "%s", why.text);
+        return;
+    }
+    if (!check_identity(d, &w))
+        return;
+    check_clock(d, &w);
+    check_permissions(d, &w);
+    check_endpoints(d, &w);
+}

@@ -1,0 +1,29 @@
+/* findings.h - what `brindle doctor` found, on its way to people or to a program. */
+#pragma once
+
+#include "cli/command.h"
+
+enum severity {
+    NOTE,    /* worth knowing; all is well */
+    WARNING, /* works, but will hurt */
+    ERROR,   /* does not work */
+};
+
+struct doctor {
+    struct cli *cli;
+    const char *env; /* that is looked at; NULL: what all have in common */
+    unsigned checks, errors, warnings;
+};
+
+/* One finding: a name for programs ("key_missing"), the command or step that mends it, and a
+ * sentence. */
+void found(struct doctor *d, enum severity severity, const char *name, const char *fix,
+           const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* Something was looked at. */
+void looked(struct doctor *d);
+
+/* doctor_local.c: this machine. doctor_stripe.c: Stripe's side of the environment. */
+void doctor_machine(struct doctor *d);
+void doctor_settings(struct doctor *d, const struct env_config *conf);
+void doctor_store(struct doctor *d, const struct env_config *conf);
+void doctor_stripe(struct doctor *d, const struct env_config *conf);

@@ -1,0 +1,109 @@
+#!/bin/sh
+# Every test there is, in four builds: gcc, gcc with ASan and UBSan, gcc with TSan (what uses
+# threads), clang (must compile without a warning). The last line tells how many passed.
+# Use: test.sh [gcc|asan|tsan|clang|scenario|foreign]…; without an argument, all.
+cd "$(dirname "$0")/.." || exit 2
+root=$(pwd)
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+parts=${*:-gcc asan tsan clang scenario foreign}
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1
+
+note() { # PART PASSED FAILED
+    echo "$2 $3" >"$results/$1"
+    echo "== $1: $2 passed, $3 failed"
+}
+
+setup() { # DIRECTORY OPTION…: makes a build directory, or keeps the one that is there
+    directory=$1
+    shift
+    [ -f "$directory/build.ninja" ] || meson setup "$directory" "$@" >"$results/log" 2>&1 ||
+        { cat "$results/log"; return 1; }
+}
+
+compile() { # DIRECTORY TARGET…
+    ninja -C "$@" >"$results/log" 2>&1 || { tail -60 "$results/log"; return 1; }
+}
+
+unit() { # PART DIRECTORY TEST…: runs the tests and counts their cases
+    part=$1 directory=$2
+    shift 2
+    meson test -C "$directory" --no-rebuild --print-errorlogs -t 4 "$@" >"$results/log" 2>&1 ||
+        sed -n '/^Ok:/q;p' "$results/log"
+    # shellcheck disable=SC2046 # two numbers
+    note "$part" $(python3 tools/tally.py "$directory/meson-logs/testlog.json")
+}
+
+# The programs of a build that run threads, by the calls in their sources.
+threaded() {
+    grep -lE 'pthread|_server_run|engine_start|control_listen|daemon_run' test/*/test_*.c 2>/dev/null
+}
+
+program() { # PART COMMAND…: a program whose last line is "N passed, N failed"
+    part=$1
+    shift
+    "$@" >"$results/log" 2>&1
+    code=$?
+    passed=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1/p' "$results/log" | tail -1)
+    failed=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\2/p' "$results/log" | tail -1)
+    if [ -z "$passed" ] || { [ "$code" != 0 ] && [ "$failed" = 0 ]; }; then
+        failed=$((${failed:-0} + 1))
+    fi
+    [ "$failed" = 0 ] || cat "$results/log"
+    note "$part" "${passed:-0}" "$failed"
+}
+
+run() {
+    case $1 in
+    gcc)
+        setup build-test -Dtests=enabled -Dwerror=true && compile build-test &&
+            unit gcc build-test
+        ;;
+    asan)
+        setup build-test-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false &&
+            compile build-test-asan && unit asan build-test-asan
+        ;;
+    tsan)
+        sources=$(threaded)
+        [ -n "$sources" ] || { note tsan 0 0; return; }
+        targets=$(echo "$sources" | sed 's/\.c$//')
+        names=$(echo "$sources" | sed 's/.*test_//; s/\.c$//')
+        # shellcheck disable=SC2086 # lists of names
+        setup build-test-tsan -Dtests=enabled -Db_sanitize=thread -Db_lundef=false &&
+            compile build-test-tsan $targets && unit tsan build-test-tsan $names
+        ;;
+    clang)
+        CC=clang setup build-test-clang -Dtests=enabled -Dwerror=true &&
+            compile build-test-clang && note clang 1 0
+        ;;
+    scenario)
+        [ -f test/scenario/run.py ] || { note scenario 0 0; return; }
+        setup build-test -Dtests=enabled -Dwerror=true && compile build-test brindle &&
+            BRINDLE="$root/build-test/brindle" program scenario python3 test/scenario/run.py
+        ;;
+    foreign)
+        [ -f test/foreign/run.sh ] || { note foreign 0 0; return; }
+        setup build-test -Dtests=enabled -Dwerror=true && compile build-test brindle &&
+            BRINDLE="$root/build-test/brindle" program foreign sh test/foreign/run.sh
+        ;;
+    *)
+        echo "test.sh: there is no part $1" >&2
+        exit 2
+        ;;
+    esac
+}
+
+for part in $parts; do
+    started=$(date +%s)
+    run "$part" || true
+    [ -f "$results/$part" ] || note "$part" 0 1 # it did not even build
+    echo "   ($(($(date +%s) - started)) s)"
+done
+passed=0 failed=0
+for part in $parts; do
+    read -r p f <"$results/$part"
+    passed=$((passed + p)) failed=$((failed + f))
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
