@@ -329,9 +329,9 @@ json_t *admin_remove(struct call *c)
 
     if (t == T_NONE || !admin_space(c))
         return NULL;
-    struct record *r = path_record(c, t);
+    struct record *r = record_live(c->space, t, c->part[1]);
     if (!r)
-        return NULL;
+        return refuse_missing(c, t, c->part[1], NULL);
     record_delete(r);
     if (event.n)
         emit(c, r, arena_copy(c->arena, event).p);
