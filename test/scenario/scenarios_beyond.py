@@ -51,7 +51,7 @@ def amounts_never_pass_through_a_float(place):
           "unit_amount_decimal")
     check("9007199254740993" in place.one("select data from objects where id = ?", product["id"]), "2^53+1")
     d.idle()
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("BEYOND-07")
@@ -87,7 +87,7 @@ def a_list_that_changes_while_it_is_walked_converges(place):
     place.run("sync", "products")
     d.idle()
     check(place.one("select count(*) from products") == 350, "not 350 alive")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("BEYOND-09")
@@ -126,7 +126,7 @@ def a_full_disk_gives_no_200_and_loses_none(place):
     for k in refused[:3]:
         d.deliver_ok(event(k, "product.updated", product))
     d.idle()
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("BEYOND-11")
@@ -142,7 +142,7 @@ def unknown_fields_values_and_types_are_kept_and_can_be_queried(place):
     out, _ = place.run("list", "products", "--hologram.depth=3")
     check(product["id"] in out, "it cannot be found by the new field")
     check(place.one("select outcome from _inbox where event = 'evt_sun'") == "unknown", "the type is not told")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("BEYOND-12")
@@ -161,7 +161,7 @@ def an_event_of_an_old_api_version_leads_to_the_same_mirror(place):
     check(place.one("select api_version from _inbox") == "2017-12-14", "the version is not kept")
     check("current_period_end" not in json.loads(place.one("select data from objects where id = ?", sub["id"])),
           "the event's body was believed")
-    place.check_mirror(["subscription"])
+    place.check_all(d)
 
 
 @scenario("BEYOND-16")
@@ -205,7 +205,7 @@ def a_second_process_reads_or_asks_the_first_but_never_writes(place):
     d.stop()
     place.run("sync", "products")  # and without it, by the command itself
     d = place.start()
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("BEYOND-26")
@@ -222,7 +222,7 @@ def two_changes_of_one_second_in_reverse_order_end_as_the_api_says(place):
             pair.reverse()
         d.deliver_ok(*pair)
     d.idle()
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("BEYOND-27")
@@ -240,7 +240,7 @@ def a_change_that_lands_while_a_page_is_in_flight_is_not_lost(place):
     walk.join()
     d.idle()
     check(place.one("select name from products") == "new", "the page undid the change")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("BEYOND-28")
@@ -268,7 +268,7 @@ def what_is_deleted_stays_deleted_whatever_arrives_late(place):
     check(place.one(dead) == 2, "something came back")
     check(place.one("select count(*) from products") == 0, "the view shows it")
     check(place.one("select name from products_all") == "mortal", "its last state is gone")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("BEYOND-29")
@@ -288,4 +288,4 @@ def an_older_event_that_is_delivered_later_changes_nothing(place):
     d.idle()
     check(place.one("select name from products") == "s3", "the older event won")
     check(not any('"s2"' in r[0] for r in place.rows("select data from _history")), "it went back in between")
-    place.check_mirror()
+    place.check_all(d)

@@ -61,7 +61,7 @@ def a_burst_of_three_events_costs_at_most_two_fetches(place):
             check(1 <= n <= 2, "order", order, path, "was fetched", n, "times")
         check(place.one("select status from subscriptions where id = ?", sub["id"]) == "active",
               "order", order, "the subscription is not active")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("STATE-02")
@@ -91,7 +91,7 @@ def a_slow_old_answer_never_overwrites_a_newer_one(place):
                    place.rows("select data from _history order by revision")]
         check("new" not in history[history.index("new"):-1] if "new" in history[:-1] else True,
               "the mirror went back:", history)
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("STATE-03")
@@ -104,7 +104,7 @@ def what_an_event_claims_is_never_taken_as_truth(place):
     d.deliver_ok(event("evt_lie", "customer.subscription.updated", lie))
     d.idle()
     check(place.one("select status from subscriptions") == "active", "the lie was believed")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("STATE-04")
@@ -123,7 +123,7 @@ def two_updates_in_the_same_second_end_as_the_api_says(place):
         d.idle()
         check(place.one("select name from products where id = ?", product["id"]) == "third",
               "not the last state")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("STATE-05")
@@ -148,7 +148,7 @@ def ten_deliveries_of_one_event_change_nothing_more(place):
     check(place.one("select revision from objects where id = ?", product["id"]) == revision,
           "the state changed")
     check(not fetches(e, f"/v1/products/{product['id']}", after), "fetched again")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("STATE-06")
@@ -167,7 +167,7 @@ def an_old_event_after_the_cancellation_resurrects_nothing(place):
     d.deliver_ok(created, {**created, "id": "evt_twin"})
     d.idle()
     check(place.one("select status from subscriptions") == "canceled", "it came back")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("STATE-17")
@@ -197,7 +197,7 @@ def a_200_means_that_it_is_on_the_disk(place):
     d = place.start()
     d.idle()
     check(place.one("select name from products where id = ?", product["id"]) == "x", "not processed")
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("STATE-18")
@@ -216,7 +216,7 @@ def an_api_that_is_down_loses_nothing_and_shows_in_the_status(place):
     check(place.one("select count(*) from objects") == 0, "something was stored from a bad answer")
     e.no_faults()
     d.idle()
-    place.check_mirror()
+    place.check_all(d)
 
 
 @scenario("STATE-20")
