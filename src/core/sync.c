@@ -95,9 +95,10 @@ static enum status want_everything(struct tx *tx, struct env *env, bool again,
     return st;
 }
 
-/* "price:gold-monthly" names the type of an id that does not show it. */
-static enum status want_object(struct tx *tx, struct env *env, str arg, enum stripe_lane lane,
-                               struct sync *out, struct arena *a, struct error *e)
+/* "price:gold-monthly" names the type of an id that does not show it. Somebody waits for a single
+ * object: it goes before everything else. */
+static enum status want_object(struct tx *tx, struct env *env, str arg, struct sync *out,
+                               struct arena *a, struct error *e)
 {
     str id = arg, head;
     str tail = str_cut(arg, ':', &head);
@@ -114,7 +115,7 @@ static enum status want_object(struct tx *tx, struct env *env, str arg, enum str
         return fail(e, ST_INVALID, "%s cannot be fetched by id: sync the %s it belongs to", r->view,
                     r->parent ? r->parent : "object");
     struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), id },
-                          .lane = lane,
+                          .lane = LANE_USER,
                           .cause = "sync" };
     out->n_objects++;
     return due_mark(tx, env, &m, a, e);
@@ -126,8 +127,7 @@ static enum status want_arg(struct tx *tx, struct env *env, str arg, bool again,
 {
     const struct resource *r = resource_by_name(arg);
 
-    return r ? want_type(tx, env, r, again, lane, out, a, e)
-             : want_object(tx, env, arg, lane, out, a, e);
+    return r ? want_type(tx, env, r, again, lane, out, a, e) : want_object(tx, env, arg, out, a, e);
 }
 
 /* Behind every list walk, references are chased whose target no list shows. */

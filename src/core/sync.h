@@ -15,8 +15,9 @@ struct sync {
 
 /* Marks what is asked for as due: no argument is everything; a type's name ("customers") is its
  * lists; anything else is an object's id ("cus_1", or "price:gold-monthly" where the prefix does
- * not tell the type). ST_INVALID names the argument that is none of these. With `again`, walks that
- * are under way start anew; without it they go on where they stand. */
+ * not tell the type), which goes before everything else. ST_INVALID names the argument that is none
+ * of these. With `again`, walks that are under way start anew; without it they go on where they
+ * stand. `lane` is that of the walks. */
 enum status sync_start(struct env *env, const str *arg, size_t n, bool again, enum stripe_lane lane,
                        struct sync *out, struct error *e) MUST_USE;
 

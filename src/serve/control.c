@@ -12,6 +12,8 @@
 enum {
     COMMAND_ARENA_BYTES = CONTROL_LINE_BYTES_MAX + (64 << 10),
     ANSWER_BYTES_MAX = CONTROL_LINE_BYTES_MAX,
+    WATCH_MS_FIRST =
+        5, /* a single object is there in no time; longer work is looked at less often */
     WATCH_MS = 200,
     WATCH_UNCHANGED_MAX = 10, /* then the same line once more: is anybody there? */
 };
@@ -87,6 +89,7 @@ static enum status watch_sync(const struct command *c, const struct sync *s, str
     BUF(told, ANSWER_BYTES_MAX);
     struct sync_progress p = { 0 };
     unsigned unchanged = 0;
+    msec pause = WATCH_MS_FIRST;
 
     while (!env_stopping(c->env)) {
         buf_clear(&line);
@@ -103,7 +106,8 @@ static enum status watch_sync(const struct command *c, const struct sync *s, str
         }
         if (p.done)
             return ST_OK;
-        clock_sleep(c->env->world->clock, WATCH_MS);
+        clock_sleep(c->env->world->clock, pause);
+        pause = pause * 2 < WATCH_MS ? pause * 2 : WATCH_MS;
     }
     return fail(e, ST_RETRY, "%s is stopping; the sync goes on at its next start", c->env->name);
 }

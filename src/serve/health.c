@@ -11,7 +11,9 @@ enum {
     INGEST_WATCH_MS = 60 * 1000,        /* a failure older than this has no successor to judge by */
 };
 
-/* From best to worst: the worst environment's word is the daemon's. */
+/* From best to worst: the worst environment's word is the daemon's. Up to webhook_broken the answer
+ * is 200: wrongly signed deliveries can come from anybody, and taking the daemon out of service for
+ * them would be theirs to decide. */
 enum health {
     HEALTH_OK,
     HEALTH_STALE,
@@ -149,5 +151,5 @@ void health_ready(const struct route_call *c)
     jw_key(&w, S("environments"));
     jw_raw(&w, buf_str(&envs));
     jw_end(&w);
-    reply_json(c->x, worst <= HEALTH_STALE ? 200 : 503, buf_str(&body));
+    reply_json(c->x, worst <= HEALTH_WEBHOOK_BROKEN ? 200 : 503, buf_str(&body));
 }

@@ -602,7 +602,7 @@ static void readiness_tells_why(void **state)
     for (int i = 0; i < 3; i++)
         deliver(the.port, "whsec_wrong", customer_event("evt_1", "cus_1"), &a);
     get("/readyz", "", &a);
-    assert_int_equal(a.status, 503);
+    assert_int_equal(a.status, 200); /* anybody can sign wrongly */
     assert_has(a.body, "{\"status\":\"webhook_broken\"");
     deliver(the.port, HOUSE_SECRET, customer_event("evt_1", "cus_1"), &a);
     get("/readyz", "", &a);
