@@ -27,6 +27,18 @@ json_t *accounts_get(struct call *c)
                   STR_ARG(c->part[0]));
 }
 
+static bool account_kept(struct call *c, struct record *r, const void *ctx)
+{
+    (void)ctx;
+    return !str_eqz(str_of(r->id), c->space->account);
+}
+
+/* Connected accounts; one's own is not among them. */
+json_t *accounts_list(struct call *c)
+{
+    return answer_list(c, &(struct list_query){ .type = T_ACCOUNT, .keep = account_kept });
+}
+
 /* The one object that tells the mode: an account has no livemode. [facts: 4.5] */
 json_t *balance_get(struct call *c)
 {
@@ -47,7 +59,6 @@ json_t *balance_get(struct call *c)
         json_array_append_new(pending, json_pack("{s:i,s:s,s:{s:i}}", "amount", 0, "currency",
                                                  currency, "source_types", "card", 0));
     }
-    json_object_del(doc, "instant_available");
     set_bool(doc, "livemode", c->space->livemode);
     return doc;
 }

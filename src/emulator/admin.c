@@ -311,6 +311,8 @@ json_t *admin_edit(struct call *c)
     if (json_is_object(set))
         json_object_update(record_doc(r), set);
     set_strz(r->doc, "id", r->id);
+    if (get_int(r->doc, "created"))
+        r->created = get_int(r->doc, "created");
     record_touch(r);
     if (event.n)
         change_end(c, r, before, arena_copy(c->arena, event).p);
@@ -336,4 +338,22 @@ json_t *admin_remove(struct call *c)
     if (event.n)
         emit(c, r, arena_copy(c->arena, event).p);
     return deleted_stub(t, str_of(r->id));
+}
+
+/* A new secret; the one before signs, too, for a day. [facts: 4.8] */
+json_t *admin_roll(struct call *c)
+{
+    if (!admin_space(c))
+        return NULL;
+    struct record *r = path_record(c, T_WEBHOOK_ENDPOINT);
+    char secret[ID_BYTES];
+    if (!r)
+        return NULL;
+    make_id(c->emu, "whsec_", 32, secret);
+    record_hide(r, "old_secret", json_incref(json_object_get(r->hidden, "secret")));
+    record_hide(r, "old_until", json_integer(now_s(c->emu) + 86400));
+    record_hide(r, "secret", json_string(secret));
+    json_t *v = json_object();
+    set_strz(v, "secret", secret);
+    return v;
 }

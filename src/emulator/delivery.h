@@ -13,6 +13,8 @@ enum delivery_state {
 
 struct deliveries *deliveries_new(void);
 void deliveries_free(struct deliveries *d);
+/* All of them; their numbers are not given again, so that what is in flight hits nothing new. */
+void deliveries_forget(struct deliveries *d);
 /* One for each enabled endpoint of the event's space that wants its type. Sets pending_webhooks. */
 void deliveries_add(struct emulator *e, struct record *event);
 /* By hand, to one endpoint, or to all (NULL), at once. */

@@ -41,8 +41,7 @@ void emulator_forget(struct emulator *e)
         space_free(e->space);
         e->space = next;
     }
-    deliveries_free(e->deliveries);
-    e->deliveries = deliveries_new();
+    deliveries_forget(e->deliveries);
     e->rng = e->options.seed;
 }
 

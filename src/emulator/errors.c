@@ -39,6 +39,7 @@ static json_t *envelope(struct call *c, const char *type, const char *code, cons
     return whole;
 }
 
+PRINTF_LIKE(6, 0)
 static void *refuse_va(struct call *c, int status, const char *type, const char *code,
                        const char *param, const char *fmt, va_list ap)
 {

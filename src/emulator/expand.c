@@ -75,6 +75,12 @@ static bool has_word(const char *words, str word)
     return false;
 }
 
+/* Of types that are only kept nothing is known: anything may be asked for. */
+static bool may_expand(enum type t, str first)
+{
+    return !expandable[t] || has_word(expandable[t], first);
+}
+
 static unsigned depth(str path)
 {
     unsigned n = 1;
@@ -102,14 +108,14 @@ static bool expand_check(struct call *c, str path)
         refuse(c, 400, NULL, NULL, "This property cannot be included (total_count).");
         return false;
     } else if (c->route->list) {
-        bool known = t != T_NONE && has_word(expandable[t], first);
+        bool known = t != T_NONE && may_expand(t, first);
         refuse(c, 400, NULL, NULL,
                "This property cannot be expanded because it doesn't exist: %.*s.%s%.*s%s",
                STR_ARG(path), known ? " You may want to try expanding 'data." : "",
                known ? (int)path.n : 0, path.p, known ? "' instead." : "");
         return false;
     }
-    if (t != T_NONE && has_word(expandable[t], first))
+    if (t != T_NONE && may_expand(t, first))
         return true;
     if (t != T_NONE && json_object_getn(c->emu->shape[t], first.p, first.n))
         refuse(c, 400, NULL, NULL, "This property cannot be expanded (%.*s).", STR_ARG(first));

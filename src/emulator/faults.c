@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAULTS_MAX = 64, SHUFFLE_MS = 2000 };
+enum { FAULTS_MAX = 64, SHUFFLE_MS = 2000, OLD_MS = 600 * 1000 };
 
 struct faults {
     struct fault all[FAULTS_MAX];
@@ -31,6 +31,8 @@ static const char *const kind_name[FAULT_KINDS] = {
     [FAULT_DOUBLE] = "double",
     [FAULT_LATE] = "late",
     [FAULT_SHUFFLE] = "shuffle",
+    [FAULT_BAD_SIGNATURE] = "bad_signature",
+    [FAULT_OLD_SIGNATURE] = "old_signature",
 };
 
 struct faults *faults_new(void)
@@ -157,10 +159,12 @@ enum status fault_read(const json_t *spec, struct fault *out, struct error *e)
         if (str_eqz(kind, kind_name[k]))
             f.kind = k;
     if (f.kind == FAULT_NONE)
-        return fail(e, ST_INVALID,
-                    "fault '%.*s' is not known; take rate_limit, lock_timeout, in_use, permission, "
-                    "error, bad_gateway, reset, slow, cut, drop, double, late or shuffle",
-                    STR_ARG(kind));
+        return fail(
+            e, ST_INVALID,
+            "fault '%.*s' is not known; take rate_limit, lock_timeout, in_use, permission, "
+            "error, bad_gateway, reset, slow, cut, drop, double, late, shuffle, bad_signature "
+            "or old_signature",
+            STR_ARG(kind));
     json_object_foreach(
         (json_t *)(uintptr_t)spec, name,
         v) if (strcmp(name, "kind") != 0 && !set_text_member(&f, name, v) &&
@@ -263,6 +267,10 @@ struct delivery_fate faults_delivery(struct emulator *e, uint64_t id, str type)
             fate.more += (unsigned)x->more;
         else if (x->kind == FAULT_LATE)
             fate.late_ms += window;
+        else if (x->kind == FAULT_BAD_SIGNATURE)
+            fate.bad_signature = true;
+        else if (x->kind == FAULT_OLD_SIGNATURE)
+            fate.old_ms += x->late_ms ? x->late_ms : OLD_MS;
         else if (x->kind == FAULT_SHUFFLE)
             fate.late_ms += (msec)(rng_next(&dice) % (uint64_t)window);
     }
@@ -372,7 +380,9 @@ void fault_answer(struct call *c, const struct fault *f, struct http_response *o
     case FAULT_DOUBLE:
     case FAULT_LATE:
     case FAULT_SHUFFLE:
-    case FAULT_KINDS: assert(!"not a fault of requests"); break;
+    case FAULT_BAD_SIGNATURE:
+    case FAULT_OLD_SIGNATURE:
+    case FAULT_KINDS: break; /* not faults of requests */
     }
     if (f->should_retry >= 0)
         header_add(c, out, S("Stripe-Should-Retry"), f->should_retry ? S("true") : S("false"));

@@ -15,7 +15,8 @@
  *     cut            the answer ends after cut_at=N bytes
  * `effect=after`: the request is carried out first and only its answer is lost.
  * Deliveries (with `type=product.*` to choose):
- *     drop, double (more=N), late (late_ms=N), shuffle (late_ms=N: each by less than that) */
+ *     drop, double (more=N), late (late_ms=N), shuffle (late_ms=N: each by less than that),
+ *     bad_signature, old_signature (its time is late_ms earlier) */
 #pragma once
 
 #include "emulator/call.h"
@@ -35,6 +36,8 @@ enum fault_kind {
     FAULT_DOUBLE,
     FAULT_LATE,
     FAULT_SHUFFLE,
+    FAULT_BAD_SIGNATURE,
+    FAULT_OLD_SIGNATURE,
     FAULT_KINDS,
 };
 
@@ -63,9 +66,9 @@ json_t *faults_document(const struct faults *f);
 struct fault faults_request(struct emulator *e, const struct http_request *q);
 
 struct delivery_fate {
-    bool drop;
+    bool drop, bad_signature;
     unsigned more;
-    msec late_ms;
+    msec late_ms, old_ms;
 };
 /* What happens to delivery `id`: the same whenever it is asked, so that a replay repeats it. */
 struct delivery_fate faults_delivery(struct emulator *e, uint64_t id, str type);

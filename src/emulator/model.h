@@ -29,6 +29,9 @@ enum type {
     T_EVENT,
     T_ACCOUNT,
     T_BALANCE,
+#define PASSIVE(type, name, prefix, url, owner) type,
+#include "emulator/passive.def"
+#undef PASSIVE
     T_COUNT,
     T_NONE = T_COUNT,
 };

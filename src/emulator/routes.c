@@ -2,6 +2,7 @@
  *
  * The names are those of the API's own declaration (2026-10-28.endive); older
  * names that its clients still send stand at the end of each list. */
+#include "emulator/passive.h"
 #include "emulator/rooms.h"
 
 #include "base/url.h"
@@ -177,6 +178,7 @@ static const struct route routes[] = {
     { "GET", "/v1/invoice_payments/{}", invoice_payments_get, T_INVOICE_PAYMENT, false, "" },
 
     { "GET", "/v1/account", account_get, T_ACCOUNT, false, "" },
+    { "GET", "/v1/accounts", accounts_list, T_ACCOUNT, true, "created" PAGE },
     { "GET", "/v1/accounts/{}", accounts_get, T_ACCOUNT, false, "" },
     { "GET", "/v1/balance", balance_get, T_BALANCE, false, "" },
     { "GET", "/v1/balance_transactions", balance_transactions_list, T_BALANCE_TRANSACTION, true,
@@ -208,6 +210,7 @@ static const struct route routes[] = {
     { "POST", "/_emulator/reset", admin_reset, T_NONE, false, NULL },
     { "POST", "/_emulator/objects/{}/{}", admin_edit, T_NONE, false, NULL },
     { "DELETE", "/_emulator/objects/{}/{}", admin_remove, T_NONE, false, NULL },
+    { "POST", "/_emulator/webhook_endpoints/{}/roll", admin_roll, T_NONE, false, NULL },
     { "POST", "/_emulator/bulk", admin_bulk, T_NONE, false, NULL },
 };
 
@@ -251,5 +254,5 @@ enum status route_find(str method, str path, const struct route **out, str part[
         *out = &routes[i];
         return ST_OK;
     }
-    return ST_NONE;
+    return passive_route(method, path, out, part, a);
 }

@@ -165,8 +165,7 @@ static const char *const shape[T_COUNT] = {
         "'timezone':'Etc/UTC'},'payments':{'statement_descriptor':'EMULATOR'},"
         "'payouts':{'debit_negative_balances':true,'schedule':{'delay_days':2,"
         "'interval':'daily'},'statement_descriptor':null}},'type':'standard'}",
-    [T_BALANCE] = "{'object':'balance','available':[],'livemode':false,'pending':[],"
-                  "'instant_available':[]}",
+    [T_BALANCE] = "{'object':'balance','available':[],'livemode':false,'pending':[]}",
 };
 
 const char shape_card[] =
@@ -209,5 +208,9 @@ json_t *shape_parse(const char *text)
 
 json_t *shape_new(enum type t)
 {
-    return shape_parse(shape[t]);
+    if (shape[t])
+        return shape_parse(shape[t]);
+    json_t *v = shape_parse("{'id':null}");
+    set_strz(v, "object", type_info[t].name);
+    return v;
 }

@@ -32,6 +32,10 @@ const struct type_info type_info[T_COUNT] = {
     [T_EVENT] = { "event", "evt_", "notification", "id", "/v1/events", NULL, false },
     [T_ACCOUNT] = { "account", "acct_", "account", "account", "/v1/accounts", NULL, false },
     [T_BALANCE] = { "balance", "", "balance", "id", "/v1/balance", NULL, false },
+#define PASSIVE(type, name, prefix, url, owner) \
+    [type] = { name, prefix, name, "id", url, owner, false },
+#include "emulator/passive.def"
+#undef PASSIVE
 };
 
 enum type type_by_name(str name)

@@ -171,11 +171,28 @@ static str order_currency(const struct order *o)
     return currency;
 }
 
+/* A free start needs no payment method. */
+static bool order_is_free(const struct order *o)
+{
+    struct args data;
+    int64_t sum = 0, amount;
+
+    for (size_t i = 0; i < o->n_items; i++) {
+        const struct item_order *item = &o->item[i];
+        if (item->price)
+            sum += price_amount(item->price, record_doc(item->price), item->quantity);
+        else if (args_sub(&item->args, "price_data", &data))
+            sum += arg_int(&data, "unit_amount", &amount) ? amount : 1;
+    }
+    return sum == 0;
+}
+
 /* What the first payment will come to, before anything is made: an error must leave nothing. */
 static bool first_payment_check(struct call *c, const struct order *o, struct record *method,
                                 bool automatic)
 {
-    if (!automatic || o->trial_end > now_s(c->emu) || str_eq(o->behavior, S("default_incomplete")))
+    if (!automatic || o->trial_end > now_s(c->emu) ||
+        str_eq(o->behavior, S("default_incomplete")) || order_is_free(o))
         return true;
     if (!method) {
         refuse(c, 400, "resource_missing", NULL,
@@ -237,8 +254,8 @@ static void first_payment(struct call *c, struct record *sub, const struct order
     invoice_finalize(c, inv);
     if (is_str(inv->doc, "status", "paid") || str_eq(o->behavior, S("default_incomplete")))
         return;
-    enum status st = invoice_charge(c, inv, default_method(c, customer, sub), &out);
-    assert(st == ST_OK || st == ST_REFUSED); /* first_payment_check saw a method */
+    if (invoice_charge(c, inv, default_method(c, customer, sub), &out) == ST_NONE)
+        invoice_unpayable(c, inv); /* pending items made a free start cost something */
 }
 
 json_t *subscriptions_create(struct call *c)

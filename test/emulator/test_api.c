@@ -357,6 +357,28 @@ static void objects_can_be_changed_behind_everyones_back(void **state)
     ask_for(&stand, 404, format(&stand, "GET /v1/products/%s", id), NULL);
 }
 
+static void types_that_are_only_kept_are_listed_and_given(void **state)
+{
+    (void)state;
+    json_t *v = ask_for(&stand, 200, "GET /v1/coupons?limit=100", NULL);
+    assert_int_equal(json_array_size(at(v, "data")), 0);
+    assert_string_equal(text_at(v, "url"), "/v1/coupons");
+    v = ask_for(&stand, 404, "GET /v1/checkout/sessions/cs_nope", NULL);
+    assert_string_equal(text_at(v, "error.code"), "resource_missing");
+    const char *customer = make(&stand, "/v1/customers", NULL);
+    for (int i = 0; i < 3; i++)
+        ask_for(&stand, 200, format(&stand, "POST /_emulator/objects/tax_id/txi_%d", i),
+                format(&stand, "{\"set\":{\"customer\":\"%s\",\"created\":%d}}",
+                       i == 1 ? "cus_other" : customer, 1700000000 + i));
+    v = ask_for(&stand, 200, format(&stand, "GET /v1/customers/%s/tax_ids?limit=1", customer),
+                NULL);
+    assert_string_equal(text_at(v, "data.0.id"), "txi_2");
+    assert_true(json_is_true(at(v, "has_more")));
+    v = ask_for(&stand, 200, "GET /v1/tax_ids?created[lte]=1700000001&expand[]=data.owner", NULL);
+    assert_int_equal(json_array_size(at(v, "data")), 2);
+    ask_for(&stand, 200, "GET /v1/tax_ids/txi_1", NULL);
+}
+
 static void the_log_tells_what_was_asked(void **state)
 {
     (void)state;
@@ -445,6 +467,7 @@ int main(void)
         CASE(a_rate_limit_counts_by_second),
         CASE(the_state_of_a_type_is_whole_and_oldest_first),
         CASE(objects_can_be_changed_behind_everyones_back),
+        CASE(types_that_are_only_kept_are_listed_and_given),
         CASE(the_log_tells_what_was_asked),
         CASE(bulk_objects_are_ordinary_ones),
         CASE(a_reset_forgets_everything),

@@ -90,6 +90,47 @@ static void a_delivery_is_signed_over_time_and_body(void **state)
     assert_true(str_starts(d.body, S("{\n  \"id\": \"evt_")));
 }
 
+static void a_rolled_secret_signs_beside_the_new_one_for_a_day(void **state)
+{
+    struct emulator_delivery d;
+
+    (void)state;
+    const char *id = endpoint("enabled_events[]=*");
+    json_t *v =
+        ask_for(&stand, 200, format(&stand, "POST /_emulator/webhook_endpoints/%s/roll", id), NULL);
+    assert_string_not_equal(text_at(v, "secret"), endpoint_secret);
+    make(&stand, "/v1/products", "name=a");
+    assert_true(next(&d));
+    assert_int_equal(d.signature.n, strlen("t=1800000000") + 2 * (strlen(",v1=") + HMAC_HEX));
+    stand.clock.now += 86400 * 1000;
+    make(&stand, "/v1/products", "name=b");
+    assert_true(next(&d));
+    assert_int_equal(d.signature.n, strlen("t=1800000000,v1=") + HMAC_HEX);
+}
+
+static void a_signature_can_be_wrong_or_old_on_demand(void **state)
+{
+    struct emulator_delivery d, bad;
+
+    (void)state;
+    endpoint("enabled_events[]=*");
+    ask_for(&stand, 200, "POST /_emulator/faults", "{\"kind\":\"old_signature\",\"late_ms\":9000}");
+    make(&stand, "/v1/products", "name=a");
+    assert_true(next(&d));
+    assert_true(str_starts(d.signature, S("t=1799999991,v1=")));
+    emulator_delivered(stand.emulator, d.id, 400);
+    ask_for(&stand, 200, "DELETE /_emulator/faults", NULL);
+    ask_for(&stand, 200, "POST /_emulator/faults", "{\"spec\":\"bad_signature\"}");
+    stand.clock.now += 600 * 1000;
+    assert_true(next(&bad));
+    emulator_delivered(stand.emulator, bad.id, 400);
+    ask_for(&stand, 200, "DELETE /_emulator/faults", NULL);
+    stand.clock.now += 3600 * 1000;
+    assert_true(next(&d));
+    assert_false(str_eq(str_sub(d.signature, 12, d.signature.n),
+                        str_sub(bad.signature, 12, bad.signature.n)));
+}
+
 static void a_failed_delivery_is_repeated_with_growing_pauses(void **state)
 {
     struct emulator_delivery d;
@@ -385,6 +426,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_secret_is_told_once),
         CASE(a_delivery_is_signed_over_time_and_body),
+        CASE(a_rolled_secret_signs_beside_the_new_one_for_a_day),
+        CASE(a_signature_can_be_wrong_or_old_on_demand),
         CASE(a_failed_delivery_is_repeated_with_growing_pauses),
         CASE(after_four_attempts_in_test_mode_it_is_given_up),
         CASE(a_disabled_endpoint_gets_nothing),

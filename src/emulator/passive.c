@@ -1,0 +1,115 @@
+#include "emulator/passive.h"
+
+#include "base/url.h"
+#include "emulator/list.h"
+
+#include <string.h>
+
+/* Lists that stand below the object that they belong to. */
+static const struct {
+    const char *parent, *child;
+    enum type owner, type;
+} nested[] = {
+    { "/v1/customers/", "/tax_ids", T_CUSTOMER, T_TAX_ID },
+    { "/v1/customers/", "/sources", T_CUSTOMER, T_CARD },
+    { "/v1/customers/", "/bank_accounts", T_CUSTOMER, T_BANK_ACCOUNT },
+    { "/v1/customers/", "/balance_transactions", T_CUSTOMER, T_CUSTOMER_BALANCE_TRANSACTION },
+};
+
+static bool is_page_param(const char *name)
+{
+    static const char *const page[] = { "limit",  "starting_after", "ending_before",
+                                        "expand", "created",        "owner" };
+
+    for (size_t i = 0; i < COUNT(page); i++)
+        if (strcmp(name, page[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A filter of the name of a member wants that member's value. */
+static bool passive_kept(struct call *c, struct record *r, const void *ctx)
+{
+    const char *name;
+    json_t *want;
+
+    (void)ctx;
+    json_object_foreach(c->params, name, want)
+    {
+        const json_t *is = json_object_get(record_doc(r), name);
+        if (is_page_param(name) || !json_is_string(want))
+            continue;
+        if (json_is_boolean(is) &&
+            !json_is_true(is) != !str_eqz(S("true"), json_string_value(want)))
+            return false;
+        if (json_is_string(is) && !json_equal(is, want))
+            return false;
+    }
+    return true;
+}
+
+static json_t *passive_list(struct call *c)
+{
+    struct list_query q = { .type = c->route->type, .keep = passive_kept };
+
+    if (c->part[0].n) {
+        q.owner = c->part[0];
+        q.url = arena_copy(c->arena, c->http->path).p;
+    }
+    return answer_list(c, &q);
+}
+
+static json_t *passive_get(struct call *c)
+{
+    struct record *r = path_record(c, c->route->type);
+
+    return r ? answer_record(c, r) : NULL;
+}
+
+static enum status found(const struct route **out, struct arena *a, enum type t, bool list)
+{
+    struct route *r = arena_alloc(a, sizeof *r);
+
+    if (!r)
+        return ST_NONE;
+    *r = (struct route){ .method = "GET",
+                         .pattern = type_info[t].url,
+                         .run = list ? passive_list : passive_get,
+                         .type = t,
+                         .list = list };
+    *out = r;
+    return ST_OK;
+}
+
+static enum status nested_route(str path, const struct route **out, str part[PATH_PARTS_MAX],
+                                struct arena *a)
+{
+    for (size_t i = 0; i < COUNT(nested); i++) {
+        str parent = str_of(nested[i].parent), child = str_of(nested[i].child);
+        if (!str_starts(path, parent) || !str_ends(path, child) || path.n <= parent.n + child.n)
+            continue;
+        str id = str_sub(path, parent.n, path.n - child.n);
+        if (str_find(id, '/') == id.n && url_unescape(a, id, false, &part[0]))
+            return found(out, a, nested[i].type, true);
+    }
+    return ST_NONE;
+}
+
+enum status passive_route(str method, str path, const struct route **out, str part[PATH_PARTS_MAX],
+                          struct arena *a)
+{
+    memset(part, 0, PATH_PARTS_MAX * sizeof *part);
+    if (!str_eq(method, S("GET")))
+        return ST_NONE;
+    for (enum type t = T_BALANCE + 1; t < T_COUNT; t++) {
+        str url = str_of(type_info[t].url);
+        if (str_eq(path, url))
+            return found(out, a, t, true);
+        if (path.n <= url.n + 1 || !str_starts(path, url) || path.p[url.n] != '/')
+            continue;
+        str id = str_sub(path, url.n + 1, path.n);
+        if (str_find(id, '/') == id.n && url_unescape(a, id, false, &part[0]))
+            return found(out, a, t, false);
+    }
+    return nested_route(path, out, part, a);
+}
