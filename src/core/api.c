@@ -1,8 +1,10 @@
 #include "core/api.h"
 
 #include "base/json.h"
+#include "core/path.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     PAUSE_MS = 500,
@@ -121,4 +123,26 @@ enum status api_get(struct env *env, str path, str query, enum stripe_lane lane,
     if (out->meaning == API_AGAIN)
         return fail(e, ST_RETRY, "%s", out->why);
     return ST_OK;
+}
+
+/* [facts: F-54] The refusal has no code of its own; to ask again without is harmless. */
+static bool refuses_to_expand(const struct api_answer *got, struct arena *a)
+{
+    struct json_token error = json_member(got->http.body, S("error"));
+
+    if (got->meaning != API_BAD || got->http.http_status != 400 || error.type != JSON_OBJECT)
+        return false;
+    str message = json_text(error.text, S("message"), a);
+    return message.n && memmem(message.p, message.n, "expand", 6) != NULL;
+}
+
+enum status api_get_expanded(struct env *env, str path, str query, str expand,
+                             enum stripe_lane lane, str cause, struct api_answer *out,
+                             struct arena *a, struct error *e)
+{
+    enum status st = api_get(env, path, query_join(query, expand, a), lane, cause, out, a, e);
+
+    if (st != ST_OK || !expand.n || !refuses_to_expand(out, a))
+        return st;
+    return api_get(env, path, query, lane, cause, out, a, e);
 }

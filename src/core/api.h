@@ -32,3 +32,8 @@ enum { API_ATTEMPTS_MAX = 3 };
  */
 enum status api_get(struct env *env, str path, str query, enum stripe_lane lane, str cause,
                     struct api_answer *out, struct arena *a, struct error *e) MUST_USE;
+/* The same with `expand` ("expand[0]=tiers") behind the query. A server that refuses to expand is
+ * asked once more without: better an object without its tiers than none. */
+enum status api_get_expanded(struct env *env, str path, str query, str expand,
+                             enum stripe_lane lane, str cause, struct api_answer *out,
+                             struct arena *a, struct error *e) MUST_USE;

@@ -71,7 +71,6 @@ static str list_query(const struct walk *w, struct arena *a)
                       : S("");
     }
     query = query_join(query, variant, a);
-    query = query_join(query, path_expand(w->r->expand, "data.", a), a);
     if (w->cursor[0])
         query = query_join(
             query, arena_concat(a, S("starting_after="), url_escape_in(a, str_of(w->cursor))), a);
@@ -438,8 +437,9 @@ static enum status one_page(struct walk *w, enum step *step, struct error *e)
     bool more = false;
 
     *step = STEP_DONE;
-    enum status st =
-        api_get(w->env, list_path(w, &a), list_query(w, &a), w->c->lane, S("sync"), &got, &a, &why);
+    enum status st = api_get_expanded(w->env, list_path(w, &a), list_query(w, &a),
+                                      path_expand(w->r->expand, "data.", &a), w->c->lane, S("sync"),
+                                      &got, &a, &why);
     if (st == ST_REFUSED)
         return due_release(w->env, w->c, e);
     if (st != ST_OK)

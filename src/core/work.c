@@ -221,8 +221,8 @@ static enum status work_object(struct env *env, struct claim *c, struct work_rep
     if (!j.r || !j.r->get_path || strstr(j.r->get_path, "{parent}"))
         return give_up(&j, "this type of object cannot be fetched by its id", 0, e);
     str path = path_fill(j.r->get_path, c->key.id, S(""), &a);
-    str query = path_expand(j.r->expand, "", &a);
-    enum status st = api_get(env, path, query, c->lane, c->cause, &got, &a, &why);
+    str expand = path_expand(j.r->expand, "", &a);
+    enum status st = api_get_expanded(env, path, S(""), expand, c->lane, c->cause, &got, &a, &why);
     if (st == ST_REFUSED) {
         let_go(&j);
         return ST_REFUSED;

@@ -128,7 +128,7 @@ static void a_burial_asked_for_earlier_than_the_row_buries_nothing(void **state)
     small_world_free(w);
 }
 
-static void an_object_of_the_other_mode_is_refused(void **state)
+static void an_object_of_the_other_mode_is_refused_here_and_by_the_database(void **state)
 {
     (void)state;
     struct small_world *w = small_world_new();
@@ -148,6 +148,11 @@ static void an_object_of_the_other_mode_is_refused(void **state)
     assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
     assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_REFUSED);
     tx_end(&tx);
+    error_clear(&e);
+    str sql = S("insert into objects (type, account, id, data, revision, ticket, fetched_at, "
+                "api_version, source, livemode) values ('product', 'acct_1', 'x', '{}', 1, 1, 1, "
+                "'v', 'get', 1)");
+    assert_int_equal(w->world.store->ops->script(w->world.store, sql, &e), ST_CONFLICT);
     small_world_free(w);
 }
 
@@ -280,7 +285,7 @@ int main(void)
         cmocka_unit_test(a_new_state_keeps_the_former_one_in_the_history),
         cmocka_unit_test(a_tombstone_yields_to_its_own_get_alone),
         cmocka_unit_test(a_burial_asked_for_earlier_than_the_row_buries_nothing),
-        cmocka_unit_test(an_object_of_the_other_mode_is_refused),
+        cmocka_unit_test(an_object_of_the_other_mode_is_refused_here_and_by_the_database),
         cmocka_unit_test(members_of_a_nested_list_are_rows_and_those_that_left_are_tombstones),
         cmocka_unit_test(a_list_that_has_more_is_never_taken_as_complete),
         cmocka_unit_test(a_missing_target_is_no_error_and_is_wanted),
