@@ -198,7 +198,8 @@ static enum status on_answer(struct job *j, const struct api_answer *got, struct
     case API_OK: return on_object(j, got, e);
     case API_GONE: return on_gone(j, got->why, e);
     case API_NO_SUCH_URL:
-        if (str_eqz(j->c->cause, "reference"))
+        /* Nobody asked for this very object: what a server lacks is no failure. */
+        if (str_eqz(j->c->cause, "reference") || j->r->flags & RES_SINGLETON)
             return finish_absent(j, got->why, http_status, e);
         return give_up(j, got->why, http_status, e);
     case API_KEY:

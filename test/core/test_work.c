@@ -407,6 +407,20 @@ static void a_list_that_may_not_be_read_is_skipped_and_says_why(void **state)
 }
 
 /* BEYOND-27: the page was made before the change, and is stored after the change's own fetch. */
+static void a_singleton_that_a_server_lacks_is_no_failure(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/balance", 404, "{\"error\":{\"message\":\"No matching path\"}}");
+    sync_of(w, "balance", false);
+    work_off(w);
+    assert_int_equal(asked(w, "/v1/balance"), 1);
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1 or done_gen < gen"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from objects where type = 'balance'"), 0);
+    small_world_free(w);
+}
+
 static void change_lands_meanwhile(void *ctx)
 {
     struct small_world *w = ctx;
@@ -505,6 +519,7 @@ int main(void)
         cmocka_unit_test(a_walk_that_failed_goes_on_where_it_stood),
         cmocka_unit_test(a_cursor_that_vanished_starts_the_list_again),
         cmocka_unit_test(a_list_that_may_not_be_read_is_skipped_and_says_why),
+        cmocka_unit_test(a_singleton_that_a_server_lacks_is_no_failure),
         cmocka_unit_test(a_page_in_flight_does_not_undo_a_change),
         cmocka_unit_test(a_truncated_nested_list_is_read_to_its_end),
         cmocka_unit_test(an_inline_price_that_no_list_shows_is_chased),
