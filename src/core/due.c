@@ -43,8 +43,8 @@ enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark
 
     return tx_run(tx, STMT_DUE_MARK, NULL, a, e, v_kind(&m->key), V_STR(m->key.type),
                   V_STR(m->key.id), v_account(env), V_INT(m->lane), V_INT(clock_wall(c)),
-                  V_STR(str_of(m->cause)), V_INT(m->gone),
-                  V_INT(clock_mono(c) + env->set.settle_ms));
+                  V_STR(str_of(m->cause)), V_INT(m->gone), V_INT(clock_mono(c)),
+                  V_INT(env->set.settle_ms));
 }
 
 enum status due_mark_once(struct tx *tx, const struct env *env, const struct due_mark *m,
@@ -57,14 +57,15 @@ enum status due_mark_once(struct tx *tx, const struct env *env, const struct due
 
 /* ---- claims ------------------------------------------------------------------------------- */
 
-/* The next ready key in the order of the lanes. ST_NONE: there is none. */
-static enum status find_ready(struct tx *tx, struct env *env, struct rows *r,
+/* The next ready key in the order of the lanes; `id` says whether to keep others from it until the
+ * transaction ends. ST_NONE: there is none. */
+static enum status find_ready(struct tx *tx, struct env *env, enum stmt id, struct rows *r,
                               enum stripe_lane *lane, struct arena *a, struct error *e)
 {
     msec now = clock_mono(env->world->clock);
 
     for (int l = 0; l < LANE_COUNT; l++) {
-        enum status st = tx_run(tx, STMT_DUE_READY, r, a, e, V_INT(l), V_INT(now));
+        enum status st = tx_run(tx, id, r, a, e, V_INT(l), V_INT(now));
         if (st != ST_OK)
             return st;
         if (r->n_rows) {
@@ -84,7 +85,7 @@ static enum status anything_ready(struct env *env, struct error *e)
     struct rows r;
 
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
-    return st == ST_OK ? find_ready(&tx, env, &r, &lane, &a, e) : st;
+    return st == ST_OK ? find_ready(&tx, env, STMT_DUE_READY, &r, &lane, &a, e) : st;
 }
 
 enum status due_claim(struct env *env, struct claim *out, struct arena *a, struct error *e)
@@ -100,7 +101,7 @@ enum status due_claim(struct env *env, struct claim *out, struct arena *a, struc
     st = tx_begin(&tx, env->world->store, TX_WRITE, e);
     if (st != ST_OK)
         return st;
-    st = find_ready(&tx, env, &r, &lane, a, e);
+    st = find_ready(&tx, env, STMT_DUE_FIND, &r, &lane, a, e);
     if (st != ST_OK)
         return st;
     st = sequence_draw(&tx, 1, &ticket, a, e);
@@ -115,9 +116,9 @@ enum status due_claim(struct env *env, struct claim *out, struct arena *a, struc
                        .gone = row_int(&r, 0, 6) != 0,
                        .cause = row_str(&r, 0, 7),
                        .claimed_at = clock_mono(env->world->clock) };
-    st = tx_run(&tx, STMT_DUE_TAKE, NULL, a, e, V_INT(ticket),
-                V_INT(c.claimed_at + env->set.lease_ms), v_kind(&c.key), V_STR(c.key.type),
-                V_STR(c.key.id), v_account(env));
+    st = tx_run(&tx, STMT_DUE_TAKE, NULL, a, e, V_INT(ticket), V_INT(c.claimed_at),
+                V_INT(env->set.lease_ms), v_kind(&c.key), V_STR(c.key.type), V_STR(c.key.id),
+                v_account(env));
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
@@ -129,14 +130,14 @@ enum status due_next(struct env *env, msec *when, struct error *e)
 {
     ARENA(a, SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    msec earliest = INT64_MAX;
+    msec now = clock_mono(env->world->clock), earliest = INT64_MAX;
 
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
     for (int l = 0; l < LANE_COUNT && st == ST_OK; l++) {
         struct rows r;
-        st = tx_run(&tx, STMT_DUE_EARLIEST, &r, &a, e, V_INT(l));
-        if (st == ST_OK && r.n_rows && row_int(&r, 0, 0) < earliest)
-            earliest = row_int(&r, 0, 0);
+        st = tx_run(&tx, STMT_DUE_EARLIEST, &r, &a, e, V_INT(now), V_INT(l));
+        if (st == ST_OK && r.n_rows && now + row_int(&r, 0, 0) < earliest)
+            earliest = now + row_int(&r, 0, 0);
     }
     if (st == ST_OK)
         *when = earliest;
@@ -147,9 +148,11 @@ static enum status finish(struct tx *tx, const struct env *env, const struct cla
                           struct value why, struct value http_status, struct arena *a,
                           struct error *e)
 {
-    return tx_run(tx, STMT_DUE_FINISH, NULL, a, e, V_INT(c->gen), V_INT(c->ticket),
-                  V_INT(c->claimed_at + env->set.settle_ms), why, http_status, v_kind(&c->key),
-                  V_STR(c->key.type), V_STR(c->key.id), v_account(env));
+    msec now = clock_mono(env->world->clock);
+
+    return tx_run(tx, STMT_DUE_FINISH, NULL, a, e, V_INT(c->gen), V_INT(c->ticket), V_INT(now),
+                  V_INT(c->claimed_at + env->set.settle_ms - now), why, http_status,
+                  v_kind(&c->key), V_STR(c->key.type), V_STR(c->key.id), v_account(env));
 }
 
 enum status due_finish(struct tx *tx, const struct env *env, const struct claim *c, struct arena *a,
@@ -176,7 +179,7 @@ static enum status update_claim(struct env *env, enum stmt id, const struct clai
 {
     ARENA(a, SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    struct value all[10];
+    struct value all[11];
 
     assert(n + 5 <= COUNT(all));
     for (size_t i = 0; i < n; i++)
@@ -208,8 +211,11 @@ static msec backoff(struct env *env, unsigned attempts)
 static enum status put_back(struct env *env, const struct claim *c, unsigned attempts, bool dead,
                             const char *why, int http_status, struct error *e)
 {
-    msec again = clock_mono(env->world->clock) + backoff(env, attempts);
-    const struct value args[] = { V_INT(attempts), V_INT(again), V_INT(dead), V_STR(shortened(why)),
+    const struct value args[] = { V_INT(attempts),
+                                  V_INT(clock_mono(env->world->clock)),
+                                  V_INT(backoff(env, attempts)),
+                                  V_INT(dead),
+                                  V_STR(shortened(why)),
                                   V_INT(http_status) };
 
     return update_claim(env, STMT_DUE_FAIL, c, args, COUNT(args), e);
@@ -233,7 +239,8 @@ enum status due_refuse(struct env *env, const struct claim *c, const char *why, 
 static enum status later(struct env *env, const struct claim *c, unsigned misses, msec pause,
                          struct error *e)
 {
-    const struct value args[] = { V_INT(misses), V_INT(clock_mono(env->world->clock) + pause) };
+    const struct value args[] = { V_INT(misses), V_INT(clock_mono(env->world->clock)),
+                                  V_INT(pause) };
 
     return update_claim(env, STMT_DUE_LATER, c, args, COUNT(args), e);
 }
@@ -262,9 +269,9 @@ enum status due_extend(struct tx *tx, const struct env *env, struct claim *c, st
 
     if (st != ST_OK)
         return st;
-    st = tx_run(tx, STMT_DUE_EXTEND, &r, a, e, V_INT(ticket),
-                V_INT(clock_mono(env->world->clock) + env->set.lease_ms), v_kind(&c->key),
-                V_STR(c->key.type), V_STR(c->key.id), v_account(env), V_INT(c->ticket));
+    st = tx_run(tx, STMT_DUE_EXTEND, &r, a, e, V_INT(ticket), V_INT(clock_mono(env->world->clock)),
+                V_INT(env->set.lease_ms), v_kind(&c->key), V_STR(c->key.type), V_STR(c->key.id),
+                v_account(env), V_INT(c->ticket));
     if (st != ST_OK)
         return st;
     if (r.n_changed == 0)

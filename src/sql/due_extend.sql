@@ -1,3 +1,3 @@
--- core/due.c: a claim for another lease, under a new ticket
-update _due set ticket = $1, not_before = $2
-where kind = $3 and type = $4 and id = $5 and account = $6 and ticket = $7 and claimed = 1
+-- core/due.c: a claim for another lease of $3 from now ($2), under a new ticket
+update _due set ticket = $1, not_before = $2 + $3
+where kind = $4 and type = $5 and id = $6 and account = $7 and ticket = $8 and claimed = 1

@@ -10,7 +10,7 @@ on conflict (kind, type, id, account) do update set
     not_before = case
         when _due.claimed = 1 then _due.not_before
         when _due.dead = 1 or excluded.lane = 0 then 0
-        when _due.done_gen >= _due.gen and _due.not_before > $9 then 0
+        when _due.done_gen >= _due.gen and _due.not_before > $9 + $10 then 0
         else _due.not_before end,
     attempts = case when _due.done_gen >= _due.gen or _due.dead = 1 then 0 else _due.attempts end,
     misses = case when _due.done_gen >= _due.gen then 0 else _due.misses end,

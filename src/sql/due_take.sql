@@ -1,3 +1,3 @@
--- core/due.c: a claim
-update _due set claimed = 1, claimed_gen = gen, ticket = $1, not_before = $2
-where kind = $3 and type = $4 and id = $5 and account = $6
+-- core/due.c: a claim for $3 from now ($2)
+update _due set claimed = 1, claimed_gen = gen, ticket = $1, not_before = $2 + $3
+where kind = $4 and type = $5 and id = $6 and account = $7
