@@ -433,7 +433,7 @@ void http_conn_advance(struct http_conn *c)
         take_and_send(c);
     if (c->fd >= 0 && c->lingering)
         linger(c);
-    if (c->fd >= 0 && c->ended && c->phase == HTTP_READS && c->out.n == 0 && !c->queued)
+    if (c->fd >= 0 && c->ended && c->phase == HTTP_READS && c->out.n == 0)
         http_conn_close(c);
     if (c->fd >= 0)
         set_deadline(c);
