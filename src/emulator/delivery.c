@@ -260,8 +260,7 @@ enum status emulator_next_delivery(struct emulator *e, struct arena *a,
         *next_due = x ? x->due - e->offset : INT64_MAX;
     if (!x || x->due > e->now)
         return ST_NONE;
-    str type = arena_copy(a, get_str(record_doc(x->event), "type"));
-    record_rest(x->event);
+    str type = arena_copy(a, event_type(x->event));
     str body = delivery_body(x->event, a);
     str signature = body.p ? sign(e, x, type, body, a) : (str){ 0 };
     if (!signature.p || !type.p)
@@ -394,7 +393,7 @@ json_t *deliveries_document(struct emulator *e)
         json_t *v = json_object();
         set_int(v, "id", (int64_t)x->id);
         set_strz(v, "event", x->event->id);
-        set_new(v, "type", json_deep_copy(json_object_get(record_doc(x->event), "type")));
+        set_str(v, "type", event_type(x->event));
         set_str(v, "url", get_str(record_doc(x->endpoint), "url"));
         set_strz(v, "state", name[x->state]);
         set_int(v, "attempts", x->attempt);

@@ -23,4 +23,5 @@ void deliveries_again(struct emulator *e, struct record *event, struct record *e
 json_t *deliveries_document(struct emulator *e);
 /* Makes what waits due now; returns how many. */
 size_t deliveries_flush(struct emulator *e);
+str event_type(struct record *event);           /* valid until it changes */
 bool event_type_matches(str pattern, str type); /* "*" at the end matches anything */
