@@ -135,14 +135,10 @@ static json_t *admin_params(struct call *c)
 /* Whose data it is about: that of the key; without a key, the only space there is. */
 static struct space *admin_space(struct call *c)
 {
-    str key = auth_key(c->http, c->arena);
-
-    c->space = key.n ? auth_space(c->emu, key) : c->emu->space;
-    if (!c->space || (!key.n && c->emu->space->next)) {
-        c->space = NULL;
+    c->space = auth_admin(c);
+    if (!c->space)
         return refuse(c, 400, NULL, NULL,
                       "Say whose data you mean: send an API key in the Authorization header.");
-    }
     return c->space;
 }
 

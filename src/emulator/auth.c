@@ -42,7 +42,7 @@ static str basic_user(str text, struct arena *a)
     return user;
 }
 
-str auth_key(const struct http_request *q, struct arena *a)
+static str auth_key(const struct http_request *q, struct arena *a)
 {
     str value = http_header_get(q, S("authorization"), NULL), scheme;
     str rest = str_trim(str_cut(value, ' ', &scheme));
@@ -79,7 +79,7 @@ static bool key_read(str key, bool *live, str *tail)
     return false;
 }
 
-struct space *auth_space(struct emulator *e, str key)
+static struct space *auth_space(struct emulator *e, str key)
 {
     static const char digit[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     char account[32] = "acct_1";
@@ -108,8 +108,24 @@ static str key_masked(str key, struct arena *a)
     return arena_printf(a, "%.*s***%.*s", (int)head, key.p, STR_ARG(end));
 }
 
+struct space *auth_admin(struct call *c)
+{
+    struct emulator *e = c->emu;
+
+    if (e->replaying)
+        return e->replay_space;
+    str key = auth_key(c->http, c->arena);
+    if (key.n)
+        return auth_space(e, key);
+    return e->space && !e->space->next ? e->space : NULL;
+}
+
 bool auth_read(struct call *c)
 {
+    if (c->emu->replaying) {
+        c->space = c->emu->replay_space;
+        return c->space;
+    }
     c->key = auth_key(c->http, c->arena);
     if (!c->key.n) {
         refuse(c, 401, NULL, NULL,

@@ -73,15 +73,13 @@ static void make_one(struct call *c, enum type t, const struct mould *m, int64_t
  * or to {"product": …}. */
 json_t *admin_bulk(struct call *c)
 {
-    struct space *s = NULL;
-    str key = auth_key(c->http, c->arena);
+    struct space *s = auth_admin(c);
     json_t *p = json_loadb(c->http->body.p, c->http->body.n, 0, NULL);
     enum type t = type_by_name(get_str(p, "type"));
     int64_t count = get_int(p, "count");
     str product = arena_copy(c->arena, get_str(p, "product"));
 
     json_decref(p);
-    s = key.n ? auth_space(c->emu, key) : c->emu->space;
     if (!s || (t != T_PRODUCT && t != T_PRICE && t != T_CUSTOMER) || count < 1 || count > BULK_MAX)
         return refuse(
             c, 400, NULL, NULL,

@@ -56,7 +56,7 @@ static bool silent(const struct emulator *e)
 
 void journal_request(struct call *c)
 {
-    static const char *const kept[] = { "authorization", "idempotency-key", "stripe-account" };
+    static const char *const kept[] = { "idempotency-key" };
 
     if (silent(c->emu))
         return;
@@ -75,6 +75,10 @@ void journal_request(struct call *c)
             set_str(headers, kept[i], value);
     }
     set_new(line, "h", headers);
+    if (c->space) {
+        set_strz(line, "a", c->space->account);
+        set_bool(line, "l", c->space->livemode);
+    }
     append(c->emu->journal, line);
 }
 
@@ -114,6 +118,8 @@ static enum status replay_request(struct emulator *e, const json_t *line, struct
     json_object_foreach(json_object_get(line, "h"), name, v) if (q.n_headers < HTTP_HEADERS_MAX)
         q.header[q.n_headers++] =
         (struct http_header){ str_of(name), { json_string_value(v), json_string_length(v) } };
+    str account = get_str(line, "a");
+    e->replay_space = account.n ? space_get(e, account.p, get_bool(line, "l")) : NULL;
     e->replay_id = get_str(line, "id");
     e->n_requests++;
     return emulator_handle(e, &q, &arena, &answer, err);

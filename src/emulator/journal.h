@@ -1,9 +1,10 @@
 /* journal.h - the append-only log of what changed the state, as lines of JSON.
  *
  * {"v":1,"seed":7} first; then {"t":…,"id":"req_…","m":"POST","p":"/v1/products","b":"name=x",
- * "a":"key","k":"idempotency key",…} for each request that was carried out, {"t":…,"advance":1}
- * when time brought something about, {"t":…,"d":3,"s":200} for each delivery's answer. Replaying
- * them gives the same state, byte for byte. */
+ * "h":{"idempotency-key":…},"a":"acct_…","l":false} for each request that was carried out (account
+ * and mode, never the key), {"t":…,"advance":1} when time brought something about,
+ * {"t":…,"d":3,"s":200} for each delivery's answer. Replaying them gives the same state, byte for
+ * byte. */
 #pragma once
 
 #include "emulator/call.h"

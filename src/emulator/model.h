@@ -103,7 +103,8 @@ struct emulator {
     msec offset; /* the admin's clock is ahead by this much */
     msec frozen; /* the admin's clock stands still here; 0: it runs */
     bool replaying;
-    str replay_id; /* the Request-Id of the request that is replayed */
+    struct space *replay_space; /* whose request is replayed: the journal holds no keys */
+    str replay_id;              /* the Request-Id of the request that is replayed */
     struct webhook webhook[WEBHOOKS_MAX];
     size_t n_webhooks;
     struct faults *faults;

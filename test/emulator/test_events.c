@@ -372,6 +372,25 @@ static void a_restart_gives_the_same_bytes(void **state)
     journal_gone();
 }
 
+static void the_journal_holds_no_keys(void **state)
+{
+    struct error e = { 0 };
+    static char text[65536];
+
+    (void)state;
+    journal_dir();
+    assert_int_equal(open_journal(&stand, &e), ST_OK);
+    make(&stand, "/v1/products", "name=a");
+    ask_for(&stand, 200, "POST /_emulator/bulk", "{\"type\":\"product\",\"count\":2}");
+    FILE *f = fopen(journal, "r");
+    text[fread(text, 1, sizeof text - 1, f)] = 0;
+    fclose(f);
+    assert_non_null(strstr(text, "name=a"));
+    assert_non_null(strstr(text, "bulk"));
+    assert_null(strstr(text, "sk_test"));
+    journal_gone();
+}
+
 static void a_torn_last_line_is_cut_off(void **state)
 {
     struct stand again;
@@ -438,6 +457,7 @@ int main(void)
         CASE(a_resent_event_goes_out_again),
         CASE(the_same_seed_and_requests_give_the_same_bytes),
         CASE(a_restart_gives_the_same_bytes),
+        CASE(the_journal_holds_no_keys),
         CASE(a_torn_last_line_is_cut_off),
         CASE(a_damaged_line_in_the_middle_stops_it),
     };
