@@ -55,8 +55,7 @@ static void print_work(const struct shown *s, const struct mirror_status *m)
         line("backlog", m->due_retrying ? COLOR_WARN : COLOR_PLAIN,
              "%s due, the oldest for %s; %s failed and will be tried again", due, oldest, retrying);
     if (m->due && !s->served)
-        line("", COLOR_WARN, "nobody works on it: run `brindle serve`, or `brindle sync%s%s`", env,
-             name);
+        line("", COLOR_WARN, "nobody works on it: run `%s`", config_start_command(s->conf));
     if (m->dead)
         line("dead", COLOR_BAD,
              "%s given up: `brindle inbox dead%s%s` lists them, with --revive it tries again", dead,
@@ -90,8 +89,10 @@ static void print_numbers(const struct shown *s, const struct env *env,
     count_text(m->objects, objects);
     printf("%s%s%s  %s, %s mode\n", color_on(stdout, COLOR_BOLD), env->name, color_off(stdout),
            env->identity.account, env->identity.livemode ? "live" : "test");
-    line("daemon", s->served ? COLOR_GOOD : COLOR_WARN, "%s",
-         s->served ? "runs" : "does not run: `brindle serve` starts it");
+    if (s->served)
+        line("daemon", COLOR_GOOD, "runs");
+    else
+        line("daemon", COLOR_WARN, "does not run: `%s` starts it", config_start_command(s->conf));
     line("objects", COLOR_PLAIN, "%s, and %lld deleted", objects, (long long)m->tombstones);
     line("freshness", COLOR_PLAIN, "last event %s, last fetch %s", ago(m->last_event_ago_ms, event),
          ago(m->last_fetch_ago_ms, fetch));

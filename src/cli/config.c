@@ -617,6 +617,11 @@ enum status config_env(struct config *c, const char *name, struct env_config **o
                 names);
 }
 
+const char *config_start_command(const struct env_config *env)
+{
+    return env->found && strcmp(env->name, "demo") == 0 ? "brindle demo" : "brindle serve";
+}
+
 /* --- keys ---------------------------------------------------------------------------------- */
 
 static enum key_kind malformed(const char **why, const char *sentence)

@@ -94,6 +94,9 @@ enum status config_env(struct config *c, const char *name, struct env_config **o
 /* Adds what lies in the data directory when nothing is configured, for commands that read. */
 enum status config_find_stores(struct config *c, const char *name, struct error *e) MUST_USE;
 
+/* The command that starts its daemon: the demo's store is the demo's. */
+const char *config_start_command(const struct env_config *env);
+
 enum key_kind { KEY_NONE, KEY_TEST, KEY_LIVE, KEY_MALFORMED };
 /* What a key's prefix says. `why` (unless NULL) gets a sentence when it is malformed. */
 enum key_kind key_judge(const struct secret *key, const char **why);

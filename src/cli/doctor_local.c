@@ -251,8 +251,8 @@ static void check_work(struct doctor *d, struct wire *w)
               "another mode or account sends here",
               (long long)m.events_quarantined, (long long)m.events_conflicting);
     if (m.due && !served)
-        found(d, WARNING, "nobody_works", "brindle serve", "%lld things are due and no daemon runs",
-              (long long)m.due);
+        found(d, WARNING, "nobody_works", config_start_command(w->conf),
+              "%lld things are due and no daemon runs", (long long)m.due);
     if (m.types_known == 0)
         found(d, NOTE, "never_synced", "brindle sync", "no list was walked yet");
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ static int spawn(const char *dir, const char *const *env, const char *const *arg
     assert(pid >= 0);
     if (pid)
         return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
     dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
     if (out >= 0)
         dup2(out, STDOUT_FILENO);
@@ -113,6 +115,18 @@ void run_start(struct running *r, const char *dir, const char *const *env, const
 int run_stop(struct running *r)
 {
     kill(r->pid, SIGTERM);
+    close(r->out);
+    return await(r->pid);
+}
+
+int run_wait(struct running *r, char *said, size_t room)
+{
+    size_t n = 0;
+    ssize_t got;
+
+    while (n + 1 < room && (got = read(r->out, said + n, room - 1 - n)) > 0)
+        n += (size_t)got;
+    said[n] = '\0';
     close(r->out);
     return await(r->pid);
 }

@@ -27,6 +27,8 @@ struct running {
 void run_start(struct running *r, const char *dir, const char *const *env, const char *const *args);
 /* SIGTERM; its exit code. */
 int run_stop(struct running *r);
+/* Lets it end by itself and keeps what it says, as far as there is room; its exit code. */
+int run_wait(struct running *r, char *said, size_t room);
 /* The number behind "port": in the line. */
 unsigned run_port(const struct running *r);
 
