@@ -5,7 +5,9 @@
  * once. All requests that became complete in one turn of the loop are handed over before `turn`
  * is called, so that a handler can collect them for one group commit.
  *
- * TLS and HTTP/2 belong to the reverse proxy in front. */
+ * A connection has one request at a time with the handler; those pipelined behind it wait.
+ * What is not plainly one request (two lengths, bare line feeds, no Host, …) is answered 400 and
+ * the connection closed. TLS and HTTP/2 belong to the reverse proxy in front. */
 #pragma once
 
 #include "base/base.h"
@@ -34,8 +36,10 @@ struct http_request {
  * (`count`, unless NULL, says how often it was sent). */
 str http_header_get(const struct http_request *q, str name, size_t *count);
 
+/* "Date", "Content-Length" and, where it is needed, "Connection" are added. A control character in
+ * a header becomes a blank. Answers to HEAD, and 204 and 304, are sent without their body. */
 struct http_response {
-    int status;
+    int status;                       /* 200 to 999 */
     str content_type;                 /* empty: none is sent */
     str body;                         /* copied */
     const struct http_header *header; /* further headers, copied */
@@ -59,7 +63,8 @@ struct http_handler {
 
 struct http_options {
     str listen;              /* "127.0.0.1:8420", "[::1]:0"; port 0 picks a free one */
-    size_t connections_max;  /* 0: 1024. One more is answered 503 and closed */
+    size_t connections_max;  /* 0: 1024, with those that are gone but whose request the handler
+                              * still has. One more is answered 503 and closed */
     size_t body_bytes_max;   /* 0: 1 MiB. More is answered 413 and the connection closed */
     size_t header_bytes_max; /* 0: 16 KiB. More is answered 431 and the connection closed */
     msec request_ms_max;     /* 0: 20 s for the WHOLE request from its first byte; then 408 */
@@ -77,11 +82,12 @@ enum status http_server_open(struct http_server **out, const struct http_options
 unsigned http_server_port(const struct http_server *s);
 
 /* Runs until http_server_stop; then no new connection is taken, requests that arrive on open ones
- * are answered 503 with "Connection: close", and it returns when all answers are out or the drain
- * has taken too long. */
+ * are answered 503 with "Connection: close", and it returns when all answers are out (ST_OK) or the
+ * drain has taken too long (ST_LIMIT). ST_BROKEN: the loop itself failed. */
 enum status http_server_run(struct http_server *s, struct error *e) MUST_USE;
-void http_server_stop(struct http_server *s);  /* from any thread or signal handler */
-void http_server_close(struct http_server *s); /* after run has returned; NULL is fine */
+void http_server_stop(struct http_server *s); /* from any thread or signal handler */
+/* After run has returned, and after the last http_reply: exchanges end with it. NULL is fine. */
+void http_server_close(struct http_server *s);
 
 /* Answers and ends the exchange. From any thread; exactly once for each exchange. */
 void http_reply(struct http_exchange *x, const struct http_response *r);

@@ -23,11 +23,14 @@ struct http_conn *http_conn_take_slot(struct http_server *s, bool refused)
     return c;
 }
 
+/* Nothing lies in the read buffer; it is kept for the next request unless memory is dear. */
 static void in_shrink(struct http_conn *c)
 {
-    if (c->in.cap <= HTTP_IN_BYTES)
+    struct http_server *s = c->server;
+
+    if (c->in.cap <= HTTP_IN_BYTES_KEPT && s->input_bytes <= s->o.input_bytes_max / 2)
         return;
-    c->server->input_bytes -= c->in.cap;
+    s->input_bytes -= c->in.cap;
     buf_free(&c->in);
 }
 
@@ -192,8 +195,8 @@ static void consume_request(struct http_conn *c)
 static void send_answer(struct http_conn *c)
 {
     consume_request(c);
-    if (c->x.reset) {
-        flush(c); /* what was answered before is not part of this fault */
+    if (c->x.reset || c->x.answer.failed) { /* a fault, or not even memory for a 500 */
+        flush(c);                           /* what was answered before has no part in it */
         if (c->fd >= 0)
             reset(c);
         return;
@@ -261,6 +264,7 @@ static bool make_room(struct http_conn *c, size_t want)
         c->in_at = 0;
     }
     if (b->cap - b->n < want && s->input_bytes + (before ? before : want) > s->o.input_bytes_max) {
+        http_count(&s->count.refused_connections);
         refuse(c, 503, "too much is being received at the moment; try again");
         return false;
     }
@@ -315,20 +319,27 @@ static void linger(struct http_conn *c)
         http_conn_close(c);
 }
 
-static void hand_over(struct http_conn *c)
+static void answer_stopping(struct http_conn *c)
 {
-    struct http_server *s = c->server;
     const struct http_response stopping = { .status = 503,
                                             .content_type = S("text/plain"),
                                             .body = S("the server is stopping\n"),
                                             .close = true };
 
+    http_answer_write(&c->x, &stopping, &c->parse, true);
+    http_conn_answer(c);
+}
+
+static void hand_over(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+
     http_count(&s->count.requests);
     c->phase = HTTP_HANDLED;
     c->x.answered = false;
+    c->x.data = NULL;
     if (s->draining) {
-        http_answer_write(&c->x, &stopping, &c->parse, true);
-        http_conn_answer(c);
+        answer_stopping(c);
         return;
     }
     s->handled = true;

@@ -29,7 +29,8 @@ enum {
     HTTP_WRITE_MS_MAX = 30000,
     HTTP_DRAIN_MS_MAX = 10000,
 
-    HTTP_IN_BYTES = 8 << 10,          /* a connection's first read buffer; a larger one shrinks */
+    HTTP_IN_BYTES = 8 << 10,          /* a connection's first read buffer */
+    HTTP_IN_BYTES_KEPT = 32 << 10,    /* a larger one is freed behind its request */
     HTTP_IN_ROOM_MIN = 1 << 10,       /* less room than this: the read buffer grows */
     HTTP_OUT_BYTES_KEPT = 16 << 10,   /* a larger send buffer is freed once it is empty */
     HTTP_OUT_BYTES_BATCH = 64 << 10,  /* so much waits to be sent: no further request is taken */

@@ -37,6 +37,7 @@ static void hold(struct rig *r, struct http_exchange *x)
 {
     pthread_mutex_lock(&r->lock);
     assert(r->n_held < RIG_HELD_MAX);
+    assert(http_exchange_get(x) == NULL);
     http_exchange_set(x, r);
     r->held[r->n_held++] = x;
     pthread_cond_broadcast(&r->changed);

@@ -14,7 +14,12 @@
 #include "net/http.h"
 #include "unit.h"
 
-enum { RIG_HELD_MAX = 512 };
+#define GET(target) "GET " target " HTTP/1.1\r\nHost: h\r\n\r\n"
+
+enum {
+    RIG_HELD_MAX = 512,
+    NEVER_MS = 1000000000, /* a deadline that no test lives to see */
+};
 
 struct rig {
     struct http_server *server;
@@ -76,3 +81,14 @@ struct answer client_ask(struct client *c, const char *request);
 str answer_header(const struct answer *a, const char *name);
 /* Waits, without reading, until the connection has been reset or closed by the other side. */
 void client_wait_hangup(struct client *c);
+
+static inline void check_answer(struct answer a, int status, const char *body, const char *file,
+                                int line)
+{
+    if (a.status == status && str_eqz(a.body, body))
+        return;
+    print_error("got %d \"%.*s\", want %d \"%s\"\n", a.status, STR_ARG(a.body), status, body);
+    _fail(file, line);
+}
+
+#define assert_answer(a, status, body) check_answer((a), (status), (body), __FILE__, __LINE__)
