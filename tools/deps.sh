@@ -17,6 +17,7 @@ ninja-build runs what Meson plans
 pkg-config finds the libraries
 python3 turns src/sql into C
 libsqlite3-dev the database
+libpq-dev the database for several machines
 libssl-dev HMAC and random numbers
 libcurl4-openssl-dev HTTPS to Stripe
 libjansson-dev JSON documents of the emulator
