@@ -1,0 +1,153 @@
+// Stripe's own command line plays its triggers against the emulator, whose webhooks fill the
+// mirror of a running daemon: every request and every parameter is of somebody else's making.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import Stripe from "stripe";
+import { canonical, KEY, Place, run, TYPES, until } from "./place.mjs";
+
+const TRIGGERS = [
+  "product.created",
+  "price.created",
+  "customer.created",
+  "customer.subscription.created",
+  "invoice.paid",
+  "payment_intent.payment_failed",
+];
+/** The program inside the package for this machine; undefined where npm has none. */
+function program() {
+  const require = createRequire(import.meta.url);
+  try {
+    const folder = path.dirname(
+      require.resolve(`@stripe/cli-${process.platform}-${process.arch}/package.json`),
+    );
+    const file = path.join(folder, "bin", "stripe");
+    return fs.existsSync(file) ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const STRIPE = program();
+const options = STRIPE
+  ? {}
+  : { skip: `npm has no @stripe/cli for ${process.platform}-${process.arch}` };
+const place = new Place();
+let emulator, daemon, sdk;
+
+function cli(...args) {
+  const env = {
+    ...place.bareEnv(),
+    STRIPE_API_KEY: KEY,
+    STRIPE_CLI_TELEMETRY_OPTOUT: "1",
+    HTTPS_PROXY: "http://127.0.0.1:9", // whatever it asks of the world outside stays here
+  };
+  return run(STRIPE, [...args, "--api-base", emulator.base], { cwd: place.dir, env });
+}
+
+async function cliJson(...args) {
+  const done = await cli(...args);
+  assert.equal(done.code, 0, done.err);
+  return JSON.parse(done.out.slice(done.out.indexOf("{"))); // some commands say a sentence first
+}
+
+/** Waits until the emulator has delivered what it has to tell, and the daemon has done its work. */
+async function settled() {
+  const events = await emulator.state("event");
+  await until(
+    "all is delivered",
+    async () =>
+      (await emulator.admin("GET", "/deliveries")).data.every((one) => one.state === "done"),
+    () => daemon.tail(),
+  );
+  await daemon.idle(events.length);
+  return events;
+}
+
+before(async () => {
+  if (!STRIPE) return;
+  emulator = await place.startEmulator("--retry-ms", "100");
+  sdk = new Stripe(KEY, {
+    host: "127.0.0.1",
+    port: emulator.port,
+    protocol: "http",
+    telemetry: false,
+  });
+  // The daemon needs the endpoint's secret to start, the endpoint the daemon's port: made first,
+  // told where to deliver afterwards.
+  const endpoint = await sdk.webhookEndpoints.create({
+    enabled_events: ["*"],
+    url: "http://127.0.0.1:9/",
+  });
+  daemon = await place.startDaemon(emulator.base, { STRIPE_WEBHOOK_SECRET: endpoint.secret });
+  await sdk.webhookEndpoints.update(endpoint.id, { url: daemon.webhooks });
+});
+
+after(() => place.close());
+
+for (const name of TRIGGERS)
+  test(`trigger_${name}_makes_that_event`, options, async () => {
+    const done = await cli("trigger", name);
+    assert.equal(done.code, 0, done.out + done.err);
+    const types = (await emulator.state("event")).map((event) => event.type);
+    assert.ok(types.includes(name), `${name} is among ${types}`);
+  });
+
+test("every_object_that_the_triggers_made_is_in_the_mirror", options, async () => {
+  const events = await settled();
+  const arrived = place.rows("select event from _inbox order by event").map((row) => row.event);
+  assert.deepEqual(arrived, events.map((event) => event.id).sort());
+  let total = 0;
+  for (const type of TYPES) {
+    const truth = await emulator.state(type);
+    total += truth.length;
+    assert.deepEqual(place.differences(type, truth), []);
+  }
+  assert.ok(total > 20, `${total} objects were compared`);
+});
+
+test("a_resent_event_is_counted_and_changes_nothing", options, async () => {
+  const [endpoint] = (await sdk.webhookEndpoints.list()).data;
+  const event = (await emulator.state("event")).find((one) => one.type === "price.created");
+  const before = place.rows("select id, revision from objects order by type, id");
+  const done = await cli("events", "resend", event.id, "--webhook-endpoint", endpoint.id);
+  assert.equal(done.code, 0, done.err);
+  await until(
+    "it came again",
+    () => place.rows(`select deliveries from _inbox where event = '${event.id}'`)[0].deliveries > 1,
+    () => daemon.tail(),
+  );
+  await daemon.idle();
+  assert.deepEqual(place.rows("select id, revision from objects order by type, id"), before);
+});
+
+test("the_command_line_reads_what_the_mirror_holds", options, async () => {
+  const listed = (await cliJson("customers", "list", "--limit", "100")).data;
+  const mirror = place.mirrored("customer");
+  assert.equal(listed.length, mirror.size);
+  for (const customer of listed) {
+    const got = await cliJson("get", customer.id);
+    assert.equal(canonical(got), canonical(customer));
+    assert.equal(mirror.get(customer.id).description, customer.description);
+  }
+});
+
+test("what_the_command_line_deletes_is_a_tombstone", options, async () => {
+  const made = await cliJson(
+    "customers",
+    "create",
+    "--email",
+    "gone@example.com",
+    "-d",
+    "metadata[why]=ünïcode & more",
+  );
+  assert.deepEqual(made.metadata, { why: "ünïcode & more" });
+  const gone = await cliJson("customers", "delete", made.id, "--confirm");
+  assert.deepEqual(gone, { id: made.id, object: "customer", deleted: true });
+  await settled();
+  assert.deepEqual(place.rows(`select type, deleted from objects where id = '${made.id}'`), [
+    { type: "customer", deleted: 1 },
+  ]);
+});
