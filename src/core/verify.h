@@ -23,7 +23,7 @@ enum verify_result {
     VERIFY_TOO_NEW,
 };
 
-/* "no_signature", "malformed_signature", …: the JSON reason and the metric's label. */
+/* "signature_missing", "signature_malformed", …: the JSON reason and the metric's label. */
 const char *verify_reason(enum verify_result r);
 /* The sentence for people: what it means and what to look at. */
 const char *verify_hint(enum verify_result r);
