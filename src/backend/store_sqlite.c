@@ -115,6 +115,10 @@ static enum status sqlite_begin(struct store *store, enum tx_mode mode, struct t
 static enum status sqlite_run(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
                               struct rows *rows, struct arena *a, struct error *e)
 {
+    struct rows ignored;
+
+    if (!rows)
+        rows = &ignored;
     if (tx->mode == TX_WRITE)
         return writer_run(self(tx->store)->writer, tx->impl, id, args, n_args, rows, a, e);
     struct reader *r = tx->impl;

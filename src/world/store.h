@@ -70,6 +70,8 @@ struct store_ops {
      * closing. ST_LIMIT: the disk is full. ST_BROKEN: damaged; stop the process. */
     enum status (*begin)(struct store *, enum tx_mode, struct tx *, struct error *) MUST_USE;
     /* Leaves `rows` untouched on failure. Keeps nothing but a count of rows when the arena is NULL.
+     * `rows` NULL: nobody waits for the answer; in a WRITE transaction a failure may then be told
+     * by a later run or by commit.
      * A failure in a WRITE transaction dooms it: what follows, commit too, answers the same.
      * ST_CONFLICT: a constraint. ST_LIMIT: ROWS_MAX, TX_ROWS_MAX, the arena, the disk. */
     enum status (*run)(struct tx *, enum stmt, const struct value *args, size_t n_args,

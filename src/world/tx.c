@@ -52,8 +52,6 @@ void tx_end(struct tx *tx)
 enum status tx_run_args(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
                         struct rows *rows, struct arena *a, struct error *e)
 {
-    struct rows ignored;
-
     assert(tx->store);
-    return tx->store->ops->run(tx, id, args, n_args, rows ? rows : &ignored, a, e);
+    return tx->store->ops->run(tx, id, args, n_args, rows, a, e);
 }

@@ -13,7 +13,8 @@ enum status tx_begin(struct tx *tx, struct store *s, enum tx_mode mode, struct e
 enum status tx_commit(struct tx *tx, struct error *e) MUST_USE;
 void tx_end(struct tx *tx); /* rolls back what is still open */
 
-/* Runs one statement. `rows` may be NULL when its answer does not matter. */
+/* Runs one statement. `rows` may be NULL when its answer does not matter: then a failure may show
+ * as late as in tx_commit. */
 enum status tx_run_args(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
                         struct rows *rows, struct arena *a, struct error *e) MUST_USE;
 
