@@ -158,6 +158,23 @@ static enum status check_changed(struct session *x, enum stmt id, struct error *
                 x->c.label, stmt_table[id].name, TX_ROWS_MAX);
 }
 
+/* What the seam calls an outcome by, where the server's word for it means another thing here. A key
+ * that is there already was stored by another transaction since this one looked: the same call
+ * finds it the next time. */
+static enum status translate(struct session *x, enum tx_mode mode, enum status st,
+                             struct error *why)
+{
+    if (st == ST_CONFLICT && strcmp(x->c.sqlstate, "23505") == 0) {
+        error_prefix(why, "Another transaction was first; try again. ");
+        return ST_RETRY;
+    }
+    if (st == ST_RETRY && mode == TX_READ && strcmp(x->c.sqlstate, "25006") == 0) {
+        error_prefix(why, "A reader writes nothing. ");
+        return ST_REFUSED;
+    }
+    return st;
+}
+
 /* Reads what was sent; the failure of any of it dooms the transaction. */
 static enum status catch_up(struct tx *tx, enum stmt id, struct rows *rows, struct arena *a,
                             struct error *e)
@@ -172,9 +189,8 @@ static enum status catch_up(struct tx *tx, enum stmt id, struct rows *rows, stru
         st = pg_read(&x->c, rows ? &got : NULL, a, &by_server, &why);
     if (st == ST_OK)
         st = check_changed(x, id, &why);
-    if (tx->mode == TX_READ && strcmp(x->c.sqlstate, "25006") == 0 && st == ST_RETRY)
-        st = fail(&why, ST_REFUSED, "%s: %s: a reader writes nothing", x->c.label,
-                  stmt_table[id].name);
+    if (by_server)
+        st = translate(x, tx->mode, st, &why);
     if (st == ST_OK && rows)
         *rows = got;
     if (st == ST_OK)
@@ -282,7 +298,7 @@ static enum status commit_write(struct store_pg *s, struct session *x, struct er
     if (st == ST_OK)
         st = pg_sync(&x->c, &why);
     if (st == ST_OK)
-        st = pg_read(&x->c, NULL, NULL, &by_server, &why);
+        st = translate(x, TX_WRITE, pg_read(&x->c, NULL, NULL, &by_server, &why), &why);
     if (x->c.committed)
         st = ST_OK;
     else if (x->c.lost)
@@ -390,6 +406,7 @@ static void pg_close(struct store *store)
 static const struct store_ops pg_ops = {
     .name = "postgresql",
     .dialect = "pg",
+    .crowded = true,
     .begin = pg_begin,
     .run = pg_run,
     .commit = pg_commit,

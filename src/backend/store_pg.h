@@ -16,7 +16,7 @@ enum {
     STORE_PG_WRITERS = 8, /* write transactions at a time, unless `writers_max` says otherwise */
     STORE_PG_READERS = 4,
     STORE_PG_POOL_MAX = 64,
-    STORE_PG_PATIENCE_MS = 10 * 1000, /* how long begin waits for a server that went away */
+    STORE_PG_PATIENCE_MS = 5 * 1000, /* how long begin waits for a server that went away */
 };
 
 struct store_pg_options {

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/plant.h"
 #include "core/views.h"
 
 #include <stdio.h>
@@ -46,6 +47,8 @@ void env_ring(struct env *env)
 {
     struct sched *s = env->world->sched;
 
+    if (planted(PLANT_RING_MISSED))
+        return;
     gate_lock(s, env->gate);
     env->rings++;
     gate_wake(s, env->gate);
@@ -176,7 +179,9 @@ static const char *mode_name(bool livemode)
 static enum status same_identity(const struct env *env, const struct identity *mine,
                                  const struct identity *theirs, struct error *e)
 {
-    if (strcmp(mine->account, theirs->account) == 0 && mine->livemode == theirs->livemode)
+    bool same = strcmp(mine->account, theirs->account) == 0 && mine->livemode == theirs->livemode;
+
+    if (same || planted(PLANT_WRONG_ACCOUNT))
         return ST_OK;
     return fail(e, ST_CONFLICT,
                 "environment %s: its store belongs to %s in %s mode, but the key reaches %s in %s "
@@ -218,18 +223,18 @@ static enum status claim_store(struct env *env, const struct identity *id, struc
     buf_append(&sql, S(", "));
     sql_text(&sql, id->account);
     buf_printf(&sql, ", %d, %lld);\n", id->livemode, (long long)now);
-    buf_printf(&sql, "insert into _sequence (one, value) values (1, %lld);\n",
-               (long long)now * 1000);
     if (strcmp(store->ops->dialect, "sqlite") == 0)
         buf_printf(&sql,
+                   "insert into _sequence (one, value) values (1, %lld);\n"
                    "alter table objects add column one_mode integer "
                    "check (livemode is null or livemode = %d);\n",
-                   id->livemode);
+                   (long long)now * 1000, id->livemode);
     else
         buf_printf(&sql,
+                   "select setval('_sequence', %lld);\n"
                    "alter table objects add constraint one_mode "
                    "check (livemode is null or livemode = %d);\n",
-                   id->livemode);
+                   (long long)now * 1000, id->livemode);
     if (sql.failed)
         return fail(e, ST_LIMIT, "out of memory while the store is made %s's own", env->name);
     return store->ops->script(store, buf_str(&sql), e);
@@ -265,10 +270,15 @@ enum status env_adopt(struct env *env, const struct identity *id, struct error *
     struct recorded rec = { 0 };
     enum status st = read_record(env, &rec, e);
 
-    if (st == ST_OK)
-        st = same_identity(env, &rec.id, id, e);
-    else if (st == ST_NONE)
+    if (st == ST_NONE) {
         st = claim_store(env, id, e);
+        if (st == ST_CONFLICT) { /* another process was first, just now */
+            error_clear(e);
+            st = read_record(env, &rec, e);
+        }
+    }
+    if (st == ST_OK && rec.id.account[0])
+        st = same_identity(env, &rec.id, id, e);
     if (st != ST_OK)
         return st;
     env->identity = *id;

@@ -1,6 +1,7 @@
 #include "core/inbox.h"
 
 #include "base/json.h"
+#include "base/plant.h"
 #include "core/due.h"
 
 #include <stdio.h>
@@ -100,21 +101,43 @@ static enum status put_one(struct tx *tx, struct env *env, const struct event *e
         return st;
     if (r.n_changed == 0)
         return put_again(tx, env, ev, &p, result, a, e);
+    if (planted(PLANT_INBOX_APART)) {
+        st = tx_commit(tx, e);
+        if (st == ST_OK)
+            st = tx_begin(tx, env->world->store, TX_WRITE, e);
+        if (st != ST_OK)
+            return st;
+    }
     return mark_keys(tx, env, &p, "webhook", a, e);
+}
+
+static enum status put_batch(struct env *env, const struct event *events, size_t n,
+                             struct inbox_result *results, bool *began, struct error *e)
+{
+    ARENA(a, PLAN_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    *began = st == ST_OK;
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        st = put_one(&tx, env, &events[i], &results[i], &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
 enum status inbox_put_many(struct env *env, const struct event *events, size_t n,
                            struct inbox_result *results, struct error *e)
 {
-    ARENA(a, PLAN_BYTES_MAX);
-    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = ST_RETRY;
+    bool began = true;
 
     assert(n <= INBOX_BATCH_MAX);
-    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-    for (size_t i = 0; i < n && st == ST_OK; i++)
-        st = put_one(&tx, env, &events[i], &results[i], &a, e);
-    if (st == ST_OK)
-        st = tx_commit(&tx, e);
+    for (unsigned attempt = 1; attempt == 1 || tx_again(env->world->store, st, attempt - 1);
+         attempt++) {
+        error_clear(e);
+        st = put_batch(env, events, n, results, &began, e);
+        if (!began) /* the store is away, and has been waited for */
+            break;
+    }
     if (st == ST_OK)
         env_ring(env);
     return st;

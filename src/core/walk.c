@@ -1,5 +1,6 @@
 #include "core/walk.h"
 
+#include "base/plant.h"
 #include "base/url.h"
 #include "core/api.h"
 #include "core/mirror.h"
@@ -123,6 +124,24 @@ static enum status put_item(struct tx *tx, struct walk *w, const struct page_ite
     return st == ST_OK && open_lists ? want_completion(tx, w, item, a, e) : st;
 }
 
+/* A bug of the simulator's: who has lost the walk moves it all the same. */
+static enum status steal_back(struct walk *w, struct tx *tx, str cursor, struct arena *a,
+                              struct error *e)
+{
+    const struct due_key *k = &w->c->key;
+    msec now = clock_mono(w->env->world->clock);
+
+    enum status st = tx_run(tx, STMT_DUE_TAKE, NULL, a, e, V_INT(w->c->ticket), V_INT(now),
+                            V_INT(w->env->set.lease_ms), V_STR(S("walk")), V_STR(k->type),
+                            V_STR(k->id), v_account(w->env));
+    if (st == ST_OK)
+        st = tx_run(tx, STMT_WALK_MOVE, NULL, a, e, V_STR(cursor), V_INT(0), V_INT(1),
+                    V_STR(k->type), V_STR(k->id), v_account(w->env), V_INT(w->c->ticket));
+    if (st == ST_OK)
+        st = due_extend(tx, w->env, w->c, a, e);
+    return st == ST_OK ? tx_commit(tx, e) : st;
+}
+
 /* Stores objects of the page until it ends (*end) or the piece is large enough. */
 static enum status store_piece(struct walk *w, struct page *page, bool *end, struct arena *a,
                                struct error *e)
@@ -152,6 +171,8 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
     st = tx_run(&tx, STMT_WALK_MOVE, &moved, a, e, V_STR(n ? last.id : str_of(w->cursor)), V_INT(n),
                 V_INT(*end), V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env),
                 V_INT(w->c->ticket));
+    if (st == ST_OK && moved.n_changed == 0 && planted(PLANT_LEASE_UNCHECKED))
+        return steal_back(w, &tx, n ? last.id : str_of(w->cursor), a, e);
     if (st == ST_OK && moved.n_changed == 0)
         return fail(e, ST_CONFLICT, "the walk of %s has been given to somebody else", w->r->view);
     /* The next request's ticket is drawn behind the page's last piece and no earlier: every piece
@@ -167,6 +188,45 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
     return st;
 }
 
+/* Of a piece that was not kept nothing moves on, the claim's next ticket neither. */
+static enum status store_piece_anew(struct walk *w, struct page *page, bool *end, struct arena *a,
+                                    struct error *e)
+{
+    const struct page before = *page;
+    int64_t ticket = w->c->ticket;
+
+    for (unsigned attempt = 1;; attempt++) {
+        enum status st = store_piece(w, page, end, a, e);
+        if (st == ST_OK)
+            return st;
+        w->c->ticket = ticket;
+        if (!tx_again(w->env->world->store, st, attempt))
+            return st;
+        error_clear(e);
+        *page = before;
+        *end = false;
+    }
+}
+
+/* Bugs of the simulator's: the cursor moves before the page's objects are stored; they get a ticket
+ * that is drawn behind the answer. */
+static enum status spoil(struct walk *w, struct page page, struct arena *a, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct page_item item, last = { 0 };
+
+    while (page_next(&page, &item, a, e) == ST_OK)
+        last = item;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK && planted(PLANT_CURSOR_FIRST) && last.id.n)
+        st = tx_run(&tx, STMT_WALK_MOVE, NULL, a, e, V_STR(last.id), V_INT(0), V_INT(0),
+                    V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env),
+                    V_INT(w->c->ticket));
+    if (st == ST_OK && planted(PLANT_PAGE_TICKET_LATE))
+        st = due_extend(&tx, w->env, w->c, a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
 static enum status store_page(struct walk *w, str body, bool *more, struct arena *a,
                               struct error *e)
 {
@@ -176,8 +236,10 @@ static enum status store_page(struct walk *w, str body, bool *more, struct arena
 
     memcpy(before, w->cursor, sizeof before);
     enum status st = page_open(body, &page, e);
+    if (st == ST_OK && (planted(PLANT_CURSOR_FIRST) || planted(PLANT_PAGE_TICKET_LATE)))
+        st = spoil(w, page, a, e);
     while (st == ST_OK && !end)
-        st = store_piece(w, &page, &end, a, e);
+        st = store_piece_anew(w, &page, &end, a, e);
     if (st == ST_OK && page.has_more && strcmp(before, w->cursor) == 0)
         return fail(e, ST_RETRY, "the list of %s says has_more but does not move on", w->r->view);
     if (st == ST_OK)
@@ -291,7 +353,10 @@ static enum status sweep_piece(struct walk *w, int64_t seen, int64_t *after, siz
         struct due_mark m = { .key = { DUE_OBJECT, w->c->key.type, row_str(&r, i, 0) },
                               .lane = LANE_BACKFILL,
                               .cause = "check" };
-        st = due_mark(&tx, w->env, &m, &a, e);
+        st = planted(PLANT_SWEEP_BURIES)
+                 ? mirror_bury(&tx, w->env, m.key.type, m.key.id, w->c->ticket, m.cause,
+                               (str){ 0 }, &a, e)
+                 : due_mark(&tx, w->env, &m, &a, e);
         *after = row_int(&r, i, 1);
     }
     if (st == ST_OK)

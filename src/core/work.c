@@ -1,6 +1,7 @@
 #include "core/work.h"
 
 #include "base/json.h"
+#include "base/plant.h"
 #include "core/api.h"
 #include "core/due.h"
 #include "core/mirror.h"
@@ -120,9 +121,23 @@ static enum status on_gone(struct job *j, const char *why, struct error *e)
     }
     if (st != ST_OK)
         return put_back(j, proof.text, 404, e);
-    if (!j->c->gone && j->c->misses == 0)
+    if (!j->c->gone && j->c->misses == 0 && !planted(PLANT_404_AT_ONCE))
         return due_confirm(j->env, j->c, e);
     return bury(j, why, e);
+}
+
+/* Bugs of the simulator's: the answer gets a ticket that is drawn behind it; the work is finished
+ * before its answer is stored. */
+static enum status spoil(struct job *j, struct answer *in, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK && planted(PLANT_CLAIM_TICKET_LATE))
+        st = sequence_draw(&tx, 1, &in->ticket, j->a, e);
+    if (st == ST_OK && planted(PLANT_FINISHED_FIRST))
+        st = due_finish(&tx, j->env, j->c, j->a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
 static enum status apply(struct job *j, const struct answer *in, size_t *open_lists,
@@ -134,12 +149,29 @@ static enum status apply(struct job *j, const struct answer *in, size_t *open_li
     enum mirror_result result;
 
     pooled.pool = &pool;
-    enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
+    enum status st = ST_OK;
+    if (planted(PLANT_CLAIM_TICKET_LATE) || planted(PLANT_FINISHED_FIRST))
+        st = spoil(j, &pooled, e);
+    if (st == ST_OK)
+        st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
     if (st == ST_OK)
         st = mirror_put(&tx, j->env, &pooled, &result, open_lists, j->a, e);
     if (st == ST_OK && *open_lists == 0)
         st = due_finish(&tx, j->env, j->c, j->a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* What may have been kept is the same when it is stored again under its ticket. */
+static enum status apply_anew(struct job *j, const struct answer *in, size_t *open_lists,
+                              struct error *e)
+{
+    for (unsigned attempt = 1;; attempt++) {
+        error_clear(e);
+        *open_lists = 0;
+        enum status st = apply(j, in, open_lists, e);
+        if (!tx_again(j->env->world->store, st, attempt))
+            return st;
+    }
 }
 
 static enum status finish_lists(struct job *j, struct error *e)
@@ -171,9 +203,11 @@ static enum status on_object(struct job *j, const struct api_answer *got, struct
 
     if (!is_asked_for(j, in.data))
         return put_back(j, "Stripe answered with another object than the one asked for", 200, e);
-    enum status st = apply(j, &in, &open_lists, &why);
-    if (st == ST_REFUSED || st == ST_CONFLICT)
+    enum status st = apply_anew(j, &in, &open_lists, &why);
+    if (st == ST_REFUSED || st == ST_CONFLICT || st == ST_INVALID)
         return give_up(j, why.text, 200, e);
+    if (st == ST_RETRY || st == ST_LIMIT)
+        return put_back(j, why.text, 200, e);
     if (st != ST_OK) {
         *e = why;
         return st;

@@ -66,6 +66,9 @@ struct tx {
 struct store_ops {
     const char *name;
     const char *dialect; /* "sqlite" or "pg": which statements and views it takes */
+    /* Write transactions run beside each other: then one may meet another (ST_RETRY from run or
+     * commit), and is to be tried anew. */
+    bool crowded;
     /* ST_RETRY: busy or away for now. ST_REFUSED: this store was opened for reading only, or is
      * closing. ST_LIMIT: the disk is full. ST_BROKEN: damaged; stop the process. */
     enum status (*begin)(struct store *, enum tx_mode, struct tx *, struct error *) MUST_USE;

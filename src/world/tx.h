@@ -25,6 +25,14 @@ enum status tx_run_args(struct tx *tx, enum stmt id, const struct value *args, s
                 (arena), (e))
 #define tx_run0(tx, id, rows, arena, e) tx_run_args((tx), (id), NULL, 0, (rows), (arena), (e))
 
+enum { TX_ATTEMPTS = 5 };
+
+/* A transaction ended so; is it worth the same once more, at once? `attempt` counts from 1. */
+static inline bool tx_again(const struct store *s, enum status st, unsigned attempt)
+{
+    return st == ST_RETRY && s->ops->crowded && attempt < TX_ATTEMPTS;
+}
+
 /* True between begin(WRITE) and its end, on this thread of activity: what must not happen inside a
  * write transaction asserts that it is false. */
 bool tx_writing(void);
