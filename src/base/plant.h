@@ -1,0 +1,52 @@
+/* plant.h - bugs that are there on purpose, to prove that the simulator would see them.
+ *
+ * In the product planted() is false and leaves no code behind. The simulator compiles core and
+ * backend a second time with BRINDLE_PLANTED; then one of them at a time can be switched on. Each
+ * protection that matters has its bug here: without one, nobody knows that it is needed. */
+#pragma once
+
+#include <stdbool.h>
+
+enum plant {
+    PLANT_NOTHING,
+    PLANT_NO_FSYNC,             /* SQLite runs with synchronous=OFF */
+    PLANT_FSYNC_NORMAL,         /* with synchronous=NORMAL: commits are not synced */
+    PLANT_FAILED_COMMIT_IS_OK,  /* the members of a lost batch are told OK */
+    PLANT_WAL_NOT_SETTLED,      /* what an earlier life left unsynced is believed */
+    PLANT_EVENT_SWALLOWED,      /* finishing sets done_gen to gen, not to the claimed one */
+    PLANT_TOMBSTONE_YIELDS,     /* a list page brings the dead back */
+    PLANT_TOMBSTONE_OLD_TICKET, /* so does the GET of an earlier claim */
+    PLANT_PAGE_TICKET_LATE,     /* a page's objects carry a ticket drawn behind its answer */
+    PLANT_INBOX_APART,          /* an event is committed apart from its work */
+    PLANT_404_AT_ONCE,          /* one unannounced 404 is a deletion */
+    PLANT_CLAIM_TICKET_LATE,    /* the claim's ticket is drawn behind the answer */
+    PLANT_STALE_TAKEN,          /* a row takes what an earlier request brought */
+    PLANT_STALE_FORGOTTEN,      /* a dropped answer that differs is not asked for again */
+    PLANT_LEASE_UNCHECKED,      /* a walk is moved by whoever lost it */
+    PLANT_CURSOR_FIRST,         /* the cursor moves before the page's objects are stored */
+    PLANT_NESTED_FIRST_PAGE,    /* a nested list that has more counts as complete */
+    PLANT_CLAIMS_SURVIVE,       /* claims and pauses of an earlier life hold */
+    PLANT_BURIED_NOT_ASKED,     /* what a list shows of a tombstone is not looked after */
+    PLANT_SWEEP_BURIES,         /* what a walk has not shown is buried without a look */
+    PLANT_RING_MISSED,          /* new work wakes nobody */
+    PLANT_FINISHED_FIRST,       /* work is finished before its answer is stored */
+    PLANT_BUDGET_FORGOTTEN,     /* requests start without a grant of the rate budget */
+    PLANT_WRONG_ACCOUNT,        /* another account's key is not noticed */
+    PLANT_OPEN_LISTS_FORGOTTEN, /* an unchanged object's open lists are not read again */
+    PLANT_COUNT
+};
+
+#ifdef BRINDLE_PLANTED
+extern enum plant planted_bug;
+
+static inline bool planted(enum plant p)
+{
+    return planted_bug == p;
+}
+#else
+static inline bool planted(enum plant p)
+{
+    (void)p;
+    return false;
+}
+#endif
