@@ -114,12 +114,12 @@ static enum status on_gone(struct job *j, const char *why, struct error *e)
     struct error proof = { 0 };
     enum status st = env_prove_again(j->env, &proof);
 
-    if (st == ST_REFUSED) {
+    if (st == ST_REFUSED && env_stopping(j->env)) { /* it is another's: everything has stopped */
         *e = proof;
         let_go(j);
         return ST_REFUSED;
     }
-    if (st != ST_OK)
+    if (st != ST_OK) /* a key that is refused, too, may be right again tomorrow */
         return put_back(j, proof.text, 404, e);
     if (!j->c->gone && j->c->misses == 0 && !planted(PLANT_404_AT_ONCE))
         return due_confirm(j->env, j->c, e);

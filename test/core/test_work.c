@@ -220,6 +220,23 @@ static void an_unannounced_404_is_looked_at_twice(void **state)
     small_world_free(w);
 }
 
+static void a_key_that_is_refused_at_a_404_ends_no_worker(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct work_report report;
+    struct error e = { 0 };
+
+    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    pass(w, 120 * 1000); /* the identity is to be proven anew */
+    script(w, "/v1/account", 401, "{\"error\":{\"message\":\"Invalid API Key provided\"}}");
+    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
+    assert_true(report.failed);
+    assert_false(report.dead);
+    assert_false(env_stopping(&w->env));
+    small_world_free(w);
+}
+
 static void a_404_counts_for_nothing_when_the_key_is_another_accounts(void **state)
 {
     (void)state;
@@ -510,6 +527,7 @@ int main(void)
         cmocka_unit_test(bad_answers_store_nothing),
         cmocka_unit_test(an_announced_deletion_is_confirmed_by_one_404),
         cmocka_unit_test(an_unannounced_404_is_looked_at_twice),
+        cmocka_unit_test(a_key_that_is_refused_at_a_404_ends_no_worker),
         cmocka_unit_test(a_404_counts_for_nothing_when_the_key_is_another_accounts),
         cmocka_unit_test(a_deleted_customer_answers_200_and_is_a_tombstone),
         cmocka_unit_test(a_claim_of_an_earlier_life_holds_nothing_up),
