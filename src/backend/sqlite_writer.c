@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backend/store_sqlite.h"
+#include "base/plant.h"
 
 enum {
     BATCH_BYTES_MAX = 4 << 20, /* of bound text; a batch that is larger is committed */
@@ -204,7 +205,7 @@ static void batch_lose(struct writer *w, const struct error *why)
     if (!sqlite3_get_autocommit(w->c->db) && conn_verb(w->c, VERB_ROLLBACK, &again) != ST_OK)
         turn_sick(w, &again);
     fail(&outcome, ST_RETRY, "the transaction was lost together with others: %s", why->text);
-    batch_settle(w, &outcome);
+    batch_settle(w, planted(PLANT_FAILED_COMMIT_IS_OK) ? NULL : &outcome);
 }
 
 /* Passive: it waits for nobody. Its errors matter as much as a commit's: fsync is part of it. */

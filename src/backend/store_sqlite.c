@@ -14,6 +14,7 @@
 #include "backend/sqlite_conn.h"
 #include "backend/sqlite_schema.h"
 #include "backend/sqlite_writer.h"
+#include "base/plant.h"
 
 struct reader {
     struct conn c;
@@ -248,6 +249,8 @@ static const char writer_pragmas[] =
  * believed: it goes to disk before anybody relies on it. */
 static enum status settle_wal(struct conn *c, struct error *e)
 {
+    if (planted(PLANT_WAL_NOT_SETTLED))
+        return ST_OK;
     int rc = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 
     return rc == SQLITE_OK ? ST_OK : conn_fail(c, rc, "checkpoint", e);
@@ -295,6 +298,10 @@ static enum status open_for_writing(struct store_sqlite *s, const struct store_s
         st = use_wal(c, e);
     if (st == ST_OK)
         st = conn_script(c, str_of(writer_pragmas), "open", e);
+    if (planted(PLANT_NO_FSYNC) && st == ST_OK)
+        st = conn_script(c, S("pragma synchronous = off"), "open", e);
+    if (planted(PLANT_FSYNC_NORMAL) && st == ST_OK)
+        st = conn_script(c, S("pragma synchronous = normal"), "open", e);
     if (st == ST_OK)
         st = settle_wal(c, e);
     if (st == ST_OK)

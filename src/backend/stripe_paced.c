@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "world/tx.h"
 
 struct stripe_paced {
@@ -69,6 +70,8 @@ static enum status paced_call(struct stripe *s, const struct stripe_request *q,
     struct rate_request turn = { .lane = q->lane, .endpoint = rate_endpoint(q->method, q->path) };
 
     assert(!tx_writing());
+    if (planted(PLANT_BUDGET_FORGOTTEN))
+        return p->inner->ops->call(p->inner, q, out, a, e);
     if (!wait_for_start(p, &turn, q->deadline ? q->deadline : NO_DEADLINE))
         return fail(e, ST_RETRY,
                     "the request for %.*s was not sent: its deadline passed while it waited for "

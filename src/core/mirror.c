@@ -1,6 +1,7 @@
 #include "core/mirror.h"
 
 #include "base/json.h"
+#include "base/plant.h"
 #include "core/due.h"
 #include "core/refs.h"
 
@@ -141,7 +142,7 @@ static enum status on_list(void *ctx, const struct ref_list *l, struct error *e)
     struct put *p = ctx;
     size_t left = 1;
 
-    if (l->has_more) {
+    if (l->has_more && !planted(PLANT_NESTED_FIRST_PAGE)) {
         p->open_lists++;
         return ST_OK;
     }
@@ -182,7 +183,7 @@ static enum status find_open_lists(struct put *p, struct error *e)
 {
     const struct ref_visitor v = { .ctx = p, .list = count_open };
 
-    if (!p->in->resource)
+    if (!p->in->resource || planted(PLANT_OPEN_LISTS_FORGOTTEN))
         return ST_OK;
     return refs_visit(p->in->resource, p->in->data, &v, p->a, e);
 }
@@ -257,7 +258,7 @@ static enum status drop_stale(struct put *p, bool differs, enum mirror_result *r
                               struct error *e)
 {
     *result = differs && fetchable(p->in->resource) ? MIRROR_STALE_DUE : MIRROR_STALE;
-    if (*result == MIRROR_STALE)
+    if (*result == MIRROR_STALE || planted(PLANT_STALE_FORGOTTEN))
         return ST_OK;
     return mark_due(p->tx, p->env, p->in->type, p->in->id, "stale", false, p->a, e);
 }
@@ -267,14 +268,16 @@ static enum status drop_stale(struct put *p, bool differs, enum mirror_result *r
 static enum status meet_tombstone(struct put *p, const struct row *row, enum mirror_result *result,
                                   struct error *e)
 {
-    bool own_get = p->in->source == SOURCE_GET || !fetchable(p->in->resource);
+    bool own_get = p->in->source == SOURCE_GET || !fetchable(p->in->resource) ||
+                   planted(PLANT_TOMBSTONE_YIELDS);
+    bool is_later = p->in->ticket > row->ticket || planted(PLANT_TOMBSTONE_OLD_TICKET);
 
-    if (own_get && p->in->ticket > row->ticket) {
+    if (own_get && is_later) {
         *result = MIRROR_UPDATED;
         return write_row(p, row, e);
     }
     *result = MIRROR_BURIED;
-    if (!fetchable(p->in->resource))
+    if (!fetchable(p->in->resource) || planted(PLANT_BURIED_NOT_ASKED))
         return ST_OK;
     return mark_due(p->tx, p->env, p->in->type, p->in->id, "tombstone", false, p->a, e);
 }
@@ -287,7 +290,7 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
     if (row->deleted)
         return meet_tombstone(p, row, result, e);
     bool same = same_content(row->data, in->data, p->a);
-    if (in->ticket < row->ticket)
+    if (in->ticket < row->ticket && !planted(PLANT_STALE_TAKEN))
         return drop_stale(p, !same, result, e);
     if (!same) {
         *result = MIRROR_UPDATED;

@@ -137,9 +137,7 @@ static enum status steal_back(struct walk *w, struct tx *tx, str cursor, struct 
     if (st == ST_OK)
         st = tx_run(tx, STMT_WALK_MOVE, NULL, a, e, V_STR(cursor), V_INT(0), V_INT(1),
                     V_STR(k->type), V_STR(k->id), v_account(w->env), V_INT(w->c->ticket));
-    if (st == ST_OK)
-        st = due_extend(tx, w->env, w->c, a, e);
-    return st == ST_OK ? tx_commit(tx, e) : st;
+    return st;
 }
 
 /* Stores objects of the page until it ends (*end) or the piece is large enough. */
@@ -171,9 +169,10 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
     st = tx_run(&tx, STMT_WALK_MOVE, &moved, a, e, V_STR(n ? last.id : str_of(w->cursor)), V_INT(n),
                 V_INT(*end), V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env),
                 V_INT(w->c->ticket));
-    if (st == ST_OK && moved.n_changed == 0 && planted(PLANT_LEASE_UNCHECKED))
-        return steal_back(w, &tx, n ? last.id : str_of(w->cursor), a, e);
-    if (st == ST_OK && moved.n_changed == 0)
+    bool lost = st == ST_OK && moved.n_changed == 0;
+    if (lost && planted(PLANT_LEASE_UNCHECKED))
+        st = steal_back(w, &tx, n ? last.id : str_of(w->cursor), a, e);
+    else if (lost)
         return fail(e, ST_CONFLICT, "the walk of %s has been given to somebody else", w->r->view);
     /* The next request's ticket is drawn behind the page's last piece and no earlier: every piece
      * carries the ticket of the request that brought it. */
@@ -353,10 +352,9 @@ static enum status sweep_piece(struct walk *w, int64_t seen, int64_t *after, siz
         struct due_mark m = { .key = { DUE_OBJECT, w->c->key.type, row_str(&r, i, 0) },
                               .lane = LANE_BACKFILL,
                               .cause = "check" };
-        st = planted(PLANT_SWEEP_BURIES)
-                 ? mirror_bury(&tx, w->env, m.key.type, m.key.id, w->c->ticket, m.cause,
-                               (str){ 0 }, &a, e)
-                 : due_mark(&tx, w->env, &m, &a, e);
+        st = planted(PLANT_SWEEP_BURIES) ? mirror_bury(&tx, w->env, m.key.type, m.key.id,
+                                                       w->c->ticket, m.cause, (str){ 0 }, &a, e)
+                                         : due_mark(&tx, w->env, &m, &a, e);
         *after = row_int(&r, i, 1);
     }
     if (st == ST_OK)

@@ -8,6 +8,14 @@ bool tx_writing(void)
     return writing != 0;
 }
 
+unsigned tx_writing_swap(unsigned mine)
+{
+    unsigned theirs = writing;
+
+    writing = mine;
+    return theirs;
+}
+
 enum status tx_begin(struct tx *tx, struct store *s, enum tx_mode mode, struct error *e)
 {
     assert(!tx->store);

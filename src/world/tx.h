@@ -36,3 +36,7 @@ static inline bool tx_again(const struct store *s, enum status st, unsigned atte
 /* True between begin(WRITE) and its end, on this thread of activity: what must not happen inside a
  * write transaction asserts that it is false. */
 bool tx_writing(void);
+
+/* For whoever runs several activities on one thread by turns: what this one has is given back,
+ * and `mine`, which was taken from another one in the same way, holds from now on. */
+unsigned tx_writing_swap(unsigned mine);

@@ -1,0 +1,573 @@
+#include "check.h"
+
+#include "base/json.h"
+#include "core/path.h"
+#include "core/resource.h"
+#include "disk.h"
+#include "fibre.h"
+#include "node.h"
+#include "stripe.h"
+#include "trace.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OBJECTS_MAX = 512,
+    STATES_MAX = 256,
+    EVENTS_MAX = 8192,
+    ANSWER_BYTES_MAX = 64 << 20,
+    STARTS_MAX = 4096,
+};
+
+struct state {
+    int64_t version;
+    bool deleted;
+};
+
+/* One object as Stripe had it, state after state, and where the mirror stands. */
+struct object_story {
+    char type[TYPE_BYTES_MAX], id[ID_BYTES_MAX];
+    struct state state[STATES_MAX];
+    size_t n;
+    size_t at;      /* the state that the mirror is known to have reached, plus one; 0: none */
+    uint64_t order; /* the transaction that brought it there */
+};
+
+static const struct climate *climate;
+static char account[ACCOUNT_ID_MAX + 1];
+static struct object_story story[OBJECTS_MAX];
+static size_t n_stories;
+static int64_t last_version;
+static char acknowledged[EVENTS_MAX][64];
+static size_t n_acknowledged;
+static int64_t claim_ticket;
+static uint64_t claim_order;
+static msec start[STARTS_MAX];
+static uint64_t n_starts;
+
+void check_begin(const struct climate *c, const char *acct)
+{
+    climate = c;
+    snprintf(account, sizeof account, "%s", acct);
+}
+
+/* ---- at Stripe ---------------------------------------------------------------------------- */
+
+int64_t version_of(str data)
+{
+    ARENA(a, 1 << 10);
+    struct json_token metadata = json_member(data, S("metadata"));
+    int64_t v = 0;
+
+    if (metadata.type != JSON_OBJECT || !str_to_int(json_text(metadata.text, S("v"), &a), &v))
+        return 0;
+    return v;
+}
+
+int64_t check_next_version(void)
+{
+    return ++last_version;
+}
+
+static struct object_story *find(const char *type, str id)
+{
+    for (size_t i = 0; i < n_stories; i++)
+        if (strcmp(story[i].type, type) == 0 && str_eqz(id, story[i].id))
+            return &story[i];
+    return NULL;
+}
+
+static void add_state(const char *type, str id, struct state s)
+{
+    struct object_story *o = find(type, id);
+
+    if (!o) {
+        assert(n_stories < OBJECTS_MAX);
+        o = &story[n_stories++];
+        snprintf(o->type, sizeof o->type, "%s", type);
+        snprintf(o->id, sizeof o->id, "%.*s", STR_ARG(id));
+    }
+    assert(o->n < STATES_MAX);
+    o->state[o->n++] = s;
+}
+
+void check_is(const char *type, str id, int64_t version)
+{
+    add_state(type, id, (struct state){ .version = version });
+}
+
+void check_is_gone(const char *type, str id)
+{
+    add_state(type, id, (struct state){ .deleted = true });
+}
+
+bool check_never_deleted(str path)
+{
+    str type, rest = str_cut(str_sub(path, 4, path.n), '/', &type);
+
+    if (!str_starts(path, S("/v1/")) || !rest.p || str_find(rest, '/') != rest.n)
+        return false;
+    for (size_t i = 0; i < n_stories; i++) {
+        if (!str_eqz(rest, story[i].id))
+            continue;
+        for (size_t k = 0; k < story[i].n; k++)
+            if (story[i].state[k].deleted)
+                return false;
+        return true;
+    }
+    return false;
+}
+
+void check_asked(str path, int http_status, str body)
+{
+    (void)path;
+    if (http_status == 400 && str_find(body, '{') != body.n) {
+        struct json_token error = json_member(body, S("error"));
+        ARENA(a, 4096);
+        if (error.type == JSON_OBJECT &&
+            str_eq(json_text(error.text, S("param"), &a), S("starting_after")))
+            mark(MARK_CURSOR_VANISHED);
+    }
+}
+
+void check_new_life(void)
+{
+    n_starts = 0;
+}
+
+/* No second has more starts than the budget allows. */
+void check_rate(void)
+{
+    unsigned limit = climate->requests_per_second;
+    msec now = fibre_now();
+
+    assert(limit < STARTS_MAX);
+    if (n_starts >= limit && now - start[(n_starts - limit) % STARTS_MAX] < 1000)
+        broke("%u requests started within %lld ms, but the budget is %u a second", limit + 1,
+              (long long)(now - start[(n_starts - limit) % STARTS_MAX]), limit);
+    start[n_starts++ % STARTS_MAX] = now;
+}
+
+/* ---- what the mirror shows ---------------------------------------------------------------- */
+
+void check_acknowledged(str event)
+{
+    for (size_t i = 0; i < n_acknowledged; i++)
+        if (str_eqz(event, acknowledged[i]))
+            return;
+    assert(n_acknowledged < EVENTS_MAX);
+    snprintf(acknowledged[n_acknowledged++], sizeof acknowledged[0], "%.*s", STR_ARG(event));
+}
+
+/* The state of the story that this is, not before `from`; -1: there is none. */
+static int place(const struct object_story *o, size_t from, int64_t version, bool deleted)
+{
+    for (size_t i = from; i < o->n; i++)
+        if (deleted ? o->state[i].deleted : o->state[i].version == version)
+            return (int)i;
+    return -1;
+}
+
+static void note_arrival(struct object_story *o, size_t i)
+{
+    if (o->state[i].deleted)
+        mark(MARK_BURIED);
+    else if (o->at && o->state[o->at - 1].deleted)
+        mark(MARK_REVIVED);
+    o->at = i + 1;
+}
+
+void check_applied(const struct mirror_change *c, uint64_t order)
+{
+    struct object_story *o = find(c->type, str_of(c->id));
+
+    if (!o || (!c->deleted && !c->version) || order < o->order)
+        return;
+    int i = place(o, o->at ? o->at - 1 : 0, c->version, c->deleted);
+    if (i < 0 && c->deleted && place(o, 0, 0, true) < 0)
+        broke("%s %s was buried, but Stripe never deleted it", c->type, c->id);
+    if (i < 0 && c->deleted)
+        broke("%s %s was buried, but Stripe has brought it back before", c->type, c->id);
+    if (i < 0 && o->state[o->at - 1].deleted)
+        broke("%s %s rose from the dead: the mirror shows version %lld, from before its deletion",
+              c->type, c->id, (long long)c->version);
+    if (i < 0)
+        broke("%s %s went back: the mirror had version %lld and now shows version %lld", c->type,
+              c->id, (long long)o->state[o->at - 1].version, (long long)c->version);
+    o->order = order;
+    note_arrival(o, (size_t)i);
+}
+
+void check_claim(int64_t ticket, uint64_t order)
+{
+    if (ticket == claim_ticket)
+        broke("two claims have ticket %lld", (long long)ticket);
+    if (order > claim_order ? ticket < claim_ticket : ticket > claim_ticket)
+        broke("ticket %lld was given out behind ticket %lld", (long long)ticket,
+              (long long)claim_ticket);
+    if (order > claim_order) {
+        claim_order = order;
+        claim_ticket = ticket;
+    }
+}
+
+/* ---- the disk ----------------------------------------------------------------------------- */
+
+static sqlite3 *look_open(void)
+{
+    sqlite3 *db = NULL;
+
+    disk_hold(true);
+    int rc = sqlite3_open_v2(NODE_PATH, &db, SQLITE_OPEN_READWRITE, DISK_VFS);
+    if (rc == SQLITE_OK)
+        sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, "pragma wal_autocheckpoint = 0; pragma query_only = 1", NULL, NULL,
+                          NULL);
+    if (rc == SQLITE_OK)
+        return db;
+    sqlite3_close(db);
+    disk_hold(false);
+    return NULL;
+}
+
+static void look_close(sqlite3 *db)
+{
+    sqlite3_close(db);
+    disk_hold(false);
+}
+
+static sqlite3_stmt *ask(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *q = NULL;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
+        broke("the database cannot be read: %s", sqlite3_errmsg(db));
+    return q;
+}
+
+static bool next(sqlite3 *db, sqlite3_stmt *q)
+{
+    int rc = sqlite3_step(q);
+
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        broke("the database cannot be read: %s", sqlite3_errmsg(db));
+    return rc == SQLITE_ROW;
+}
+
+static str text(sqlite3_stmt *q, int col)
+{
+    const char *p = (const char *)sqlite3_column_text(q, col);
+
+    return (str){ p ? p : "", (size_t)sqlite3_column_bytes(q, col) };
+}
+
+static int64_t number(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *q = ask(db, sql);
+    int64_t n = next(db, q) ? sqlite3_column_int64(q, 0) : 0;
+
+    sqlite3_finalize(q);
+    return n;
+}
+
+static void check_events(sqlite3 *db, const char *when)
+{
+    sqlite3_stmt *q = ask(db, "select 1 from _inbox where event = ?1");
+
+    for (size_t i = 0; i < n_acknowledged; i++) {
+        sqlite3_bind_text(q, 1, acknowledged[i], -1, SQLITE_STATIC);
+        if (!next(db, q))
+            broke("%s: event %s was answered 200 and is not in the inbox", when, acknowledged[i]);
+        sqlite3_reset(q);
+    }
+    sqlite3_finalize(q);
+}
+
+/* What a commit has shown was told to be on the disk. */
+static void check_objects(sqlite3 *db, const char *when)
+{
+    sqlite3_stmt *q = ask(db, "select deleted, data from objects where type = ?1 and id = ?2");
+
+    for (size_t i = 0; i < n_stories; i++) {
+        struct object_story *o = &story[i];
+        if (!o->at)
+            continue;
+        sqlite3_bind_text(q, 1, o->type, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 2, o->id, -1, SQLITE_STATIC);
+        if (!next(db, q))
+            broke("%s: %s %s was committed and is not there", when, o->type, o->id);
+        bool deleted = sqlite3_column_int(q, 0);
+        int64_t version = version_of(text(q, 1));
+        if (place(o, o->at - 1, version, deleted) < 0)
+            broke("%s: %s %s is older than what was committed: version %lld%s", when, o->type,
+                  o->id, (long long)version, deleted ? " (deleted)" : "");
+        sqlite3_reset(q);
+    }
+    sqlite3_finalize(q);
+}
+
+void check_disk(const char *when)
+{
+    sqlite3 *db = look_open();
+
+    if (!db)
+        return; /* not made yet */
+    if (number(db, "select count(*) from sqlite_master where name = '_due'")) {
+        check_events(db, when);
+        check_objects(db, when);
+        if (number(db, "select count(*) from _due where done_gen > gen"))
+            broke("%s: more generations are done than there were", when);
+    } else if (n_acknowledged) {
+        broke("%s: the database is empty, but events were acknowledged", when);
+    }
+    look_close(db);
+}
+
+bool check_idle(int64_t *due, int64_t *dead)
+{
+    sqlite3 *db = look_open();
+
+    *due = *dead = -1;
+    if (!db)
+        return false;
+    if (number(db, "select count(*) from sqlite_master where name = '_due'")) {
+        *due = number(db, "select count(*) from _due where done_gen < gen and dead = 0");
+        *dead = number(db, "select count(*) from _due where done_gen < gen and dead = 1");
+    }
+    look_close(db);
+    return *due == 0;
+}
+
+void check_why_not(char *out, size_t size)
+{
+    sqlite3 *db = look_open();
+    size_t n = 0;
+
+    out[0] = '\0';
+    if (!db)
+        return;
+    sqlite3_stmt *q = ask(db, "select kind, type, id, claimed, attempts, dead, coalesce(last_error,"
+                              "'') from _due where done_gen < gen order by 1, 2, 3 limit 5");
+    while (next(db, q) && n < size)
+        n += (size_t)snprintf(out + n, size - n,
+                              "%s%.*s %.*s %.*s (claimed %d, attempts %d, "
+                              "dead %d: %.60s)",
+                              n ? ", " : "", STR_ARG(text(q, 0)), STR_ARG(text(q, 1)),
+                              STR_ARG(text(q, 2)), sqlite3_column_int(q, 3),
+                              sqlite3_column_int(q, 4), sqlite3_column_int(q, 5), text(q, 6).p);
+    sqlite3_finalize(q);
+    look_close(db);
+}
+
+/* ---- at rest ------------------------------------------------------------------------------ */
+
+/* Without a sync only what events speak of is told to be equal. */
+static bool is_told(str type)
+{
+    static const char *const told[] = { "product", "price", "customer", "subscription", "invoice" };
+
+    for (size_t i = 0; i < COUNT(told); i++)
+        if (str_eqz(type, told[i]))
+            return true;
+    return false;
+}
+
+static int ask_stripe(const struct resource *r, str id, str *body, struct arena *a)
+{
+    return emu_ask("GET", path_fill(r->get_path, id, S(""), a), path_expand(r->expand, "", a),
+                   S(""), body, a);
+}
+
+static void compare_row(str type, str id, str data, bool deleted, bool open)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const struct resource *r = resource_by_type(type);
+    str body;
+
+    if (!r || !r->get_path || strstr(r->get_path, "{parent}"))
+        return;
+    if (!climate->last_sync && !is_told(type))
+        return;
+    int status = ask_stripe(r, id, &body, &a);
+    bool gone = status == 404 || json_bool(body, S("deleted")) == JSON_TRUE;
+    if (gone && !deleted)
+        broke("at rest: %.*s %.*s is deleted at Stripe and alive in the mirror", STR_ARG(type),
+              STR_ARG(id));
+    if (gone)
+        return;
+    if (status != 200)
+        broke("at rest: the emulator answers %d for %.*s %.*s", status, STR_ARG(type), STR_ARG(id));
+    if (deleted)
+        broke("at rest: %.*s %.*s is alive at Stripe and buried in the mirror", STR_ARG(type),
+              STR_ARG(id));
+    if (!json_same(str_trim(body), data, &a)) {
+        trace("Stripe has %.*s", STR_ARG(body));
+        trace("the mirror has %.*s", STR_ARG(data));
+        broke("at rest: %.*s %.*s differs from what Stripe has", STR_ARG(type), STR_ARG(id));
+    }
+    if (open)
+        broke("at rest: %.*s %.*s has a nested list that was never read to its end", STR_ARG(type),
+              STR_ARG(id));
+}
+
+static void compare_rows(sqlite3 *db)
+{
+    sqlite3_stmt *q = ask(db, "select type, id, data, deleted, open_lists from objects "
+                              "order by type, id");
+
+    while (next(db, q))
+        compare_row(text(q, 0), text(q, 1), text(q, 2), sqlite3_column_int(q, 3),
+                    sqlite3_column_int(q, 4));
+    sqlite3_finalize(q);
+}
+
+/* Every object that the merchant made. */
+static void compare_stories(sqlite3 *db)
+{
+    sqlite3_stmt *q = ask(db, "select deleted from objects where type = ?1 and id = ?2");
+
+    for (size_t i = 0; i < n_stories; i++) {
+        const struct object_story *o = &story[i];
+        bool gone = o->state[o->n - 1].deleted;
+        sqlite3_bind_text(q, 1, o->type, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 2, o->id, -1, SQLITE_STATIC);
+        bool there = next(db, q);
+        if (!there && !gone)
+            broke("at rest: %s %s is at Stripe and not in the mirror", o->type, o->id);
+        if (there && gone && !sqlite3_column_int(q, 0))
+            broke("at rest: %s %s is deleted at Stripe and alive in the mirror", o->type, o->id);
+        sqlite3_reset(q);
+    }
+    sqlite3_finalize(q);
+}
+
+/* Members of nested lists that have no address of their own. */
+static void compare_list(sqlite3 *db, const char *parents, const char *list, const char *member)
+{
+    sqlite3_stmt *q = ask(db, "select id from objects where type = ?1 and deleted = 0 order by id");
+    sqlite3_stmt *row = ask(db, "select data, deleted from objects where type = ?1 and id = ?2");
+
+    sqlite3_bind_text(q, 1, parents, -1, SQLITE_STATIC);
+    while (next(db, q)) {
+        ARENA(a, ANSWER_BYTES_MAX);
+        str body, id = text(q, 0);
+        if (emu_ask("GET", arena_printf(&a, "/v1/%s", list),
+                    strcmp(parents, "invoice") == 0
+                        ? S("limit=100")
+                        : arena_printf(&a, "limit=100&subscription=%.*s", STR_ARG(id)),
+                    S(""), &body, &a) != 200 &&
+            emu_ask("GET", arena_printf(&a, "/v1/invoices/%.*s/lines", STR_ARG(id)), S("limit=100"),
+                    S(""), &body, &a) != 200)
+            continue;
+        struct json_reader r;
+        json_init(&r, json_member(body, S("data")).text);
+        (void)json_next(&r);
+        for (struct json_token t; (t = json_value(&r)).type == JSON_OBJECT;) {
+            str member_id = json_text(t.text, S("id"), &a);
+            sqlite3_bind_text(row, 1, member, -1, SQLITE_STATIC);
+            sqlite3_bind_text(row, 2, member_id.p, (int)member_id.n, SQLITE_STATIC);
+            if (!next(db, row) || sqlite3_column_int(row, 1))
+                broke("at rest: %s %.*s of %s %.*s is missing", member, STR_ARG(member_id), parents,
+                      STR_ARG(id));
+            if (!json_same(t.text, text(row, 0), &a))
+                broke("at rest: %s %.*s differs from what Stripe has", member, STR_ARG(member_id));
+            sqlite3_reset(row);
+        }
+    }
+    sqlite3_finalize(row);
+    sqlite3_finalize(q);
+}
+
+/* A reference that is certain, whose target Stripe has and the mirror has not. */
+static void compare_references(sqlite3 *db)
+{
+    sqlite3_stmt *q =
+        ask(db, "select distinct to_type, to_id from _refs r where certain = 1 and not exists "
+                "(select 1 from objects o where o.type = r.to_type and o.id = r.to_id) "
+                "and exists (select 1 from objects f where f.type = r.from_type and "
+                "f.id = r.from_id and f.deleted = 0) order by 1, 2");
+
+    while (next(db, q)) {
+        ARENA(a, ANSWER_BYTES_MAX);
+        const struct resource *r = resource_by_type(text(q, 0));
+        str body;
+        if (!r || !r->get_path || strstr(r->get_path, "{parent}"))
+            continue;
+        if (ask_stripe(r, text(q, 1), &body, &a) == 200)
+            broke("at rest: %.*s %.*s is referred to and at Stripe, but not in the mirror",
+                  STR_ARG(text(q, 0)), STR_ARG(text(q, 1)));
+    }
+    sqlite3_finalize(q);
+}
+
+/* The versions in the order of their revisions: each row's whole story. */
+static void check_history(sqlite3 *db)
+{
+    sqlite3_stmt *q =
+        ask(db, "select type, id, revision, deleted, data from _history union all "
+                "select type, id, revision, deleted, data from objects order by 1, 2, 3");
+    const struct object_story *o = NULL;
+    size_t at = 0;
+
+    while (next(db, q)) {
+        ARENA(a, 1 << 10);
+        str type = arena_copy(&a, text(q, 0));
+        const struct object_story *now = find(type.p, text(q, 1));
+        if (now != o)
+            at = 0;
+        o = now;
+        bool deleted = sqlite3_column_int(q, 3);
+        int64_t version = version_of(text(q, 4));
+        if (!o || (!deleted && !version))
+            continue;
+        int i = place(o, at, version, deleted);
+        if (i < 0)
+            broke("the history of %s %s goes back to %s %lld", o->type, o->id,
+                  deleted ? "a deletion behind version" : "version", (long long)version);
+        at = (size_t)i;
+    }
+    sqlite3_finalize(q);
+}
+
+static void check_secrets(sqlite3 *db)
+{
+    static const char *const column[] = { "path", "request_id", "idempotency_key", "cause",
+                                          "error" };
+    char sql[160];
+
+    for (size_t i = 0; i < COUNT(column); i++) {
+        snprintf(sql, sizeof sql,
+                 "select count(*) from _calls where %s like '%%sk_test_%%' or %s like '%%whsec_%%'",
+                 column[i], column[i]);
+        if (number(db, sql))
+            broke("a secret stands in _calls.%s", column[i]);
+    }
+    if (number(db, "select count(*) from _due where last_error like '%sk\\_test\\_sim%' escape '\\'"
+                   " or last_error like '%whsec\\_%' escape '\\'"))
+        broke("a secret stands in _due.last_error");
+    if (number(db, "select count(*) from _calls where method <> 'GET'"))
+        broke("the mirror has written to Stripe");
+}
+
+void check_rest(void)
+{
+    sqlite3 *db = look_open();
+
+    if (!db)
+        broke("at rest: there is no database");
+    check_events(db, "at rest");
+    check_objects(db, "at rest");
+    check_history(db);
+    compare_stories(db);
+    compare_rows(db);
+    compare_list(db, "subscription", "subscription_items", "subscription_item");
+    compare_list(db, "invoice", "invoices/none/lines", "line_item");
+    if (climate->last_sync)
+        compare_references(db);
+    check_secrets(db);
+    look_close(db);
+}

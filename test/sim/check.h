@@ -1,0 +1,47 @@
+/* check.h - what must hold, checked while it happens and at rest.
+ *
+ * The merchant tells each state that an object has at Stripe, in order; the store tells each state
+ * that the mirror commits. Objects carry a version, metadata[v], that only ever grows. */
+#pragma once
+
+#include "climate.h"
+
+enum {
+    TYPE_BYTES_MAX = 40,
+    ID_BYTES_MAX = 64,
+};
+
+void check_begin(const struct climate *c, const char *account);
+
+/* ---- at Stripe */
+int64_t version_of(str data); /* metadata.v; 0: it has none */
+int64_t check_next_version(void);
+void check_is(const char *type, str id, int64_t version); /* it is alive in this version now */
+void check_is_gone(const char *type, str id);
+bool check_never_deleted(str path);
+/* A request was answered. */
+void check_asked(str path, int http_status, str body);
+void check_rate(void); /* a request leaves now */
+void check_new_life(void);
+
+/* ---- deliveries */
+void check_acknowledged(str event);
+
+/* ---- the mirror */
+struct mirror_change {
+    char type[TYPE_BYTES_MAX], id[ID_BYTES_MAX];
+    int64_t version;
+    bool deleted;
+};
+
+/* A commit was told OK. `order`: among all write transactions. */
+void check_applied(const struct mirror_change *c, uint64_t order);
+void check_claim(int64_t ticket, uint64_t order);
+
+/* The disk as it is: what was promised is there. Nobody has to be alive. */
+void check_disk(const char *when);
+/* Is there nothing due? `dead`: how much was given up. */
+bool check_idle(int64_t *due, int64_t *dead);
+/* Everything has come to rest: the mirror equals Stripe. */
+void check_rest(void);
+void check_why_not(char *out, size_t size); /* what is still due, for people */

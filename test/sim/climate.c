@@ -1,0 +1,115 @@
+#include "climate.h"
+
+#include "seed.h"
+#include "trace.h"
+
+static bool often(void)
+{
+    return seed_chance(60);
+}
+
+static void draw_node(struct climate *c)
+{
+    c->workers = (unsigned)seed_between(1, 6);
+    c->set = env_defaults;
+    c->set.lease_ms = seed_between(2, 60) * 1000;
+    c->set.settle_ms = seed_chance(50) ? 100 : seed_between(0, 3000);
+    c->set.attempts_max = seed_chance(30) ? (unsigned)seed_between(1, 4) : 60;
+    c->set.backoff_ms = seed_between(100, 1000);
+    c->set.backoff_ms_max = seed_between(1, 120) * 1000;
+    c->set.confirm_ms = seed_between(100, 3000);
+    if (seed_chance(20)) {
+        c->set.inbox_body_ms = seed_between(1, 48) * 3600000;
+        c->set.history_ms = seed_between(1, 48) * 3600000;
+        c->set.calls_ms = seed_between(1, 48) * 3600000;
+    }
+    c->requests_per_second = seed_chance(50) ? 100 : (unsigned)seed_between(2, 25);
+    c->batch_max = seed_chance(50) ? 64 : (size_t)seed_between(1, 6);
+    c->checkpoint_pages = seed_chance(50) ? 768 : (int)seed_between(2, 60);
+    c->preempt = seed_chance(50) ? 0 : (unsigned)seed_between(1, 200);
+    c->from_nothing = seed_chance(5);
+}
+
+static void draw_stripe(struct climate *c)
+{
+    c->answer_ms_max = seed_between(10, 400);
+    c->slow = seed_rate(20);
+    c->stall_before = seed_rate(8);
+    c->stall_after = seed_rate(8);
+    c->lost_before = seed_rate(10);
+    c->lost_after = seed_rate(10);
+    c->limited = seed_rate(10);
+    c->errors = seed_rate(10);
+    c->html = seed_rate(6);
+    c->truncated = seed_rate(6);
+    c->lies = seed_rate(10);
+    c->key_refused = seed_rate(3);
+    c->forbidden = seed_chance(20) ? 1 : 0;
+    c->page_limit = often() ? (unsigned)seed_between(1, 5) : 100;
+}
+
+static void draw_rest(struct climate *c)
+{
+    c->late = seed_rate(30);
+    c->late_ms_max = seed_chance(40) ? 3LL * 86400000 : seed_between(1, 600) * 1000;
+    c->doubled = seed_rate(30);
+    c->lost_answers = seed_rate(10);
+    c->dropped = seed_rate(20);
+
+    c->objects = (unsigned)seed_between(1, 8);
+    c->actions = (unsigned)seed_between(5, 45);
+    c->action_pause_ms = seed_chance(50) ? seed_between(10, 500) : seed_between(500, 20000);
+    c->behind_back = seed_rate(20);
+    c->money = seed_chance(40);
+
+    c->life_ms_max = seed_chance(15) ? 0 : seed_between(2, 120) * 1000;
+    c->cuts = (unsigned)seed_between(20, 100);
+    c->kills = 50;
+    c->disk.write_slow = seed_chance(50) ? 0 : (unsigned)seed_between(1, 100);
+    c->disk.sync_ms_max = seed_chance(30) ? 0 : seed_between(1, 60);
+    c->disk.read_fails = seed_chance(20) ? (unsigned)seed_between(1, 60) : 0;
+    c->disk.write_fails = seed_chance(20) ? (unsigned)seed_between(1, 300) : 0;
+    c->disk.sync_fails = seed_chance(20) ? (unsigned)seed_between(1, 800) : 0;
+    c->full_spells = seed_chance(20) ? (unsigned)seed_between(20, 400) : 0;
+    c->clock_jumps = seed_rate(50) * 10;
+    c->syncs = seed_rate(80) * 10;
+    c->wrong_keys = seed_chance(15) ? (unsigned)seed_between(20, 300) : 0;
+    c->last_sync = c->behind_back || seed_chance(40);
+}
+
+void climate_draw(struct climate *c)
+{
+    *c = (struct climate){ 0 };
+    draw_node(c);
+    draw_stripe(c);
+    draw_rest(c);
+}
+
+void climate_calm(struct climate *c)
+{
+    c->slow = c->stall_before = c->stall_after = c->lost_before = c->lost_after = c->limited =
+        c->errors = c->html = c->truncated = c->lies = c->key_refused = c->forbidden = 0;
+    c->late = c->doubled = c->lost_answers = 0;
+    c->life_ms_max = 0;
+    c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;
+    c->disk.full = false;
+    c->full_spells = c->clock_jumps = c->syncs = c->wrong_keys = 0;
+}
+
+void climate_tell(const struct climate *c)
+{
+    trace("climate: %u workers, lease %lld ms, settle %lld ms, at most %u attempts, %u requests a "
+          "second, batches of %zu, pages of %u",
+          c->workers, (long long)c->set.lease_ms, (long long)c->set.settle_ms, c->set.attempts_max,
+          c->requests_per_second, c->batch_max, c->page_limit);
+    trace("climate: in 100 answers %u slow, %u+%u stalled, %u lost before and %u behind the "
+          "effect, %u limited, %u errors, %u HTML, %u truncated, %u lies",
+          c->slow, c->stall_before, c->stall_after, c->lost_before, c->lost_after, c->limited,
+          c->errors, c->html, c->truncated, c->lies);
+    trace("climate: %u objects, %u actions%s%s; deliveries %u late (up to %lld s), %u doubled, %u "
+          "unheard; lives of up to %lld s%s",
+          c->objects, c->actions, c->money ? ", subscriptions" : "",
+          c->behind_back ? ", edits behind the back" : "", c->late,
+          (long long)(c->late_ms_max / 1000), c->doubled, c->lost_answers,
+          (long long)(c->life_ms_max / 1000), c->last_sync ? "; a sync at the end" : "");
+}

@@ -1,0 +1,220 @@
+#include "courier.h"
+
+#include "base/hmac.h"
+#include "check.h"
+#include "fibre.h"
+#include "node.h"
+#include "seed.h"
+#include "stripe.h"
+#include "trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SENDERS = 6,
+    WAITING_MAX = 4096,
+    DAY_MS = 86400000,
+};
+
+struct delivery {
+    char event[64], type[64];
+    char *body;
+    size_t body_n;
+    msec due;
+    unsigned left; /* how often it will be sent until it was heard */
+    bool busy;
+};
+
+static struct climate *climate;
+static struct delivery waiting[WAITING_MAX];
+static size_t n_waiting;
+static struct gate *gate; /* something to send, or the node is gone */
+static struct hmac *signer;
+static bool calm;
+
+size_t courier_waiting(void)
+{
+    return n_waiting;
+}
+
+static void wake(void)
+{
+    gate_lock(&sim_sched, gate);
+    gate_wake(&sim_sched, gate);
+    gate_unlock(&sim_sched, gate);
+}
+
+void courier_hang_up(void)
+{
+    if (gate)
+        wake();
+}
+
+static msec how_late(void)
+{
+    if (calm || !seed_chance(climate->late))
+        return seed_between(1, calm ? 200 : 5000);
+    msec late = seed_between(1, climate->late_ms_max);
+    if (late >= DAY_MS)
+        mark(MARK_LATE);
+    return late;
+}
+
+static void take(const struct emulator_delivery *d)
+{
+    if (climate->last_sync && !calm && seed_chance(climate->dropped)) {
+        trace("Stripe never delivers %.*s %.*s", STR_ARG(d->event), STR_ARG(d->type));
+        return;
+    }
+    assert(n_waiting < WAITING_MAX);
+    struct delivery *x = &waiting[n_waiting++];
+    *x = (struct delivery){ .due = fibre_now() + how_late(),
+                            .left = seed_chance(climate->doubled) ? 2 : 1,
+                            .body_n = d->body.n };
+    snprintf(x->event, sizeof x->event, "%.*s", STR_ARG(d->event));
+    snprintf(x->type, sizeof x->type, "%.*s", STR_ARG(d->type));
+    x->body = malloc(d->body.n + 1);
+    if (!x->body)
+        abort();
+    memcpy(x->body, d->body.p, d->body.n);
+    tally->events++;
+}
+
+void courier_collect(void)
+{
+    for (;;) {
+        ARENA(a, 8 << 20);
+        struct emulator_delivery d;
+        struct error e = { 0 };
+        if (emulator_next_delivery(emu(), &a, &d, NULL, &e) != ST_OK)
+            break;
+        take(&d);
+        emulator_delivered(emu(), d.id, 200); /* from here on it is ours */
+    }
+    wake();
+}
+
+void courier_calm(void)
+{
+    calm = true;
+    for (size_t i = 0; i < n_waiting; i++)
+        if (waiting[i].due > fibre_now() + 1000)
+            waiting[i].due = fibre_now() + seed_between(0, 1000);
+    wake();
+}
+
+/* ---- sending ------------------------------------------------------------------------------ */
+
+static str sign(const struct delivery *x, char out[128])
+{
+    unsigned char sum[HMAC_BYTES];
+    char hex[HMAC_HEX], t[32];
+
+    int n = snprintf(t, sizeof t, "%lld.", (long long)clock_wall(&stripe_clock) / 1000);
+    hmac_sum(signer, (str){ t, (size_t)n }, (str){ x->body, x->body_n }, S(""), sum);
+    hmac_hex(sum, hex);
+    n = snprintf(out, 128, "t=%.*s,v1=%.*s", n - 1, t, HMAC_HEX, hex);
+    return (str){ out, (size_t)n };
+}
+
+static void put_off(struct delivery *x)
+{
+    x->due = fibre_now() + (calm ? seed_between(100, 1000) : seed_between(500, 60000));
+}
+
+static void drop(struct delivery *x)
+{
+    free(x->body);
+    *x = waiting[--n_waiting];
+}
+
+/* One attempt; 0: no answer. The delivery may move in the list meanwhile; its body stays. */
+static int send(const struct delivery *x)
+{
+    const struct delivery copy = *x;
+    char signature[128];
+
+    fibre_pause(seed_between(0, 20));
+    tally->deliveries++;
+    int status = node_receive((str){ copy.body, copy.body_n }, sign(&copy, signature), gate);
+    trace("delivers %s %s: %d", copy.event, copy.type, status);
+    return status;
+}
+
+static struct delivery *find(const char *event)
+{
+    for (size_t i = 0; i < n_waiting; i++)
+        if (waiting[i].busy && strcmp(waiting[i].event, event) == 0)
+            return &waiting[i];
+    return NULL;
+}
+
+static void send_one(struct delivery *x)
+{
+    char event[64];
+
+    snprintf(event, sizeof event, "%s", x->event);
+    x->busy = true;
+    int status = send(x);
+    x = find(event);
+    assert(x);
+    x->busy = false;
+    bool heard = status == 200 && (calm || !seed_chance(climate->lost_answers));
+    if (status == 400)
+        mark(MARK_OLD_SIGNATURE);
+    if (heard && --x->left == 0)
+        drop(x);
+    else
+        put_off(x);
+}
+
+static struct delivery *first_due(msec *next)
+{
+    struct delivery *best = NULL;
+
+    *next = INT64_MAX;
+    for (size_t i = 0; i < n_waiting; i++) {
+        struct delivery *x = &waiting[i];
+        if (!x->busy && (!best || x->due < best->due))
+            best = x;
+    }
+    if (best && best->due > fibre_now()) {
+        *next = best->due;
+        best = NULL;
+    }
+    return best;
+}
+
+static void sender(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        msec next;
+        struct delivery *x = first_due(&next);
+        if (x) {
+            send_one(x);
+            continue;
+        }
+        msec deadline =
+            next == INT64_MAX ? NO_DEADLINE : clock_mono(&sim_clock) + (next - fibre_now());
+        gate_lock(&sim_sched, gate);
+        gate_wait(&sim_sched, gate, deadline);
+        gate_unlock(&sim_sched, gate);
+    }
+}
+
+void courier_open(struct climate *c)
+{
+    climate = c;
+    calm = false;
+    n_waiting = 0;
+    gate = gate_new(&sim_sched);
+    signer = hmac_new(S(SIM_SECRET));
+    for (int i = 0; i < SENDERS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "courier %d", i + 1);
+        fibre_spawn(OUTSIDE, name, sender, NULL);
+    }
+}

@@ -1,0 +1,258 @@
+#include "life.h"
+
+#include "check.h"
+#include "courier.h"
+#include "fibre.h"
+#include "merchant.h"
+#include "node.h"
+#include "seed.h"
+#include "stripe.h"
+#include "trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    LIVES_MAX = 10, /* violent ends in one seed */
+    SYNCS_MAX = 5,
+    STEPS_MAX = 1500000,
+    REST_MS_MAX = 4 * 3600000, /* from the last fault to the rest */
+    MINUTE_MS = 60000,
+    FAULTS_MS_MAX = 40 * 60000, /* behind the merchant's last act, unless deliveries are later */
+};
+
+static struct climate climate;
+static bool calm;
+
+/* ---- what happens to the node ---------------------------------------------------------------- */
+
+static enum node_end draw_end(void)
+{
+    if (seed_chance(climate.cuts))
+        return END_POWER_CUT;
+    return seed_chance(climate.kills) ? END_KILLED : END_STOPPED;
+}
+
+static void await_end(void)
+{
+    while (node_is_up())
+        fibre_pause(500);
+}
+
+/* Ends the node now and then, and starts it whenever there is none. */
+static void fate(void *arg)
+{
+    (void)arg;
+    bool machine = true;
+    for (unsigned violent = 0;;) {
+        bool wrong_key = !calm && seed_chance_of(climate.wrong_keys, 1000);
+        node_boot(machine, wrong_key);
+        machine = false;
+        msec span = climate.life_ms_max && violent < LIVES_MAX
+                        ? seed_between(0, climate.life_ms_max)
+                        : INT64_MAX / 4;
+        msec end = span == INT64_MAX / 4 ? INT64_MAX : fibre_now() + span;
+        while (node_is_up() && fibre_now() < end && (!calm || span != INT64_MAX / 4))
+            fibre_pause(calm ? 500 : seed_between(100, 5000));
+        if (calm && node_is_up())
+            await_end();
+        if (node_is_up()) {
+            enum node_end how = draw_end();
+            violent++;
+            machine = how == END_POWER_CUT;
+            node_end(how);
+        }
+        await_end();
+        fibre_pause(seed_between(0, calm ? 1000 : 8000));
+    }
+}
+
+static void clockwork(void *arg)
+{
+    (void)arg;
+    while (!calm) {
+        fibre_pause(seed_between(MINUTE_MS / 2, 2 * MINUTE_MS));
+        if (calm || !seed_chance_of(climate.clock_jumps, 1000))
+            continue;
+        clock_skew(seed_between(-1, 1) * 3600000);
+        trace("the wall clock is wrong by %lld s", (long long)clock_skew_now() / 1000);
+        mark(MARK_CLOCK_JUMPED);
+    }
+}
+
+static void full_disk(void *arg)
+{
+    (void)arg;
+    while (!calm) {
+        fibre_pause(seed_between(MINUTE_MS / 10, MINUTE_MS));
+        if (calm || !seed_chance_of(climate.full_spells, 1000))
+            continue;
+        trace("the disk is full");
+        climate.disk.full = true;
+        disk_set(&climate.disk);
+        fibre_pause(seed_between(100, 20000));
+        climate.disk.full = false;
+        disk_set(&climate.disk);
+        trace("the disk has room again");
+    }
+}
+
+static void people(void *arg)
+{
+    unsigned syncs = 0;
+
+    (void)arg;
+    while (!calm) {
+        fibre_pause(seed_between(100, MINUTE_MS));
+        if (calm)
+            return;
+        if (syncs < SYNCS_MAX && seed_chance_of(climate.syncs, 1000))
+            syncs += seed_chance(60) ? node_sync(seed_chance(30)) : node_sync_something();
+        if (seed_chance(10))
+            node_second_writer();
+        if (seed_chance(5))
+            node_revive();
+    }
+}
+
+/* ---- two phases -------------------------------------------------------------------------------
+ */
+
+static void limit_steps(void)
+{
+    if (tally->steps > STEPS_MAX)
+        broke("%d steps and no end: somebody turns in circles", STEPS_MAX);
+}
+
+static void run_until(msec when)
+{
+    while (fibre_step(when))
+        limit_steps();
+    fibre_pass_to(when);
+}
+
+static void with_faults(void)
+{
+    while (!merchant_is_done()) {
+        run_until(fibre_now() + 1000);
+        if (fibre_now() > 86400000)
+            break;
+    }
+    msec more = seed_chance(30) ? climate.late_ms_max : seed_between(0, 2 * MINUTE_MS);
+    run_until(fibre_now() + more);
+}
+
+static bool is_at_rest(void)
+{
+    int64_t due, dead;
+
+    if (courier_waiting() || sim_stripe_calls() || !node_works())
+        return false;
+    if (!check_idle(&due, &dead))
+        return false;
+    if (!dead)
+        return true;
+    node_revive();
+    return false;
+}
+
+/* A command is sent until somebody takes it. */
+static void insist(bool (*what)(void), msec end)
+{
+    while (!what() && fibre_now() < end)
+        run_until(fibre_now() + 500);
+}
+
+static bool sync_all_anew(void)
+{
+    return node_sync(true);
+}
+
+static void come_to_rest(void)
+{
+    msec end = fibre_now() + REST_MS_MAX;
+    bool synced = !climate.last_sync;
+    char why[900];
+
+    for (msec pause = 500; fibre_now() < end; pause = pause < 20000 ? pause * 2 : pause) {
+        run_until(fibre_now() + pause);
+        if (!is_at_rest())
+            continue;
+        if (synced)
+            return;
+        insist(sync_all_anew, end);
+        synced = true;
+        pause = 250;
+    }
+    check_why_not(why, sizeof why);
+    broke("it did not come to rest: %zu deliveries wait, %s, due: %s", courier_waiting(),
+          node_works() ? "the node works" : "the node does not work", why);
+}
+
+static void begin(uint64_t seed)
+{
+    seed_set(seed);
+    climate_draw(&climate);
+    fibre_preempt(climate.preempt);
+    calm = false;
+    clock_skew(0);
+}
+
+void life_prepare(const char *lock_path)
+{
+    char account[ACCOUNT_ID_MAX + 1];
+
+    begin(0);
+    climate_calm(&climate);
+    climate.preempt = 0;
+    disk_set(&climate.disk);
+    emu_open(0);
+    if (!emu_account(account))
+        abort();
+    check_begin(&climate, account);
+    courier_open(&climate);
+    node_open(&climate, lock_path, account);
+    node_boot(true, false);
+    for (int i = 0; i < 100 && !node_works(); i++)
+        run_until(fibre_now() + 100);
+    node_end(END_STOPPED);
+    run_until(fibre_now() + 60000);
+    if (node_is_up())
+        broke("the first node did not stop");
+    disk_freeze();
+}
+
+void life_run(uint64_t seed, const char *lock_path)
+{
+    char account[ACCOUNT_ID_MAX + 1];
+
+    begin(seed);
+    climate_tell(&climate);
+    if (climate.from_nothing)
+        disk_wipe();
+    disk_set(&climate.disk);
+    emu_open(seed);
+    if (!emu_account(account))
+        abort();
+    check_begin(&climate, account);
+    courier_open(&climate);
+    merchant_open(&climate);
+    node_open(&climate, lock_path, account);
+    fibre_spawn(OUTSIDE, "fate", fate, NULL);
+    fibre_spawn(OUTSIDE, "clocks", clockwork, NULL);
+    fibre_spawn(OUTSIDE, "disk", full_disk, NULL);
+    fibre_spawn(OUTSIDE, "people", people, NULL);
+    with_faults();
+    trace("---- from here on nothing goes wrong");
+    calm = true;
+    merchant_stop();
+    climate_calm(&climate);
+    disk_set(&climate.disk);
+    clock_skew(0);
+    courier_collect();
+    courier_calm();
+    come_to_rest();
+    check_rest();
+    trace("at rest");
+    tally->virtual_ms = (uint64_t)fibre_now();
+}

@@ -1,0 +1,314 @@
+/* main.c - sim FIRST_SEED COUNT [--bug NAME] [--trace] [--jobs N] [--marks]
+ *
+ * Each seed runs in a process of its own, forked from one that has a fresh store on its disk: what
+ * a power cut leaves behind in memory goes with the process, and a crash is just another verdict.
+ */
+
+#include "base/plant.h"
+#include "disk.h"
+#include "life.h"
+#include "trace.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { JOBS_MAX = 16, SEED_SECONDS_MAX = 120 };
+
+#ifdef BRINDLE_PLANTED
+enum plant planted_bug;
+#endif
+
+/* Under AddressSanitizer: what a power cut leaves in memory is no leak. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0:detect_stack_use_after_return=0";
+}
+
+struct options {
+    uint64_t first, count;
+    unsigned jobs;
+    bool trace, hash, marks;
+    const char *bug;
+};
+
+struct job {
+    pid_t pid;
+    uint64_t seed;
+};
+
+static struct tally *shared; /* one a job, in memory that children write */
+static struct tally total;
+static char lock_path[JOBS_MAX][64];
+static char dir[32];
+
+static void add(const struct tally *t)
+{
+    const uint64_t *from = &t->steps;
+    uint64_t *to = &total.steps;
+
+    for (size_t i = 0; i < MARK_COUNT; i++)
+        total.mark[i] += t->mark[i];
+    for (; to < &total.hash; to++, from++)
+        *to += *from;
+}
+
+static void child(const struct options *o, unsigned slot, uint64_t seed)
+{
+    tally = &shared[slot];
+    memset(tally, 0, sizeof *tally);
+    tally->hash = 0xcbf29ce484222325;
+    trace_to_stdout(o->trace);
+    alarm(SEED_SECONDS_MAX);
+    sqlite3_randomness(0, NULL);
+    disk_restore();
+    life_run(seed, lock_path[slot]);
+    fflush(stdout);
+    _exit(0);
+}
+
+static void start(const struct options *o, unsigned slot, struct job *j, uint64_t seed)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+
+    if (pid < 0)
+        abort();
+    if (pid == 0)
+        child(o, slot, seed);
+    *j = (struct job){ pid, seed };
+}
+
+/* False: the seed broke a promise. */
+static bool verdict(const struct options *o, unsigned slot, uint64_t seed, int status)
+{
+    struct tally *t = &shared[slot];
+    bool crashed = WIFSIGNALED(status) || (WEXITSTATUS(status) && !t->broken[0]);
+
+    if (crashed)
+        snprintf(t->broken, sizeof t->broken, "the process crashed (%s %d)",
+                 WIFSIGNALED(status) ? "signal" : "exit",
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    add(t);
+    if (t->broken[0])
+        printf("seed %" PRIu64 ": %s\n", seed, t->broken);
+    else if (o->hash)
+        printf("seed %" PRIu64 ": %016" PRIx64 " after %" PRIu64 " steps\n", seed, t->hash,
+               t->steps);
+    return !t->broken[0];
+}
+
+/* Runs all seeds, several at a time, until one fails. The failed seed, or 0. */
+static uint64_t run(const struct options *o, uint64_t *done)
+{
+    struct job job[JOBS_MAX] = { 0 };
+    uint64_t next = o->first, failed = 0;
+    unsigned running = 0;
+
+    for (;;) {
+        for (unsigned i = 0; i < o->jobs && !failed; i++)
+            if (!job[i].pid && next < o->first + o->count) {
+                start(o, i, &job[i], next++);
+                running++;
+            }
+        if (!running)
+            return failed;
+        int status;
+        pid_t pid = wait(&status);
+        for (unsigned i = 0; i < o->jobs; i++) {
+            if (job[i].pid != pid)
+                continue;
+            job[i].pid = 0;
+            running--;
+            ++*done;
+            if (!verdict(o, i, job[i].seed, status) && (!failed || job[i].seed < failed))
+                failed = job[i].seed;
+        }
+    }
+}
+
+static void tell(uint64_t seeds, double seconds)
+{
+    printf("%" PRIu64 " seeds in %.1f s (%.1f a second), %.1f days of virtual time, %" PRIu64
+           " steps\n",
+           seeds, seconds, (double)seeds / seconds, (double)total.virtual_ms / 86400000.0,
+           total.steps);
+    printf("%" PRIu64 " lives: %" PRIu64 " power cuts, %" PRIu64 " kills, %" PRIu64
+           " orderly stops; %" PRIu64 " syncs, %" PRIu64 " writes lost, %" PRIu64 " torn\n",
+           total.lives, total.power_cuts, total.kills, total.stops, total.syncs, total.writes_lost,
+           total.writes_torn);
+    printf("%" PRIu64 " events in %" PRIu64 " deliveries; %" PRIu64 " requests: %" PRIu64
+           " slow, %" PRIu64 " stalled, %" PRIu64 " lost before and %" PRIu64
+           " behind their effect, %" PRIu64 " limited, %" PRIu64 " errors, %" PRIu64
+           " HTML, %" PRIu64 " truncated, %" PRIu64 " lies, %" PRIu64 " refused\n",
+           total.events, total.deliveries, total.requests, total.slow, total.stalled,
+           total.lost_before, total.lost_after, total.limited, total.errors, total.html,
+           total.truncated, total.lies, total.refused);
+    for (size_t i = 0; i < MARK_COUNT; i++)
+        printf("  %8" PRIu64 "  %s\n", total.mark[i], mark_text[i]);
+}
+
+static bool all_reached(void)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < MARK_COUNT; i++)
+        if (!total.mark[i]) {
+            printf("never reached: %s\n", mark_text[i]);
+            all = false;
+        }
+    return all;
+}
+
+#ifdef BRINDLE_PLANTED
+static const char *const plant_name[PLANT_COUNT] = {
+    [PLANT_NOTHING] = "nothing",
+    [PLANT_NO_FSYNC] = "no_fsync",
+    [PLANT_FSYNC_NORMAL] = "fsync_normal",
+    [PLANT_FAILED_COMMIT_IS_OK] = "failed_commit_is_ok",
+    [PLANT_WAL_NOT_SETTLED] = "wal_not_settled",
+    [PLANT_EVENT_SWALLOWED] = "event_swallowed",
+    [PLANT_TOMBSTONE_YIELDS] = "tombstone_yields",
+    [PLANT_TOMBSTONE_OLD_TICKET] = "tombstone_old_ticket",
+    [PLANT_PAGE_TICKET_LATE] = "page_ticket_late",
+    [PLANT_INBOX_APART] = "inbox_apart",
+    [PLANT_404_AT_ONCE] = "404_at_once",
+    [PLANT_CLAIM_TICKET_LATE] = "claim_ticket_late",
+    [PLANT_STALE_TAKEN] = "stale_taken",
+    [PLANT_STALE_FORGOTTEN] = "stale_forgotten",
+    [PLANT_LEASE_UNCHECKED] = "lease_unchecked",
+    [PLANT_CURSOR_FIRST] = "cursor_first",
+    [PLANT_NESTED_FIRST_PAGE] = "nested_first_page",
+    [PLANT_CLAIMS_SURVIVE] = "claims_survive",
+    [PLANT_BURIED_NOT_ASKED] = "buried_not_asked",
+    [PLANT_SWEEP_BURIES] = "sweep_buries",
+    [PLANT_RING_MISSED] = "ring_missed",
+    [PLANT_FINISHED_FIRST] = "finished_first",
+    [PLANT_BUDGET_FORGOTTEN] = "budget_forgotten",
+    [PLANT_WRONG_ACCOUNT] = "wrong_account",
+    [PLANT_OPEN_LISTS_FORGOTTEN] = "open_lists_forgotten",
+};
+
+static bool plant(const char *name)
+{
+    for (unsigned i = 0; i < PLANT_COUNT; i++)
+        if (strcmp(name, plant_name[i]) == 0) {
+            planted_bug = (enum plant)i;
+            return true;
+        }
+    return false;
+}
+#else
+static bool plant(const char *name)
+{
+    (void)name;
+    return false;
+}
+#endif
+
+static bool read_options(int argc, char **argv, struct options *o)
+{
+    *o = (struct options){ .first = 1, .count = 100, .jobs = 2 };
+    unsigned numbers = 0;
+    for (int i = 1; i < argc; i++) {
+        bool more = i + 1 < argc;
+        if (strcmp(argv[i], "--trace") == 0)
+            o->trace = true;
+        else if (strcmp(argv[i], "--hash") == 0)
+            o->hash = true;
+        else if (strcmp(argv[i], "--marks") == 0)
+            o->marks = true;
+        else if (strcmp(argv[i], "--bug") == 0 && more)
+            o->bug = argv[++i];
+        else if (strcmp(argv[i], "--jobs") == 0 && more)
+            o->jobs = (unsigned)strtoul(argv[++i], NULL, 10);
+        else if (argv[i][0] != '-' && numbers == 0)
+            o->first = strtoull(argv[i], NULL, 10), numbers++;
+        else if (argv[i][0] != '-' && numbers == 1)
+            o->count = strtoull(argv[i], NULL, 10), numbers++;
+        else
+            return false;
+    }
+    return o->jobs >= 1 && o->jobs <= JOBS_MAX && o->first >= 1;
+}
+
+static void prepare(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/brindle-sim-XXXXXX");
+    if (!mkdtemp(dir))
+        abort();
+    for (unsigned i = 0; i < JOBS_MAX; i++)
+        snprintf(lock_path[i], sizeof lock_path[i], "%.31s/%u", dir, i);
+    json_object_seed(1); /* jansson's hashes do not depend on the hour */
+    sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    disk_register();
+    shared = mmap(NULL, JOBS_MAX * sizeof *shared, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        abort();
+    tally = &shared[0];
+    life_prepare(lock_path[0]);
+}
+
+static void clean(void)
+{
+    char name[80];
+
+    for (unsigned i = 0; i < JOBS_MAX; i++) {
+        snprintf(name, sizeof name, "%.63s.lock", lock_path[i]);
+        unlink(name);
+    }
+    rmdir(dir);
+}
+
+/* The failed seed once more, told. */
+static void retell(struct options o, uint64_t seed)
+{
+    uint64_t ignored = 0;
+    char command[64];
+
+    (void)command;
+    o.first = seed;
+    o.count = 1;
+    o.trace = true;
+    o.jobs = 1;
+    printf("---- the story of seed %" PRIu64 "\n", seed);
+    run(&o, &ignored);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    struct timespec t0, t1;
+    uint64_t done = 0;
+
+    if (!read_options(argc, argv, &o) || (o.bug && !plant(o.bug))) {
+        fprintf(stderr, "usage: sim [FIRST_SEED [COUNT]] [--bug NAME] [--jobs N] [--trace] "
+                        "[--hash] [--marks]\n");
+        return 2;
+    }
+    prepare();
+    clock_gettime(CLOCK_MONOTONIC, &t0);
+    uint64_t failed = run(&o, &done);
+    clock_gettime(CLOCK_MONOTONIC, &t1);
+    double seconds = (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9;
+    if (!failed && done > 1)
+        tell(done, seconds);
+    if (failed)
+        printf("to be told: sim %" PRIu64 " 1 --trace%s%s\n", failed, o.bug ? " --bug " : "",
+               o.bug ? o.bug : "");
+    (void)retell;
+    clean();
+    if (failed)
+        return 1;
+    return o.marks && !all_reached() ? 1 : 0;
+}

@@ -1,0 +1,316 @@
+#include "merchant.h"
+
+#include "base/json.h"
+#include "check.h"
+#include "courier.h"
+#include "fibre.h"
+#include "seed.h"
+#include "stripe.h"
+#include "trace.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    KEPT_MAX = 32, /* of each kind that the merchant remembers */
+    ANSWER_BYTES_MAX = 8 << 20,
+    FORM_BYTES_MAX = 4096,
+    LINES_MAX = 13, /* more than an invoice shows of itself */
+};
+
+enum kind { PRODUCT, PRICE, CUSTOMER, SUBSCRIPTION, INVOICE, KINDS };
+
+static const struct {
+    const char *type, *url;
+} kind_info[KINDS] = {
+    [PRODUCT] = { "product", "/v1/products" },
+    [PRICE] = { "price", "/v1/prices" },
+    [CUSTOMER] = { "customer", "/v1/customers" },
+    [SUBSCRIPTION] = { "subscription", "/v1/subscriptions" },
+    [INVOICE] = { "invoice", "/v1/invoices" },
+};
+
+static struct {
+    char id[KEPT_MAX][ID_BYTES_MAX];
+    size_t n;
+} kept[KINDS];
+
+static const struct climate *climate;
+static unsigned done;
+static bool stopped;
+
+bool merchant_is_done(void)
+{
+    return stopped || done >= climate->actions;
+}
+
+void merchant_stop(void)
+{
+    stopped = true;
+}
+
+static void keep(enum kind k, str id)
+{
+    if (kept[k].n < KEPT_MAX)
+        snprintf(kept[k].id[kept[k].n++], ID_BYTES_MAX, "%.*s", STR_ARG(id));
+}
+
+static const char *any(enum kind k)
+{
+    return kept[k].n ? kept[k].id[seed_draw() % kept[k].n] : NULL;
+}
+
+static void forget(enum kind k, const char *id)
+{
+    for (size_t i = 0; i < kept[k].n; i++)
+        if (strcmp(kept[k].id[i], id) == 0) {
+            memmove(kept[k].id[i], kept[k].id[--kept[k].n], ID_BYTES_MAX);
+            return;
+        }
+}
+
+/* What Stripe answered is what the object is now. */
+static bool note(enum kind k, int status, str body, str *id, struct arena *a)
+{
+    if (status != 200)
+        return false;
+    *id = json_text(body, S("id"), a);
+    int64_t v = version_of(body);
+    if (v)
+        check_is(kind_info[k].type, *id, v);
+    return true;
+}
+
+/* POST with a new version; `more` is a form. */
+static bool post(enum kind k, const char *id, const char *more, str *out, struct arena *a)
+{
+    int64_t v = check_next_version();
+    str body;
+
+    str path = arena_printf(a, "%s%s%s", kind_info[k].url, id ? "/" : "", id ? id : "");
+    str form = arena_printf(a, "metadata[v]=%lld%s%s", (long long)v, *more ? "&" : "", more);
+    int status = emu_ask("POST", path, S(""), form, &body, a);
+    trace("POST %.*s %.*s: %d", STR_ARG(path), STR_ARG(form), status);
+    return note(k, status, body, out, a);
+}
+
+static void create(enum kind k, const char *more)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    str id;
+
+    if (post(k, NULL, more, &id, &a))
+        keep(k, id);
+}
+
+static void edit(enum kind k)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const char *id = any(k);
+    str ignored;
+
+    if (id)
+        (void)post(k, id, "", &ignored, &a);
+}
+
+static void delete (enum kind k)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const char *id = any(k);
+    char copy[ID_BYTES_MAX];
+    str body;
+
+    if (!id)
+        return;
+    snprintf(copy, sizeof copy, "%s", id);
+    str path = arena_printf(&a, "%s/%s", kind_info[k].url, copy);
+    int status = emu_ask("DELETE", path, S(""), S(""), &body, &a);
+    trace("DELETE %.*s: %d", STR_ARG(path), status);
+    if (status != 200)
+        return;
+    forget(k, copy);
+    if (k != SUBSCRIPTION)
+        check_is_gone(kind_info[k].type, str_of(copy));
+}
+
+/* ---- what one does in a shop -------------------------------------------------------------- */
+
+/* The id is chosen: it can come back after its deletion. */
+static void create_product(void)
+{
+    char form[64], id[32];
+
+    snprintf(id, sizeof id, "prod_%u", (unsigned)(seed_draw() % climate->objects));
+    for (size_t i = 0; i < kept[PRODUCT].n; i++)
+        if (strcmp(kept[PRODUCT].id[i], id) == 0)
+            return;
+    snprintf(form, sizeof form, "id=%s&name=Thing", id);
+    create(PRODUCT, form);
+}
+
+static void create_price(void)
+{
+    char form[FORM_BYTES_MAX];
+    const char *product = any(PRODUCT);
+
+    if (!product || !seed_chance(30)) /* a product with a price cannot be deleted */
+        return;
+    snprintf(form, sizeof form, "product=%s&unit_amount=%d&currency=usd&recurring[interval]=month",
+             product, (int)seed_between(100, 9999));
+    create(PRICE, form);
+}
+
+static void create_customer(void)
+{
+    create(CUSTOMER, climate->money ? "payment_method=pm_card_visa&"
+                                      "invoice_settings[default_payment_method]=pm_card_visa"
+                                    : "email=a@example.com");
+}
+
+static void subscribe(void)
+{
+    char form[FORM_BYTES_MAX];
+    const char *customer = any(CUSTOMER), *price = any(PRICE);
+
+    if (!customer || !price)
+        return;
+    snprintf(form, sizeof form, "customer=%s&items[0][price]=%s", customer, price);
+    create(SUBSCRIPTION, form);
+}
+
+/* More lines than the invoice shows of itself. */
+static void bill(void)
+{
+    char form[FORM_BYTES_MAX];
+    const char *customer = any(CUSTOMER);
+    int n = seed_chance(60) ? LINES_MAX : 2;
+
+    if (!customer)
+        return;
+    for (int i = 0; i < n; i++) {
+        ARENA(a, ANSWER_BYTES_MAX);
+        str item = arena_printf(&a, "customer=%s&amount=%d&currency=usd", customer, 100 + i);
+        (void)emu_ask("POST", S("/v1/invoiceitems"), S(""), item, NULL, &a);
+    }
+    snprintf(form, sizeof form, "customer=%s&pending_invoice_items_behavior=include", customer);
+    create(INVOICE, form);
+}
+
+/* A line goes from a draft: its invoice may look the same. */
+static void unbill(void)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const char *invoice = any(INVOICE);
+    str body;
+
+    if (!invoice)
+        return;
+    str path = arena_printf(&a, "/v1/invoices/%s/lines", invoice);
+    if (emu_ask("GET", path, S("limit=100"), S(""), &body, &a) != 200)
+        return;
+    str data = json_member(body, S("data")).text, item = { 0 };
+    struct json_reader r;
+    json_init(&r, data);
+    (void)json_next(&r);
+    for (struct json_token t; (t = json_value(&r)).type == JSON_OBJECT;) {
+        struct json_token found = json_path(t.text, S("parent.invoice_item_details.invoice_item"));
+        if (found.type == JSON_STRING && (!item.n || seed_chance(30)))
+            item = json_unescape(found, &a);
+    }
+    if (!item.n)
+        return;
+    path = arena_printf(&a, "/v1/invoiceitems/%.*s", STR_ARG(item));
+    int status = emu_ask("DELETE", path, S(""), S(""), &body, &a);
+    trace("DELETE %.*s of %s: %d", STR_ARG(path), invoice, status);
+}
+
+/* As somebody with a database console at Stripe: no event tells of it. */
+static void edit_behind_the_back(void)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    enum kind k = seed_chance(50) ? PRODUCT : CUSTOMER;
+    const char *id = any(k);
+    str body, ignored;
+
+    if (!id)
+        return;
+    int64_t v = check_next_version();
+    str path = arena_printf(&a, "/_emulator/objects/%s/%s", kind_info[k].type, id);
+    bool gone = k == PRODUCT && seed_chance(30);
+    int status =
+        gone ? emu_ask("DELETE", path, S(""), S(""), &body, &a)
+             : emu_ask("POST", path, S(""),
+                       arena_printf(&a, "{\"set\":{\"metadata\":{\"v\":\"%lld\"}}}", (long long)v),
+                       &body, &a);
+    trace("behind the back: %s %s, %d", gone ? "deletes" : "edits", id, status);
+    mark(MARK_BEHIND_BACK);
+    if (!gone && status == 200)
+        (void)note(k, status, body, &ignored, &a);
+    if (gone && status == 200) {
+        char copy[ID_BYTES_MAX];
+        snprintf(copy, sizeof copy, "%s", id);
+        forget(k, copy);
+        check_is_gone(kind_info[k].type, str_of(copy));
+    }
+}
+
+static void sell(void)
+{
+    switch (seed_draw() % 8) {
+    case 0:
+    case 1: subscribe(); break;
+    case 2: bill(); break;
+    case 3: unbill(); break;
+    case 4: delete (SUBSCRIPTION); break;
+    case 5: edit(SUBSCRIPTION); break;
+    case 6: edit(INVOICE); break;
+    default: bill(); break;
+    }
+}
+
+static void act(void)
+{
+    if (seed_chance(climate->behind_back)) {
+        edit_behind_the_back();
+        return;
+    }
+    if (climate->money && seed_chance(40)) {
+        sell();
+        return;
+    }
+    switch (seed_draw() % 10) {
+    case 0:
+    case 1: create_product(); break;
+    case 2:
+    case 3: edit(PRODUCT); break;
+    case 4:
+    case 5: delete (PRODUCT); break;
+    case 6: create_price(); break;
+    case 7: seed_chance(50) ? edit(PRICE) : create_customer(); break;
+    case 8: edit(CUSTOMER); break;
+    default: seed_chance(30) ? delete (CUSTOMER) : create_customer(); break;
+    }
+}
+
+static void work(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++)
+        create_product();
+    while (!merchant_is_done()) {
+        fibre_pause(seed_between(0, climate->action_pause_ms));
+        if (stopped)
+            break;
+        act();
+        done++;
+        emulator_advance(emu());
+        courier_collect();
+    }
+}
+
+void merchant_open(const struct climate *c)
+{
+    climate = c;
+    fibre_spawn(OUTSIDE, "merchant", work, NULL);
+}

@@ -1,0 +1,581 @@
+#include "node.h"
+
+#include "backend/lock_file.h"
+#include "backend/store_sqlite.h"
+#include "backend/stripe_logged.h"
+#include "backend/stripe_paced.h"
+#include "check.h"
+#include "core/api.h"
+#include "core/due.h"
+#include "core/inbox.h"
+#include "core/retention.h"
+#include "core/sync.h"
+#include "core/verify.h"
+#include "core/work.h"
+#include "courier.h"
+#include "fibre.h"
+#include "seed.h"
+#include "stripe.h"
+#include "trace.h"
+#include "watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    QUEUE_MAX = 64,
+    STORE_AWAY_MS = 1000,
+    IDENTIFY_MS_MAX = 120000,
+    STOP_GRACE_MS = 10000,
+    TICK_MS_MAX = 600000,
+    RECEIVE_MS_MAX = 60000,
+    BODY_BYTES_MAX = 1 << 20,
+};
+
+/* A delivery between the HTTP loop and the disk. */
+struct item {
+    struct event event;
+    struct inbox_result result;
+    struct arena arena;
+    enum status status;
+    bool done;
+    struct gate *gate;
+};
+
+/* One life. */
+struct node {
+    struct climate *c;
+    unsigned life;
+    bool wrong_key, up, works, stopping;
+    int lock;
+    struct world world;
+    struct env env;
+    struct stripe *logged;
+    struct verifier *verifier;
+    struct gate *queue; /* guards the next three */
+    struct item *item[QUEUE_MAX];
+    size_t n_items;
+    bool closed;
+    unsigned n_running;
+};
+
+static struct climate *climate;
+static struct node *node; /* NULL: no process */
+static const char *lock_path;
+static char account[ACCOUNT_ID_MAX + 1];
+static unsigned lives;
+
+void node_open(struct climate *c, const char *path, const char *acct)
+{
+    climate = c;
+    lock_path = path;
+    snprintf(account, sizeof account, "%s", acct);
+}
+
+bool node_is_up(void)
+{
+    return node != NULL;
+}
+
+bool node_works(void)
+{
+    return node && node->works && !node->stopping;
+}
+
+/* ---- the end of a life -------------------------------------------------------------------- */
+
+/* From here on nothing of this life runs. Returns only to others. */
+static void bury(struct node *n)
+{
+    unsigned life = n->life;
+
+    node = NULL;
+    disk_kill();
+    lock_file_release(n->lock);
+    sim_stripe_forget();
+    courier_hang_up();
+    fibre_end_life(life);
+}
+
+void node_end(enum node_end how)
+{
+    if (!node)
+        return;
+    switch (how) {
+    case END_STOPPED:
+        trace("the node is told to stop");
+        env_stop(&node->env);
+        gate_lock(&sim_sched, node->queue);
+        node->stopping = node->closed = true;
+        gate_wake(&sim_sched, node->queue);
+        gate_unlock(&sim_sched, node->queue);
+        return;
+    case END_KILLED:
+        trace("the node is killed");
+        mark(MARK_KILLED);
+        tally->kills++;
+        bury(node);
+        check_disk("after a kill");
+        return;
+    case END_POWER_CUT:
+        trace("the power is cut");
+        mark(MARK_POWER_CUT);
+        tally->power_cuts++;
+        disk_power_cut();
+        bury(node);
+        check_disk("after a power cut");
+        return;
+    }
+}
+
+/* On the process' own behalf. */
+static void exit_because(struct node *n, const char *why)
+{
+    trace("the process ends: %s", why);
+    bury(n);
+}
+
+static bool disk_may_fail(const struct node *n)
+{
+    const struct disk_climate *d = &n->c->disk;
+
+    return d->read_fails || d->write_fails || d->sync_fails || tally->mark[MARK_DISK_FULL] ||
+           tally->mark[MARK_DISK_BROKE];
+}
+
+static void damaged(struct node *n, const struct error *e)
+{
+    if (!disk_may_fail(n))
+        broke("the store is given up although the disk never failed: %s", e->text);
+    mark(MARK_DAMAGE_ENDED_IT);
+    exit_because(n, e->text);
+}
+
+/* ---- workers, as serve/engine.c has them --------------------------------------------------- */
+
+static void await_work(struct node *n, uint64_t *rings)
+{
+    struct error e = { 0 };
+    msec when = 0;
+    enum status st = due_next(&n->env, &when, &e);
+
+    if (st == ST_BROKEN)
+        damaged(n, &e);
+    if (st != ST_OK)
+        when = clock_mono(&sim_clock) + STORE_AWAY_MS;
+    env_wait(&n->env, rings, when);
+}
+
+static bool work_once(struct node *n, uint64_t *rings)
+{
+    struct work_report report = { 0 };
+    struct error e = { 0 };
+
+    switch (work_one(&n->env, &report, &e)) {
+    case ST_OK: return true;
+    case ST_NONE: await_work(n, rings); return true;
+    case ST_REFUSED: return false;
+    case ST_BROKEN: damaged(n, &e); return false;
+    case ST_RETRY:
+    case ST_CONFLICT:
+    case ST_INVALID:
+    case ST_LIMIT:
+        trace("work fails: %s", e.text);
+        env_wait(&n->env, rings, clock_mono(&sim_clock) + STORE_AWAY_MS);
+        return true;
+    }
+    return false;
+}
+
+static void worker(void *arg)
+{
+    struct node *n = arg;
+    uint64_t rings = 0;
+
+    while (!env_stopping(&n->env) && work_once(n, &rings))
+        ;
+    if (n->env.stopped_why)
+        broke("the key has not changed, but: %s", n->env.stopped_why);
+    n->n_running--;
+}
+
+/* ---- ingest -------------------------------------------------------------------------------- */
+
+static size_t take_batch(struct node *n, struct item *batch[QUEUE_MAX])
+{
+    gate_lock(&sim_sched, n->queue);
+    while (!n->n_items && !n->closed)
+        gate_wait(&sim_sched, n->queue, NO_DEADLINE);
+    size_t k = n->n_items;
+    memcpy(batch, n->item, k * sizeof *batch);
+    n->n_items = 0;
+    gate_unlock(&sim_sched, n->queue);
+    return k;
+}
+
+static enum status put(struct node *n, struct item *batch[QUEUE_MAX], size_t from, size_t k,
+                       struct error *e)
+{
+    struct event event[QUEUE_MAX] = { 0 };
+    struct inbox_result result[QUEUE_MAX];
+
+    for (size_t i = 0; i < k; i++)
+        event[i] = batch[from + i]->event;
+    enum status st = inbox_put_many(&n->env, event, k, result, e);
+    for (size_t i = 0; i < k; i++)
+        batch[from + i]->status = st;
+    return st;
+}
+
+static enum status put_batch(struct node *n, struct item *batch[QUEUE_MAX], size_t k,
+                             struct error *e)
+{
+    enum status st = put(n, batch, 0, k, e);
+    bool single = st != ST_OK && st != ST_RETRY && st != ST_BROKEN && st != ST_REFUSED && k > 1;
+
+    for (size_t i = 0; single && i < k; i++) {
+        struct error one = { 0 };
+        st = put(n, batch, i, 1, &one);
+        if (st == ST_RETRY || st == ST_BROKEN) {
+            *e = one;
+            return st;
+        }
+    }
+    return st;
+}
+
+static void ingest(void *arg)
+{
+    struct node *n = arg;
+    struct item *batch[QUEUE_MAX];
+    size_t k;
+
+    while ((k = take_batch(n, batch)) > 0) {
+        struct error e = { 0 };
+        enum status st = put_batch(n, batch, k, &e);
+        if (st != ST_OK)
+            trace("%zu events are not stored: %s", k, e.text);
+        if (st == ST_BROKEN)
+            damaged(n, &e);
+        for (size_t i = 0; i < k; i++) {
+            batch[i]->done = true;
+            if (batch[i]->status == ST_OK)
+                check_acknowledged(batch[i]->event.id);
+            gate_lock(&sim_sched, batch[i]->gate);
+            gate_wake(&sim_sched, batch[i]->gate);
+            gate_unlock(&sim_sched, batch[i]->gate);
+        }
+    }
+    n->n_running--;
+}
+
+static enum status enqueue(struct node *n, struct item *item)
+{
+    gate_lock(&sim_sched, n->queue);
+    bool taken = !n->closed && n->n_items < QUEUE_MAX;
+    if (taken) {
+        n->item[n->n_items++] = item;
+        gate_wake(&sim_sched, n->queue);
+    }
+    gate_unlock(&sim_sched, n->queue);
+    return taken ? ST_OK : ST_RETRY;
+}
+
+/* What serve/webhook.c does: verify, parse, queue, answer behind the disk. */
+int node_receive(str body, str signature, struct gate *gate)
+{
+    struct node *n = node;
+    struct error e = { 0 };
+    size_t which = 0;
+
+    if (!node_works())
+        return 0;
+    unsigned life = n->life;
+    msec now = clock_wall(&sim_clock);
+    if (verify_signature(n->verifier, signature, body, now, &which) != VERIFY_OK)
+        return 400;
+    struct item *item = calloc(1, sizeof *item);
+    if (!item)
+        abort();
+    item->arena.max = BODY_BYTES_MAX;
+    item->gate = gate;
+    if (event_parse(body, &item->event, &item->arena, &e) != ST_OK)
+        broke("an event of Stripe's cannot be read: %s", e.text);
+    item->event.received_at = now;
+    item->event.secret = which;
+    if (enqueue(n, item) != ST_OK)
+        return 503;
+    gate_lock(&sim_sched, gate);
+    while (!item->done && node && node->life == life)
+        gate_wait(&sim_sched, gate, NO_DEADLINE);
+    gate_unlock(&sim_sched, gate);
+    if (!item->done) {
+        mark(MARK_DELIVERY_CUT);
+        return 0;
+    }
+    int status = item->status == ST_OK ? 200 : 503;
+    arena_free(&item->arena);
+    free(item);
+    return status;
+}
+
+/* ---- housekeeping --------------------------------------------------------------------------- */
+
+static void housekeeping(void *arg)
+{
+    struct node *n = arg;
+
+    while (!n->stopping) {
+        struct error e = { 0 };
+        bool more = true;
+        msec until = clock_mono(&sim_clock) + seed_between(100, TICK_MS_MAX);
+        while (!n->stopping && clock_mono(&sim_clock) < until) {
+            gate_lock(&sim_sched, n->queue);
+            gate_wait(&sim_sched, n->queue, until);
+            gate_unlock(&sim_sched, n->queue);
+        }
+        enum status st = stripe_logged_flush(n->logged, n->world.store, &e);
+        while (st == ST_OK && more)
+            st = retention_run(&n->env, &more, &e);
+        if (st == ST_BROKEN)
+            damaged(n, &e);
+    }
+    n->n_running--;
+}
+
+/* ---- the beginning of a life ----------------------------------------------------------------- */
+
+static struct stripe *open_stripe(struct node *n)
+{
+    struct error e = { 0 };
+    struct stripe *paced;
+    const struct rate_options o = { .per_second = n->c->requests_per_second };
+
+    if (stripe_paced_open(&paced, sim_stripe(n->c, n->wrong_key), &sim_clock, &sim_sched, &sim_rng,
+                          &o, &e) != ST_OK ||
+        stripe_logged_open(&n->logged, paced, &sim_clock, &sim_sched, &e) != ST_OK)
+        abort();
+    return n->logged;
+}
+
+static enum status open_store(struct node *n, struct error *e)
+{
+    struct store_sqlite_options o = { .path = NODE_PATH,
+                                      .sched = &sim_sched,
+                                      .clock = &sim_clock,
+                                      .vfs = DISK_VFS,
+                                      .in_memory = true,
+                                      .batch_max = n->c->batch_max,
+                                      .checkpoint_pages = n->c->checkpoint_pages };
+    struct store *real;
+
+    enum status st = lock_file_take(lock_path, &n->lock, e);
+    if (st != ST_OK)
+        broke("the only node does not get the lock: %s", e->text);
+    st = store_sqlite_open(&real, &o, e);
+    if (st == ST_OK)
+        n->world.store = watch_open(real);
+    return st;
+}
+
+/* As cli/wire.c: never begins unproven. */
+static enum status identify(struct node *n, struct identity *out, struct error *e)
+{
+    msec until = clock_mono(&sim_clock) + IDENTIFY_MS_MAX;
+
+    for (unsigned attempt = 1;; attempt++) {
+        struct error why = { 0 };
+        enum status st = env_identify(&n->world, out, &why);
+        msec pause = api_pause(attempt, &sim_rng);
+        if (st != ST_RETRY || clock_mono(&sim_clock) + pause >= until) {
+            *e = why;
+            return st;
+        }
+        clock_sleep(&sim_clock, pause);
+    }
+}
+
+static enum status open_all(struct node *n, struct error *e)
+{
+    struct identity id;
+
+    enum status st = open_store(n, e);
+    if (st != ST_OK)
+        return st;
+    env_init(&n->env, "sim", &n->world);
+    n->env.set = n->c->set;
+    st = identify(n, &id, e);
+    if (st == ST_OK)
+        st = env_adopt(&n->env, &id, e);
+    if (st == ST_CONFLICT && n->wrong_key)
+        mark(MARK_WRONG_KEY);
+    else if (st == ST_CONFLICT)
+        broke("the right key is refused: %s", e->text);
+    else if (st == ST_OK && strcmp(id.account, account) != 0)
+        broke("the mirror of %s was taken over with a key for %s", account, id.account);
+    return st == ST_OK ? due_restart(&n->env, e) : st;
+}
+
+/* Everybody has come to an end: close in good order. After the grace, the rest is cut off. */
+static void shut_down(struct node *n)
+{
+    struct error e = { 0 };
+    msec until = clock_mono(&sim_clock) + STOP_GRACE_MS;
+
+    while (n->n_running && clock_mono(&sim_clock) < until)
+        fibre_pause(50);
+    if (n->n_running) {
+        exit_because(n, "some requests were still under way after the grace");
+        return;
+    }
+    (void)!stripe_logged_flush(n->logged, n->world.store, &e);
+    env_free(&n->env);
+    stripe_close(n->world.stripe);
+    n->world.store->ops->close(n->world.store);
+    mark(MARK_STOPPED);
+    tally->stops++;
+    exit_because(n, "stopped in good order");
+}
+
+static void spawn(struct node *n, const char *name, void (*run)(void *))
+{
+    n->n_running++;
+    fibre_spawn(n->life, name, run, n);
+}
+
+static void daemon_life(void *arg)
+{
+    struct node *n = arg;
+    struct error e = { 0 };
+    struct secret secret = { 0 };
+
+    if (!secret_set(&secret, S(SIM_SECRET)) || verifier_new(&n->verifier, &secret, 1, &e) != ST_OK)
+        abort();
+    enum status st = open_all(n, &e);
+    if (st == ST_BROKEN && !disk_may_fail(n))
+        broke("the store cannot be opened although the disk never failed: %s", e.text);
+    if (st != ST_OK)
+        exit_because(n, e.text);
+    n->works = true;
+    trace("the node works");
+    spawn(n, "ingest", ingest);
+    spawn(n, "keeper", housekeeping);
+    for (unsigned i = 0; i < n->c->workers; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "worker %u", i + 1);
+        spawn(n, name, worker);
+    }
+    while (!n->stopping) {
+        gate_lock(&sim_sched, n->queue);
+        gate_wait(&sim_sched, n->queue, NO_DEADLINE);
+        gate_unlock(&sim_sched, n->queue);
+    }
+    shut_down(n);
+}
+
+void node_boot(bool machine, bool wrong_key)
+{
+    assert(!node);
+    struct node *n = calloc(1, sizeof *n);
+    if (!n)
+        abort();
+    *n = (struct node){ .c = climate, .life = ++lives, .wrong_key = wrong_key, .lock = -1 };
+    node = n;
+    tally->lives++;
+    check_new_life();
+    if (machine)
+        clock_boot(seed_between(0, 100000));
+    n->queue = gate_new(&sim_sched);
+    n->world = (struct world){ .clock = &sim_clock,
+                               .rng = &sim_rng,
+                               .sched = &sim_sched,
+                               .kv = kv_none(),
+                               .stripe = open_stripe(n) };
+    trace("life %u begins%s%s", n->life, machine ? " with the machine" : "",
+          wrong_key ? ", with another account's key" : "");
+    fibre_spawn(n->life, "daemon", daemon_life, n);
+}
+
+/* ---- commands -------------------------------------------------------------------------------- */
+
+struct command {
+    struct node *n;
+    enum { COMMAND_SYNC, COMMAND_SYNC_AGAIN, COMMAND_SYNC_SOMETHING, COMMAND_REVIVE } what;
+};
+
+static enum status run_sync(struct node *n, bool again, const char *arg, struct error *e)
+{
+    struct sync s;
+    str name = str_of(arg);
+
+    trace("sync%s %s", again ? " anew" : "", arg ? arg : "everything");
+    return sync_start(&n->env, &name, arg ? 1 : 0, again, LANE_BACKFILL, &s, e);
+}
+
+static void run_command(void *arg)
+{
+    static const char *const something[] = { "products",      "customers",     "prices",
+                                             "invoices",      "subscriptions", "prod_0",
+                                             "product:prod_1" };
+    struct command *c = arg;
+    struct error e = { 0 };
+    enum status st = ST_OK;
+    int64_t revived = 0;
+
+    switch (c->what) {
+    case COMMAND_SYNC: st = run_sync(c->n, false, NULL, &e); break;
+    case COMMAND_SYNC_AGAIN: st = run_sync(c->n, true, NULL, &e); break;
+    case COMMAND_SYNC_SOMETHING:
+        st = run_sync(c->n, seed_chance(50), something[seed_draw() % COUNT(something)], &e);
+        break;
+    case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
+    }
+    if (st == ST_BROKEN)
+        damaged(c->n, &e);
+    if (st != ST_OK)
+        trace("the command fails: %s", e.text);
+    c->n->n_running--;
+}
+
+static bool command(int what)
+{
+    if (!node_works())
+        return false;
+    struct command *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->n = node;
+    c->what = what;
+    node->n_running++;
+    fibre_spawn(node->life, "command", run_command, c);
+    return true;
+}
+
+bool node_sync(bool again)
+{
+    return command(again ? COMMAND_SYNC_AGAIN : COMMAND_SYNC);
+}
+
+bool node_sync_something(void)
+{
+    return command(COMMAND_SYNC_SOMETHING);
+}
+
+bool node_revive(void)
+{
+    return command(COMMAND_REVIVE);
+}
+
+void node_second_writer(void)
+{
+    struct error e = { 0 };
+    int fd = -1;
+
+    if (!node || node->lock < 0)
+        return;
+    enum status st = lock_file_take(lock_path, &fd, &e);
+    if (st != ST_CONFLICT)
+        broke("a second process may write: %s", st == ST_OK ? "it got the lock" : e.text);
+    mark(MARK_SECOND_REFUSED);
+}

@@ -1,0 +1,33 @@
+/* node.h - the program under test, wired as the daemon wires it, and its lives.
+ *
+ * A life begins with the lock and the store and ends in good order, by a kill, by a power cut, or
+ * by its own hand. What a dead life had in memory is left where it lies: its fibres never run
+ * again. */
+#pragma once
+
+#include "climate.h"
+#include "world/sched.h"
+
+#define NODE_PATH "mirror.db"
+
+enum node_end { END_STOPPED, END_KILLED, END_POWER_CUT };
+
+/* `lock_path`: a real file, for the real lock. */
+void node_open(struct climate *c, const char *lock_path, const char *account);
+void node_boot(bool machine, bool wrong_key); /* `machine`: it starts, too, and with it its clock */
+bool node_is_up(void); /* there is a process; whether it works yet is another question */
+bool node_works(void);
+/* Ends the life; from outside of it. */
+void node_end(enum node_end how);
+/* The process ended itself, or one that was to end in good order did; why, for the trace. */
+bool node_has_ended(void);
+
+/* A webhook. The HTTP status; 0: the connection broke. `gate` is woken when the node is gone. */
+int node_receive(str body, str signature, struct gate *gate);
+
+/* Commands beside the daemon, sent to it. */
+bool node_sync(bool again);
+bool node_sync_something(void); /* a type or an object */
+bool node_revive(void);
+/* Another process wants to write, too. */
+void node_second_writer(void);

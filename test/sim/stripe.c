@@ -1,0 +1,311 @@
+#include "stripe.h"
+
+#include "base/json.h"
+#include "check.h"
+#include "fibre.h"
+#include "seed.h"
+#include "trace.h"
+#include "world/tx.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LIES_MAX = 256,
+    PATH_BYTES_MAX = 512,
+    SLOW_FACTOR = 10,
+};
+
+struct sim_seam {
+    struct stripe stripe;
+    struct climate *c;
+    const char *key;
+};
+
+static struct emulator *the_emulator;
+static unsigned under_way;
+
+void emu_open(uint64_t seed)
+{
+    struct error e = { 0 };
+    struct emulator_options o = { .seed = seed, .clock = &stripe_clock };
+
+    the_emulator = emulator_new(&o);
+    if (emulator_add_webhook(the_emulator, S("https://node/webhooks"), S(SIM_SECRET), &e) != ST_OK)
+        abort();
+}
+
+struct emulator *emu(void)
+{
+    return the_emulator;
+}
+
+static void put_header(struct http_request *q, str name, str value)
+{
+    q->header[q->n_headers++] = (struct http_header){ name, value };
+}
+
+/* The emulator answers at once, whole and right. */
+static void ask(const char *key, str method, str path, str query, str form,
+                struct http_response *out, struct arena *a)
+{
+    struct error e = { 0 };
+    str mark = query.n ? S("?") : S("");
+    struct http_request q = { .method = method, .path = path, .query = query, .body = form };
+
+    q.target = arena_printf(a, "%.*s%.*s%.*s", STR_ARG(path), STR_ARG(mark), STR_ARG(query));
+    put_header(&q, S("Authorization"), arena_printf(a, "Bearer %s", key));
+    if (emulator_handle(the_emulator, &q, a, out, &e) != ST_OK)
+        broke("the emulator has no answer to %.*s: %s", STR_ARG(path), e.text);
+}
+
+int emu_ask(const char *method, str path, str query, str form, str *body, struct arena *a)
+{
+    struct http_response r;
+
+    ask(SIM_KEY, str_of(method), path, query, form, &r, a);
+    if (body)
+        *body = arena_copy(a, r.body);
+    return r.status;
+}
+
+bool emu_account(char out[ACCOUNT_ID_MAX + 1])
+{
+    ARENA(a, 1 << 20);
+    str body;
+
+    if (emu_ask("GET", S("/v1/account"), S(""), S(""), &body, &a) != 200)
+        return false;
+    str id = json_text(body, S("id"), &a);
+    snprintf(out, ACCOUNT_ID_MAX + 1, "%.*s", STR_ARG(id));
+    return id.n != 0;
+}
+
+/* ---- faults ------------------------------------------------------------------------------- */
+
+/* Paths that were answered with a 404 although the object is there: the next answer is the truth,
+ * as it is when a replica was late. */
+static char lied[LIES_MAX][PATH_BYTES_MAX];
+static size_t n_lied;
+
+static char *lie_about(str path)
+{
+    for (size_t i = 0; i < n_lied; i++)
+        if (str_eqz(path, lied[i]))
+            return lied[i];
+    return NULL;
+}
+
+static bool lies(struct climate *c, str path)
+{
+    char *before = lie_about(path);
+
+    if (before) {
+        before[0] = '\0';
+        return false;
+    }
+    if (!seed_chance(c->lies) || !check_never_deleted(path))
+        return false;
+    char *place = lie_about(S(""));
+    if (!place && n_lied == LIES_MAX)
+        return false;
+    snprintf(place ? place : lied[n_lied++], PATH_BYTES_MAX, "%.*s", STR_ARG(path));
+    return true;
+}
+
+static void answer_with(struct stripe_response *p, int status, str body)
+{
+    *p = (struct stripe_response){ .http_status = status, .body = body };
+}
+
+static void limit(struct stripe_response *p)
+{
+    static const char *const reason[] = { "",
+                                          "global-rate",
+                                          "endpoint-rate",
+                                          "global-concurrency",
+                                          "endpoint-concurrency",
+                                          "resource-specific" };
+    bool lock = seed_chance(20);
+
+    answer_with(p, 429,
+                lock ? S("{\"error\":{\"type\":\"invalid_request_error\",\"code\":\"lock_timeout\","
+                         "\"message\":\"This object cannot be accessed right now\"}}")
+                     : S("{\"error\":{\"type\":\"invalid_request_error\",\"code\":\"rate_limit\","
+                         "\"message\":\"Request rate limit exceeded.\"}}"));
+    if (!lock)
+        p->limit_reason = str_of(reason[seed_draw() % COUNT(reason)]);
+    tally->limited++;
+    mark(MARK_LIMITED);
+}
+
+/* An answer that the emulator has no part in. False: it shall answer. */
+static bool answer_wrongly(struct climate *c, str path, struct stripe_response *p)
+{
+    static const int server[] = { 500, 502, 503, 504 };
+    const str error = S("{\"error\":{\"type\":\"api_error\",\"message\":\"We are sorry\"}}");
+    const str page = S("<html><body><h1>It works!</h1></body></html>");
+
+    if (seed_chance(c->limited)) {
+        limit(p);
+        return true;
+    }
+    if (seed_chance(c->errors)) {
+        bool html = seed_chance(30);
+        answer_with(p, server[seed_draw() % COUNT(server)], html ? page : error);
+        if (seed_chance(20))
+            p->should_retry = seed_chance(50) ? SHOULD_RETRY_NO : SHOULD_RETRY_YES;
+        tally->errors++;
+        return true;
+    }
+    if (seed_chance(c->html)) {
+        answer_with(p, seed_chance(50) ? 200 : 302, page);
+        tally->html++;
+        return true;
+    }
+    if (seed_chance(c->key_refused)) {
+        answer_with(p, 401,
+                    S("{\"error\":{\"type\":\"invalid_request_error\",\"message\":"
+                      "\"Invalid API Key provided\"}}"));
+        tally->refused++;
+        return true;
+    }
+    if (seed_chance(c->forbidden) && !str_eq(path, S("/v1/account")) &&
+        !str_eq(path, S("/v1/balance"))) {
+        answer_with(p, 403,
+                    S("{\"error\":{\"type\":\"invalid_request_error\",\"message\":"
+                      "\"Permission denied\"}}"));
+        tally->refused++;
+        return true;
+    }
+    if (lies(c, path)) {
+        trace("Stripe lies: 404 for %.*s, which is there", STR_ARG(path));
+        answer_with(p, 404,
+                    S("{\"error\":{\"type\":\"invalid_request_error\",\"code\":"
+                      "\"resource_missing\",\"message\":\"No such object\",\"param\":\"id\"}}"));
+        tally->lies++;
+        return true;
+    }
+    return false;
+}
+
+/* "limit=100" as the page size of this climate: a server may always answer less. */
+static str smaller_page(const struct climate *c, str query, struct arena *a)
+{
+    const str asked = S("limit=100");
+
+    for (size_t i = 0; c->page_limit < 100 && i + asked.n <= query.n; i++)
+        if (str_starts(str_sub(query, i, query.n), asked))
+            return arena_printf(a, "%.*slimit=%u%.*s", (int)i, query.p, c->page_limit,
+                                STR_ARG(str_sub(query, i + asked.n, query.n)));
+    return query;
+}
+
+static void answer_rightly(struct sim_seam *s, const struct stripe_request *q,
+                           struct stripe_response *p, struct arena *a)
+{
+    ARENA(scratch, EMULATOR_ANSWER_BYTES_MAX);
+    struct http_response r;
+
+    ask(s->key, S("GET"), q->path, smaller_page(s->c, q->query, &scratch), S(""), &r, &scratch);
+    *p = (struct stripe_response){ .http_status = r.status, .body = arena_copy(a, r.body) };
+    for (size_t i = 0; i < r.n_headers; i++)
+        if (str_eq(r.header[i].name, S("Request-Id")))
+            p->request_id = arena_copy(a, r.header[i].value);
+    if (seed_chance(s->c->truncated) && p->body.n) {
+        p->body = str_sub(p->body, 0, (size_t)seed_between(0, (int64_t)p->body.n - 1));
+        tally->truncated++;
+    }
+}
+
+/* ---- the seam ----------------------------------------------------------------------------- */
+
+static msec travel(const struct climate *c, unsigned stall)
+{
+    if (seed_chance(stall)) {
+        tally->stalled++;
+        mark(MARK_STALLED);
+        return seed_between(c->set.lease_ms / 2, c->set.lease_ms * 3);
+    }
+    bool slow = seed_chance(c->slow);
+    tally->slow += slow;
+    return seed_between(1, slow ? c->answer_ms_max * SLOW_FACTOR : c->answer_ms_max);
+}
+
+static enum status lost(struct error *e, const char *when)
+{
+    return fail(e, ST_RETRY, "the connection was reset %s", when);
+}
+
+static enum status call(struct sim_seam *s, const struct stripe_request *q,
+                        struct stripe_response *p, struct arena *a, struct error *e)
+{
+    struct climate *c = s->c;
+
+    fibre_pause(travel(c, c->stall_before));
+    if (seed_chance(c->lost_before)) {
+        tally->lost_before++;
+        return lost(e, "before Stripe saw the request");
+    }
+    if (!answer_wrongly(c, q->path, p))
+        answer_rightly(s, q, p, a);
+    int status = p->http_status;
+    check_asked(q->path, status, p->body);
+    fibre_pause(travel(c, c->stall_after));
+    if (seed_chance(c->lost_after)) {
+        tally->lost_after++;
+        mark(MARK_LOST_AFTER);
+        return lost(e, "after Stripe had answered");
+    }
+    return ST_OK;
+}
+
+static enum status sim_call(struct stripe *stripe, const struct stripe_request *q,
+                            struct stripe_response *p, struct arena *a, struct error *e)
+{
+    if (tx_writing())
+        broke("Stripe was called inside a write transaction");
+    if (q->method != STRIPE_GET)
+        broke("the mirror sends %s %.*s to Stripe", q->method == STRIPE_POST ? "POST" : "DELETE",
+              STR_ARG(q->path));
+    tally->requests++;
+    check_rate();
+    trace("asks GET %.*s%s%.*s (%.*s)", STR_ARG(q->path), q->query.n ? "?" : "", STR_ARG(q->query),
+          STR_ARG(q->cause));
+    under_way++;
+    enum status st = call((struct sim_seam *)stripe, q, p, a, e);
+    under_way--;
+    if (st == ST_OK)
+        trace("hears %d for %.*s", p->http_status, STR_ARG(q->path));
+    else
+        trace("hears nothing for %.*s: %s", STR_ARG(q->path), e->text);
+    return st;
+}
+
+static void sim_close(struct stripe *s)
+{
+    free(s);
+}
+
+static const struct stripe_ops ops = { "sim", sim_call, sim_close };
+
+struct stripe *sim_stripe(struct climate *c, bool wrong_key)
+{
+    struct sim_seam *s = calloc(1, sizeof *s);
+
+    if (!s)
+        abort();
+    *s = (struct sim_seam){ { &ops }, c, wrong_key ? OTHER_KEY : SIM_KEY };
+    return &s->stripe;
+}
+
+unsigned sim_stripe_calls(void)
+{
+    return under_way;
+}
+
+void sim_stripe_forget(void)
+{
+    under_way = 0;
+}

@@ -1,0 +1,25 @@
+/* stripe.h - Stripe: the emulator, whole and right, behind a network that is neither.
+ *
+ * The merchant talks to the emulator directly (emu_ask); the program under test through a seam that
+ * is slow, loses requests and answers, limits, lies. */
+#pragma once
+
+#include "climate.h"
+#include "emulator/emulator.h"
+#include "world/stripe.h"
+
+#define SIM_KEY "sk_test_simulated"
+#define OTHER_KEY "sk_test_of_somebody_else"
+#define SIM_SECRET "whsec_simulated"
+
+void emu_open(uint64_t seed);
+struct emulator *emu(void);
+/* One request of our own. Answers the HTTP status; the body lives in `a`. */
+int emu_ask(const char *method, str path, str query, str form, str *body, struct arena *a);
+bool emu_account(char out[ACCOUNT_ID_MAX + 1]);
+
+/* The program's way. `wrong_key`: with another account's key. Closing it is free. */
+struct stripe *sim_stripe(struct climate *c, bool wrong_key);
+unsigned sim_stripe_calls(void); /* that are under way */
+/* Nothing that is on its way belongs to anybody any more. */
+void sim_stripe_forget(void);

@@ -1,0 +1,274 @@
+#include "watch.h"
+
+#include "base/json.h"
+#include "check.h"
+#include "fibre.h"
+#include "seed.h"
+#include "trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CHANGES_MAX = 1024,
+    PAUSE_MS_MAX = 3,
+    PAUSE_BEGIN = 30, /* in 100 */
+    PAUSE_RUN = 4,
+};
+
+struct watch {
+    struct store store;
+    struct store *inner;
+};
+
+/* One transaction and what it has changed so far. */
+struct watched {
+    struct tx inner;
+    uint64_t order; /* among the write transactions: they run one after the other */
+    struct mirror_change change[CHANGES_MAX];
+    size_t n;
+    int64_t claim; /* the ticket of a claim; 0: none */
+    enum mark reached[32];
+    size_t n_reached;
+    bool looked_again;
+};
+
+static uint64_t last_order;
+static unsigned waiting_for_commit;
+
+static void maybe_give_way(unsigned percent)
+{
+    if (fibre_inside() && seed_chance(percent))
+        fibre_pause(seed_between(0, PAUSE_MS_MAX));
+}
+
+static enum status watch_begin(struct store *s, enum tx_mode mode, struct tx *tx, struct error *e)
+{
+    struct watch *w = (struct watch *)s;
+    struct watched *t = malloc(sizeof *t);
+
+    if (!t)
+        abort();
+    t->n = t->n_reached = 0;
+    t->claim = 0;
+    t->order = 0;
+    t->inner = (struct tx){ 0 };
+    maybe_give_way(PAUSE_BEGIN);
+    enum status st = w->inner->ops->begin(w->inner, mode, &t->inner, e);
+    if (st != ST_OK) {
+        free(t);
+        return st;
+    }
+    if (mode == TX_WRITE)
+        t->order = ++last_order;
+    *tx = (struct tx){ s, t, mode };
+    return ST_OK;
+}
+
+/* ---- what a statement means --------------------------------------------------------------- */
+
+static void reach(struct watched *t, enum mark m)
+{
+    if (t->n_reached < COUNT(t->reached))
+        t->reached[t->n_reached++] = m;
+}
+
+static void note_change(struct watched *t, const struct value *type, const struct value *id,
+                        const struct value *data, bool deleted)
+{
+    if (t->n == CHANGES_MAX)
+        return;
+    struct mirror_change *c = &t->change[t->n++];
+    *c = (struct mirror_change){ .deleted = deleted, .version = data ? version_of(data->s) : 0 };
+    snprintf(c->type, sizeof c->type, "%.*s", STR_ARG(type->s));
+    snprintf(c->id, sizeof c->id, "%.*s", STR_ARG(id->s));
+}
+
+static bool cause_is(const struct value *v, const char *cause)
+{
+    return str_eqz(v->s, cause);
+}
+
+static void note_cause(struct watched *t, const struct value *v)
+{
+    if (cause_is(v, "stale"))
+        reach(t, MARK_STALE_DROPPED);
+    if (cause_is(v, "tombstone"))
+        reach(t, MARK_TOMBSTONE_MET);
+    if (cause_is(v, "check"))
+        reach(t, MARK_SWEPT);
+    if (cause_is(v, "reference"))
+        reach(t, MARK_CHASED);
+}
+
+static void note_failure(struct watched *t, const struct value *v)
+{
+    if (v[3].i)
+        reach(t, MARK_DEAD);
+    trace("puts %.*s %.*s back%s: %.*s", STR_ARG(v[7].s), STR_ARG(v[8].s),
+          v[3].i ? " for good" : "", STR_ARG(v[4].s));
+}
+
+/* Statements whose meaning is worth a word or a mark; the rest pass. */
+static void note(struct watched *t, enum stmt id, const struct value *v, const struct rows *r)
+{
+    bool changed = r->n_changed != 0;
+
+    if (id == STMT_OBJECT_INSERT)
+        note_change(t, &v[0], &v[2], &v[3], false);
+    else if (id == STMT_OBJECT_UPDATE)
+        note_change(t, &v[9], &v[11], &v[0], false);
+    else if (id == STMT_OBJECT_BURY)
+        note_change(t, &v[3], &v[5], NULL, true);
+    else if (id == STMT_DUE_TAKE)
+        t->claim = v[0].i;
+    else if (id == STMT_DUE_MARK)
+        note_cause(t, &v[6]);
+    else if (id == STMT_DUE_MARK_ONCE && changed)
+        note_cause(t, &v[6]);
+    else if (id == STMT_DUE_FAIL)
+        note_failure(t, v);
+    else if (id == STMT_DUE_LATER && v[0].i == 1)
+        reach(t, MARK_LOOKED_TWICE);
+    else if ((id == STMT_DUE_EXTEND || id == STMT_WALK_MOVE || id == STMT_DUE_FAIL ||
+              id == STMT_DUE_LATER) &&
+             !changed)
+        mark(MARK_LEASE_LOST); /* what follows is rolled back */
+    else if (id == STMT_INBOX_AGAIN)
+        reach(t, MARK_REDELIVERED);
+    else if (id == STMT_OBJECT_CLOSE_LISTS)
+        reach(t, MARK_NESTED_COMPLETED);
+    else if (id == STMT_WALK_RESUME)
+        reach(t, MARK_WALK_RESUMED);
+    else if (id == STMT_WALK_END && cause_is(&v[0], "complete"))
+        reach(t, MARK_WALK_COMPLETED);
+    else if ((id == STMT_DUE_REVIVE || id == STMT_DUE_REVIVE_KEY) && changed)
+        reach(t, MARK_DEAD_REVIVED);
+    else if ((id == STMT_FORGET_BODIES || id == STMT_FORGET_CALLS || id == STMT_FORGET_HISTORY) &&
+             changed)
+        reach(t, MARK_FORGOTTEN);
+    else if (id == STMT_CALL_ADD)
+        reach(t, MARK_CALLS_FLUSHED);
+    if (id == STMT_DUE_TAKE && changed)
+        trace("claims %.*s %.*s %.*s under ticket %lld", STR_ARG(v[3].s), STR_ARG(v[4].s),
+              STR_ARG(v[5].s), (long long)v[0].i);
+    if (id == STMT_DUE_FINISH)
+        trace("finishes %.*s %.*s up to generation %lld", STR_ARG(v[6].s), STR_ARG(v[7].s),
+              (long long)v[0].i);
+    if (id == STMT_DUE_MARK)
+        trace("marks %.*s %.*s %.*s due (%.*s%s)", STR_ARG(v[0].s), STR_ARG(v[1].s),
+              STR_ARG(v[2].s), STR_ARG(v[6].s), v[7].i ? ", gone" : "");
+}
+
+static enum status watch_run(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
+                             struct rows *rows, struct arena *a, struct error *e)
+{
+    struct watched *t = tx->impl;
+    struct rows got;
+
+    maybe_give_way(PAUSE_RUN);
+    enum status st = t->inner.store->ops->run(&t->inner, id, args, n_args, &got, a, e);
+    if (st != ST_OK)
+        return st;
+    if (tx->mode == TX_WRITE)
+        note(t, id, args, &got);
+    if (rows)
+        *rows = got;
+    return ST_OK;
+}
+
+/* ---- what became of it -------------------------------------------------------------------- */
+
+static void applied(const struct watched *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        check_applied(&t->change[i], t->order);
+    for (size_t i = 0; i < t->n_reached; i++)
+        mark(t->reached[i]);
+    if (t->claim)
+        check_claim(t->claim, t->order);
+}
+
+static void tell(const struct watched *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        const struct mirror_change *c = &t->change[i];
+        if (c->deleted)
+            trace("commits %s %s: buried", c->type, c->id);
+        else
+            trace("commits %s %s: version %lld", c->type, c->id, (long long)c->version);
+    }
+}
+
+static enum status watch_commit(struct tx *tx, struct error *e)
+{
+    struct watched *t = tx->impl;
+    bool writing = tx->mode == TX_WRITE;
+
+    maybe_give_way(PAUSE_RUN);
+    waiting_for_commit += writing;
+    bool shared = waiting_for_commit > 1;
+    enum status st = t->inner.store->ops->commit(&t->inner, e);
+    shared |= waiting_for_commit > 1;
+    waiting_for_commit -= writing && waiting_for_commit;
+    if (writing && shared)
+        mark(st == ST_OK ? MARK_SHARED_COMMIT : MARK_COMMIT_LOST);
+    if (writing && st != ST_OK)
+        trace("a commit fails: %s", e->text);
+    if (writing && st == ST_OK) {
+        tell(t);
+        applied(t);
+    }
+    tx->impl = NULL;
+    free(t);
+    return st;
+}
+
+static void watch_rollback(struct tx *tx)
+{
+    struct watched *t = tx->impl;
+
+    tx->impl = NULL;
+    if (!t)
+        return;
+    t->inner.store->ops->rollback(&t->inner);
+    free(t);
+}
+
+static enum status watch_script(struct store *s, str sql, struct error *e)
+{
+    struct watch *w = (struct watch *)s;
+
+    return w->inner->ops->script(w->inner, sql, e);
+}
+
+static void watch_close(struct store *s)
+{
+    struct watch *w = (struct watch *)s;
+
+    w->inner->ops->close(w->inner);
+    free(w);
+}
+
+static const struct store_ops ops = {
+    .name = "watched",
+    .dialect = "sqlite",
+    .begin = watch_begin,
+    .run = watch_run,
+    .commit = watch_commit,
+    .rollback = watch_rollback,
+    .script = watch_script,
+    .close = watch_close,
+};
+
+struct store *watch_open(struct store *inner)
+{
+    struct watch *w = calloc(1, sizeof *w);
+
+    if (!w)
+        abort();
+    *w = (struct watch){ { &ops }, inner };
+    waiting_for_commit = 0;
+    return &w->store;
+}
