@@ -1,99 +1,36 @@
 /* walk_alone.c - how many objects a second the list walks store when Stripe answers at once: pages
  * are made in memory, so that neither HTTP nor a server is measured. Use: bench_walk_alone
- * [OBJECTS] */
+ * [OBJECTS [random]] */
 #include "backend/clock_os.h"
 #include "backend/rng_os.h"
 #include "backend/sched_pthread.h"
 #include "backend/store_sqlite.h"
 #include "core/sync.h"
 #include "core/work.h"
+#include "pages.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { WORKERS = 4, PAGE = 100 };
+enum { WORKERS = 4 };
 
 static long objects = 100000; /* in each of three types */
-
-static const char *const shape[] = {
-    "{\"id\":\"prod_%012ld\",\"object\":\"product\",\"active\":true,\"attributes\":[],\"created\":"
-    "17000"
-    "00000,\"default_price\":\"price_%012ld\",\"description\":\"A product that is sold in our shop "
-    "and "
-    "described with some "
-    "words\",\"images\":[],\"livemode\":false,\"marketing_features\":[],\"metadata\""
-    ":{\"sku\":\"A-1000\",\"team\":\"growth\"},\"name\":\"Gold "
-    "plan\",\"package_dimensions\":null,\"ship"
-    "pable\":null,\"statement_descriptor\":null,\"tax_code\":null,\"type\":\"service\",\"unit_"
-    "label\":nu"
-    "ll,\"updated\":1700000000,\"url\":null}",
-    "{\"id\":\"price_%012ld\",\"object\":\"price\",\"active\":true,\"billing_scheme\":\"per_unit\","
-    "\"cre"
-    "ated\":1700000000,\"currency\":\"usd\",\"custom_unit_amount\":null,\"livemode\":false,"
-    "\"lookup_key\""
-    ":null,\"metadata\":{},\"nickname\":null,\"product\":\"prod_%012ld\",\"recurring\":{"
-    "\"interval\":\"mo"
-    "nth\",\"interval_count\":1,\"meter\":null,\"trial_period_days\":null,\"usage_type\":"
-    "\"licensed\"},\""
-    "tax_behavior\":\"unspecified\",\"tiers_mode\":null,\"transform_quantity\":null,\"type\":"
-    "\"recurring"
-    "\",\"unit_amount\":1500,\"unit_amount_decimal\":\"1500\"}",
-    "{\"id\":\"cus_%012ld\",\"object\":\"customer\",\"address\":null,\"balance\":0,\"created\":"
-    "170000000"
-    "0,\"currency\":\"usd\",\"default_source\":null,\"delinquent\":false,\"description\":null,"
-    "\"discount\""
-    ":null,\"email\":\"somebody.%012ld@example.com\",\"invoice_prefix\":\"0759376C\",\"invoice_"
-    "settings\""
-    ":{\"custom_fields\":null,\"default_payment_method\":null,\"footer\":null,\"rendering_"
-    "options\":null"
-    "},\"livemode\":false,\"metadata\":{\"user\":\"42\"},\"name\":\"Jane "
-    "Doe\",\"phone\":null,\"preferred"
-    "_locales\":[],\"shipping\":null,\"tax_exempt\":\"none\",\"test_clock\":null}",
-};
-
-static str page_of(const char *form, const char *prefix, str query, struct arena *a)
-{
-    size_t size = PAGE * (strlen(form) + 64) + 256, n = 0;
-    char *p = arena_alloc(a, size);
-    char key[64], cursor[64];
-    long first = objects;
-
-    snprintf(key, sizeof key, "starting_after=%s", prefix);
-    snprintf(cursor, sizeof cursor, "%.*s", (int)(query.n < 63 ? query.n : 63), query.p);
-    for (size_t i = 0; i + strlen(key) < query.n; i++)
-        if (strncmp(query.p + i, key, strlen(key)) == 0)
-            first = strtol(query.p + i + strlen(key), NULL, 10);
-    n += (size_t)snprintf(p + n, size - n, "{\"object\":\"list\",\"data\":[");
-    long last = first > PAGE ? first - PAGE : 0;
-    for (long id = first - 1; id >= last; id--) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        n += (size_t)snprintf(p + n, size - n, form, id, id);
-#pragma GCC diagnostic pop
-        if (id > last)
-            p[n++] = ',';
-    }
-    n += (size_t)snprintf(p + n, size - n, "],\"has_more\":%s}", last ? "true" : "false");
-    return (str){ p, n };
-}
 
 static enum status answer(struct stripe *s, const struct stripe_request *q,
                           struct stripe_response *p, struct arena *a, struct error *e)
 {
+    BUF(body, PAGE_BYTES_MAX);
+    enum page_kind kind = page_kind_of(q->path);
+
     (void)s, (void)e;
-    *p = (struct stripe_response){ .http_status = 200 };
-    if (str_eqz(q->path, "/v1/products"))
-        p->body = page_of(shape[0], "prod_", q->query, a);
-    else if (str_eqz(q->path, "/v1/prices") && !strstr(q->query.p, "active=false"))
-        p->body = page_of(shape[1], "price_", q->query, a);
-    else if (str_eqz(q->path, "/v1/customers"))
-        p->body = page_of(shape[2], "cus_", q->query, a);
+    if (kind == PAGE_KINDS)
+        buf_append(&body, S("{\"object\":\"list\",\"data\":[],\"has_more\":false}"));
     else
-        p->body = S("{\"object\":\"list\",\"data\":[],\"has_more\":false}");
+        page_list(&body, kind, q->query, (uint64_t)objects);
+    *p = (struct stripe_response){ .http_status = 200, .body = arena_copy(a, buf_str(&body)) };
     return ST_OK;
 }
 
@@ -135,6 +72,8 @@ int main(int argc, char **argv)
 
     if (argc > 1)
         objects = strtol(argv[1], NULL, 10) / 3;
+    if (argc > 2 && str_eqz(S("random"), argv[2]))
+        page_ids_at_random();
     if (!mkdtemp(dir))
         return 1;
     snprintf(path, sizeof path, "%s/test.db", dir);

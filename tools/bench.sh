@@ -1,15 +1,11 @@
 #!/bin/sh
-# Runs every program of bench/ in a release build. They print ratios of this machine and assert
-# nothing. Use: bench.sh BUILD_DIRECTORY_WITH_BRINDLE
+# Makes a release build and measures it with bench/run.py, which prints ratios of this machine and
+# asserts nothing. Use: bench.sh [FLAG]… (flags of run.py: --only ingest, --seconds 5, …)
 set -eu
 cd "$(dirname "$0")/.."
+case ${1-} in -*) ;; *) [ $# = 0 ] || shift ;; esac # a build directory of another kind
 [ -f build-bench/build.ninja ] ||
     meson setup build-bench --buildtype=release -Dtests=enabled >/dev/null
-ninja -C build-bench >/dev/null
-BRINDLE="$(pwd)/$1/brindle"
-export BRINDLE
-for program in build-bench/bench/* bench/*.sh; do
-    [ -f "$program" ] && [ -x "$program" ] || continue
-    echo "== ${program##*/}"
-    "$program" || echo "   ended with $?"
-done
+ninja -C build-bench brindle bench/bench_http_alone bench/bench_hmac_alone \
+    bench/bench_commit_alone bench/bench_walk_alone bench/bench_list_server bench/bench_load >/dev/null
+exec python3 bench/run.py build-bench "$@"

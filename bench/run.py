@@ -1,0 +1,323 @@
+"""Measures Brindle and, in the same run, what the machine allows; prints both and their ratios.
+Asserts nothing.
+
+    run.py BUILD_DIRECTORY [--only ingest,backfill,limited,memory,start] [--seconds N] [--rounds N]
+           [--objects N] [--many N] [--dir DIR]
+
+BUILD_DIRECTORY holds a release build with the programs of bench/. Everything listens on loopback
+and writes below --dir (default: a new directory under the current one, for /tmp may be memory).
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+CONNECTIONS = (1, 16, 64, 256)
+SECRET = "whsec_bench"
+PARTS = ("ingest", "backfill", "limited", "memory", "start")
+TYPES = ("products", "prices", "customers")
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.build = os.path.abspath(options.build)
+        self.dir = tempfile.mkdtemp(prefix="brindle-bench-", dir=options.dir)
+        self.children = []
+        self.seed = int(time.time())
+
+    def tool(self, name):
+        return os.path.join(self.build, "bench", "bench_" + name)
+
+    def fresh(self, name):
+        path = os.path.join(self.dir, name)
+        shutil.rmtree(path, ignore_errors=True)
+        return path
+
+    # --- programs ---
+
+    def environment(self, stripe, data, **more):
+        keep = {k: v for k, v in os.environ.items()
+                if not k.startswith(("BRINDLE_", "STRIPE_")) and k not in ("DATABASE_URL",)}
+        return {**keep, "STRIPE_SECRET_KEY": "sk_test_bench", "STRIPE_WEBHOOK_SECRET": SECRET,
+                "STRIPE_API_BASE": f"http://127.0.0.1:{stripe}", "DATABASE_URL": f"sqlite:{data}",
+                "BRINDLE_LISTEN": "127.0.0.1:0", "BRINDLE_RATE_LIMIT": "0",
+                "BRINDLE_LOG_LEVEL": "error", **more}
+
+    def start(self, argv, env=None):
+        child = subprocess.Popen(argv, env=env, cwd=self.dir, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, text=True)
+        self.children.append(child)
+        return child
+
+    def start_with_port(self, argv, env=None):
+        child = self.start(argv, env)
+        line = child.stdout.readline()
+        if not line:
+            sys.exit(f"{argv[0]} did not start: {argv}")
+        return child, json.loads(line)["port"] if line[0] == "{" else int(line.split()[1])
+
+    def stop(self, child):
+        """Ends it and gives the last line that it printed."""
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+        out = child.communicate(timeout=60)[0].strip()
+        self.children.remove(child)
+        return out.splitlines()[-1] if out else ""
+
+    def brindle(self, *words):
+        return [os.path.join(self.build, "brindle"), *words]
+
+    def list_server(self, total, *more):
+        return self.start_with_port([self.tool("list_server"), str(total // len(TYPES)), *more])
+
+    def close(self):
+        for child in list(self.children):
+            child.kill()
+            child.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    # --- ingest ---
+
+    def load(self, port, path, connections, objects):
+        self.seed += 1
+        got = subprocess.run([self.tool("load"), str(port), path, SECRET, str(connections),
+                              str(self.options.seconds * 1000), str(objects), str(self.seed)],
+                             capture_output=True, text=True, check=False)
+        if not got.stdout:
+            sys.exit(got.stderr)
+        return json.loads(got.stdout)
+
+    def http_alone(self):
+        server, port = self.start_with_port([self.tool("http_alone"), "127.0.0.1:0"])
+        found = {n: self.load(port, "/", n, 1)["per_second"] for n in CONNECTIONS}
+        return found, self.stop(server)
+
+    def hmac_alone(self):
+        out = subprocess.run([self.tool("hmac_alone"), str(self.options.seconds * 1000)],
+                             capture_output=True, text=True, check=True).stdout
+        return float(out.split()[0])
+
+    def commit_alone(self):
+        out = subprocess.run([self.tool("commit_alone"), self.dir,
+                              str(self.options.seconds * 1000)],
+                             capture_output=True, text=True, check=True).stdout
+        found = {}
+        for line in out.splitlines():
+            words = line.rsplit(None, 4)
+            if words[0] == "bare, 8 KiB pages":
+                found[int(words[1])] = float(words[2])
+        return found
+
+    def ingest_once(self, connections, objects):
+        stripe, stripe_port = self.list_server(3000)
+        env = self.environment(stripe_port, self.fresh("ingest"))
+        daemon, port = self.start_with_port(self.brindle("serve", "--json"), env)
+        before = cpu_ms(daemon.pid)
+        got = self.load(port, "/webhooks", connections, objects)
+        got["daemon_us"] = (cpu_ms(daemon.pid) - before) * 1e3 / max(1, got["events"])
+        got["peak"] = peak_mib(daemon.pid)
+        self.stop(daemon)
+        self.stop(stripe)
+        return got
+
+    def ingest(self):
+        head("Ingest: signed events of 3 KB a second, durable")
+        print("Each figure: the best round of", self.options.rounds, "by rate; load", load_now())
+        http, http_said = self.http_alone()
+        hmac = self.hmac_alone()
+        commit = self.commit_alone()
+        print(f"HTTP alone: {http_said}; HMAC alone: {hmac:.0f} a second")
+        for objects, what in ((10, "10 objects"), (1000000, "an object each")):
+            print(f"\nevents about {what}:")
+            print(f"{'connections':>11} {'events/s':>9} {'p50 ms':>7} {'p99 ms':>7} {'cpu us':>7}"
+                  f" {'peak MiB':>8} | {'HTTP':>7} {'HMAC':>7} {'SQLite':>7} | share of slowest")
+            for n in CONNECTIONS:
+                best = max((self.ingest_once(n, objects) for _ in range(self.options.rounds)),
+                           key=lambda g: g["per_second"])
+                slowest = min(http[n], hmac, commit[n])
+                print(f"{n:11} {best['per_second']:9.0f} {best['p50_ms']:7.2f}"
+                      f" {best['p99_ms']:7.2f} {best['daemon_us']:7.1f} {best['peak']:8.1f}"
+                      f" | {http[n]:7.0f} {hmac:7.0f} {commit[n]:7.0f}"
+                      f" | {percent(best['per_second'], slowest)}"
+                      + (f"  ({best['refused']} refused)" if best["refused"] else ""))
+
+    # --- backfill ---
+
+    def sync(self, stripe_port, data, *types, **env):
+        """Seconds, peak in MiB, CPU in seconds."""
+        start = time.monotonic()
+        child = self.start(self.brindle("sync", "--json", *types),
+                           self.environment(stripe_port, data, **env))
+        child.stdout.read()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        self.children.remove(child)
+        if child.returncode != 0:
+            print(f"brindle sync ended with {child.returncode}")
+        return (time.monotonic() - start, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)
+
+    def backfill(self):
+        total = self.options.objects // len(TYPES) * len(TYPES)
+        head(f"Backfill: {total} objects (a third each of {', '.join(TYPES)}), unlimited")
+        print("load", load_now())
+        for ids in ("in time", "random"):
+            more = [ids] if ids == "random" else []
+            out = subprocess.run([self.tool("walk_alone"), str(total), *more], cwd=self.dir,
+                                 capture_output=True, text=True, check=True).stdout.strip()
+            print(f"ids {ids}, pages from memory, no HTTP: {out}")
+            for _ in range(self.options.rounds):
+                server, port = self.list_server(total, *more)
+                took, peak, cpu = self.sync(port, self.fresh("backfill"), *TYPES)
+                said = self.stop(server)
+                print(f"ids {ids}, brindle sync: {total} objects in {took:.2f} s:"
+                      f" {total / took:.0f} objects/s, {cpu * 1e6 / total:.1f} us CPU an object,"
+                      f" peak {peak:.1f} MiB (list server: {said})")
+
+    def limited(self):
+        rate, pages = 100, 30 * 100
+        head(f"Backfill, limited to {rate} requests a second, by both sides")
+        emulator, port = self.start_with_port(
+            self.brindle("emulate", "--json", "--listen", "127.0.0.1:0", "--rate", str(rate)))
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/_emulator/bulk",
+            json.dumps({"type": "customer", "count": pages * 100}).encode(),
+            {"Authorization": "Bearer sk_test_bench"})
+        urllib.request.urlopen(request, timeout=120).read()
+        data = self.fresh("limited")
+        took, _, _ = self.sync(port, data, "customers", BRINDLE_RATE_LIMIT=str(rate))
+        calls, limited, span = audit(data)
+        self.stop(emulator)
+        print(f"{calls} requests in {span:.1f} s ({took:.1f} s with start and end):"
+              f" {calls / span:.1f} a second, {percent(calls / span, rate)} of what is permitted;"
+              f" {limited} answered 429")
+
+    # --- memory and start ---
+
+    def memory(self):
+        head("Peak memory of brindle sync, and then of brindle serve under load")
+        for total in (10000, self.options.many):
+            server, port = self.list_server(total)
+            data = self.fresh("memory")
+            took, peak, _ = self.sync(port, data, *TYPES)
+            print(f"{total} objects: sync {peak:.1f} MiB ({took:.1f} s,"
+                  f" {total / took:.0f} objects/s),", end=" ", flush=True)
+            daemon, serve = self.start_with_port(self.brindle("serve", "--json"),
+                                                 self.environment(port, data))
+            self.load(serve, "/webhooks", 64, total)
+            print(f"serve under load {peak_mib(daemon.pid):.1f} MiB; files {tree_mib(data):.0f} MiB")
+            self.stop(daemon)
+            self.stop(server)
+
+    def start_cold(self):
+        head("Cold start: from exec to the first 200 of /readyz, mirror of 10 000 objects")
+        server, port = self.list_server(10000)
+        data = self.fresh("start")
+        self.sync(port, data, *TYPES)
+        listen = free_port()
+        env = self.environment(port, data, BRINDLE_LISTEN=f"127.0.0.1:{listen}")
+        spans = []
+        for _ in range(10):
+            began = time.monotonic()
+            daemon = self.start(self.brindle("serve"), env)
+            await_ready(listen)
+            spans.append((time.monotonic() - began) * 1e3)
+            self.stop(daemon)
+        self.stop(server)
+        spans.sort()
+        print(f"best {spans[0]:.0f} ms, median {spans[len(spans) // 2]:.0f} ms,"
+              f" worst {spans[-1]:.0f} ms of {len(spans)}")
+
+
+def head(text):
+    print(f"\n== {text}", flush=True)
+
+
+def percent(part, whole):
+    return f"{100 * part / whole:.0f} %"
+
+
+def load_now():
+    return "%.1f %.1f %.1f" % os.getloadavg()
+
+
+def status_of(pid, key):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith(key))
+
+
+def peak_mib(pid):
+    return status_of(pid, "VmHWM") / 1024
+
+
+def cpu_ms(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def tree_mib(path):
+    return sum(os.path.getsize(os.path.join(at, name))
+               for at, _, names in os.walk(path) for name in names
+               if not name.endswith(".sock")) / 2**20
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def await_ready(port):
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.001)
+    sys.exit("the daemon did not become ready")
+
+
+def audit(data):
+    """Lists of customers that the audit of calls holds: how many, how many 429, seconds."""
+    import sqlite3
+    db = sqlite3.connect(f"file:{os.path.join(data, 'test.db')}?mode=ro", uri=True)
+    row = db.execute("select count(*), sum(status = 429), (max(at) - min(at)) / 1000.0 from _calls"
+                     " where path = '/v1/customers'").fetchone()
+    db.close()
+    return row
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("build")
+    p.add_argument("--only", default=",".join(PARTS))
+    p.add_argument("--seconds", type=int, default=3, help="of each run of load")
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--objects", type=int, default=150000, help="of a backfill")
+    p.add_argument("--many", type=int, default=1000000, help="of the larger mirror for memory")
+    p.add_argument("--dir", default=".", help="where the databases are made")
+    options = p.parse_args()
+    only = options.only.split(",")
+    if set(only) - set(PARTS):
+        p.error(f"--only takes {', '.join(PARTS)}")
+    bench = Bench(options)
+    try:
+        for part in only:
+            ({"start": bench.start_cold}.get(part) or getattr(bench, part))()
+    finally:
+        bench.close()
+
+
+if __name__ == "__main__":
+    main()
