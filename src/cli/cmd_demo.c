@@ -26,7 +26,7 @@ enum {
     OBJECT_BYTES = 4 << 20,
 };
 
-#define DEMO_ENV "demo"
+#define DEMO_ENV "test"
 /* Nobody's key: the emulator takes any, and its tail makes the account. */
 #define DEMO_KEY \
     "sk_test_"   \
@@ -89,7 +89,7 @@ static enum status choose_addresses(struct demo *d, struct error *e)
     unsigned port = d->cli->flags.listen && address.port ? address.port : free_port();
     snprintf(d->daemon, sizeof d->daemon, "127.0.0.1:%u", port);
     snprintf(d->webhook_url, sizeof d->webhook_url, "http://%s/webhooks/" DEMO_ENV, d->daemon);
-    snprintf(d->stripe_dir, sizeof d->stripe_dir, "%s/demo-stripe", c->data_dir);
+    snprintf(d->stripe_dir, sizeof d->stripe_dir, "%s/" CONFIG_DEMO_DIR, c->data_dir);
     return ST_OK;
 }
 
@@ -282,6 +282,19 @@ static enum status open_stripe(struct demo *d, struct error *e)
     return d->stripe_runs ? ST_OK : fail(e, ST_LIMIT, "No thread can be started.");
 }
 
+/* A mirror that lies where the demo wants to live, without the demo's Stripe, is somebody's own. */
+static enum status keep_out_of_mirrors(const struct demo *d, struct error *e)
+{
+    const char *dir = d->cli->config.data_dir;
+    char mirror[DATA_PATH_MAX + 16];
+
+    snprintf(mirror, sizeof mirror, "%s/" DEMO_ENV ".db", dir);
+    if (access(d->stripe_dir, F_OK) == 0 || access(mirror, F_OK) != 0)
+        return ST_OK;
+    return fail(e, ST_CONFLICT,
+                "%s is a mirror of your own: give the demo a directory with --data DIR.", mirror);
+}
+
 static enum status open_all(struct demo *d, struct error *e)
 {
     struct config *c = &d->cli->config;
@@ -289,6 +302,8 @@ static enum status open_all(struct demo *d, struct error *e)
     bool made;
 
     enum status st = choose_addresses(d, e);
+    if (st == ST_OK)
+        st = keep_out_of_mirrors(d, e);
     if (st == ST_OK)
         st = serving_begin(&d->serving, e);
     if (st == ST_OK)

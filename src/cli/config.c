@@ -568,8 +568,12 @@ static void add_found(void *ctx, str name)
     struct error ignored = { 0 };
     size_t before = c->n_envs;
 
-    if (env_add(c, name, &env, &ignored) == ST_OK && c->n_envs > before)
-        env->found = true;
+    if (env_add(c, name, &env, &ignored) != ST_OK || c->n_envs == before)
+        return;
+    env->found = true;
+    char stripe[CONFIG_PATH_MAX + sizeof CONFIG_DEMO_DIR + 1];
+    snprintf(stripe, sizeof stripe, "%s/" CONFIG_DEMO_DIR, c->data_dir);
+    env->demo = access(stripe, F_OK) == 0;
 }
 
 static struct env_config *env_named(struct config *c, const char *name)
@@ -619,7 +623,7 @@ enum status config_env(struct config *c, const char *name, struct env_config **o
 
 const char *config_start_command(const struct env_config *env)
 {
-    return env->found && strcmp(env->name, "demo") == 0 ? "brindle demo" : "brindle serve";
+    return env->demo ? "brindle demo" : "brindle serve";
 }
 
 /* --- keys ---------------------------------------------------------------------------------- */

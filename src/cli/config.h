@@ -45,6 +45,9 @@ struct values {
     enum origin origin[SETTING_COUNT];
 };
 
+/* In the data directory: the state of the demo's own Stripe. */
+#define CONFIG_DEMO_DIR "demo-stripe"
+
 struct env_config {
     char name[ENV_NAME_MAX + 1];
     struct values values;
@@ -52,6 +55,7 @@ struct env_config {
     struct secret webhook_secret[VERIFY_SECRETS_MAX];
     size_t n_webhook_secrets;
     bool found; /* nobody configured it: its store lies in the data directory. To read alone */
+    bool demo;  /* found, and beside it the Stripe of `brindle demo` */
 };
 
 struct config {

@@ -30,7 +30,7 @@ const char help_demo[] =
     "\n"
     "A Stripe emulator, the daemon and a small shop whose customers subscribe, pay, fail to\n"
     "pay, change their minds, get refunds and cancel. Nothing to set up; no key of yours is\n"
-    "used. Its environment is named \"demo\" and is kept: a second run goes on with it.\n"
+    "used. Its environment is named \"test\" and is kept: a second run goes on with it.\n"
     "\n"
     "  --speed N       actions of the shop a second (default 4)\n"
     "  --duration S    end by itself after S seconds (default: at ^C)\n"
