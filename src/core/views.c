@@ -1,5 +1,6 @@
 #include "core/views.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The text of one dialect. What a column's expression is must stay the same in view and index:
@@ -20,23 +21,64 @@ static void put_columns(struct buf *b, const struct dialect *d, const struct res
     }
 }
 
-static void put_column_names(struct buf *b, const struct resource *r)
+/* ---- Indexes ----
+ *
+ * One for each value that any resource has indexed, shared by all that have: an insert into a table
+ * opens and closes each of its indexes, even those that its row does not belong to. */
+
+static bool is_same_index(const struct column *x, const struct column *y)
+{
+    return x->indexed && y->indexed && x->kind == y->kind && strcmp(x->path, y->path) == 0;
+}
+
+static const struct column *column_in_index(const struct resource *r, const struct column *like)
 {
     for (size_t i = 0; i < r->n_columns; i++)
-        buf_printf(b, ", \"%s\"", r->column[i].name);
+        if (is_same_index(&r->column[i], like))
+            return &r->column[i];
+    return NULL;
+}
+
+static bool is_made(const struct resource *before, const struct column *c)
+{
+    for (const struct resource *r = resource_table; r < before; r++)
+        if (column_in_index(r, c) != NULL)
+            return true;
+    return false;
+}
+
+/* Made anew, for other resources may share it now. */
+static void put_index(struct buf *b, const struct dialect *d, const struct column *c)
+{
+    char name[INDEX_NAME_MAX];
+    const char *separator = "where";
+
+    views_index_name(c, name);
+    buf_printf(b, "drop index if exists %s;\ncreate index %s on objects (type, (", name, name);
+    d->value(b, c);
+    buf_append(b, S(")) "));
+    for (size_t i = 0; i < resource_count; i++) {
+        if (column_in_index(&resource_table[i], c) == NULL)
+            continue;
+        buf_printf(b, "%s type = '%s'", separator, resource_table[i].type);
+        separator = " or";
+    }
+    buf_append(b, S(";\n"));
 }
 
 static void put_indexes(struct buf *b, const struct dialect *d, const struct resource *r)
 {
-    for (size_t i = 0; i < r->n_columns; i++) {
-        const struct column *c = &r->column[i];
-        if (!c->indexed)
-            continue;
-        buf_printf(b, "create index if not exists objects_%s_%s on objects (type, (", r->view,
-                   c->name);
-        d->value(b, c);
-        buf_printf(b, ")) where type = '%s';\n", r->type);
-    }
+    for (size_t i = 0; i < r->n_columns; i++)
+        if (r->column[i].indexed && !is_made(r, &r->column[i]))
+            put_index(b, d, &r->column[i]);
+}
+
+void views_index_name(const struct column *c, char out[INDEX_NAME_MAX])
+{
+    snprintf(out, INDEX_NAME_MAX, "objects_%s", c->path);
+    for (char *p = out; *p; p++)
+        if (*p == '.')
+            *p = '_';
 }
 
 /* Calls `put` with every path among a resource's secrets. */
@@ -90,7 +132,8 @@ static void sqlite_data(struct buf *b, const struct resource *r)
     buf_append(b, S(") as data"));
 }
 
-/* A view on this one goes by its name, and lives on while it is made again. */
+/* A view on this one goes by its name, and lives on while it is made again. Every connection reads
+ * the text of all views when it is opened: the shorter, the sooner. */
 static void sqlite_views(struct buf *b, const struct dialect *d, const struct resource *r)
 {
     buf_printf(b, "drop view if exists \"%s\";\ndrop view if exists \"%s_all\";\n", r->view,
@@ -103,9 +146,8 @@ static void sqlite_views(struct buf *b, const struct dialect *d, const struct re
                     ", fetched_at / 1000.0, 'unixepoch') as fetched_at, revision, deleted\n"));
     buf_printf(b, "from objects where type = '%s';\n", r->type);
 
-    buf_printf(b, "create view \"%s\" as select id, account", r->view);
-    put_column_names(b, r);
-    buf_printf(b, ", data, fetched_at, revision\nfrom \"%s_all\" where deleted = 0;\n", r->view);
+    buf_printf(b, "create view \"%s\" as select * from \"%s_all\" where deleted = 0;\n", r->view,
+               r->view);
 }
 
 /* ---- PostgreSQL: `data` is jsonb ---- */
@@ -185,10 +227,8 @@ static void pg_views(struct buf *b, const struct dialect *d, const struct resour
     put_columns(b, d, r);
     buf_printf(b, "\nfrom objects where type = '%s';\n", r->type);
 
-    buf_printf(b, "create or replace view \"%s\" as select id, account, revision, fetched_at, data",
-               r->view);
-    put_column_names(b, r);
-    buf_printf(b, "\nfrom \"%s_all\" where deleted = 0;\n", r->view);
+    buf_printf(b, "create or replace view \"%s\" as select * from \"%s_all\" where deleted = 0;\n",
+               r->view, r->view);
 }
 
 /* ---- Both ---- */
@@ -206,7 +246,6 @@ enum status views_sql(const char *dialect, struct buf *out, struct error *e)
             d = &dialects[i];
     if (d == NULL)
         return fail(e, ST_INVALID, "\"%s\" is no dialect: it is sqlite or pg", dialect);
-    buf_append(out, S("create index if not exists objects_id on objects (id, type);\n"));
     for (size_t i = 0; i < resource_count; i++) {
         d->views(out, d, &resource_table[i]);
         put_indexes(out, d, &resource_table[i]);

@@ -7,10 +7,15 @@
 #include "base/buf.h"
 #include "core/resource.h"
 
-enum { VIEWS_SQL_BYTES_MAX = 2 << 20 }; /* more than either dialect needs */
+enum {
+    VIEWS_SQL_BYTES_MAX = 2 << 20, /* more than either dialect needs */
+    INDEX_NAME_MAX = 128,
+};
 
 /* The statements that (re)make all views and the indexes of the columns that are marked `indexed`,
  * for a dialect ("sqlite", "pg"). ST_LIMIT: `out` is full. */
 enum status views_sql(const char *dialect, struct buf *out, struct error *e) MUST_USE;
+/* The index in which an indexed column is found, whichever resource's it is: "objects_customer". */
+void views_index_name(const struct column *c, char out[INDEX_NAME_MAX]);
 /* A short text that changes whenever views_sql would write something else. */
 void views_fingerprint(char out[32]);
