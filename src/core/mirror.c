@@ -38,6 +38,8 @@ struct put {
     struct arena *a;
     unsigned depth;
     size_t open_lists;
+    bool deleted;          /* it says so itself */
+    struct value livemode; /* NULL where the object has no such field */
 };
 
 static struct value v_account(const struct env *env)
@@ -198,11 +200,17 @@ static enum status keep_history(struct put *p, const struct row *row, struct err
                   V_INT(row->deleted), V_STR(str_of(p->in->cause)), V_STR(row->data));
 }
 
-static struct value v_livemode(const struct answer *in)
+/* What the object says of itself, in one pass. */
+static void read_self(struct put *p)
 {
-    enum json_type mode = json_bool(in->data, S("livemode"));
+    static const str path[] = { { "deleted", 7 }, { "livemode", 8 } };
+    struct json_token t[COUNT(path)];
 
-    return mode == JSON_TRUE ? V_INT(1) : mode == JSON_FALSE ? V_INT(0) : V_NULL;
+    if (!json_paths(p->in->data, path, COUNT(path), t))
+        return;
+    p->deleted = t[0].type == JSON_TRUE;
+    if (t[1].type == JSON_TRUE || t[1].type == JSON_FALSE)
+        p->livemode = V_INT(t[1].type == JSON_TRUE);
 }
 
 static enum status insert_row(struct put *p, int64_t revision, struct error *e)
@@ -212,7 +220,7 @@ static enum status insert_row(struct put *p, int64_t revision, struct error *e)
     return tx_run(p->tx, STMT_OBJECT_INSERT, NULL, p->a, e, V_STR(in->type), v_account(p->env),
                   V_STR(in->id), V_STR(in->data), V_INT(0), V_INT(revision), V_INT(in->ticket),
                   V_INT(clock_wall(p->env->world->clock)), V_STR(in->api_version),
-                  V_STR(str_of(source_name(in->source))), V_INT(0), v_livemode(in));
+                  V_STR(str_of(source_name(in->source))), V_INT(0), p->livemode);
 }
 
 static enum status update_row(struct put *p, int64_t revision, struct error *e)
@@ -222,7 +230,7 @@ static enum status update_row(struct put *p, int64_t revision, struct error *e)
     return tx_run(p->tx, STMT_OBJECT_UPDATE, NULL, p->a, e, V_STR(in->data), V_INT(0),
                   V_INT(revision), V_INT(in->ticket), V_INT(clock_wall(p->env->world->clock)),
                   V_STR(in->api_version), V_STR(str_of(source_name(in->source))), V_INT(0),
-                  v_livemode(in), V_STR(in->type), v_account(p->env), V_STR(in->id));
+                  p->livemode, V_STR(in->type), v_account(p->env), V_STR(in->id));
 }
 
 /* The number of open lists is known only after the members were stored. */
@@ -305,16 +313,16 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
     return st == ST_OK ? note_open_lists(p, e) : st;
 }
 
-static enum status check_mode(const struct env *env, const struct answer *in, struct error *e)
+static enum status check_mode(const struct put *p, struct error *e)
 {
-    struct value mode = v_livemode(in);
+    const struct answer *in = p->in;
 
-    if (mode.type == VAL_NULL || (mode.i != 0) == env->identity.livemode)
+    if (p->livemode.type == VAL_NULL || (p->livemode.i != 0) == p->env->identity.livemode)
         return ST_OK;
     return fail(e, ST_REFUSED,
                 "%.*s %.*s says livemode %s, but environment %s is in %s mode: it was not stored",
-                STR_ARG(in->type), STR_ARG(in->id), mode.i ? "true" : "false", env->name,
-                env->identity.livemode ? "live" : "test");
+                STR_ARG(in->type), STR_ARG(in->id), p->livemode.i ? "true" : "false", p->env->name,
+                p->env->identity.livemode ? "live" : "test");
 }
 
 static enum status put_in(struct put *p, const struct answer *in, enum mirror_result *result,
@@ -324,10 +332,11 @@ static enum status put_in(struct put *p, const struct answer *in, enum mirror_re
 
     p->in = in;
     assert(in->ticket > 0);
-    enum status st = check_mode(p->env, in, e);
+    read_self(p);
+    enum status st = check_mode(p, e);
     if (st != ST_OK)
         return st;
-    if (json_bool(in->data, S("deleted")) == JSON_TRUE) {
+    if (p->deleted) {
         *result = MIRROR_DELETED;
         return mirror_bury(p->tx, p->env, in->type, in->id, in->ticket, in->cause, in->data, p->a,
                            e);
@@ -400,6 +409,7 @@ enum status mirror_bury(struct tx *tx, struct env *env, str type, str id, int64_
     struct put p = { .tx = tx, .env = env, .in = &in, .a = a };
     struct row row;
 
+    read_self(&p);
     enum status st = find_row(tx, env, type, id, &row, a, e);
     if (st != ST_OK)
         return st;
