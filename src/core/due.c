@@ -120,6 +120,9 @@ enum status due_claim(struct env *env, struct claim *out, struct arena *a, struc
     st = tx_run(&tx, STMT_DUE_TAKE, NULL, a, e, V_INT(ticket), V_INT(c.claimed_at),
                 V_INT(env->set.lease_ms), v_kind(&c.key), V_STR(c.key.type), V_STR(c.key.id),
                 v_account(env));
+    if (st == ST_OK && env->owner > 1)
+        st = tx_run(&tx, STMT_DUE_OWN, NULL, a, e, V_INT(env->owner), v_kind(&c.key),
+                    V_STR(c.key.type), V_STR(c.key.id), v_account(env));
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
@@ -313,7 +316,7 @@ enum status due_restart(struct env *env, struct error *e)
         return ST_OK;
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
     if (st == ST_OK)
-        st = tx_run0(&tx, STMT_DUE_RESTART, NULL, &a, e);
+        st = tx_run(&tx, STMT_DUE_RESTART, NULL, &a, e, V_INT(env->owner));
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 

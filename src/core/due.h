@@ -5,7 +5,8 @@
  * meanwhile keeps the key due. A claim's ticket is drawn from the store's sequence before any
  * request leaves; it is also the claim's token. Failures back off and end dead, visible, never
  * dropped. On SQLite the store belongs to one process: claims and pauses are void at start
- * (due_restart). */
+ * (due_restart). On PostgreSQL the server's clock counts; claims are void when their lease ends, or
+ * when their owner (env.h) starts anew. */
 #pragma once
 
 #include "base/buf.h"

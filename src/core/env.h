@@ -33,6 +33,7 @@ struct env {
     struct world *world;
     struct identity identity; /* proven or declared before anything is written; then constant */
     bool identity_declared;   /* by the configuration: it cannot be proven again */
+    int64_t owner; /* greater than 1: marks our claims in a store that others work on, too */
     struct env_settings set;
 
     struct gate *gate; /* guards what follows, and is where workers wait */

@@ -8,7 +8,7 @@ on conflict (kind, type, id, account) do update set
     lane = case when _due.done_gen >= _due.gen or excluded.lane < _due.lane
         then excluded.lane else _due.lane end,
     not_before = case
-        when _due.claimed = 1 then _due.not_before
+        when _due.claimed <> 0 then _due.not_before
         when _due.dead = 1 or excluded.lane = 0 then 0
         when _due.done_gen >= _due.gen and _due.not_before > _now_ms($9) + $10 then 0
         else _due.not_before end,

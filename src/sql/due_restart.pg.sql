@@ -1,2 +1,3 @@
--- core/due.c: other processes may work here; claims end by their leases, pauses by the clock
-update _due set claimed = claimed where false
+-- core/due.c: no claim of the owner $1's earlier life holds; others end by their leases
+update _due set claimed = 0, not_before = 0
+where claimed = $1 and $1 > 1 and done_gen < gen and dead = 0

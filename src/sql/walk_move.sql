@@ -3,4 +3,4 @@ update _walks set cursor = $1, objects = objects + $2, pages = pages + $3
 where type = $4 and variant = $5 and account = $6 and exists (
     select 1 from _due d
     where d.kind = 'walk' and d.type = _walks.type and d.id = _walks.variant
-        and d.account = _walks.account and d.ticket = $7 and d.claimed = 1)
+        and d.account = _walks.account and d.ticket = $7 and d.claimed <> 0)
