@@ -1,7 +1,6 @@
 #include "backend/pg_conn.h"
 
-#include <endian.h>
-#include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 enum {
     ARGS_MAX = 16,
     NAME_MAX_BYTES = 16,
+    DIGITS_MAX = 24,
     SENTENCE_MAX = 300, /* of the server's own words */
     OID_BOOL = 16,
     OID_INT8 = 20,
@@ -233,12 +233,14 @@ bool pg_conn_alive(struct pg_conn *c)
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
-/* Arguments as the protocol wants them: whole numbers in network order, texts as they are. */
+/* Arguments as the protocol wants them. Texts go as they are, with their length. Numbers go as
+ * digits: what was prepared while an argument was NULL may have made of it an integer of any size.
+ */
 struct wire_args {
     Oid type[ARGS_MAX];
     const char *value[ARGS_MAX];
     int length[ARGS_MAX], format[ARGS_MAX];
-    uint64_t number[ARGS_MAX];
+    char number[ARGS_MAX][DIGITS_MAX];
     size_t bytes;
 };
 
@@ -256,9 +258,9 @@ static void lay_out(struct wire_args *w, const struct value *args, size_t n)
             break;
         case VAL_INT:
             w->type[i] = OID_INT8;
-            w->number[i] = htobe64((uint64_t)v->i);
-            w->value[i] = (const char *)&w->number[i];
-            w->length[i] = sizeof w->number[i];
+            w->length[i] = snprintf(w->number[i], DIGITS_MAX, "%" PRId64, v->i);
+            w->value[i] = w->number[i];
+            w->format[i] = 0;
             break;
         case VAL_TEXT:
             w->type[i] = OID_TEXT;

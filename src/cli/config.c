@@ -465,12 +465,16 @@ static enum status read_database(struct config *c, struct error *e)
 {
     str url = config_text(&c->values, SET_DATABASE);
 
-    if (str_starts(url, S("postgresql:")) || str_starts(url, S("postgres:")))
-        return fail(e, ST_INVALID,
-                    "DATABASE_URL names a PostgreSQL server; this version keeps its mirrors in "
-                    "SQLite alone. Set it to sqlite:DIR, or give --data DIR.");
+    if (str_starts(url, S("postgresql://")) || str_starts(url, S("postgres://"))) {
+        c->pg_url = arena_copy(&c->arena, url).p;
+        url = str_of(setting_table[SET_DATABASE].fallback);
+        if (!c->pg_url)
+            return fail(e, ST_LIMIT, "The configuration is too large.");
+    }
     if (!str_starts(url, S("sqlite:")))
-        return fail(e, ST_INVALID, "DATABASE_URL must be sqlite:DIR, where DIR is a directory.");
+        return fail(e, ST_INVALID,
+                    "DATABASE_URL must be sqlite:DIR, where DIR is a directory, or "
+                    "postgresql://USER@HOST/DATABASE.");
     str dir = str_sub(url, 7, url.n);
     if (str_starts(dir, S("///")))
         dir = str_sub(dir, 2, dir.n);
@@ -588,6 +592,11 @@ enum status config_find_stores(struct config *c, const char *name, struct error 
 {
     if (c->n_envs && (!name || env_named(c, name)))
         return ST_OK;
+    if (c->pg_url) {
+        if (name)
+            add_found(c, str_of(name));
+        return ST_OK;
+    }
     return datadir_stores(c->data_dir, add_found, c, e);
 }
 
@@ -611,9 +620,9 @@ enum status config_env(struct config *c, const char *name, struct env_config **o
     }
     if (c->n_envs == 0)
         return fail(e, ST_NONE,
-                    "No environment is configured and none is in %s: set STRIPE_SECRET_KEY, or run "
-                    "`brindle demo`.",
-                    c->data_dir);
+                    "No environment is configured and none is in %s: set STRIPE_SECRET_KEY, or %s.",
+                    c->pg_url ? "the database looked for" : c->data_dir,
+                    c->pg_url ? "say which with --env NAME" : "run `brindle demo`");
     char names[CONFIG_ENVS_MAX * (ENV_NAME_MAX + 2)] = "";
     for (size_t i = 0, n = 0; i < c->n_envs; i++)
         n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", c->env[i].name);

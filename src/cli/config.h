@@ -65,7 +65,8 @@ struct config {
     char path[CONFIG_PATH_MAX];     /* the file that was read; "" when there is none */
     bool path_is_open;              /* others than its owner may read it */
     bool holds_secrets;             /* a secret stands in it, not merely env: or file: */
-    char data_dir[CONFIG_PATH_MAX]; /* of `database` */
+    char data_dir[CONFIG_PATH_MAX]; /* of `database`; on PostgreSQL for the token alone */
+    const char *pg_url; /* NULL: SQLite. May hold a password: for the connection alone */
     struct env_config env[CONFIG_ENVS_MAX];
     size_t n_envs;
     bool stripe_variables_unused; /* STRIPE_… is set, but the file has several environments */

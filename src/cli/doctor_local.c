@@ -216,6 +216,26 @@ static void check_lock(struct doctor *d, const struct wire *w)
               path);
 }
 
+static void check_server(struct doctor *d, struct wire *w)
+{
+    struct error why = { 0 };
+    const char *setting = NULL;
+    char fix[96];
+
+    looked(d);
+    if (wire_unsafe_setting(w, &setting, &why) != ST_OK) {
+        found(d, ERROR, "store_unreadable", NULL, "%s", why.text);
+        return;
+    }
+    snprintf(fix, sizeof fix, "alter system set %s = on, then reload the server",
+             setting ? setting : "");
+    if (setting)
+        found(d, ERROR, "server_unsafe", fix,
+              "the database server runs with %s=off: after a crash of its machine, webhooks that "
+              "were answered 200 may be lost and the database damaged",
+              setting);
+}
+
 static void check_mode_of_key(struct doctor *d, const struct wire *w)
 {
     enum key_kind kind = key_judge(&w->conf->secret_key, NULL);
@@ -266,7 +286,8 @@ void doctor_store(struct doctor *d, const struct env_config *conf)
     enum status st = wire_open(&w, &d->cli->config, conf, WIRE_READ, &why);
     if (st == ST_NONE) /* made at the first start */
         return;
-    check_lock(d, &w);
+    if (!d->cli->config.pg_url)
+        check_lock(d, &w);
     if (st != ST_OK) {
         found(d, ERROR, st == ST_BROKEN ? "store_damaged" : "store_unusable",
               st == ST_BROKEN ? "move the store away and run `brindle sync`: Stripe has it all"
@@ -274,6 +295,7 @@ void doctor_store(struct doctor *d, const struct env_config *conf)
               "%s", why.text);
         return;
     }
+    check_server(d, &w);
     check_mode_of_key(d, &w);
     check_work(d, &w);
 }

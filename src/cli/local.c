@@ -25,6 +25,8 @@ bool local_is_served(const struct config *c, const char *env)
     char path[DATA_PATH_MAX];
     struct error ignored = { 0 };
 
+    if (c->pg_url) /* whoever works on it needs no lock, and says nothing to us */
+        return true;
     datadir_socket_path(c->data_dir, env, path);
     return control_send(path, S("{\"op\":\"ping\"}"), ignore_line, NULL, &ignored) == ST_OK;
 }
@@ -102,7 +104,8 @@ static enum status run_here(struct local *l, str line, struct error *e)
     enum status st = engine_start(&engine, &o, e);
     if (st != ST_OK)
         return st;
-    st = control_listen(&control, l->wire.socket_path, &l->wire.env, on_handover, l, e);
+    if (!l->wire.on_pg)
+        st = control_listen(&control, l->wire.socket_path, &l->wire.env, on_handover, l, e);
     if (st == ST_OK)
         st = control_run(&l->wire.env, line, relay_with_traffic, l, e);
     env_stop(&l->wire.env);
@@ -138,7 +141,8 @@ enum status local_run(struct cli *cli, struct env_config *conf, str line, contro
         struct error why = { 0 };
         bool locked = false;
         l.handed_over = l.heard = false;
-        enum status st = control_send(socket_path, line, relay, &l, &why);
+        enum status st =
+            cli->config.pg_url ? ST_NONE : control_send(socket_path, line, relay, &l, &why);
         if (st == ST_NONE && !l.heard) {
             why = (struct error){ 0 };
             st = try_here(cli, &l, conf, line, &locked, &why);

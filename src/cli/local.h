@@ -2,7 +2,8 @@
  *
  * One process writes a store. A command that writes sends itself to the daemon when that runs, and
  * else takes the store's lock and does the work itself, with an engine of its own; should a daemon
- * start meanwhile, it hands the lock over and watches the daemon go on. */
+ * start meanwhile, it hands the lock over and watches the daemon go on. On PostgreSQL there is no
+ * lock: the command does the work itself, beside whoever else does. */
 #pragma once
 
 #include "cli/command.h"
@@ -24,5 +25,6 @@ enum status reader_open(struct cli *cli, struct wire *w, struct error *e) MUST_U
 enum status local_run(struct cli *cli, struct env_config *conf, str line, control_emit *emit,
                       void *ctx, struct error *e) MUST_USE;
 
-/* Is a daemon, or a command that writes, listening for this environment? */
+/* Is a daemon, or a command that writes, listening for this environment? On PostgreSQL, where
+ * nobody needs to, that counts as true. */
 bool local_is_served(const struct config *c, const char *env);

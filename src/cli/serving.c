@@ -48,7 +48,7 @@ void serving_add(struct serving *s)
         .webhook_secret = w->conf->webhook_secret,
         .n_webhook_secrets = w->conf->n_webhook_secrets,
         .workers = (unsigned)config_number(&w->conf->values, SET_WORKERS),
-        .socket_path = w->socket_path,
+        .socket_path = w->socket_path[0] ? w->socket_path : NULL,
         .every_second = wire_every_second,
         .metrics = wire_metrics,
         .ctx = w,

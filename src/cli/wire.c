@@ -6,8 +6,10 @@
 #include "backend/clock_os.h"
 #include "backend/curl_pool.h"
 #include "backend/http_post.h"
+#include "backend/lock_file.h"
 #include "backend/rng_os.h"
 #include "backend/sched_pthread.h"
+#include "backend/store_pg.h"
 #include "backend/store_sqlite.h"
 #include "backend/stripe_http.h"
 #include "backend/stripe_logged.h"
@@ -200,8 +202,64 @@ static enum status adopt(struct wire *w, struct error *e)
 
 /* --- the whole ----------------------------------------------------------------------------- */
 
+static enum status open_pg(struct wire *w, const struct config *c, struct error *e)
+{
+    char schema[ENV_NAME_MAX * 4];
+    str named = config_text(&w->conf->values, SET_SCHEMA);
+    const struct store_pg_options o = {
+        .url = c->pg_url,
+        .schema = schema,
+        .sched = w->world.sched,
+        .clock = w->world.clock,
+        .read_only = w->mode == WIRE_READ,
+    };
+
+    if (named.n >= sizeof schema)
+        return fail(e, ST_INVALID, "schema of environment %s is too long.", w->conf->name);
+    if (named.n)
+        snprintf(schema, sizeof schema, "%.*s", STR_ARG(named));
+    else
+        snprintf(schema, sizeof schema, "brindle_%s", w->conf->name);
+    w->on_pg = true;
+    return store_pg_open(&w->world.store, &o, e);
+}
+
+/* A number for our claims that outlives this process, so that the next one takes them over at once.
+ * It is one process's at a time; without one, claims end by their leases. */
+static void become_somebody(struct wire *w, const struct config *c)
+{
+    char file[ENV_NAME_MAX + 8], path[DATA_PATH_MAX];
+    struct secret name = { .n = 0 };
+    struct error ignored = { 0 };
+    bool made;
+    int lock;
+
+    snprintf(file, sizeof file, "%s.node", w->conf->name);
+    int n = snprintf(path, sizeof path, "%s/%s", c->data_dir, file);
+    if (n < 0 || (size_t)n >= sizeof path || datadir_make(c->data_dir, &ignored) != ST_OK ||
+        lock_file_take(path, &lock, &ignored) != ST_OK)
+        return;
+    w->node_lock = lock;
+    if (datadir_secret(c->data_dir, file, "", w->world.rng, &name, &made, &ignored) != ST_OK)
+        return;
+    uint32_t number = 2166136261u; /* FNV-1a */
+    str letters = secret_reveal(&name);
+    for (size_t i = 0; i < letters.n; i++)
+        number = (number ^ (unsigned char)letters.p[i]) * 16777619u;
+    w->env.owner = 2 + (int64_t)(number >> 2);
+    secret_wipe(&name);
+}
+
+enum status wire_unsafe_setting(struct wire *w, const char **setting, struct error *e)
+{
+    *setting = NULL;
+    return w->on_pg ? store_pg_unsafe(w->world.store, setting, e) : ST_OK;
+}
+
 static enum status open_store(struct wire *w, const struct config *c, struct error *e)
 {
+    if (c->pg_url)
+        return open_pg(w, c, e);
     enum status st = w->mode == WIRE_WRITE ? datadir_make(c->data_dir, e) : ST_OK;
     struct store_sqlite_options o = {
         .path = w->store_path,
@@ -225,8 +283,10 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     w->world = (struct world){
         .clock = clock_os(), .rng = rng_os(), .sched = sched_pthread(), .kv = kv_none()
     };
-    datadir_store_path(c->data_dir, conf->name, w->store_path);
-    datadir_socket_path(c->data_dir, conf->name, w->socket_path);
+    if (!c->pg_url) {
+        datadir_store_path(c->data_dir, conf->name, w->store_path);
+        datadir_socket_path(c->data_dir, conf->name, w->socket_path);
+    }
     if (mode != WIRE_READ)
         st = open_stripe(w, e);
     if (st == ST_OK && mode != WIRE_ASK)
@@ -234,6 +294,11 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     if (st != ST_OK)
         return st;
     env_init(&w->env, conf->name, &w->world);
+    if (w->on_pg) {
+        w->env.set.lease_ms = WIRE_PG_LEASE_MS;
+        if (mode == WIRE_WRITE)
+            become_somebody(w, c);
+    }
     w->made = true;
     switch (mode) {
     case WIRE_WRITE: return adopt(w, e);
@@ -253,6 +318,8 @@ void wire_close(struct wire *w)
         stripe_close(w->world.stripe);
     if (w->world.store)
         w->world.store->ops->close(w->world.store);
+    if (w->node_lock > 0)
+        lock_file_release(w->node_lock);
     *w = (struct wire){ 0 };
 }
 

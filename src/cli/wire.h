@@ -14,6 +14,8 @@ enum {
     IDENTIFY_MS_MAX = 30 * 1000, /* how long a start waits for Stripe to tell whose key it is */
 };
 
+enum { WIRE_PG_LEASE_MS = 30 * 1000 }; /* how long the work of a process that was killed rests */
+
 enum wire_mode {
     WIRE_WRITE, /* takes the store's lock, proves the identity, adopts the store */
     WIRE_READ,  /* reads the store beside whoever writes it; no key is needed */
@@ -28,8 +30,10 @@ struct wire {
     struct stripe *paced, *logged; /* inside world.stripe; NULL where there is none */
     unsigned rate;                 /* requests a second; 0: unlimited */
     bool made;                     /* the environment was initialised */
+    bool on_pg;                    /* the store is PostgreSQL's: no lock, no socket */
+    int node_lock;                 /* with on_pg: keeps our claims' owner ours; 0: none */
     bool locked; /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
-    char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX];
+    char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX]; /* "" on PostgreSQL */
 };
 
 /* Opens it; wire_close in any case. The configuration outlives it.
@@ -40,6 +44,9 @@ struct wire {
  * setting. WIRE_READ: ST_NONE: there is no such store yet. */
 enum status wire_open(struct wire *w, const struct config *c, const struct env_config *conf,
                       enum wire_mode mode, struct error *e) MUST_USE;
+/* For doctor: a setting of the database server by which it may lose what it has promised to keep,
+ * or NULL. */
+enum status wire_unsafe_setting(struct wire *w, const char **setting, struct error *e) MUST_USE;
 void wire_close(struct wire *w); /* writes the audit of the last calls */
 
 /* For an engine's or daemon's hooks: the audit to the store; metrics as Prometheus reads them. */

@@ -164,7 +164,7 @@ static void what_cannot_be_meant_is_refused_with_a_sentence(void **state)
         { "[env a]\naccount = me\n", "acct_" },
         { "[env a]\nsecret_key = file:/nowhere/at/all\n", "cannot be read" },
         { "[brindle]\nlisten = 1\nlisten = 2\n", "set twice" },
-        { "[brindle]\ndatabase = postgresql://h/d\n", "SQLite alone" },
+        { "[brindle]\ndatabase = mysql://h/d\n", "must be sqlite:DIR" },
         { "[brindle]\ndatabase = ./dir\n", "must be sqlite:DIR" },
         { "[brindle]\nredis = redis://h\n", "no key-value projections" },
         { "[brindle]\nlog_level = loud\n", "must be one of" },
