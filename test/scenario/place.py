@@ -16,6 +16,7 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -182,12 +183,13 @@ class Emulator:
 
 
 class Daemon:
-    def __init__(self, place, limits=None, **env):
+    def __init__(self, place, limits=None, folder=".", **env):
         self.place, self.port = place, free_port()
+        (place.dir / folder).mkdir(exist_ok=True)
         self.log = open(place.dir / "daemon.log", "ab")
         self.env = {**place.env(), "BRINDLE_LISTEN": f"127.0.0.1:{self.port}", **env}
         self.process = subprocess.Popen([BRINDLE, "serve"], stdout=self.log, stderr=self.log,
-                                        cwd=place.dir, env=self.env, preexec_fn=limits)
+                                        cwd=place.dir / folder, env=self.env, preexec_fn=limits)
         self.http = Http(self.port, {"Authorization": f"Bearer {TOKEN}"})
         until("the daemon is there", lambda: self.http.ask("GET", "/livez")[0] == 200 or self.gone())
         check(not self.gone(), "the daemon ended at once:", place.text_of("daemon.log")[-600:])
@@ -262,7 +264,9 @@ COMPARED = ["product", "price", "customer", "payment_method", "subscription", "i
 
 
 class Place:
-    def __init__(self):
+    def __init__(self, cluster=None):
+        self.cluster = cluster  # PostgreSQL; without one, SQLite
+        self.database = cluster.database() if cluster else None
         # Processes are killed here, not machines: memory serves as the disk where there is some.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="brindle-scenario-", dir=memory))
@@ -276,7 +280,8 @@ class Place:
     def env(self):
         return {**self.bare_env(), "STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET,
                 "STRIPE_API_BASE": f"http://127.0.0.1:{self.emulator.port}",
-                "DATABASE_URL": f"sqlite:{self.dir / 'data'}", "BRINDLE_TOKEN": TOKEN,
+                "DATABASE_URL": self.cluster.url(self.database) if self.cluster else
+                f"sqlite:{self.dir / 'data'}", "BRINDLE_TOKEN": TOKEN,
                 "BRINDLE_RATE_LIMIT": "0"}
 
     def start_emulator(self, *flags):
@@ -288,6 +293,20 @@ class Place:
         daemon = Daemon(self, limits, **env)
         self.things.append(daemon)
         return daemon
+
+    def start_pair(self):
+        """Two daemons at the same moment, each with a folder of its own beside the shared store."""
+        found, threads = [None, None], []
+        for i in range(2):
+            def begin(i=i):
+                found[i] = Daemon(self, folder=f"node{i}")
+            threads.append(threading.Thread(target=begin))
+            threads[-1].start()
+        for t in threads:
+            t.join()
+        check(all(found), "a daemon did not start")
+        self.things += found
+        return found
 
     def run(self, *args, code=0, env=None):
         """A command as a user types it: (stdout, stderr)."""
@@ -317,6 +336,8 @@ class Place:
             c.close()
 
     def rows(self, sql, *args):
+        if self.cluster:
+            return self.cluster.rows(self.database, sql, args)
         with self.db() as c:
             return [tuple(r) for r in c.execute(sql, args)]
 
@@ -380,6 +401,13 @@ class Place:
         ours = [r for m in ("POST", "DELETE") for r in self.emulator.requests(method=m)
                 if (r["idempotency_key"] or "").startswith("op/")]
         check(not ours, "the mirror wrote to Stripe:", ours[:3])
+
+    def store_texts(self):
+        """Everything that the store holds, as text, by a name."""
+        if self.cluster:
+            return {"the database": self.cluster.dump(self.database)}
+        return {f.name: f.read_bytes().decode(errors="replace")
+                for f in (self.dir / "data").iterdir() if f.name != "token"}
 
     def text_of(self, name):
         path = self.dir / name

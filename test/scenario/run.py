@@ -2,6 +2,7 @@
 """Plays the scenarios: real processes, real sockets, each in a place of its own.
 
     run.py [WORD]…     only those whose name holds one of the words
+    run.py --store pg  on a PostgreSQL of its own instead of SQLite
     BRINDLE=…/brindle  the program that is tested (default: build/brindle)
     KEEP=1             leaves the folder of a failed scenario and says where
 
@@ -16,19 +17,25 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import place as places
+from cluster import Cluster, Missing
 
 FILES = ["state", "beyond", "kill"]
 
 
-def scenarios():
-    for name in FILES:
+# What is about SQLite's file: its disk, its lock.
+SQLITE_ALONE = ["BEYOND-09", "BEYOND-17"]
+
+
+def scenarios(cluster):
+    for name in FILES + (["pg"] if cluster else []):
         module = importlib.import_module(f"scenarios_{name}")
         for ident, function in module.SCENARIOS:
-            yield f"{ident}_{function.__name__}", function
+            if not cluster or ident not in SQLITE_ALONE:
+                yield f"{ident}_{function.__name__}", function
 
 
-def play(name, function):
-    place = places.Place()
+def play(name, function, cluster):
+    place = places.Place(cluster)
     start = time.monotonic()
     try:
         place.start_emulator("--seed", "1")
@@ -53,7 +60,20 @@ def play(name, function):
 
 def main():
     words = sys.argv[1:]
-    results = [play(n, f) for n, f in scenarios() if not words or any(w in n for w in words)]
+    cluster = None
+    if words[:2] == ["--store", "pg"]:
+        words = words[2:]
+        try:
+            cluster = Cluster()
+        except Missing as why:
+            print(f"skipped on PostgreSQL: {why}\n0 passed, 0 failed")
+            return 0
+    try:
+        results = [play(n, f, cluster) for n, f in scenarios(cluster)
+                   if not words or any(w in n for w in words)]
+    finally:
+        if cluster:
+            cluster.remove()
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if results and all(results) else 1
 

@@ -182,9 +182,7 @@ def secrets_are_nowhere(place):
     places = {"the daemon's log": place.text_of("daemon.log"), "the outputs": "\n".join(outs),
               "the errors": "\n".join(wrong), "ps": (proc / "cmdline").read_bytes().decode()}
     d.stop()
-    for f in (place.dir / "data").iterdir():
-        if f.name != "token":
-            places[f.name] = f.read_bytes().decode(errors="replace")
+    places.update(place.store_texts())
     for where, text in places.items():
         for secret in (KEY, SECRET, TOKEN):
             check(secret not in text and secret[8:] not in text, "a secret is in", where)

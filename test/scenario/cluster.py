@@ -1,0 +1,138 @@
+"""A PostgreSQL of the scenarios' own: one cluster a run, a database a place."""
+import glob
+import json
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+SETTINGS = """
+listen_addresses = ''
+unix_socket_directories = '{dir}'
+max_connections = 200
+shared_buffers = 64MB
+log_min_messages = warning
+"""
+
+
+class Missing(Exception):
+    """The server's programs are not installed."""
+
+
+class Cluster:
+    def __init__(self):
+        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"),
+                       key=lambda p: int(p.split("/")[4].split(".")[0]))
+        if not found:
+            raise Missing("PostgreSQL's programs are not installed: apt-get install postgresql")
+        self.bin = pathlib.Path(found[-1]).parent
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="brindle-pg-", dir=memory))
+        self.databases = 0
+        self.user = None
+        if os.geteuid() == 0:  # initdb refuses root
+            names = {u.pw_name: u for u in pwd.getpwall()}
+            self.user = names.get("postgres") or names["nobody"]
+            os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
+        self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                 "--locale=C.UTF-8", "-N")
+        with open(self.data / "postgresql.conf", "a") as f:
+            f.write(SETTINGS.format(dir=self.dir))
+        self.start()
+
+    @property
+    def data(self):
+        return self.dir / "data"
+
+    def run(self, program, *args, ok=True):
+        def become():
+            os.setgroups([])
+            os.setgid(self.user.pw_gid)
+            os.setuid(self.user.pw_uid)
+        done = subprocess.run([self.bin / program, *args], cwd="/", stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              preexec_fn=become if self.user else None)
+        if ok and done.returncode != 0:
+            raise RuntimeError(f"{program} failed: {done.stderr.decode()[-500:]}")
+        return done.returncode == 0
+
+    def start(self):
+        """After a kill the shared memory of the dead is there for a moment: asks again."""
+        for _ in range(100):
+            if self.run("pg_ctl", "-D", self.data, "-l", self.dir / "log", "-w", "-t", "60", "start", ok=False):
+                return
+            time.sleep(0.1)
+        raise RuntimeError("PostgreSQL does not start: " + (self.dir / "log").read_text()[-500:])
+
+    def postmaster(self):
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    def kill(self):
+        """As the machine's power would go, but for the disk."""
+        family = self.family()
+        for pid in family:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        while any(os.path.exists(f"/proc/{pid}") for pid in family):
+            time.sleep(0.005)
+
+    def family(self):
+        """The server and the processes that it has made."""
+        first = self.postmaster()
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(first)], capture_output=True)
+        return [first] + [int(p) for p in children.stdout.split()]
+
+    def stop(self):
+        self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop", ok=False)
+
+    def remove(self):
+        self.run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop", ok=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def database(self):
+        self.databases += 1
+        name = f"place{self.databases}"
+        self.sql("postgres", f"create database {name}")
+        return name
+
+    def url(self, name):
+        return f"postgresql:///{name}?host={self.dir}&user=postgres"
+
+    def sql(self, database, text, schema="brindle_test"):
+        done = subprocess.run(["psql", "-h", self.dir, "-U", "postgres", "-d", database, "-qAtX",
+                               "-v", "ON_ERROR_STOP=1", "-f", "-"],
+                              input=f'set search_path to "{schema}", public;\n{text}\n'.encode(),
+                              capture_output=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{text}: {done.stderr.decode()[-500:]}")
+        return done.stdout.decode()
+
+    def dump(self, database):
+        return subprocess.run([self.bin / "pg_dump", "-h", self.dir, "-U", "postgres", database],
+                              capture_output=True, check=True).stdout.decode(errors="replace")
+
+    def rows(self, database, sql, args):
+        """What SQLite would answer to the same question, as tuples."""
+        values = iter(args)
+        sql = re.sub(r"\?", lambda _: literal(next(values)), sql)
+        sql = re.sub(r"\bdata\b(?=[^()]*\bfrom objects\b)", "raw", sql)
+        sql = re.sub(r"json_extract\(data, '\$\.([\w.]+)'\)",
+                     lambda m: "(data #> '{" + m[1].replace(".", ",") + "}')", sql)
+        text = self.sql(database, f"select row_to_json(t) from ({sql}) t;")
+        return [tuple(v for _, v in json.loads(line, object_pairs_hook=list))
+                for line in text.split("\n") if line]
+
+
+def literal(value):
+    if value is None:
+        return "null"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"

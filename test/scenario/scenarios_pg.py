@@ -1,0 +1,107 @@
+"""What only a server of its own can do to us: be killed, hang, be restarted."""
+import os
+import signal
+import time
+
+from place import check, until
+from scenarios_kill import Load
+from scenarios_state import event
+
+SCENARIOS = []
+SERVER_KILLS = int(os.environ.get("SERVER_KILLS", "5"))
+CUT_SECONDS = 3
+
+
+def scenario(ident):
+    return lambda function: SCENARIOS.append((ident, function)) or function
+
+
+def settle(place, d, products, load):
+    """After the load: told of everything, all that was acknowledged is there, once."""
+    for p in products:
+        d.deliver_ok(event(f"evt_last_{p['id']}", "product.updated", p))
+    d.idle()
+    known = [r[0] for r in place.rows("select event from _inbox")]
+    missing = set(load.acknowledged) - set(known)
+    check(not missing, len(missing), "acknowledged events are lost")
+    check(len(known) == len(set(known)), "an event is there twice")
+    place.check_mirror()
+
+
+def under_load(place, trouble):
+    e = place.emulator
+    products = [e.post("/v1/products", name=f"p{i}") for i in range(40)]
+    d = place.start()
+    load = Load(e, products)
+    load.port = d.port
+    try:
+        trouble(d, load)
+        before = len(load.acknowledged)
+        until("it goes on afterwards", lambda: len(load.acknowledged) > before + 20)
+    finally:
+        load.stop()
+    check(not d.gone(), "the daemon ended")
+    settle(place, d, products, load)
+
+
+def more(load, n):
+    before = len(load.acknowledged)
+    until("some events are acknowledged", lambda: len(load.acknowledged) > before + n)
+
+
+@scenario("PG-01")
+def the_server_is_killed_under_load_and_nothing_acknowledged_is_lost(place):
+    def trouble(d, load):
+        for _ in range(SERVER_KILLS):
+            more(load, 20)
+            place.cluster.kill()
+            place.cluster.start()
+            known = {r[0] for r in place.rows("select event from _inbox")}
+            missing = [x for x in list(load.acknowledged) if x not in known]
+            # what was acknowledged since is not in that answer yet
+            again = {r[0] for r in place.rows("select event from _inbox")}
+            check(not [x for x in missing if x not in again], "lost:", missing[:3])
+    under_load(place, trouble)
+
+
+@scenario("PG-02")
+def a_database_that_is_cut_off_for_seconds_costs_nothing_but_time(place):
+    def trouble(d, load):
+        more(load, 20)
+        family = place.cluster.family()
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(CUT_SECONDS)
+        for pid in family:
+            os.kill(pid, signal.SIGCONT)
+        more(load, 20)
+        place.cluster.stop()
+        time.sleep(CUT_SECONDS)
+        place.cluster.start()
+    under_load(place, trouble)
+
+
+@scenario("PG-03")
+def sessions_that_are_ended_by_an_administrator_come_back(place):
+    def trouble(d, load):
+        for _ in range(20):
+            more(load, 5)
+            place.cluster.sql("postgres", "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+                              f"where datname = '{place.database}' and pid <> pg_backend_pid();")
+    under_load(place, trouble)
+
+
+@scenario("PG-04")
+def two_daemons_start_at_once_and_share_the_work(place):
+    e = place.emulator
+    products = [e.post("/v1/products", name=f"p{i}") for i in range(200)]
+    first, second = place.start_pair()
+    for i, p in enumerate(products):
+        (first if i % 2 else second).deliver_ok(event(f"evt_{i}", "product.updated", p))
+    first.idle()
+    check(place.one("select count(*) from products") == 200, "not all are there")
+    check(place.one("select count(*) from _environment") == 1, "two identities")
+    gets = len([r for r in e.requests("/v1/products/") if r["path"].startswith("/v1/products/prod")])
+    check(gets <= 400, "200 products cost", gets, "fetches")
+    place.run("sync", "products")
+    place.check_mirror(["product"])
