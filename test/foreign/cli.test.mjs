@@ -6,20 +6,27 @@ import { after, before, test } from "node:test";
 import Stripe from "stripe";
 import { canonical, KEY, Place, run, TYPES, until } from "./place.mjs";
 
-const TRIGGERS = [
-  "product.created",
-  "price.created",
-  "customer.created",
-  "customer.subscription.created",
-  "invoice.paid",
-  "payment_intent.payment_failed",
-];
+const TRIGGERS = `
+  product.created product.updated product.deleted price.created price.updated
+  customer.created customer.updated customer.deleted
+  customer.subscription.created customer.subscription.updated customer.subscription.deleted
+  customer.subscription.paused customer.subscription.trial_will_end
+  invoiceitem.created invoiceitem.deleted
+  invoice.created invoice.updated invoice.finalized invoice.sent invoice.paid invoice.payment_failed
+  invoice.payment_action_required invoice.marked_uncollectible invoice.voided
+  payment_intent.created payment_intent.succeeded payment_intent.canceled
+  payment_intent.payment_failed payment_intent.requires_action
+  payment_intent.amount_capturable_updated
+  payment_method.attached payment_method.detached
+  charge.succeeded charge.captured charge.failed charge.refunded
+`.trim().split(/\s+/);
 // The program is inside the package for the machine; npm has that of this version for one alone.
 const MACHINE = `${process.platform}-${process.arch}`;
 const STRIPE =
   MACHINE === "linux-x64" &&
   createRequire(import.meta.url).resolve("@stripe/cli-linux-x64/bin/stripe");
 const options = STRIPE ? {} : { skip: `there is no @stripe/cli for ${MACHINE}` };
+const wanting = (why) => (STRIPE ? { todo: why } : options);
 const place = new Place();
 let emulator, daemon, sdk;
 
@@ -87,11 +94,20 @@ test("every_object_that_the_triggers_made_is_in_the_mirror", options, async () =
   assert.deepEqual(arrived, events.map((event) => event.id).sort());
   let total = 0;
   for (const type of TYPES) {
-    const truth = await emulator.state(type);
+    let truth = await emulator.state(type);
+    if (type === "invoice_payment") truth = truth.filter((one) => one.status === "paid");
     total += truth.length;
-    assert.deepEqual(place.differences(type, truth), []);
+    assert.deepEqual(place.differences(type, truth, type === "invoiceitem" ? ["invoice"] : []), []);
   }
-  assert.ok(total > 20, `${total} objects were compared`);
+  assert.ok(total > 100, `${total} objects were compared`);
+});
+
+test("a_sync_brings_what_no_event_told_of", options, async () => {
+  const done = await place.brindle(["sync"], place.env(emulator.base));
+  assert.equal(done.code, 0, done.err);
+  await daemon.idle();
+  for (const type of TYPES)
+    assert.deepEqual(place.differences(type, await emulator.state(type)), []);
 });
 
 test("a_resent_event_is_counted_and_changes_nothing", options, async () => {
@@ -136,4 +152,39 @@ test("what_the_command_line_deletes_is_a_tombstone", options, async () => {
   assert.deepEqual(place.rows(`select type, deleted from objects where id = '${made.id}'`), [
     { type: "customer", deleted: 1 },
   ]);
+});
+
+// What follows is known to be wanting: things that change at Stripe without an event of their own.
+// The events of their invoice would have to make them due, too.
+const SILENT = "Stripe has no event for it";
+
+async function newInvoice() {
+  const { id: customer } = await sdk.customers.create();
+  const item = await sdk.invoiceItems.create({ customer, amount: 100, currency: "usd" });
+  await settled();
+  const invoice = await sdk.invoices.create({ customer, pending_invoice_items_behavior: "include" });
+  await settled();
+  return { item, invoice };
+}
+
+test("an_invoice_item_knows_the_invoice_that_took_it", wanting(SILENT), async () => {
+  const { item, invoice } = await newInvoice();
+  assert.equal((await sdk.invoiceItems.retrieve(item.id)).invoice, invoice.id);
+  assert.equal(place.mirrored("invoiceitem").get(item.id).invoice, invoice.id);
+});
+
+test("a_payment_of_an_invoice_is_there_before_it_is_paid", wanting(SILENT), async () => {
+  const { invoice } = await newInvoice();
+  const open = await sdk.invoices.finalizeInvoice(invoice.id, { expand: ["payments"] });
+  await settled();
+  assert.ok(place.mirrored("invoice_payment").has(open.payments.data[0].id));
+});
+
+test("a_deleted_invoice_takes_its_lines_along", wanting(SILENT), async () => {
+  const { invoice } = await newInvoice();
+  await sdk.invoices.del(invoice.id);
+  await settled();
+  assert.equal(place.mirrored("invoice").has(invoice.id), false);
+  const lines = [...place.mirrored("line_item").values()];
+  assert.deepEqual(lines.filter((line) => line.invoice === invoice.id), []);
 });
