@@ -187,6 +187,54 @@ static enum status prove(struct wire *w, struct identity *out, struct error *e)
     return ST_OK;
 }
 
+/* Numbers for claims that outlive processes: a place each for those that use this data directory at
+ * the same time, held by a lock. The claims of a place that nobody holds are a dead process's, and
+ * void; those of other machines end by their leases. */
+static enum status claim_place(struct wire *w, const char *path, int64_t owner, struct error *e)
+{
+    char place[DATA_PATH_MAX];
+    struct error taken = { 0 };
+    int lock;
+
+    int n = snprintf(place, sizeof place, "%s-%d", path, (int)(owner % WIRE_PLACES));
+    if (n < 0 || (size_t)n >= sizeof place || lock_file_take(place, &lock, &taken) != ST_OK)
+        return ST_OK;
+    int64_t mine = w->env.owner;
+    w->env.owner = owner;
+    enum status st = due_restart(&w->env, e);
+    if (mine) {
+        w->env.owner = mine;
+        lock_file_release(lock);
+    } else {
+        w->place_lock = lock;
+    }
+    return st;
+}
+
+static enum status claim_places(struct wire *w, struct error *e)
+{
+    char file[ENV_NAME_MAX + 8], path[DATA_PATH_MAX];
+    struct secret name = { .n = 0 };
+    struct error ignored = { 0 };
+    uint32_t number = 2166136261u; /* FNV-1a */
+    enum status st = ST_OK;
+    bool made;
+
+    snprintf(file, sizeof file, "%s.node", w->conf->name);
+    int n = snprintf(path, sizeof path, "%s/%s", w->data_dir, file);
+    if (n < 0 || (size_t)n >= sizeof path || datadir_make(w->data_dir, &ignored) != ST_OK ||
+        datadir_secret(w->data_dir, file, "", w->world.rng, &name, &made, &ignored) != ST_OK)
+        return ST_OK;
+    str letters = secret_reveal(&name);
+    for (size_t i = 0; i < letters.n; i++)
+        number = (number ^ (unsigned char)letters.p[i]) * 16777619u;
+    secret_wipe(&name);
+    int64_t first = ((int64_t)(number >> 2) + 1) * WIRE_PLACES;
+    for (int64_t i = 0; st == ST_OK && i < WIRE_PLACES; i++)
+        st = claim_place(w, path, first + i, e);
+    return st;
+}
+
 static enum status adopt(struct wire *w, struct error *e)
 {
     struct identity id;
@@ -197,7 +245,9 @@ static enum status adopt(struct wire *w, struct error *e)
     st = env_adopt(&w->env, &id, e);
     if (st == ST_CONFLICT)
         return ST_REFUSED; /* another's store: a matter of identity, not of who was first */
-    return st == ST_OK ? due_restart(&w->env, e) : st;
+    if (st != ST_OK)
+        return st;
+    return w->on_pg ? claim_places(w, e) : due_restart(&w->env, e);
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */
@@ -222,32 +272,6 @@ static enum status open_pg(struct wire *w, const struct config *c, struct error 
         snprintf(schema, sizeof schema, "brindle_%s", w->conf->name);
     w->on_pg = true;
     return store_pg_open(&w->world.store, &o, e);
-}
-
-/* A number for our claims that outlives this process, so that the next one takes them over at once.
- * It is one process's at a time; without one, claims end by their leases. */
-static void become_somebody(struct wire *w, const struct config *c)
-{
-    char file[ENV_NAME_MAX + 8], path[DATA_PATH_MAX];
-    struct secret name = { .n = 0 };
-    struct error ignored = { 0 };
-    bool made;
-    int lock;
-
-    snprintf(file, sizeof file, "%s.node", w->conf->name);
-    int n = snprintf(path, sizeof path, "%s/%s", c->data_dir, file);
-    if (n < 0 || (size_t)n >= sizeof path || datadir_make(c->data_dir, &ignored) != ST_OK ||
-        lock_file_take(path, &lock, &ignored) != ST_OK)
-        return;
-    w->node_lock = lock;
-    if (datadir_secret(c->data_dir, file, "", w->world.rng, &name, &made, &ignored) != ST_OK)
-        return;
-    uint32_t number = 2166136261u; /* FNV-1a */
-    str letters = secret_reveal(&name);
-    for (size_t i = 0; i < letters.n; i++)
-        number = (number ^ (unsigned char)letters.p[i]) * 16777619u;
-    w->env.owner = 2 + (int64_t)(number >> 2);
-    secret_wipe(&name);
 }
 
 enum status wire_unsafe_setting(struct wire *w, const char **setting, struct error *e)
@@ -279,7 +303,7 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
 {
     enum status st = ST_OK;
 
-    *w = (struct wire){ .conf = conf, .mode = mode };
+    *w = (struct wire){ .conf = conf, .mode = mode, .data_dir = c->data_dir };
     w->world = (struct world){
         .clock = clock_os(), .rng = rng_os(), .sched = sched_pthread(), .kv = kv_none()
     };
@@ -294,11 +318,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     if (st != ST_OK)
         return st;
     env_init(&w->env, conf->name, &w->world);
-    if (w->on_pg) {
+    if (w->on_pg)
         w->env.set.lease_ms = WIRE_PG_LEASE_MS;
-        if (mode == WIRE_WRITE)
-            become_somebody(w, c);
-    }
     w->made = true;
     switch (mode) {
     case WIRE_WRITE: return adopt(w, e);
@@ -318,8 +339,8 @@ void wire_close(struct wire *w)
         stripe_close(w->world.stripe);
     if (w->world.store)
         w->world.store->ops->close(w->world.store);
-    if (w->node_lock > 0)
-        lock_file_release(w->node_lock);
+    if (w->place_lock > 0)
+        lock_file_release(w->place_lock);
     *w = (struct wire){ 0 };
 }
 

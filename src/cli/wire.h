@@ -14,7 +14,10 @@ enum {
     IDENTIFY_MS_MAX = 30 * 1000, /* how long a start waits for Stripe to tell whose key it is */
 };
 
-enum { WIRE_PG_LEASE_MS = 30 * 1000 }; /* how long the work of a process that was killed rests */
+enum {
+    WIRE_PG_LEASE_MS = 30 * 1000, /* how long the work of a machine that died rests */
+    WIRE_PLACES = 8,              /* processes on one data directory whose claims are told apart */
+};
 
 enum wire_mode {
     WIRE_WRITE, /* takes the store's lock, proves the identity, adopts the store */
@@ -31,7 +34,8 @@ struct wire {
     unsigned rate;                 /* requests a second; 0: unlimited */
     bool made;                     /* the environment was initialised */
     bool on_pg;                    /* the store is PostgreSQL's: no lock, no socket */
-    int node_lock;                 /* with on_pg: keeps our claims' owner ours; 0: none */
+    int place_lock;                /* with on_pg: keeps env.owner ours; 0: none */
+    const char *data_dir;
     bool locked; /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
     char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX]; /* "" on PostgreSQL */
 };

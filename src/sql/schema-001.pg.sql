@@ -97,7 +97,7 @@ create table _due (
     done_gen bigint not null default 0,
     claimed_gen bigint not null default 0,
     ticket bigint not null default 0,              -- of the claim; also its token
-    claimed integer not null default 0,
+    claimed bigint not null default 0,             -- 0, or who has it: 1, or an owner
     not_before bigint not null default 0,          -- by _now_ms; while claimed, the lease's end
     due_since bigint not null,                     -- wall clock, when it last became due
     attempts integer not null default 0,
