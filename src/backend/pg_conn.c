@@ -275,7 +275,8 @@ static void lay_out(struct wire_args *w, const struct value *args, size_t n)
 static void await(struct pg_conn *c, unsigned what)
 {
     assert(c->n_pending < PG_PENDING_MAX);
-    c->pending[c->n_pending++] = (uint16_t)what;
+    c->pending[c->n_pending] = (uint16_t)what;
+    c->later[c->n_pending++] = NULL;
 }
 
 static bool send_by_name(struct pg_conn *c, unsigned what, const struct wire_args *w, int n)
@@ -293,7 +294,7 @@ static bool send_by_name(struct pg_conn *c, unsigned what, const struct wire_arg
 }
 
 enum status pg_send(struct pg_conn *c, unsigned what, const struct value *args, size_t n_args,
-                    struct error *e)
+                    int64_t *later, struct error *e)
 {
     struct wire_args w;
 
@@ -310,6 +311,7 @@ enum status pg_send(struct pg_conn *c, unsigned what, const struct value *args, 
     if (!sent)
         return fail_send(c, what, e);
     await(c, what);
+    c->later[c->n_pending - 1] = later;
     c->pending_bytes += w.bytes;
     return ST_OK;
 }
@@ -379,9 +381,10 @@ static int64_t changed_by(PGresult *r)
     return n;
 }
 
-static enum status read_one(struct pg_conn *c, unsigned what, bool last, struct rows *rows,
+static enum status read_one(struct pg_conn *c, size_t at, bool last, struct rows *rows,
                             struct arena *a, bool *by_server, struct error *e)
 {
+    unsigned what = c->pending[at];
     PGresult *r = PQgetResult(c->pg);
     ExecStatusType got = r ? PQresultStatus(r) : PGRES_FATAL_ERROR;
     enum status st = ST_OK;
@@ -389,6 +392,8 @@ static enum status read_one(struct pg_conn *c, unsigned what, bool last, struct 
     if (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK) {
         int64_t n = what < STMT_COUNT ? changed_by(r) : 0;
         c->changed += n;
+        if (c->later[at])
+            *c->later[at] = n;
         if (what == PG_SET_WRITE)
             snprintf(c->xid, sizeof c->xid, "%s", PQgetvalue(r, 0, 3));
         if (last && rows)
@@ -442,7 +447,7 @@ enum status pg_read(struct pg_conn *c, struct rows *rows, struct arena *a, bool 
         struct error one = { 0 };
         unsigned what = c->pending[i];
         enum status st = what == PG_SYNC ? read_sync(c, &one)
-                                         : read_one(c, what, i == last, rows, a, by_server, &one);
+                                         : read_one(c, i, i == last, rows, a, by_server, &one);
         if (st != ST_OK && what == PG_PARSE)
             c->known[c->pending[i + 1]] = false; /* it stands before its statement */
         if (st != ST_OK && first == ST_OK) {
@@ -513,16 +518,16 @@ enum status pg_try_all(struct pg_conn *c, const char *search_path, struct error 
     struct error ignored = { 0 };
     bool by_server = false;
 
-    enum status st = pg_send(c, PG_BEGIN_READ, NULL, 0, e);
+    enum status st = pg_send(c, PG_BEGIN_READ, NULL, 0, NULL, e);
     if (st == ST_OK)
-        st = pg_send(c, PG_SET_READ, &path, 1, e);
+        st = pg_send(c, PG_SET_READ, &path, 1, NULL, e);
     for (unsigned i = 0; st == ST_OK && i < STMT_COUNT; i++)
         st = send_parse(c, i, e);
     if (st == ST_OK)
         st = pg_sync(c, e);
     if (st == ST_OK)
         st = pg_read(c, NULL, NULL, &by_server, e);
-    if (!c->lost && pg_send(c, PG_ROLLBACK, NULL, 0, &ignored) == ST_OK &&
+    if (!c->lost && pg_send(c, PG_ROLLBACK, NULL, 0, NULL, &ignored) == ST_OK &&
         pg_sync(c, &ignored) == ST_OK)
         (void)!pg_read(c, NULL, NULL, &by_server, &ignored);
     return st;

@@ -39,6 +39,7 @@ struct pg_conn {
     char sqlstate[6];  /* of the latest failure; "" when no server answered */
     bool known[PG_TEXTS];
     uint16_t pending[PG_PENDING_MAX];
+    int64_t *later[PG_PENDING_MAX]; /* where the number of rows changed goes; NULL: nowhere */
     size_t n_pending, pending_bytes;
     bool committed;  /* a PG_COMMIT was answered so since it was set to false */
     int64_t changed; /* rows since it was set to 0 */
@@ -53,9 +54,10 @@ void pg_conn_close(struct pg_conn *c);
 /* False when the other side has hung up since. */
 bool pg_conn_alive(struct pg_conn *c);
 
-/* Sends; nothing is awaited. `what`: an enum stmt or pg_verb. */
+/* Sends; nothing is awaited. `what`: an enum stmt or pg_verb. `later` (may be NULL) gets the number
+ * of rows that it changed when its answer is read. */
 enum status pg_send(struct pg_conn *c, unsigned what, const struct value *args, size_t n_args,
-                    struct error *e) MUST_USE;
+                    int64_t *later, struct error *e) MUST_USE;
 /* Asks the server to answer what was sent, without reading it yet. */
 enum status pg_sync(struct pg_conn *c, struct error *e) MUST_USE;
 /* Reads all answers; the first failure counts. `rows` (may be NULL) and the arena are as in

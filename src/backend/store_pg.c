@@ -129,8 +129,9 @@ static enum status send_begin(struct store_pg *s, struct session *x, enum tx_mod
     x->doomed = x->c.committed = false;
     x->c.changed = 0;
     x->c.xid[0] = '\0';
-    enum status st = pg_send(&x->c, writing ? PG_BEGIN_WRITE : PG_BEGIN_READ, NULL, 0, e);
-    return st == ST_OK ? pg_send(&x->c, writing ? PG_SET_WRITE : PG_SET_READ, &path, 1, e) : st;
+    enum status st = pg_send(&x->c, writing ? PG_BEGIN_WRITE : PG_BEGIN_READ, NULL, 0, NULL, e);
+    return st == ST_OK ? pg_send(&x->c, writing ? PG_SET_WRITE : PG_SET_READ, &path, 1, NULL, e)
+                       : st;
 }
 
 static enum status pg_begin(struct store *store, enum tx_mode mode, struct tx *tx, struct error *e)
@@ -144,7 +145,7 @@ static enum status pg_begin(struct store *store, enum tx_mode mode, struct tx *t
     if (st == ST_OK)
         st = send_begin(s, x, mode, e);
     if (st == ST_OK)
-        *tx = (struct tx){ store, x, mode };
+        *tx = (struct tx){ .store = store, .impl = x, .mode = mode };
     else
         session_put(s, mode, x);
     return st;
@@ -211,12 +212,25 @@ static enum status pg_run(struct tx *tx, enum stmt id, const struct value *args,
         *e = x->why;
         return x->why.status;
     }
-    enum status st = pg_send(&x->c, id, args, n_args, &why);
+    enum status st = pg_send(&x->c, id, args, n_args, tx->later, &why);
+    tx->later = NULL;
     if (st != ST_OK)
         return doom(x, st, &why, e);
     bool must_read = rows || tx->mode == TX_READ || x->c.n_pending > PG_PENDING_MAX - 8 ||
                      x->c.pending_bytes > PG_PENDING_BYTES_MAX;
     return must_read ? catch_up(tx, id, rows, a, e) : ST_OK;
+}
+
+static enum status pg_settle(struct tx *tx, struct error *e)
+{
+    struct session *x = tx->impl;
+
+    if (x->doomed) {
+        *e = x->why;
+        return x->why.status;
+    }
+    unsigned what = x->c.n_pending ? x->c.pending[x->c.n_pending - 1] : STMT_COUNT;
+    return catch_up(tx, what < STMT_COUNT ? (enum stmt)what : (enum stmt)0, NULL, NULL, e);
 }
 
 /* Ends the transaction without waiting for the server's word; the next one on this connection reads
@@ -225,8 +239,9 @@ static void let_go(struct store_pg *s, enum tx_mode mode, struct session *x, enu
 {
     struct error ignored = { 0 };
 
-    if (!x->c.lost &&
-        (pg_send(&x->c, verb, NULL, 0, &ignored) != ST_OK || pg_sync(&x->c, &ignored) != ST_OK))
+    memset(x->c.later, 0, sizeof x->c.later); /* what waited for these numbers is going */
+    if (!x->c.lost && (pg_send(&x->c, verb, NULL, 0, NULL, &ignored) != ST_OK ||
+                       pg_sync(&x->c, &ignored) != ST_OK))
         x->c.lost = true;
     session_put(s, mode, x);
 }
@@ -243,7 +258,7 @@ static enum outcome ask_outcome(struct session *x, const char *xid)
     struct rows r = { 0 };
     bool by_server = false;
 
-    if (pg_send(&x->c, PG_XACT_STATUS, &v, 1, &ignored) != ST_OK ||
+    if (pg_send(&x->c, PG_XACT_STATUS, &v, 1, NULL, &ignored) != ST_OK ||
         pg_sync(&x->c, &ignored) != ST_OK ||
         pg_read(&x->c, &r, &a, &by_server, &ignored) != ST_OK || r.n_rows != 1)
         return x->c.lost ? OUTCOME_RUNNING : OUTCOME_UNKNOWN;
@@ -294,7 +309,7 @@ static enum status commit_write(struct store_pg *s, struct session *x, struct er
         let_go(s, TX_WRITE, x, PG_ROLLBACK);
         return st;
     }
-    enum status st = pg_send(&x->c, PG_COMMIT, NULL, 0, &why);
+    enum status st = pg_send(&x->c, PG_COMMIT, NULL, 0, NULL, &why);
     if (st == ST_OK)
         st = pg_sync(&x->c, &why);
     if (st == ST_OK)
@@ -409,6 +424,7 @@ static const struct store_ops pg_ops = {
     .crowded = true,
     .begin = pg_begin,
     .run = pg_run,
+    .settle = pg_settle,
     .commit = pg_commit,
     .rollback = pg_rollback,
     .script = pg_run_script,

@@ -109,7 +109,9 @@ static enum status sqlite_begin(struct store *store, enum tx_mode mode, struct t
     if (st == ST_OK)
         st = mode == TX_WRITE ? writer_begin(s->writer, &m, e) : reader_begin(s, &r, e);
     if (st == ST_OK)
-        *tx = (struct tx){ store, mode == TX_WRITE ? (void *)m : (void *)r, mode };
+        *tx = (struct tx){ .store = store,
+                           .impl = mode == TX_WRITE ? (void *)m : (void *)r,
+                           .mode = mode };
     return st;
 }
 

@@ -81,46 +81,71 @@ static enum status put_again(struct tx *tx, struct env *env, const struct event 
     return st;
 }
 
-static enum status put_one(struct tx *tx, struct env *env, const struct event *ev,
-                           struct inbox_result *result, struct arena *a, struct error *e)
-{
-    struct plan p = plan_for_event(ev, &env->identity, a);
-    struct rows r;
-    char secret[24];
+/* One event of a batch on its way. */
+struct putting {
+    struct plan plan;
+    int64_t inserted; /* 1: its id is new */
+};
 
-    *result = (struct inbox_result){ INBOX_NEW, p.outcome, p.reason };
+static enum status insert_one(struct tx *tx, const struct event *ev, struct putting *p,
+                              struct error *e)
+{
+    char secret[24];
     int n = snprintf(secret, sizeof secret, "%zu", ev->secret + 1);
-    enum status st =
-        tx_run(tx, STMT_INBOX_INSERT, &r, a, e, V_STR(ev->id), V_STR(ev->type),
-               text_or_null(ev->object_type), text_or_null(ev->object_id),
-               text_or_null(ev->account), mode_or_null(ev->livemode), text_or_null(ev->api_version),
-               V_INT(ev->created), V_INT(ev->received_at), V_STR(((str){ secret, (size_t)n })),
-               V_STR(str_of(plan_outcome_name(p.outcome))), text_or_null(str_of(p.reason)),
-               V_STR(ev->body));
-    if (st != ST_OK)
-        return st;
-    if (r.n_changed == 0)
-        return put_again(tx, env, ev, &p, result, a, e);
+    const struct value args[] = { V_STR(ev->id),
+                                  V_STR(ev->type),
+                                  text_or_null(ev->object_type),
+                                  text_or_null(ev->object_id),
+                                  text_or_null(ev->account),
+                                  mode_or_null(ev->livemode),
+                                  text_or_null(ev->api_version),
+                                  V_INT(ev->created),
+                                  V_INT(ev->received_at),
+                                  V_STR(((str){ secret, (size_t)n })),
+                                  V_STR(str_of(plan_outcome_name(p->plan.outcome))),
+                                  text_or_null(str_of(p->plan.reason)),
+                                  V_STR(ev->body) };
+
+    return tx_run_later(tx, STMT_INBOX_INSERT, args, COUNT(args), &p->inserted, e);
+}
+
+static enum status finish_one(struct tx *tx, struct env *env, const struct event *ev,
+                              const struct putting *p, struct inbox_result *result, struct arena *a,
+                              struct error *e)
+{
+    if (!p->inserted)
+        return put_again(tx, env, ev, &p->plan, result, a, e);
     if (planted(PLANT_INBOX_APART)) {
-        st = tx_commit(tx, e);
+        enum status st = tx_commit(tx, e);
         if (st == ST_OK)
             st = tx_begin(tx, env->world->store, TX_WRITE, e);
         if (st != ST_OK)
             return st;
     }
-    return mark_keys(tx, env, &p, "webhook", a, e);
+    return mark_keys(tx, env, &p->plan, "webhook", a, e);
 }
 
+/* First all events, then what they make due: on a store across a network that is two waits. */
 static enum status put_batch(struct env *env, const struct event *events, size_t n,
                              struct inbox_result *results, bool *began, struct error *e)
 {
     ARENA(a, PLAN_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
+    struct putting *p = arena_alloc(&a, n * sizeof *p);
 
+    if (!p)
+        return fail(e, ST_LIMIT, "out of memory for a batch of %zu events", n);
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
     *began = st == ST_OK;
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        p[i].plan = plan_for_event(&events[i], &env->identity, &a);
+        results[i] = (struct inbox_result){ INBOX_NEW, p[i].plan.outcome, p[i].plan.reason };
+        st = insert_one(&tx, &events[i], &p[i], e);
+    }
+    if (st == ST_OK)
+        st = tx_settle(&tx, e);
     for (size_t i = 0; i < n && st == ST_OK; i++)
-        st = put_one(&tx, env, &events[i], &results[i], &a, e);
+        st = finish_one(&tx, env, &events[i], &p[i], &results[i], &a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 

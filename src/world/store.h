@@ -61,13 +61,14 @@ struct tx {
     struct store *store;
     void *impl;
     enum tx_mode mode;
+    int64_t *later; /* tx_run_later: where the next run's n_changed goes; crowded stores alone */
 };
 
 struct store_ops {
     const char *name;
     const char *dialect; /* "sqlite" or "pg": which statements and views it takes */
     /* Write transactions run beside each other: then one may meet another (ST_RETRY from run or
-     * commit), and is to be tried anew. */
+     * commit), and is to be tried anew. Such a store also takes `tx.later`, and has `settle`. */
     bool crowded;
     /* ST_RETRY: busy or away for now. ST_REFUSED: this store was opened for reading only, or is
      * closing. ST_LIMIT: the disk is full. ST_BROKEN: damaged; stop the process. */
@@ -79,6 +80,8 @@ struct store_ops {
      * ST_CONFLICT: a constraint. ST_LIMIT: ROWS_MAX, TX_ROWS_MAX, the arena, the disk. */
     enum status (*run)(struct tx *, enum stmt, const struct value *args, size_t n_args,
                        struct rows *, struct arena *, struct error *) MUST_USE;
+    /* Waits for the answers to all that was run. NULL unless the store is crowded. */
+    enum status (*settle)(struct tx *, struct error *) MUST_USE;
     /* Ends the transaction whatever it answers. ST_RETRY is ambiguous: the transaction may have
      * been kept. Any other failure: it was not kept. */
     enum status (*commit)(struct tx *, struct error *) MUST_USE;

@@ -57,6 +57,28 @@ void tx_end(struct tx *tx)
     ended(tx);
 }
 
+enum status tx_run_later(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
+                         int64_t *changed, struct error *e)
+{
+    struct rows rows;
+
+    assert(tx->mode == TX_WRITE);
+    if (tx->store->ops->crowded) {
+        tx->later = changed;
+        return tx_run_args(tx, id, args, n_args, NULL, NULL, e);
+    }
+    enum status st = tx_run_args(tx, id, args, n_args, &rows, NULL, e);
+    if (st == ST_OK)
+        *changed = rows.n_changed;
+    return st;
+}
+
+enum status tx_settle(struct tx *tx, struct error *e)
+{
+    assert(tx->store);
+    return tx->store->ops->crowded ? tx->store->ops->settle(tx, e) : ST_OK;
+}
+
 enum status tx_run_args(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
                         struct rows *rows, struct arena *a, struct error *e)
 {

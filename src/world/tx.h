@@ -25,6 +25,12 @@ enum status tx_run_args(struct tx *tx, enum stmt id, const struct value *args, s
                 (arena), (e))
 #define tx_run0(tx, id, rows, arena, e) tx_run_args((tx), (id), NULL, 0, (rows), (arena), (e))
 
+/* Runs one statement of a WRITE transaction; how many rows it changed is in `*changed` after
+ * tx_settle, so that many such statements can travel together. `changed` lives until then. */
+enum status tx_run_later(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
+                         int64_t *changed, struct error *e) MUST_USE;
+enum status tx_settle(struct tx *tx, struct error *e) MUST_USE;
+
 enum { TX_ATTEMPTS = 5 };
 
 /* A transaction ended so; is it worth the same once more, at once? `attempt` counts from 1. */

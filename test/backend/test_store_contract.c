@@ -395,6 +395,48 @@ static void what_nobody_asked_about_is_kept_in_its_order(void **state)
     assert_int_equal(value_of(s, "d"), 3);
 }
 
+static enum status add_later(struct tx *tx, str name, struct value n, int64_t *changed)
+{
+    const struct value args[] = { V_STR(name), n };
+
+    return tx_run_later(tx, STMT_COUNTER_ADD, args, COUNT(args), changed, &why);
+}
+
+static void numbers_of_changes_are_there_once_all_is_settled(void **state)
+{
+    struct store *s = store_of(state);
+    int64_t changed[600];
+
+    memset(changed, 0xff, sizeof changed);
+    {
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        assert_ok(tx_begin(&tx, s, TX_WRITE, &why));
+        for (size_t i = 0; i < COUNT(changed); i++)
+            assert_ok(add_later(&tx, S("c"), V_INT(1), &changed[i]));
+        assert_ok(tx_settle(&tx, &why));
+        assert_ok(tx_commit(&tx, &why));
+    }
+    for (size_t i = 0; i < COUNT(changed); i++)
+        assert_int_equal(changed[i], 1);
+    assert_int_equal(value_of(s, "c"), COUNT(changed));
+}
+
+static void what_is_given_up_writes_nowhere_afterwards(void **state)
+{
+    struct store *s = store_of(state);
+    int64_t changed = -1;
+
+    {
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        assert_ok(tx_begin(&tx, s, TX_WRITE, &why));
+        assert_ok(add_later(&tx, S("c"), V_INT(1), &changed));
+    }
+    changed = 77;
+    add(s, "d", 1);
+    assert_int_equal(changed, 77);
+    assert_int_equal(value_of(s, "c"), -1);
+}
+
 static void a_transaction_that_changes_too_much_is_refused(void **state)
 {
     struct store *s = store_of(state);
@@ -514,6 +556,8 @@ static const struct CMUnitTest tests[] = {
     over(a_failed_statement_dooms_its_transaction),
     over(a_failure_nobody_asked_about_keeps_the_transaction_from_being_kept),
     over(what_nobody_asked_about_is_kept_in_its_order),
+    over(numbers_of_changes_are_there_once_all_is_settled),
+    over(what_is_given_up_writes_nowhere_afterwards),
     over(a_transaction_that_changes_too_much_is_refused),
     over(a_script_is_one_transaction),
     over(a_script_may_change_what_statements_read),

@@ -62,7 +62,7 @@ static enum status watch_begin(struct store *s, enum tx_mode mode, struct tx *tx
     }
     if (mode == TX_WRITE)
         t->order = ++last_order;
-    *tx = (struct tx){ s, t, mode };
+    *tx = (struct tx){ .store = s, .impl = t, .mode = mode };
     return ST_OK;
 }
 
