@@ -25,14 +25,15 @@ class Missing(Exception):
 
 
 class Cluster:
-    def __init__(self):
+    def __init__(self, parent=None):
+        """In memory where there is some, unless `parent` names a folder."""
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"),
                        key=lambda p: int(p.split("/")[4].split(".")[0]))
         if not found:
             raise Missing("PostgreSQL's programs are not installed: apt-get install postgresql")
         self.bin = pathlib.Path(found[-1]).parent
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="brindle-pg-", dir=memory))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="brindle-pg-", dir=parent or memory))
         self.databases = 0
         self.user = None
         if os.geteuid() == 0:  # initdb refuses root
