@@ -251,8 +251,6 @@ static const char writer_pragmas[] =
  * believed: it goes to disk before anybody relies on it. */
 static enum status settle_wal(struct conn *c, struct error *e)
 {
-    if (planted(PLANT_WAL_NOT_SETTLED))
-        return ST_OK;
     int rc = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 
     return rc == SQLITE_OK ? ST_OK : conn_fail(c, rc, "checkpoint", e);

@@ -12,7 +12,6 @@ enum plant {
     PLANT_NO_FSYNC,             /* SQLite runs with synchronous=OFF */
     PLANT_FSYNC_NORMAL,         /* with synchronous=NORMAL: commits are not synced */
     PLANT_FAILED_COMMIT_IS_OK,  /* the members of a lost batch are told OK */
-    PLANT_WAL_NOT_SETTLED,      /* what an earlier life left unsynced is believed */
     PLANT_EVENT_SWALLOWED,      /* finishing sets done_gen to gen, not to the claimed one */
     PLANT_TOMBSTONE_YIELDS,     /* a list page brings the dead back */
     PLANT_TOMBSTONE_OLD_TICKET, /* so does the GET of an earlier claim */
@@ -21,6 +20,7 @@ enum plant {
     PLANT_404_AT_ONCE,          /* one unannounced 404 is a deletion */
     PLANT_CLAIM_TICKET_LATE,    /* the claim's ticket is drawn behind the answer */
     PLANT_STALE_TAKEN,          /* a row takes what an earlier request brought */
+    PLANT_OVERLAP_TAKEN,        /* of two requests under way together, the later sent one wins */
     PLANT_STALE_FORGOTTEN,      /* a dropped answer that differs is not asked for again */
     PLANT_LEASE_UNCHECKED,      /* a walk is moved by whoever lost it */
     PLANT_CURSOR_FIRST,         /* the cursor moves before the page's objects are stored */

@@ -271,6 +271,17 @@ static enum status drop_stale(struct put *p, bool differs, enum mirror_result *r
     return mark_due(p->tx, p->env, p->in->type, p->in->id, "stale", false, p->a, e);
 }
 
+/* Was this answer asked for before the row got what it has? Requests that are under way together
+ * may have been read by Stripe in either order: the one that was sent later can bring the older
+ * state. (A row's revision is drawn when an answer has arrived, a ticket before the request
+ * leaves.) What cannot be fetched again by itself has its parent's order, by tickets alone. */
+static bool is_overtaken(const struct answer *in, const struct row *row)
+{
+    if (planted(PLANT_OVERLAP_TAKEN) || !fetchable(in->resource))
+        return false;
+    return in->ticket < row->revision;
+}
+
 /* Only the object's own GET, asked for later than its burial, brings it back. What has no GET of
  * its own lives in its parent's answer, and comes back with that. */
 static enum status meet_tombstone(struct put *p, const struct row *row, enum mirror_result *result,
@@ -278,7 +289,8 @@ static enum status meet_tombstone(struct put *p, const struct row *row, enum mir
 {
     bool own_get = p->in->source == SOURCE_GET || !fetchable(p->in->resource) ||
                    planted(PLANT_TOMBSTONE_YIELDS);
-    bool is_later = p->in->ticket > row->ticket || planted(PLANT_TOMBSTONE_OLD_TICKET);
+    bool is_later = (p->in->ticket > row->ticket && !is_overtaken(p->in, row)) ||
+                    planted(PLANT_TOMBSTONE_OLD_TICKET);
 
     if (own_get && is_later) {
         *result = MIRROR_UPDATED;
@@ -300,6 +312,8 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
     bool same = same_content(row->data, in->data, p->a);
     if (in->ticket < row->ticket && !planted(PLANT_STALE_TAKEN))
         return drop_stale(p, !same, result, e);
+    if (!same && is_overtaken(in, row) && !planted(PLANT_STALE_TAKEN))
+        return drop_stale(p, true, result, e);
     if (!same) {
         *result = MIRROR_UPDATED;
         return write_row(p, row, e);
@@ -415,7 +429,7 @@ enum status mirror_bury(struct tx *tx, struct env *env, str type, str id, int64_
         return st;
     if (!row.there)
         return stub.n ? bury_unknown(&p, e) : ST_NONE;
-    if (ticket < row.ticket) {
+    if (ticket < row.ticket || (!row.deleted && is_overtaken(&in, &row))) {
         enum mirror_result ignored;
         return drop_stale(&p, !row.deleted, &ignored, e);
     }

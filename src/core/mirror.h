@@ -1,8 +1,10 @@
 /* mirror.h - the table of objects: what Stripe's API answered, and never anything older.
  *
- * A row takes an answer only if the answer's ticket is not smaller than the row's. A late answer of
- * an earlier request is dropped, and if its content differs the object is made due again. A
- * tombstone yields only to a 200 from the object's own GET with a greater ticket. */
+ * A row takes an answer only if the answer's ticket is not smaller than the row's, and a different
+ * content only if the request left after the row got the one it has: of two requests that are under
+ * way together, nobody knows which one Stripe answered first. What is dropped for that, and
+ * differs, makes the object due again. A tombstone yields only to a 200 from the object's own GET
+ * with a greater ticket. */
 #pragma once
 
 #include "base/buf.h"

@@ -5,6 +5,24 @@
 #include "core/mirror.h"
 #include "small_world.h"
 
+/* Tickets 1, 2, … of the store's sequence; what an answer needs besides lies between them. */
+static int64_t nth_ticket(int64_t n)
+{
+    return 1700000000000 * 1000 + n * 1000;
+}
+
+/* At least the nth ticket has been drawn. */
+static void draw_up_to(struct tx *tx, int64_t n)
+{
+    ARENA(a, 1 << 16);
+    struct error e = { 0 };
+    int64_t last;
+
+    assert_int_equal(sequence_draw(tx, 1, &last, &a, &e), ST_OK);
+    if (last < nth_ticket(n))
+        assert_int_equal(sequence_draw(tx, nth_ticket(n) - last, &last, &a, &e), ST_OK);
+}
+
 static enum mirror_result put(struct small_world *w, const char *type, const char *id,
                               const char *data, enum source source, int64_t ticket)
 {
@@ -17,17 +35,28 @@ static enum mirror_result put(struct small_world *w, const char *type, const cha
                                .id = str_of(id),
                                .data = str_of(data),
                                .source = source,
-                               .ticket = ticket,
+                               .ticket = nth_ticket(ticket),
                                .api_version = S("v"),
                                .cause = "test" };
 
     assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    draw_up_to(&tx, ticket);
     enum status st = mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e);
     if (st != ST_OK)
         print_error("%s\n", e.text);
     assert_int_equal(st, ST_OK);
     assert_int_equal(tx_commit(&tx, &e), ST_OK);
     return result;
+}
+
+static void draw_tickets(struct small_world *w, int64_t n)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    draw_up_to(&tx, n);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
 }
 
 static void bury(struct small_world *w, const char *type, const char *id, int64_t ticket)
@@ -37,8 +66,10 @@ static void bury(struct small_world *w, const char *type, const char *id, int64_
     struct error e = { 0 };
 
     assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
-    assert_int_equal(
-        mirror_bury(&tx, &w->env, str_of(type), str_of(id), ticket, "test", S(""), &a, &e), ST_OK);
+    draw_up_to(&tx, ticket);
+    assert_int_equal(mirror_bury(&tx, &w->env, str_of(type), str_of(id), nth_ticket(ticket), "test",
+                                 S(""), &a, &e),
+                     ST_OK);
     assert_int_equal(tx_commit(&tx, &e), ST_OK);
 }
 
@@ -55,6 +86,24 @@ static void a_later_request_wins_whatever_arrives_last(void **state)
     assert_string_equal(ask_text(w, "select name from products"), "new");
     assert_int_equal(ask_int(w, "select count(*) from _due where type='product' and done_gen<gen"),
                      1);
+    small_world_free(w);
+}
+
+/* The one that was sent later may have been read earlier, when both were under way together. */
+static void an_answer_asked_for_before_the_row_arrived_does_not_change_it(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    draw_tickets(w, 12); /* 10, 11 and 12 are under way */
+    assert_int_equal(put(w, "product", "prod_1", P2, SOURCE_GET, 10), MIRROR_INSERTED);
+    assert_int_equal(put(w, "product", "prod_1", P1, SOURCE_LIST, 11), MIRROR_STALE_DUE);
+    assert_string_equal(ask_text(w, "select name from products"), "new");
+    bury(w, "product", "prod_1", 12);
+    assert_int_equal(ask_int(w, "select deleted from objects"), 0);
+    assert_int_equal(ask_int(w, "select gen from _due"), 2);
+    bury(w, "product", "prod_1", 20);
+    assert_int_equal(ask_int(w, "select deleted from objects"), 1);
     small_world_free(w);
 }
 
@@ -81,7 +130,7 @@ static void the_same_content_keeps_its_revision_but_takes_the_ticket(void **stat
                          SOURCE_LIST, 20),
                      MIRROR_SAME);
     assert_int_equal(ask_int(w, "select revision from objects"), revision);
-    assert_int_equal(ask_int(w, "select ticket from objects"), 20);
+    assert_int_equal(ask_int(w, "select ticket from objects"), nth_ticket(20));
     assert_int_equal(ask_int(w, "select count(*) from _history"), 0);
     small_world_free(w);
 }
@@ -280,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_later_request_wins_whatever_arrives_last),
+        cmocka_unit_test(an_answer_asked_for_before_the_row_arrived_does_not_change_it),
         cmocka_unit_test(a_stale_answer_of_the_same_content_is_simply_dropped),
         cmocka_unit_test(the_same_content_keeps_its_revision_but_takes_the_ticket),
         cmocka_unit_test(a_new_state_keeps_the_former_one_in_the_history),

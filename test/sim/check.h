@@ -18,9 +18,13 @@ int64_t version_of(str data); /* metadata.v; 0: it has none */
 int64_t check_next_version(void);
 void check_is(const char *type, str id, int64_t version); /* it is alive in this version now */
 void check_is_gone(const char *type, str id);
+/* No event tells of the latest state: only a sync must bring it, or an answer that was heard. */
+void check_untold(void);
 bool check_never_deleted(str path);
 /* A request was answered. */
 void check_asked(str path, int http_status, str body);
+/* An object's own GET has arrived at the program. */
+void check_heard(str body);
 void check_rate(void); /* a request leaves now */
 void check_new_life(void);
 

@@ -45,6 +45,8 @@ static void draw_stripe(struct climate *c)
     c->lies = seed_rate(10);
     c->key_refused = seed_rate(3);
     c->forbidden = seed_chance(20) ? 1 : 0;
+    c->ghosts = seed_rate(30);
+    c->omissions = seed_rate(20);
     c->page_limit = often() ? (unsigned)seed_between(1, 5) : 100;
 }
 
@@ -62,7 +64,7 @@ static void draw_rest(struct climate *c)
     c->behind_back = seed_rate(20);
     c->money = seed_chance(40);
 
-    c->life_ms_max = seed_chance(15) ? 0 : seed_between(2, 120) * 1000;
+    c->life_ms_max = seed_chance(15) ? 0 : seed_between(1, seed_chance(50) ? 10 : 100) * 1000;
     c->cuts = (unsigned)seed_between(20, 100);
     c->kills = 50;
     c->disk.write_slow = seed_chance(50) ? 0 : (unsigned)seed_between(1, 100);
@@ -73,8 +75,27 @@ static void draw_rest(struct climate *c)
     c->full_spells = seed_chance(20) ? (unsigned)seed_between(20, 400) : 0;
     c->clock_jumps = seed_rate(50) * 10;
     c->syncs = seed_rate(80) * 10;
-    c->wrong_keys = seed_chance(15) ? (unsigned)seed_between(20, 300) : 0;
-    c->last_sync = c->behind_back || seed_chance(40);
+    c->wrong_keys = !c->from_nothing && seed_chance(15) ? (unsigned)seed_between(20, 300) : 0;
+    c->last_sync = seed_chance(50);
+    c->early_sync = c->last_sync && seed_chance(50);
+    if (c->early_sync)
+        c->omissions = c->ghosts = 0; /* what it lacks is not told by anything else */
+}
+
+/* Few objects, much news, answers that overtake each other. */
+static void draw_storm(struct climate *c)
+{
+    c->workers = (unsigned)seed_between(3, 6);
+    c->set.lease_ms = seed_between(300, 3000);
+    c->set.settle_ms = seed_between(0, 100);
+    c->stall_before = (unsigned)seed_between(0, 30);
+    c->stall_after = (unsigned)seed_between(5, 40);
+    c->objects = (unsigned)seed_between(1, 3);
+    c->action_pause_ms = seed_between(50, 1500);
+    c->actions = (unsigned)seed_between(30, 80);
+    c->late = seed_rate(10);
+    c->syncs = (unsigned)seed_between(0, 900);
+    c->requests_per_second = 100;
 }
 
 void climate_draw(struct climate *c)
@@ -83,12 +104,15 @@ void climate_draw(struct climate *c)
     draw_node(c);
     draw_stripe(c);
     draw_rest(c);
+    if (seed_chance(35))
+        draw_storm(c);
 }
 
 void climate_calm(struct climate *c)
 {
     c->slow = c->stall_before = c->stall_after = c->lost_before = c->lost_after = c->limited =
-        c->errors = c->html = c->truncated = c->lies = c->key_refused = c->forbidden = 0;
+        c->ghosts = c->omissions = c->errors = c->html = c->truncated = c->lies = c->key_refused =
+            c->forbidden = 0;
     c->late = c->doubled = c->lost_answers = 0;
     c->life_ms_max = 0;
     c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;

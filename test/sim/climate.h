@@ -19,7 +19,8 @@ struct climate {
     msec answer_ms_max;
     unsigned slow, stall_before, stall_after, lost_before, lost_after, limited, errors, html,
         truncated, lies, key_refused, forbidden;
-    unsigned page_limit; /* of lists; below 100 to see more pages */
+    unsigned ghosts, omissions; /* lists that lag: show what is deleted, lack what is there */
+    unsigned page_limit;        /* of lists; below 100 to see more pages */
 
     /* deliveries */
     unsigned late, doubled, lost_answers;
@@ -37,7 +38,8 @@ struct climate {
     unsigned cuts, kills; /* of a hundred ends; the rest are orderly stops */
     struct disk_climate disk;
     unsigned full_spells, clock_jumps, syncs, wrong_keys; /* in 1000, a minute */
-    bool last_sync;                                       /* the quiet phase begins with a sync */
+    bool last_sync;                                       /* a sync ends the seed */
+    bool early_sync; /* it begins while things still go wrong, and must survive that */
 };
 
 void climate_draw(struct climate *c);

@@ -125,6 +125,8 @@ static void delete (enum kind k)
         return;
     snprintf(copy, sizeof copy, "%s", id);
     str path = arena_printf(&a, "%s/%s", kind_info[k].url, copy);
+    if (emu_ask("GET", path, S(""), S(""), &body, &a) == 200)
+        stripe_remember(path, body);
     int status = emu_ask("DELETE", path, S(""), S(""), &body, &a);
     trace("DELETE %.*s: %d", STR_ARG(path), status);
     if (status != 200)
@@ -159,6 +161,17 @@ static void create_price(void)
     snprintf(form, sizeof form, "product=%s&unit_amount=%d&currency=usd&recurring[interval]=month",
              product, (int)seed_between(100, 9999));
     create(PRICE, form);
+}
+
+/* From one list into the other. */
+static void toggle_price(void)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const char *id = any(PRICE);
+    str ignored;
+
+    if (id)
+        (void)post(PRICE, id, seed_chance(50) ? "active=true" : "active=false", &ignored, &a);
 }
 
 static void create_customer(void)
@@ -247,11 +260,14 @@ static void edit_behind_the_back(void)
     mark(MARK_BEHIND_BACK);
     if (!gone && status == 200)
         (void)note(k, status, body, &ignored, &a);
+    if (!gone && status == 200)
+        check_untold();
     if (gone && status == 200) {
         char copy[ID_BYTES_MAX];
         snprintf(copy, sizeof copy, "%s", id);
         forget(k, copy);
         check_is_gone(kind_info[k].type, str_of(copy));
+        check_untold();
     }
 }
 
@@ -287,7 +303,7 @@ static void act(void)
     case 4:
     case 5: delete (PRODUCT); break;
     case 6: create_price(); break;
-    case 7: seed_chance(50) ? edit(PRICE) : create_customer(); break;
+    case 7: seed_chance(50) ? toggle_price() : create_customer(); break;
     case 8: edit(CUSTOMER); break;
     default: seed_chance(30) ? delete (CUSTOMER) : create_customer(); break;
     }

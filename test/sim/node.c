@@ -245,6 +245,19 @@ static enum status put_batch(struct node *n, struct item *batch[QUEUE_MAX], size
     return st;
 }
 
+/* Once it is done, the item belongs to whoever waits for it. */
+static void answer(struct item *item)
+{
+    struct gate *gate = item->gate;
+
+    gate_lock(&sim_sched, gate);
+    if (item->status == ST_OK)
+        check_acknowledged(item->event.id);
+    item->done = true;
+    gate_wake(&sim_sched, gate);
+    gate_unlock(&sim_sched, gate);
+}
+
 static void ingest(void *arg)
 {
     struct node *n = arg;
@@ -258,14 +271,8 @@ static void ingest(void *arg)
             trace("%zu events are not stored: %s", k, e.text);
         if (st == ST_BROKEN)
             damaged(n, &e);
-        for (size_t i = 0; i < k; i++) {
-            batch[i]->done = true;
-            if (batch[i]->status == ST_OK)
-                check_acknowledged(batch[i]->event.id);
-            gate_lock(&sim_sched, batch[i]->gate);
-            gate_wake(&sim_sched, batch[i]->gate);
-            gate_unlock(&sim_sched, batch[i]->gate);
-        }
+        for (size_t i = 0; i < k; i++)
+            answer(batch[i]);
     }
     n->n_running--;
 }
@@ -485,7 +492,7 @@ void node_boot(bool machine, bool wrong_key)
     tally->lives++;
     check_new_life();
     if (machine)
-        clock_boot(seed_between(0, 100000));
+        clock_boot(seed_chance(50) ? seed_between(0, 100000) : seed_between(0, 30LL * 86400000));
     n->queue = gate_new(&sim_sched);
     n->world = (struct world){ .clock = &sim_clock,
                                .rng = &sim_rng,
@@ -498,6 +505,8 @@ void node_boot(bool machine, bool wrong_key)
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
+
+static unsigned syncs_accepted;
 
 struct command {
     struct node *n;
@@ -535,6 +544,7 @@ static void run_command(void *arg)
         damaged(c->n, &e);
     if (st != ST_OK)
         trace("the command fails: %s", e.text);
+    syncs_accepted += st == ST_OK && c->what == COMMAND_SYNC_AGAIN;
     c->n->n_running--;
 }
 
@@ -555,6 +565,11 @@ static bool command(int what)
 bool node_sync(bool again)
 {
     return command(again ? COMMAND_SYNC_AGAIN : COMMAND_SYNC);
+}
+
+unsigned node_syncs_accepted(void)
+{
+    return syncs_accepted;
 }
 
 bool node_sync_something(void)

@@ -27,7 +27,8 @@ int node_receive(str body, str signature, struct gate *gate);
 
 /* Commands beside the daemon, sent to it. */
 bool node_sync(bool again);
-bool node_sync_something(void); /* a type or an object */
+unsigned node_syncs_accepted(void); /* that begin anew, and are on the disk */
+bool node_sync_something(void);     /* a type or an object */
 bool node_revive(void);
 /* Another process wants to write, too. */
 void node_second_writer(void);

@@ -202,6 +202,81 @@ static str smaller_page(const struct climate *c, str query, struct arena *a)
     return query;
 }
 
+/* What was deleted last, as lists that lag still show it. */
+static struct {
+    char list[64], path[128]; /* "/v1/products", "/v1/products/prod_1" */
+    char *body;
+    size_t n;
+} ghost;
+
+void stripe_remember(str path, str body)
+{
+    size_t slash = path.n;
+
+    while (slash && path.p[slash - 1] != '/')
+        slash--;
+    snprintf(ghost.list, sizeof ghost.list, "%.*s", (int)(slash ? slash - 1 : 0), path.p);
+    snprintf(ghost.path, sizeof ghost.path, "%.*s", STR_ARG(path));
+    free(ghost.body);
+    ghost.body = malloc(body.n + 1);
+    if (!ghost.body)
+        abort();
+    memcpy(ghost.body, body.p, body.n);
+    ghost.n = body.n;
+}
+
+/* It may have been made anew. */
+static bool is_gone(str path, struct arena *a)
+{
+    struct http_response r;
+
+    ask(SIM_KEY, S("GET"), path, S(""), S(""), &r, a);
+    return r.status == 404 || json_bool(r.body, S("deleted")) == JSON_TRUE;
+}
+
+static bool is_last(str rest)
+{
+    rest = str_trim(rest);
+    return rest.n && rest.p[0] == ']';
+}
+
+/* A list that is not quite up to date: it shows what is deleted, or lacks what is there. Its last
+ * element stays: it is the cursor. */
+static str out_of_date(const struct climate *c, str path, str body, struct arena *a)
+{
+    bool haunted = ghost.n && str_eqz(path, ghost.list) && seed_chance(c->ghosts) &&
+                   is_gone(str_of(ghost.path), a);
+    struct json_token data = json_member(body, S("data"));
+
+    bool nested = str_find(str_sub(path, 4, path.n), '/') != path.n - 4;
+
+    if (data.type != JSON_ARRAY || nested || (!haunted && !c->omissions))
+        return body;
+    BUF(b, 4 << 20);
+    size_t n = 0;
+    buf_append(&b, str_sub(body, 0, (size_t)(data.text.p - body.p) + 1));
+    struct json_reader r;
+    json_init(&r, data.text);
+    (void)json_next(&r);
+    for (struct json_token t; (t = json_value(&r)).type == JSON_OBJECT;) {
+        str rest = { r.at, (size_t)(r.end - r.at) };
+        if (!is_last(rest) && seed_chance(c->omissions)) {
+            trace("the list %.*s lacks %.*s", STR_ARG(path),
+                  STR_ARG(json_text(t.text, S("id"), a)));
+            continue;
+        }
+        if (haunted && !n)
+            buf_printf(&b, "%.*s,", (int)ghost.n, ghost.body);
+        buf_printf(&b, "%s%.*s", n ? "," : "", STR_ARG(t.text));
+        n++;
+    }
+    if (haunted && n)
+        trace("the list %.*s shows what is deleted", STR_ARG(path));
+    size_t behind = (size_t)(data.text.p - body.p) + data.text.n - 1;
+    buf_append(&b, str_sub(body, behind, body.n));
+    return b.failed ? body : arena_copy(a, buf_str(&b));
+}
+
 static void answer_rightly(struct sim_seam *s, const struct stripe_request *q,
                            struct stripe_response *p, struct arena *a)
 {
@@ -209,7 +284,8 @@ static void answer_rightly(struct sim_seam *s, const struct stripe_request *q,
     struct http_response r;
 
     ask(s->key, S("GET"), q->path, smaller_page(s->c, q->query, &scratch), S(""), &r, &scratch);
-    *p = (struct stripe_response){ .http_status = r.status, .body = arena_copy(a, r.body) };
+    *p = (struct stripe_response){ .http_status = r.status,
+                                   .body = out_of_date(s->c, q->path, arena_copy(a, r.body), a) };
     for (size_t i = 0; i < r.n_headers; i++)
         if (str_eq(r.header[i].name, S("Request-Id")))
             p->request_id = arena_copy(a, r.header[i].value);
@@ -258,6 +334,8 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
         mark(MARK_LOST_AFTER);
         return lost(e, "after Stripe had answered");
     }
+    if (p->http_status == 200)
+        check_heard(p->body);
     return ST_OK;
 }
 

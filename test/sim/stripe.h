@@ -21,5 +21,7 @@ bool emu_account(char out[ACCOUNT_ID_MAX + 1]);
 /* The program's way. `wrong_key`: with another account's key. Closing it is free. */
 struct stripe *sim_stripe(struct climate *c, bool wrong_key);
 unsigned sim_stripe_calls(void); /* that are under way */
+/* What is about to be deleted: a list may show it for a while. */
+void stripe_remember(str path, str body);
 /* Nothing that is on its way belongs to anybody any more. */
 void sim_stripe_forget(void);
