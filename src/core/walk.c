@@ -320,7 +320,65 @@ static enum status note_failure(struct walk *w, const char *why, int http_status
     return st;
 }
 
-/* ---- behind a finished list */
+/* ---- behind a finished list
+ * ------------------------------------------------------------------------- */
+
+/* Since which ticket have all lists of this type been walked to their ends? 0: not all have. */
+static enum status seen_since(struct walk *w, int64_t *ticket, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_WALK_OPEN, &r, &a, e, V_STR(w->c->key.type), v_account(w->env));
+    if (st == ST_OK)
+        *ticket = row_int(&r, 0, 0) ? 0 : row_int(&r, 0, 1);
+    return st;
+}
+
+/* One piece of the objects that no list has shown: each is fetched, and buried when it is gone. */
+static enum status sweep_piece(struct walk *w, int64_t seen, int64_t *after, size_t *n,
+                               struct error *e)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_OBJECT_UNSEEN, &r, &a, e, V_STR(w->c->key.type), v_account(w->env),
+                    V_INT(seen), V_INT(*after), V_INT(SWEEP_PIECE));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        struct due_mark m = { .key = { DUE_OBJECT, w->c->key.type, row_str(&r, i, 0) },
+                              .lane = LANE_BACKFILL,
+                              .cause = "check" };
+        st = planted(PLANT_SWEEP_BURIES) ? mirror_bury(&tx, w->env, m.key.type, m.key.id,
+                                                       w->c->ticket, m.cause, (str){ 0 }, &a, e)
+                                         : due_mark(&tx, w->env, &m, &a, e);
+        *after = row_int(&r, i, 1);
+    }
+    if (st == ST_OK)
+        *n = r.n_rows;
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status sweep(struct walk *w, struct error *e)
+{
+    int64_t seen = 0, after = 0;
+    size_t n = SWEEP_PIECE;
+
+    if (str_starts(w->c->key.id, S("parent=")) || !w->r->get_path ||
+        strstr(w->r->get_path, "{parent}"))
+        return ST_OK;
+    enum status st = seen_since(w, &seen, e);
+    while (st == ST_OK && seen && n == SWEEP_PIECE)
+        st = sweep_piece(w, seen, &after, &n, e);
+    if (st == ST_OK)
+        env_ring(w->env);
+    return st;
+}
 
 /* What lives on a test clock is in no default list: it is listed once more for each clock.
  * [facts: F-01] */
@@ -400,12 +458,13 @@ static enum status on_clocks(struct walk *w, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-/* The list is at its end: the sweep behind it is due in the same transaction. */
 static enum status complete(struct walk *w, struct error *e)
 {
     enum status st = on_clocks(w, e);
 
-    return st == ST_OK ? end_walk(w, "complete", NULL, e) : st;
+    if (st == ST_OK)
+        st = end_walk(w, "complete", NULL, e);
+    return st == ST_OK ? sweep(w, e) : st;
 }
 
 /* ---- the walk
@@ -480,5 +539,58 @@ enum status walk_run(struct env *env, struct claim *c, struct work_report *repor
             return due_release(env, c, e);
         st = one_page(&w, &step, e);
     }
+    return st;
+}
+
+/* ---- the chase
+ * ---------------------------------------------------------------------------------------- */
+
+static enum status chase_piece(struct env *env, const struct resource *r,
+                               char after[CURSOR_MAX + 1], size_t *n, struct error *e)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows found;
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_REFS_MISSING, &found, &a, e, v_account(env), V_STR(str_of(r->type)),
+                    V_STR(str_of(after)), V_INT(CHASE_PIECE));
+    for (size_t i = 0; st == ST_OK && i < found.n_rows; i++) {
+        str id = row_str(&found, i, 1);
+        struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), id },
+                              .lane = LANE_BACKFILL,
+                              .cause = "reference" };
+        st = due_mark_once(&tx, env, &m, &a, e);
+        snprintf(after, CURSOR_MAX + 1, "%.*s", STR_ARG(id));
+    }
+    if (st == ST_OK)
+        *n = found.n_rows;
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+enum status walk_chase(struct env *env, struct claim *c, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
+        const struct resource *r = &resource_table[i];
+        char after[CURSOR_MAX + 1] = "";
+        size_t n = CHASE_PIECE;
+        if (!r->get_path || strstr(r->get_path, "{parent}"))
+            continue;
+        while (st == ST_OK && n == CHASE_PIECE)
+            st = chase_piece(env, r, after, &n, e);
+    }
+    if (st == ST_OK)
+        st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = due_finish(&tx, env, c, &a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(env);
     return st;
 }
