@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    ARGS_MAX = 16,
+    ARGS_MAX = 24,
     NAME_MAX_BYTES = 16,
     DIGITS_MAX = 24,
     SENTENCE_MAX = 300, /* of the server's own words */

@@ -461,10 +461,9 @@ static enum status check_choice(const struct config *c, enum setting_id id, str 
                 STR_ARG(choices), STR_ARG(value));
 }
 
-static enum status read_database(struct config *c, struct error *e)
+static enum status read_database(struct config *c, str url, struct error *e)
 {
-    str url = config_text(&c->values, SET_DATABASE);
-
+    c->pg_url = NULL;
     if (str_starts(url, S("postgresql://")) || str_starts(url, S("postgres://"))) {
         c->pg_url = arena_copy(&c->arena, url).p;
         url = str_of(setting_table[SET_DATABASE].fallback);
@@ -487,6 +486,14 @@ static enum status read_database(struct config *c, struct error *e)
     return ST_OK;
 }
 
+enum status config_set_database(struct config *c, const char *url, struct error *e)
+{
+    str text;
+    enum status st = resolve(c, str_of(url), "The store", &text, e);
+
+    return st == ST_OK ? read_database(c, text, e) : st;
+}
+
 static enum status check_env(const struct env_config *env, struct error *e)
 {
     int64_t workers = config_number(&env->values, SET_WORKERS);
@@ -503,7 +510,7 @@ static enum status check_env(const struct env_config *env, struct error *e)
 
 static enum status check_whole(struct config *c, struct error *e)
 {
-    enum status st = read_database(c, e);
+    enum status st = read_database(c, config_text(&c->values, SET_DATABASE), e);
 
     if (st == ST_OK && config_text(&c->values, SET_REDIS).n)
         st = fail(e, ST_INVALID,

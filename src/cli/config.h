@@ -87,6 +87,9 @@ enum status config_make_env(struct config *c, const char *name, str api_base, st
                             const struct secret *key, const struct secret *webhook_secret,
                             struct env_config **out, struct error *e) MUST_USE;
 
+/* Another database than the one that is set: as DATABASE_URL says it, or env:NAME. */
+enum status config_set_database(struct config *c, const char *url, struct error *e) MUST_USE;
+
 str config_text(const struct values *v, enum setting_id id);
 int64_t config_number(const struct values *v, enum setting_id id); /* -1: empty */
 

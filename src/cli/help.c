@@ -117,6 +117,20 @@ const char help_inbox[] =
     "  brindle inbox list --outcome quarantined\n"
     "\n" COMMON;
 
+const char help_copy[] =
+    "Usage: brindle copy FROM TO\n"
+    "\n"
+    "Moves an environment's mirror to another database without asking Stripe again: objects,\n"
+    "references, history, events, pending work. FROM and TO are sqlite:DIR or postgresql://…,\n"
+    "as in DATABASE_URL; env:NAME takes one from that variable, so that no password stands in\n"
+    "the list of processes. TO must be empty. Stop the daemon first. A copy that was broken\n"
+    "off goes on when it is started again. At the end both are compared by a hash of all\n"
+    "objects; then set DATABASE_URL to TO.\n"
+    "\n"
+    "Example:\n"
+    "  brindle copy sqlite:./brindle-data postgresql://me@localhost/shop --env test\n"
+    "\n" COMMON;
+
 const char help_emulate[] =
     "Usage: brindle emulate [--listen ADDR] [--data DIR] [--webhook URL] [--seed N]\n"
     "                       [--fault SPEC]... [--rate N]\n"

@@ -18,6 +18,7 @@ const struct command command_table[] = {
     { "get", "one object, as Stripe sent it", help_get, cmd_get },
     { "list", "objects of a type, one a line", help_list, cmd_list },
     { "inbox", "what webhooks arrived and what became of them", help_inbox, cmd_inbox },
+    { "copy", "move a mirror from one database to another", help_copy, cmd_copy },
     { "emulate", "a stateful Stripe for development and tests", help_emulate, cmd_emulate },
     { "doctor", "find what is set up wrongly, and how to mend it", help_doctor, cmd_doctor },
     { "help", "a command's help, or all settings", help_help, cmd_help },

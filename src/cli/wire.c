@@ -284,7 +284,7 @@ static enum status open_store(struct wire *w, const struct config *c, struct err
 {
     if (c->pg_url)
         return open_pg(w, c, e);
-    enum status st = w->mode == WIRE_WRITE ? datadir_make(c->data_dir, e) : ST_OK;
+    enum status st = w->mode != WIRE_READ ? datadir_make(c->data_dir, e) : ST_OK;
     struct store_sqlite_options o = {
         .path = w->store_path,
         .sched = w->world.sched,
@@ -311,7 +311,7 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
         datadir_store_path(c->data_dir, conf->name, w->store_path);
         datadir_socket_path(c->data_dir, conf->name, w->socket_path);
     }
-    if (mode != WIRE_READ)
+    if (mode == WIRE_WRITE || mode == WIRE_ASK)
         st = open_stripe(w, e);
     if (st == ST_OK && mode != WIRE_ASK)
         st = open_store(w, c, e);
@@ -324,6 +324,7 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     switch (mode) {
     case WIRE_WRITE: return adopt(w, e);
     case WIRE_READ: return env_recall(&w->env, e);
+    case WIRE_FILL:
     case WIRE_ASK: return ST_OK;
     }
     return ST_OK;

@@ -22,6 +22,7 @@ enum {
 enum wire_mode {
     WIRE_WRITE, /* takes the store's lock, proves the identity, adopts the store */
     WIRE_READ,  /* reads the store beside whoever writes it; no key is needed */
+    WIRE_FILL,  /* makes the store and writes it; neither key nor identity: for copy */
     WIRE_ASK,   /* Stripe alone, without a store: for doctor and demo */
 };
 

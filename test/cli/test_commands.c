@@ -14,8 +14,8 @@
 
 #include "run.h"
 
-static const char *const commands[] = { "serve", "demo",    "sync",   "status", "get",    "list",
-                                        "inbox", "emulate", "doctor", "help",   "version" };
+static const char *const commands[] = { "serve", "demo", "sync",    "status", "get",  "list",
+                                        "inbox", "copy", "emulate", "doctor", "help", "version" };
 
 #define wrong(...) (print_error(__VA_ARGS__), assert_true(false))
 

@@ -105,3 +105,35 @@ def two_daemons_start_at_once_and_share_the_work(place):
     check(gets <= 400, "200 products cost", gets, "fetches")
     place.run("sync", "products")
     place.check_mirror(["product"])
+
+
+@scenario("PG-05")
+def a_mirror_moves_to_sqlite_and_back_without_asking_stripe(place):
+    e = place.emulator
+    for i in range(250):
+        e.post("/v1/products", name=f"p{i}", description="tab\tquote\" ü")
+    customer = e.post("/v1/customers", email="a@example.com")
+    e.post(f"/v1/customers/{customer['id']}", name="new")
+    d = place.start()
+    d.deliver_ok(*e.events(type="customer.updated"))
+    place.run("sync")
+    d.idle()
+    d.stop()
+    asked = e.total()
+    here, there = place.env()["DATABASE_URL"], f"sqlite:{place.dir / 'moved'}"
+    tables = {t: place.one(f"select count(*) from {t}") for t in
+              ("objects", "_refs", "_history", "_inbox", "_walks", "_calls")}
+    greatest = place.one("select max(revision) from objects")
+    out = place.run("copy", here, there)[1]
+    check("equal on both sides" in out, "it says", out)
+    check(place.run("copy", here, there, code=None)[1].count("already"), "it copies over a mirror")
+    back = place.cluster.url(place.cluster.database())
+    place.run("copy", there, back)
+    check(e.total() == asked, "Stripe was asked", e.total() - asked, "times")
+    place.database = back.split("/")[3].split("?")[0]
+    for table, n in tables.items():
+        check(place.one(f"select count(*) from {table}") == n, table, "is not what it was")
+    check(place.one("select last_value from _sequence") > greatest, "revisions would come again")
+    d = place.start()  # and it lives there
+    e.post(f"/v1/customers/{customer['id']}", name="newest")
+    place.check_all(d)
