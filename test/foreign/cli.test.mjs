@@ -80,13 +80,21 @@ before(async () => {
 
 after(() => place.close());
 
+async function makesThatEvent(name) {
+  const done = await cli("trigger", name);
+  assert.equal(done.code, 0, done.out + done.err);
+  const types = (await emulator.state("event")).map((event) => event.type);
+  assert.ok(types.includes(name), `${name} is among ${types}`);
+}
+
 for (const name of TRIGGERS)
-  test(`trigger_${name}_makes_that_event`, options, async () => {
-    const done = await cli("trigger", name);
-    assert.equal(done.code, 0, done.out + done.err);
-    const types = (await emulator.state("event")).map((event) => event.type);
-    assert.ok(types.includes(name), `${name} is among ${types}`);
-  });
+  test(`trigger_${name}_makes_that_event`, options, () => makesThatEvent(name));
+
+// Known to be wanting in the emulator.
+for (const name of ["charge.refund.updated", "charge.dispute.created"])
+  test(`trigger_${name}_makes_that_event`, wanting("the emulator makes another event or none"), () =>
+    makesThatEvent(name),
+  );
 
 test("every_object_that_the_triggers_made_is_in_the_mirror", options, async () => {
   const events = await settled();
