@@ -282,6 +282,27 @@ static void a_full_batch_is_committed(void **state)
     s->ops->close(s);
 }
 
+/* Workers that find nothing come back and look again: were it for the line alone, which they keep
+ * from ever being empty, the first one's work would wait for its fsync for ever. */
+static void who_looks_and_finds_nothing_does_not_put_a_commit_off(void **state)
+{
+    struct store *s = opened_and_warm(4);
+    struct task task[] = {
+        { .deed = ADD, .name = "a" },
+        { .deed = ADD_AND_ROLL_BACK, .name = "b" },
+        { .deed = ADD_AND_ROLL_BACK, .name = "c" },
+        { .deed = ADD_AND_ROLL_BACK, .name = "d" },
+        { .deed = ADD, .name = "e" },
+    };
+    (void)state;
+
+    assert_int_equal(run_together(s, task, COUNT(task)), 2);
+    assert_int_equal(value_of(s, "a"), 1);
+    assert_int_equal(value_of(s, "b"), -1);
+    assert_int_equal(value_of(s, "e"), 1);
+    s->ops->close(s);
+}
+
 static void a_batch_of_many_bytes_is_committed(void **state)
 {
     struct store *s = opened_and_warm(0);
@@ -452,6 +473,7 @@ int main(void)
         with_dir(nobody_who_rolls_back_alone_costs_an_fsync),
         with_dir(when_the_shared_transaction_is_lost_its_members_are_told_retry),
         with_dir(a_full_batch_is_committed),
+        with_dir(who_looks_and_finds_nothing_does_not_put_a_commit_off),
         with_dir(a_batch_of_many_bytes_is_committed),
         with_dir(more_threads_than_places_all_come_to_write),
         with_dir(a_reader_waits_for_a_free_connection),
