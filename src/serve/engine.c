@@ -46,6 +46,7 @@ struct engine {
 
     struct valve valve;
     atomic_bool broken, told_stopped;
+    _Atomic uint64_t workers; /* that have not ended */
     _Atomic uint64_t work_done, work_failed, work_dead, ingested, ingest_commits, ingest_refused;
     _Atomic int ingest_last;
     _Atomic msec ingest_last_at, beat_at;
@@ -156,8 +157,13 @@ static bool work_once(struct engine *g, uint64_t *rings)
             return true;
         broke(g, &e);
         return false;
-    case ST_REFUSED: tell_stopped(g); return false;
     case ST_BROKEN: broke(g, &e); return false;
+    case ST_REFUSED:
+        if (env_stopping(g->env)) {
+            tell_stopped(g);
+            return false;
+        }
+        __attribute__((fallthrough)); /* the store refuses: its trouble may be mended meanwhile */
     case ST_RETRY:
     case ST_CONFLICT:
     case ST_INVALID:
@@ -176,6 +182,7 @@ static void *worker_main(void *arg)
 
     while (!env_stopping(g->env) && work_once(g, &rings))
         ;
+    atomic_fetch_sub(&g->workers, 1);
     return ended(g);
 }
 
@@ -383,6 +390,7 @@ static enum status start_threads(struct engine *g, struct error *e)
 
     if (st == ST_OK && g->o.ingest)
         st = start_thread(g, ingest_main, e);
+    atomic_store(&g->workers, g->o.workers);
     for (unsigned i = 0; st == ST_OK && i < g->o.workers; i++)
         st = start_thread(g, worker_main, e);
     return st;
@@ -467,6 +475,7 @@ struct engine_counters engine_counters(const struct engine *g)
     gate_lock(g->sched, g->queue);
     uint64_t waiting = g->n_waiting;
     gate_unlock(g->sched, g->queue);
+    uint64_t workers = read_count(&g->workers);
     return (struct engine_counters){
         .work_done = read_count(&g->work_done),
         .work_failed = read_count(&g->work_failed),
@@ -478,5 +487,7 @@ struct engine_counters engine_counters(const struct engine *g)
         .ingest_last = (enum status)atomic_load(&g->ingest_last),
         .ingest_last_at = atomic_load(&g->ingest_last_at),
         .beat_at = atomic_load(&g->beat_at),
+        .workers = workers,
+        .workers_lost = g->o.workers - workers,
     };
 }

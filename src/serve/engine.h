@@ -65,5 +65,7 @@ struct engine_counters {
     enum status ingest_last; /* how the last batch ended; ST_OK before the first */
     msec ingest_last_at;     /* monotonic, when it ended; 0 before the first */
     msec beat_at;            /* monotonic, when housekeeping last came round */
+    uint64_t workers;        /* that run now */
+    uint64_t workers_lost;   /* that ended although they were to run; all of them after a stop */
 };
 struct engine_counters engine_counters(const struct engine *g);

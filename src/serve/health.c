@@ -19,6 +19,7 @@ enum health {
     HEALTH_STALE,
     HEALTH_RATE_LIMITED,
     HEALTH_WEBHOOK_BROKEN,
+    HEALTH_WORKERS_LOST,
     HEALTH_STORE_UNAVAILABLE,
     HEALTH_DISK_FULL,
     HEALTH_IDENTITY_MISMATCH,
@@ -31,6 +32,7 @@ static const char *health_name(enum health h)
     case HEALTH_STALE: return "stale";
     case HEALTH_RATE_LIMITED: return "rate_limited";
     case HEALTH_WEBHOOK_BROKEN: return "webhook_broken";
+    case HEALTH_WORKERS_LOST: return "workers_lost";
     case HEALTH_STORE_UNAVAILABLE: return "store_unavailable";
     case HEALTH_DISK_FULL: return "disk_full";
     case HEALTH_IDENTITY_MISMATCH: return "identity_mismatch";
@@ -47,6 +49,9 @@ static const char *health_detail(enum health h)
     case HEALTH_WEBHOOK_BROKEN:
         return "the last deliveries were signed wrongly or at a wrong time, and none rightly; is "
                "webhook_secret that of this endpoint, and the clock right?";
+    case HEALTH_WORKERS_LOST:
+        return "fewer workers run than the setting workers asks for; see the log, and restart "
+               "brindle";
     case HEALTH_STORE_UNAVAILABLE: return "the database cannot be read or written now";
     case HEALTH_DISK_FULL: return "the last events could not be stored: a limit or a full disk";
     case HEALTH_IDENTITY_MISMATCH:
@@ -94,6 +99,8 @@ static enum health judge(struct served *s, struct mirror_status *numbers, bool *
         return ingest;
     if (!*have_numbers)
         return HEALTH_STORE_UNAVAILABLE;
+    if (engine_counters(s->engine).workers_lost)
+        return HEALTH_WORKERS_LOST;
     if (webhooks_broken(s, now))
         return HEALTH_WEBHOOK_BROKEN;
     if (s->o->rate_limited && s->o->rate_limited(s->o->ctx))

@@ -87,6 +87,7 @@ static const struct number engine_numbers[] = {
       ENGINE(ingest_commits) },
     { "brindle_ingest_refused_total", "counter", "Deliveries that found the queue full or closed.",
       NUMBER_COUNT, ENGINE(ingest_refused) },
+    { "brindle_workers", "gauge", "Threads that do due work.", NUMBER_COUNT, ENGINE(workers) },
     { "brindle_work_done_total", "counter", "Pieces of due work that were done.", NUMBER_COUNT,
       ENGINE(work_done) },
     { "brindle_work_failed_total", "counter", "Pieces of due work that failed, to be tried again.",

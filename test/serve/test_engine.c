@@ -313,6 +313,57 @@ static void failing_work_is_logged_and_counted(void **state)
     crowd_free(c);
 }
 
+static unsigned failed_begins(struct house *h)
+{
+    pthread_mutex_lock(&h->store.lock);
+    unsigned n = h->store.gathered;
+    pthread_mutex_unlock(&h->store.lock);
+    return n;
+}
+
+/* A store that refuses (a disk that became read-only, say) may be mended while we run. */
+static void a_store_that_refuses_for_a_while_ends_no_worker(void **state)
+{
+    struct crowd *c = crowd_new(1);
+    struct error e = { 0 };
+
+    (void)state;
+    engine_stop(c->g, 10000);
+    c->h->env.stopping = false;
+    c->h->store.begin_fails = ST_REFUSED;
+    const struct engine_options o = {
+        .env = &c->h->env, .log = &c->h->log, .workers = 1, .ingest = true
+    };
+    assert_ok(engine_start(&c->g, &o, &e), &e);
+    while (failed_begins(c->h) == 0)
+        clock_sleep(c->h->world.clock, 5);
+    pthread_mutex_lock(&c->h->store.lock);
+    c->h->store.begin_fails = ST_OK;
+    pthread_mutex_unlock(&c->h->store.lock);
+    assert_true(hand_in(c, 0, 1));
+    await_done(c, 1);
+    while (engine_counters(c->g).work_done == 0 && engine_counters(c->g).workers == 1)
+        clock_sleep(c->h->world.clock, 5);
+    assert_int_equal(engine_counters(c->g).workers_lost, 0);
+    assert_int_equal(engine_counters(c->g).work_done, 1);
+    assert_true(house_logged(c->h, "the test's store fails: refused") > 0);
+    crowd_free(c);
+}
+
+static void a_worker_that_ends_is_missed(void **state)
+{
+    struct crowd *c = crowd_new(3);
+
+    (void)state;
+    assert_int_equal(engine_counters(c->g).workers, 3);
+    assert_int_equal(engine_counters(c->g).workers_lost, 0);
+    env_stop(&c->h->env);
+    while (engine_counters(c->g).workers)
+        clock_sleep(c->h->world.clock, 5);
+    assert_int_equal(engine_counters(c->g).workers_lost, 3);
+    crowd_free(c);
+}
+
 static void damage_is_told_once_and_stops_everything(void **state)
 {
     struct crowd *c = crowd_new(4);
@@ -400,6 +451,8 @@ int main(void)
         cmocka_unit_test(a_queue_has_an_end),
         cmocka_unit_test(workers_do_what_an_event_has_made_due),
         cmocka_unit_test(failing_work_is_logged_and_counted),
+        cmocka_unit_test(a_store_that_refuses_for_a_while_ends_no_worker),
+        cmocka_unit_test(a_worker_that_ends_is_missed),
         cmocka_unit_test(damage_is_told_once_and_stops_everything),
         cmocka_unit_test(calls_under_way_are_abandoned_when_the_grace_is_over),
         cmocka_unit_test(too_many_workers_are_refused),

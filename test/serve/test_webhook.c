@@ -625,6 +625,23 @@ static void readiness_tells_why(void **state)
     finish(h);
 }
 
+static void a_daemon_without_workers_is_not_ready(void **state)
+{
+    struct house *h = begin();
+    struct answer a = { 0 };
+
+    (void)state;
+    get("/metrics", BEARER, &a);
+    assert_has(a.body, "\nbrindle_workers{env=\"test\"} 2\n");
+    env_stop(&h->env); /* behind its back */
+    while (!strstr(a.body, "\nbrindle_workers{env=\"test\"} 0\n"))
+        get("/metrics", BEARER, &a);
+    get("/readyz", "", &a);
+    assert_int_equal(a.status, 503);
+    assert_has(a.body, "{\"status\":\"workers_lost\"");
+    finish(h);
+}
+
 static void a_daemon_that_anybody_could_write_to_does_not_start(void **state)
 {
     struct house *h = house_new();
@@ -711,6 +728,7 @@ int main(void)
         daemon_test(all_but_webhooks_and_probes_need_the_token),
         daemon_test(metrics_have_each_family_once),
         daemon_test(each_metric_family_is_told_of_once),
+        daemon_test(a_daemon_without_workers_is_not_ready),
         daemon_test(a_daemon_that_anybody_could_write_to_does_not_start),
         daemon_test(an_address_in_use_is_told),
         daemon_test(the_daemon_leaves_no_core),
