@@ -24,9 +24,30 @@ class Missing(Exception):
     """The server's programs are not installed."""
 
 
+POOLER = """
+[databases]
+* = host={dir} user=postgres
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {dir}
+listen_port = 6432
+auth_type = any
+pool_mode = transaction
+default_pool_size = 6
+max_client_conn = 500
+server_login_retry = 1
+logfile = {dir}/pooler.log
+pidfile = {dir}/pooler.pid
+"""
+
+
 class Cluster:
-    def __init__(self, parent=None):
-        """In memory where there is some, unless `parent` names a folder."""
+    def __init__(self, parent=None, pooler=False):
+        """In memory where there is some, unless `parent` names a folder. With a pooler, the
+        addresses are those of a PgBouncer in transaction mode in front."""
+        self.pooler = None
+        if pooler and not shutil.which("pgbouncer"):
+            raise Missing("PgBouncer is not installed: apt-get install pgbouncer")
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"),
                        key=lambda p: int(p.split("/")[4].split(".")[0]))
         if not found:
@@ -45,19 +66,33 @@ class Cluster:
         with open(self.data / "postgresql.conf", "a") as f:
             f.write(SETTINGS.format(dir=self.dir))
         self.start()
+        if pooler:
+            self.start_pooler()
+
+    def start_pooler(self):
+        config = self.dir / "pooler.ini"
+        config.write_text(POOLER.format(dir=self.dir))
+        self.pooler = subprocess.Popen(["pgbouncer", "-q", config], cwd="/", preexec_fn=self.become,
+                                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not (self.dir / ".s.PGSQL.6432").exists():
+            if self.pooler.poll() is not None:
+                raise RuntimeError("PgBouncer does not start")
+            time.sleep(0.01)
+
+    def become(self):
+        if self.user:
+            os.setgroups([])
+            os.setgid(self.user.pw_gid)
+            os.setuid(self.user.pw_uid)
 
     @property
     def data(self):
         return self.dir / "data"
 
     def run(self, program, *args, ok=True):
-        def become():
-            os.setgroups([])
-            os.setgid(self.user.pw_gid)
-            os.setuid(self.user.pw_uid)
         done = subprocess.run([self.bin / program, *args], cwd="/", stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              preexec_fn=become if self.user else None)
+                              preexec_fn=self.become)
         if ok and done.returncode != 0:
             raise RuntimeError(f"{program} failed: {done.stderr.decode()[-500:]}")
         return done.returncode == 0
@@ -94,6 +129,9 @@ class Cluster:
         self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop", ok=False)
 
     def remove(self):
+        if self.pooler:
+            self.pooler.kill()
+            self.pooler.wait()
         self.run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop", ok=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -104,7 +142,8 @@ class Cluster:
         return name
 
     def url(self, name):
-        return f"postgresql:///{name}?host={self.dir}&user=postgres"
+        port = "&port=6432" if self.pooler else ""
+        return f"postgresql:///{name}?host={self.dir}&user=postgres{port}"
 
     def sql(self, database, text, schema="brindle_test"):
         done = subprocess.run(["psql", "-h", self.dir, "-U", "postgres", "-d", database, "-qAtX",

@@ -3,6 +3,7 @@
 
     run.py [WORD]…     only those whose name holds one of the words
     run.py --store pg  on a PostgreSQL of its own instead of SQLite
+    run.py --store pgbouncer  and that behind a pooler in transaction mode
     BRINDLE=…/brindle  the program that is tested (default: build/brindle)
     KEEP=1             leaves the folder of a failed scenario and says where
 
@@ -61,10 +62,10 @@ def play(name, function, cluster):
 def main():
     words = sys.argv[1:]
     cluster = None
-    if words[:2] == ["--store", "pg"]:
-        words = words[2:]
+    if words[:1] == ["--store"]:
+        store, words = words[1], words[2:]
         try:
-            cluster = Cluster()
+            cluster = Cluster(pooler=store == "pgbouncer")
         except Missing as why:
             print(f"skipped on PostgreSQL: {why}\n0 passed, 0 failed")
             return 0

@@ -18,6 +18,7 @@ def scenario(ident):
 
 def settle(place, d, products, load):
     """After the load: told of everything, all that was acknowledged is there, once."""
+    d.http.close()  # it may have idled for too long
     for p in products:
         d.deliver_ok(event(f"evt_last_{p['id']}", "product.updated", p))
     d.idle()
