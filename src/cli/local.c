@@ -50,21 +50,11 @@ static bool relay(void *ctx, str line)
            l->emit(l->ctx, line);
 }
 
-/* Progress of our own engine also tells what it asks of Stripe. */
-static bool relay_with_traffic(void *ctx, str line)
+static void own_progress(void *ctx, struct buf *out)
 {
-    BUF(wider, CONTROL_LINE_BYTES_MAX + 256);
     struct local *l = ctx;
-    struct wire_traffic t;
 
-    if (!str_starts(line, S("{\"types\"")))
-        return relay(ctx, line);
-    wire_traffic(&l->wire, &t);
-    buf_printf(&wider, "{\"requests\":%llu,\"limited\":%llu,\"rate_milli\":%lld,",
-               (unsigned long long)t.requests, (unsigned long long)t.limited,
-               (long long)t.rate_milli);
-    buf_append(&wider, str_sub(line, 1, line.n));
-    return relay(ctx, wider.failed ? line : buf_str(&wider));
+    wire_progress(&l->wire, out);
 }
 
 static void on_handover(void *ctx)
@@ -101,13 +91,19 @@ static enum status run_here(struct local *l, str line, struct error *e)
         .on_broken = on_broken,
     };
 
+    const struct control_host host = { .env = &l->wire.env,
+                                       .log = &quiet,
+                                       .progress = own_progress,
+                                       .on_handover = on_handover,
+                                       .ctx = l };
+
     enum status st = engine_start(&engine, &o, e);
     if (st != ST_OK)
         return st;
     if (!l->wire.on_pg)
-        st = control_listen(&control, l->wire.socket_path, &l->wire.env, on_handover, l, e);
+        st = control_listen(&control, l->wire.socket_path, &host, e);
     if (st == ST_OK)
-        st = control_run(&l->wire.env, line, relay_with_traffic, l, e);
+        st = control_run(&host, line, relay, l, e);
     env_stop(&l->wire.env);
     control_close(control);
     engine_stop(engine, ENGINE_GRACE_MS);

@@ -51,6 +51,7 @@ void serving_add(struct serving *s)
         .socket_path = w->socket_path[0] ? w->socket_path : NULL,
         .every_second = wire_every_second,
         .metrics = wire_metrics,
+        .progress = wire_progress,
         .ctx = w,
     };
 }

@@ -354,15 +354,15 @@ void wire_every_second(void *wire)
         return; /* the calls stay in memory; the store's own trouble is told by whoever meets it */
 }
 
-void wire_traffic(const struct wire *w, struct wire_traffic *out)
+void wire_progress(void *wire, struct buf *out)
 {
-    struct rate_stats stats = { 0 };
+    struct wire *w = wire;
+    struct rate_stats stats;
 
-    if (w->paced)
-        stripe_paced_stats(w->paced, &stats);
-    *out = (struct wire_traffic){ .requests = stats.requests,
-                                  .limited = stats.limited,
-                                  .rate_milli = stats.rate_milli };
+    stripe_paced_stats(w->paced, &stats);
+    buf_printf(out, ",\"requests\":%llu,\"limited\":%llu,\"rate_milli\":%lld",
+               (unsigned long long)stats.requests, (unsigned long long)stats.limited,
+               (long long)stats.rate_milli);
 }
 
 void wire_metrics(void *wire, struct buf *out)

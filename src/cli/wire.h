@@ -54,16 +54,11 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
 enum status wire_unsafe_setting(struct wire *w, const char **setting, struct error *e) MUST_USE;
 void wire_close(struct wire *w); /* writes the audit of the last calls */
 
-/* For an engine's or daemon's hooks: the audit to the store; metrics as Prometheus reads them. */
+/* For an engine's or daemon's hooks: the audit to the store; metrics as Prometheus reads them; what
+ * a line of progress tells of the requests started, answered 429, and permitted in 1000 s. */
 void wire_every_second(void *wire);
 void wire_metrics(void *wire, struct buf *out);
-
-/* Counts for a progress line: requests started, answered 429. */
-struct wire_traffic {
-    uint64_t requests, limited;
-    int64_t rate_milli; /* permitted now, in 1000 s; 0: unlimited */
-};
-void wire_traffic(const struct wire *w, struct wire_traffic *out);
+void wire_progress(void *wire, struct buf *out);
 
 /* What commands need of the operating system outside an environment. */
 struct clock *wire_clock(void);

@@ -12,6 +12,7 @@
 enum {
     COMMAND_ARENA_BYTES = CONTROL_LINE_BYTES_MAX + (64 << 10),
     ANSWER_BYTES_MAX = CONTROL_LINE_BYTES_MAX,
+    OP_BYTES_MAX = 16 << 10,
     WATCH_MS_FIRST =
         5, /* a single object is there in no time; longer work is looked at less often */
     WATCH_MS = 200,
@@ -19,6 +20,7 @@ enum {
 };
 
 struct command {
+    const struct control_host *host;
     struct env *env;
     str line;
     control_emit *emit;
@@ -81,6 +83,20 @@ static enum status tell_sync(const struct command *c, const struct sync *s, stru
     return tell(c, &line, e);
 }
 
+/* What only this process knows comes last, and is no news by itself. */
+static enum status tell_progress(const struct command *c, const struct buf *line, struct error *e)
+{
+    BUF(wider, ANSWER_BYTES_MAX);
+    str object = buf_str(line);
+
+    if (!c->host->progress)
+        return tell(c, line, e);
+    buf_append(&wider, str_sub(object, 0, object.n - 1));
+    c->host->progress(c->host->ctx, &wider);
+    buf_append(&wider, S("}"));
+    return tell(c, &wider, e);
+}
+
 /* One line whenever there is news, and now and then without, to notice that nobody listens. The
  * loop ends with the work, the listener or the environment. */
 static enum status watch_sync(const struct command *c, const struct sync *s, struct error *e)
@@ -97,7 +113,7 @@ static enum status watch_sync(const struct command *c, const struct sync *s, str
         if (st != ST_OK)
             return st;
         if (!str_eq(buf_str(&line), buf_str(&told)) || ++unchanged >= WATCH_UNCHANGED_MAX) {
-            st = tell(c, &line, e);
+            st = tell_progress(c, &line, e);
             if (st != ST_OK)
                 return st;
             buf_clear(&told);
@@ -192,14 +208,33 @@ static const struct op {
     { "ping", do_ping }, { "handover", do_handover },
 };
 
-static enum status dispatch(const struct command *c, struct error *e)
+static const struct op *find_op(str line)
 {
-    if (!json_valid(c->line))
-        return fail(e, ST_INVALID, "a command must be a JSON object on one line");
-    str name = json_text(c->line, S("op"), c->arena);
+    ARENA(a, OP_BYTES_MAX);
+
+    if (!json_valid(line))
+        return NULL;
+    str name = json_text(line, S("op"), &a);
     for (size_t i = 0; i < COUNT(op_table); i++)
         if (str_eqz(name, op_table[i].name))
-            return op_table[i].run(c, e);
+            return &op_table[i];
+    return NULL;
+}
+
+const char *control_op(str line)
+{
+    const struct op *op = find_op(line);
+    return op ? op->name : NULL;
+}
+
+static enum status dispatch(const struct command *c, struct error *e)
+{
+    const struct op *op = find_op(c->line);
+
+    if (op)
+        return op->run(c, e);
+    if (!json_valid(c->line))
+        return fail(e, ST_INVALID, "a command must be a JSON object on one line");
     return fail(e, ST_INVALID, "no such op; there are sync, replay, revive, ping and handover");
 }
 
@@ -211,10 +246,11 @@ static void tell_end(const struct command *c, enum status st, const struct error
     c->emit(c->ctx, buf_str(&line)); /* if nobody hears it, nobody asks either */
 }
 
-enum status control_run(struct env *env, str line, control_emit *emit, void *ctx, struct error *e)
+enum status control_run(const struct control_host *host, str line, control_emit *emit, void *ctx,
+                        struct error *e)
 {
     ARENA(arena, COMMAND_ARENA_BYTES);
-    const struct command c = { env, line, emit, ctx, &arena };
+    const struct command c = { host, host->env, line, emit, ctx, &arena };
     enum status st = dispatch(&c, e);
 
     tell_end(&c, st, e);

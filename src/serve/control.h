@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "core/env.h"
 
 enum { CONTROL_LINE_BYTES_MAX = 256 << 10 };
@@ -15,16 +16,29 @@ enum { CONTROL_LINE_BYTES_MAX = 256 << 10 };
 /* Takes one line of progress, without its newline. False: nobody listens any more; stop. */
 typedef bool control_emit(void *ctx, str line);
 
-/* Carries out one command on this environment, whose engine runs in this process. Ops: "sync"
+/* The process that carries commands out, whichever it is. */
+struct control_host {
+    struct env *env;
+    const struct log *log; /* of what came over the socket; may be NULL where nobody listens */
+    /* Appends members to a line of progress, each with a comma before it: what only this process
+     * knows, such as its requests to Stripe. May be NULL. */
+    void (*progress)(void *ctx, struct buf *out);
+    /* Called on a connection's thread, must only ask for the end. NULL: the op is refused. */
+    void (*on_handover)(void *ctx);
+    void *ctx;
+};
+
+/* Carries out one command on the host's environment, whose engine runs in this process. Ops: "sync"
  * (args, again, watch), "replay" (event), "revive" (id or empty), "ping", "handover" (a command
  * that holds the lock gives it up: answered by commands alone). Lines of progress go to `emit`; the
  * end line, too. The status is the one of the end line.
  *
- * sync: the lines of sync_progress while they change, until it is done; with "watch":false one line
+ * sync: the lines of sync_progress, with the host's own members, while they change, until it is
+ * done; with "watch":false one line
  * {"walks","objects"}. revive: one line {"revived"}. ping: one line {"name","account","livemode",
  * "pid","version"}. ST_RETRY: `emit` would hear no more, or the environment stops; what was asked
  * for goes on. ST_INVALID: no JSON, no such op, a missing or wrong argument. */
-enum status control_run(struct env *env, str line, control_emit *emit, void *ctx,
+enum status control_run(const struct control_host *host, str line, control_emit *emit, void *ctx,
                         struct error *e) MUST_USE;
 
 struct control_server;
@@ -36,11 +50,10 @@ enum {
 
 /* Listens on `path` (made with mode 0600; a stale socket is replaced: the caller holds the store's
  * lock) and serves each connection, which is one command, on a thread of its own. Only this user
- * and root are served. `on_handover` may be NULL: then the op is refused. It is called on a
- * connection's thread and must only ask for the end. ST_REFUSED: the path cannot be used.
- * ST_LIMIT: it is too long, or descriptors or threads ran out. */
-enum status control_listen(struct control_server **out, const char *path, struct env *env,
-                           void (*on_handover)(void *ctx), void *ctx, struct error *e) MUST_USE;
+ * and root are served. What is taken is logged. ST_REFUSED: the path cannot be used. ST_LIMIT: it
+ * is too long, or descriptors or threads ran out. */
+enum status control_listen(struct control_server **out, const char *path,
+                           const struct control_host *host, struct error *e) MUST_USE;
 /* No more commands; those under way hear no more and come to an end. NULL is fine. */
 void control_close(struct control_server *s);
 

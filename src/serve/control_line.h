@@ -16,6 +16,9 @@ bool control_address(const char *path, struct sockaddr_un *out);
 /* Sends `line` and a newline. False: the other side is gone or does not read. */
 bool control_write(int fd, str line);
 
+/* The op of a command, NULL if there is no such op. */
+const char *control_op(str line);
+
 /* {"end":true,"status":…}, and "error" unless all went well. */
 enum { CONTROL_END_BYTES_MAX = 8 << 10 };
 void control_end_line(struct buf *out, enum status st, const char *why);

@@ -1,6 +1,5 @@
 #include "serve/control.h"
 
-#include "base/json.h"
 #include "serve/control_line.h"
 
 #include <errno.h>
@@ -28,9 +27,7 @@ struct caller {
 };
 
 struct control_server {
-    struct env *env;
-    void (*on_handover)(void *ctx);
-    void *ctx;
+    struct control_host host;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     dev_t dev; /* of the socket's file: another process may have put its own there since */
     ino_t ino;
@@ -50,11 +47,38 @@ static bool emit_to_caller(void *ctx, str line)
     return !atomic_load(&c->server->closing) && control_write(c->fd, line);
 }
 
-static bool is_handover(str line)
+static pid_t peer_of(int fd)
 {
-    ARENA(a, CONTROL_LINE_BYTES_MAX);
+    struct ucred peer = { 0 };
+    socklen_t n = sizeof peer;
 
-    return json_valid(line) && str_eq(json_text(line, S("op"), &a), S("handover"));
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 ? peer.pid : 0;
+}
+
+/* Whoever only asks whether we are there changes nothing. */
+static void note_command(const struct caller *c, const char *op)
+{
+    const struct control_host *h = &c->server->host;
+
+    log_say(h->log, strcmp(op, "ping") == 0 ? LOG_DEBUG : LOG_INFO, LOG_command_accepted,
+            LF("env", str_of(h->env->name)), LF("op", str_of(op)),
+            LF_INT("pid", (int64_t)peer_of(c->fd)));
+}
+
+static void carry_out(struct caller *c, str line)
+{
+    struct control_server *s = c->server;
+    const char *op = control_op(line);
+    struct error e = { 0 };
+
+    if (op)
+        note_command(c, op);
+    if (op && s->host.on_handover && strcmp(op, "handover") == 0) {
+        s->host.on_handover(s->host.ctx);
+        emit_to_caller(c, S("{\"end\":true,\"status\":\"ok\"}"));
+        return;
+    }
+    (void)!control_run(&s->host, line, emit_to_caller, c, &e); /* its end line has said all */
 }
 
 static void refuse(int fd, enum status st, const char *why)
@@ -67,20 +91,14 @@ static void refuse(int fd, enum status st, const char *why)
 
 static void serve_caller(struct caller *c)
 {
-    struct control_server *s = c->server;
     struct control_wire wire = { .fd = c->fd, .in = { .max = CONTROL_LINE_BYTES_MAX } };
-    struct error e = { 0 };
     str line;
 
     enum status st = control_read(&wire, &line);
-    if (st == ST_LIMIT) {
+    if (st == ST_LIMIT)
         refuse(c->fd, ST_LIMIT, "the command is longer than a line may be");
-    } else if (st == ST_OK && s->on_handover && is_handover(line)) {
-        s->on_handover(s->ctx);
-        emit_to_caller(c, S("{\"end\":true,\"status\":\"ok\"}"));
-    } else if (st == ST_OK) {
-        st = control_run(s->env, line, emit_to_caller, c, &e);
-    }
+    else if (st == ST_OK)
+        carry_out(c, line);
     buf_free(&wire.in);
 }
 
@@ -230,16 +248,15 @@ static enum status start_listening(struct control_server *s, struct error *e)
     return ST_OK;
 }
 
-enum status control_listen(struct control_server **out, const char *path, struct env *env,
-                           void (*on_handover)(void *ctx), void *ctx, struct error *e)
+enum status control_listen(struct control_server **out, const char *path,
+                           const struct control_host *host, struct error *e)
 {
     struct control_server *s = calloc(1, sizeof *s);
 
+    assert(host->log);
     if (!s)
         return fail(e, ST_LIMIT, "out of memory");
-    s->env = env;
-    s->on_handover = on_handover;
-    s->ctx = ctx;
+    s->host = *host;
     s->fd = s->stop_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
     for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++)

@@ -167,6 +167,15 @@ static enum status check_options(const struct daemon_options *o, struct error *e
     return ST_OK;
 }
 
+static enum status listen_for_commands(const struct life *l, struct served *s, struct error *e)
+{
+    const struct control_host host = {
+        .env = s->env, .log = l->d.o->log, .progress = s->o->progress, .ctx = s->o->ctx
+    };
+
+    return control_listen(&s->control, s->o->socket_path, &host, e);
+}
+
 static enum status start_env(struct life *l, size_t i, struct error *e)
 {
     const struct daemon_env *o = &l->d.o->env[i];
@@ -190,7 +199,7 @@ static enum status start_env(struct life *l, size_t i, struct error *e)
         st = webhook_open(&s->door, o->env, o->webhook_secret, o->n_webhook_secrets, s->engine,
                           l->d.o->log, e);
     if (st == ST_OK && o->socket_path)
-        st = control_listen(&s->control, o->socket_path, o->env, NULL, NULL, e);
+        st = listen_for_commands(l, s, e);
     if (st != ST_OK) {
         error_prefix(e, "environment %s: ", o->env->name);
         return st;

@@ -17,6 +17,8 @@ struct daemon_env {
     /* May be NULL. Writes this environment's own numbers in Prometheus' format: rate budget and the
      * like. */
     void (*metrics)(void *ctx, struct buf *out);
+    /* May be NULL. Appends members to the lines of progress of its commands (control.h). */
+    void (*progress)(void *ctx, struct buf *out);
     /* Has Stripe limited our requests lately? For /readyz; may be NULL: then that is not claimed.
      */
     bool (*rate_limited)(void *ctx);

@@ -98,18 +98,34 @@ void run_free(struct ran *r)
     *r = (struct ran){ 0 };
 }
 
-void run_start(struct running *r, const char *dir, const char *const *env, const char *const *args)
+static void start(struct running *r, const char *dir, const char *const *env,
+                  const char *const *args, int err)
 {
     int out[2];
     size_t n = 0;
 
     int failed = pipe2(out, O_CLOEXEC);
     assert(!failed);
-    *r = (struct running){ .pid = spawn(dir, env, args, out[1], STDERR_FILENO), .out = out[0] };
+    *r = (struct running){ .pid = spawn(dir, env, args, out[1], err), .out = out[0] };
     close(out[1]);
     while (n + 1 < sizeof r->line && read(r->out, r->line + n, 1) == 1 && r->line[n] != '\n')
         n++;
     r->line[n] = '\0';
+}
+
+void run_start(struct running *r, const char *dir, const char *const *env, const char *const *args)
+{
+    start(r, dir, env, args, STDERR_FILENO);
+}
+
+void run_start_logged(struct running *r, const char *dir, const char *const *env,
+                      const char *const *args, const char *log)
+{
+    int err = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    assert(err >= 0);
+    start(r, dir, env, args, err);
+    close(err);
 }
 
 int run_stop(struct running *r)

@@ -25,6 +25,9 @@ struct running {
 };
 
 void run_start(struct running *r, const char *dir, const char *const *env, const char *const *args);
+/* The same with what it says on stderr in the file `log`. */
+void run_start_logged(struct running *r, const char *dir, const char *const *env,
+                      const char *const *args, const char *log);
 /* SIGTERM; its exit code. */
 int run_stop(struct running *r);
 /* Lets it end by itself and keeps what it says, as far as there is room; its exit code. */

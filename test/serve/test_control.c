@@ -50,11 +50,24 @@ static const char *last_line(struct heard *h)
     return h->line[n - 1];
 }
 
+static struct control_host host_of(struct house *h)
+{
+    return (struct control_host){ .env = &h->env, .log = &h->log };
+}
+
+static enum status listen_with(struct control_server **s, const char *path,
+                               struct control_host host, struct error *e)
+{
+    return control_listen(s, path, &host, e);
+}
+
 static enum status run(struct house *h, const char *line, struct heard *heard, struct error *e)
 {
+    const struct control_host host = host_of(h);
+
     *heard = (struct heard){ 0 };
     error_clear(e);
-    return control_run(&h->env, str_of(line), hear, heard, e);
+    return control_run(&host, str_of(line), hear, heard, e);
 }
 
 static struct engine *start_engine(struct house *h)
@@ -81,7 +94,7 @@ static struct control_server *listen_on(struct house *h)
     struct control_server *s = NULL;
     struct error e = { 0 };
 
-    assert_ok(control_listen(&s, socket_path(h), &h->env, NULL, NULL, &e), &e);
+    assert_ok(listen_with(&s, socket_path(h), host_of(h), &e), &e);
     return s;
 }
 
@@ -177,6 +190,34 @@ static void a_sync_is_watched_until_it_is_done(void **state)
     house_free(h);
 }
 
+static void tell_traffic(void *ctx, struct buf *out)
+{
+    buf_printf(out, ",\"requests\":%d", *(const int *)ctx);
+}
+
+static void progress_tells_what_only_its_host_knows(void **state)
+{
+    struct house *h = house_new();
+    struct engine *g = start_engine(h);
+    struct control_host host = host_of(h);
+    struct heard heard = { 0 };
+    struct error e = { 0 };
+    int requests = 7;
+
+    (void)state;
+    host.progress = tell_traffic;
+    host.ctx = &requests;
+    assert_ok(control_run(&host, S("{\"op\":\"sync\",\"args\":[\"cus_1\"]}"), hear, &heard, &e),
+              &e);
+    for (size_t i = 0; i + 1 < heard.n; i++) {
+        assert_has(heard.line[i], "{\"types\":[");
+        assert_has(heard.line[i], ",\"requests\":7}");
+    }
+    assert_string_equal(last_line(&heard), "{\"end\":true,\"status\":\"ok\"}");
+    engine_stop(g, 10000);
+    house_free(h);
+}
+
 static void a_sync_that_nobody_watches_ends_at_once(void **state)
 {
     struct house *h = house_new();
@@ -196,11 +237,12 @@ static void a_sync_whose_listener_is_gone_goes_on_alone(void **state)
 {
     struct house *h = house_new();
     struct heard heard = { .patience = 1 };
+    const struct control_host host = host_of(h);
     struct error e = { 0 };
 
     (void)state; /* no engine runs: it would never be done */
     assert_int_equal(
-        control_run(&h->env, S("{\"op\":\"sync\",\"args\":[\"cus_1\"]}"), hear, &heard, &e),
+        control_run(&host, S("{\"op\":\"sync\",\"args\":[\"cus_1\"]}"), hear, &heard, &e),
         ST_RETRY);
     assert_int_equal(house_int(h, "select count(*) from _due where done_gen < gen"), 1);
     house_free(h);
@@ -323,7 +365,7 @@ static void a_stale_socket_is_replaced_and_a_file_is_not(void **state)
     FILE *f = fopen(socket_path(h), "w");
     assert_non_null(f);
     fclose(f);
-    assert_int_equal(control_listen(&s, socket_path(h), &h->env, NULL, NULL, &e), ST_REFUSED);
+    assert_int_equal(listen_with(&s, socket_path(h), host_of(h), &e), ST_REFUSED);
     assert_int_equal(access(socket_path(h), F_OK), 0);
     house_free(h);
 }
@@ -354,16 +396,42 @@ static void only_who_can_hand_over_does(void **state)
     struct heard heard = { 0 };
     struct error e = { 0 };
     _Atomic int asked = 0;
+    struct control_host host = host_of(h);
 
     (void)state;
     assert_int_equal(control_send(socket_path(h), S("{\"op\":\"handover\"}"), hear, &heard, &e),
                      ST_REFUSED);
     control_close(s);
     error_clear(&e);
-    assert_ok(control_listen(&s, socket_path(h), &h->env, note, &asked, &e), &e);
+    host.on_handover = note;
+    host.ctx = &asked;
+    assert_ok(listen_with(&s, socket_path(h), host, &e), &e);
     assert_ok(control_send(socket_path(h), S("{\"op\":\"handover\"}"), hear, &heard, &e), &e);
     assert_int_equal(asked, 1);
     control_close(s);
+    house_free(h);
+}
+
+static void what_is_taken_over_the_socket_is_logged(void **state)
+{
+    struct house *h = house_new();
+    struct control_server *s = listen_on(h);
+    struct heard heard = { 0 };
+    struct error e = { 0 };
+    char wanted[128];
+
+    (void)state;
+    assert_ok(control_send(socket_path(h), S("{\"op\":\"ping\"}"), hear, &heard, &e), &e);
+    assert_int_equal(control_send(socket_path(h), S("{\"op\":\"sk_test_1\"}"), hear, &heard, &e),
+                     ST_INVALID);
+    error_clear(&e);
+    assert_ok(control_send(socket_path(h), S("{\"op\":\"revive\"}"), hear, &heard, &e), &e);
+    control_close(s);
+    snprintf(wanted, sizeof wanted, "level=info event=command_accepted env=test op=revive pid=%d\n",
+             getpid());
+    assert_int_equal(house_logged(h, wanted), 1);
+    assert_int_equal(house_logged(h, "level=debug event=command_accepted env=test op=ping"), 1);
+    assert_int_equal(house_logged(h, "sk_test_1"), 0);
     house_free(h);
 }
 
@@ -451,7 +519,7 @@ static void too_long_a_path_is_told(void **state)
     memset(path, 'x', sizeof path - 1);
     path[0] = '/';
     path[sizeof path - 1] = '\0';
-    assert_int_equal(control_listen(&s, path, &h->env, NULL, NULL, &e), ST_LIMIT);
+    assert_int_equal(listen_with(&s, path, host_of(h), &e), ST_LIMIT);
     assert_has(e.text, "too long");
     house_free(h);
 }
@@ -462,6 +530,7 @@ int main(void)
         cmocka_unit_test(ping_tells_who_is_there),
         cmocka_unit_test(what_is_no_command_is_refused_with_a_sentence),
         cmocka_unit_test(a_sync_is_watched_until_it_is_done),
+        cmocka_unit_test(progress_tells_what_only_its_host_knows),
         cmocka_unit_test(a_sync_that_nobody_watches_ends_at_once),
         cmocka_unit_test(a_sync_whose_listener_is_gone_goes_on_alone),
         cmocka_unit_test(a_sync_ends_when_the_environment_stops),
@@ -472,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_stale_socket_is_replaced_and_a_file_is_not),
         cmocka_unit_test(the_socket_of_a_successor_is_left_alone),
         cmocka_unit_test(only_who_can_hand_over_does),
+        cmocka_unit_test(what_is_taken_over_the_socket_is_logged),
         cmocka_unit_test(callers_and_lines_have_a_limit),
         cmocka_unit_test(closing_ends_commands_and_tells_that_the_work_goes_on),
         cmocka_unit_test(too_long_a_path_is_told),
