@@ -32,6 +32,10 @@ struct engine {
     uint64_t n_waiting;
     bool closed; /* takes no more items */
 
+    struct gate *watch; /* guards is_watched; idle workers wait here */
+    bool is_watched;
+    uint64_t rings; /* heard; whoever has the watch */
+
     struct gate *life; /* guards the next two; housekeeping and engine_stop wait here */
     bool stopping;
     unsigned n_running;
@@ -120,18 +124,57 @@ static void tell_outcome(struct engine *g, const struct work_report *r)
     }
 }
 
-/* Sleeps until the next key is ready or the bell rings. */
-static enum status await_work(struct engine *g, uint64_t *rings, struct error *e)
+static void take_watch(struct engine *g)
 {
-    msec when = 0;
-    enum status st = due_next(g->env, &when, e);
+    gate_lock(g->sched, g->watch);
+    while (g->is_watched)
+        gate_wait(g->sched, g->watch, NO_DEADLINE);
+    g->is_watched = true;
+    gate_unlock(g->sched, g->watch);
+}
 
-    if (st == ST_BROKEN)
-        return st;
-    if (st != ST_OK)
-        when = now_mono(g) + STORE_AWAY_MS;
-    env_wait(g->env, rings, when);
-    return ST_OK;
+static void give_watch(struct engine *g)
+{
+    gate_lock(g->sched, g->watch);
+    g->is_watched = false;
+    gate_wake(g->sched, g->watch);
+    gate_unlock(g->sched, g->watch);
+}
+
+/* When to look again; 0: now, there is work. */
+static enum status next_look(struct engine *g, msec *when)
+{
+    struct error e = { 0 };
+    enum status st = due_next(g->env, when, &e);
+
+    if (st == ST_OK && *when <= now_mono(g))
+        *when = 0;
+    if (st == ST_BROKEN) {
+        broke(g, &e);
+    } else if (st != ST_OK) {
+        say(g, LOG_WARN, LOG_work_failed, "", e.text);
+        *when = now_mono(g) + STORE_AWAY_MS;
+    }
+    return st;
+}
+
+/* Sleeps until a key is ready. One idle worker has the watch and looks whenever the bell rings; the
+ * others sleep until it has found something, and look then, too. If all of them looked, an event
+ * would cost more for the looks than for itself. False: the store is damaged. */
+static bool await_work(struct engine *g)
+{
+    enum status st = ST_OK;
+    msec when = 1;
+
+    take_watch(g);
+    while (!env_stopping(g->env)) {
+        st = next_look(g, &when);
+        if (st == ST_BROKEN || when == 0)
+            break;
+        env_wait(g->env, &g->rings, when);
+    }
+    give_watch(g);
+    return st != ST_BROKEN;
 }
 
 /* The environment stopped itself: why is said once, by whichever worker is first. */
@@ -144,19 +187,25 @@ static void tell_stopped(struct engine *g)
         say(g, LOG_ERROR, LOG_work_stopped, "", why);
 }
 
+/* The store is away: neither the bell nor work is worth a look. */
+static void pause_work(struct engine *g)
+{
+    msec until = now_mono(g) + STORE_AWAY_MS;
+    uint64_t heard = 0;
+
+    while (!env_stopping(g->env) && now_mono(g) < until)
+        env_wait(g->env, &heard, until);
+}
+
 /* One look for work. False: this worker has come to its end. */
-static bool work_once(struct engine *g, uint64_t *rings)
+static bool work_once(struct engine *g)
 {
     struct work_report report = { 0 };
     struct error e = { 0 };
 
     switch (work_one(g->env, &report, &e)) {
     case ST_OK: tell_outcome(g, &report); return true;
-    case ST_NONE:
-        if (await_work(g, rings, &e) == ST_OK)
-            return true;
-        broke(g, &e);
-        return false;
+    case ST_NONE: return await_work(g);
     case ST_BROKEN: broke(g, &e); return false;
     case ST_REFUSED:
         if (env_stopping(g->env)) {
@@ -169,7 +218,7 @@ static bool work_once(struct engine *g, uint64_t *rings)
     case ST_INVALID:
     case ST_LIMIT:
         say(g, LOG_WARN, LOG_work_failed, report.key, e.text);
-        env_wait(g->env, rings, now_mono(g) + STORE_AWAY_MS);
+        pause_work(g);
         return true;
     }
     return false;
@@ -178,10 +227,10 @@ static bool work_once(struct engine *g, uint64_t *rings)
 static void *worker_main(void *arg)
 {
     struct engine *g = arg;
-    uint64_t rings = 0;
 
-    while (!env_stopping(g->env) && work_once(g, &rings))
-        ;
+    bool goes_on = await_work(g); /* eight that look at once open four connections at the start */
+    while (goes_on && !env_stopping(g->env))
+        goes_on = work_once(g);
     atomic_fetch_sub(&g->workers, 1);
     return ended(g);
 }
@@ -413,6 +462,7 @@ enum status engine_start(struct engine **out, const struct engine_options *o, st
     g->sched = o->env->world->sched;
     g->clock = o->env->world->clock;
     g->queue = gate_new(g->sched);
+    g->watch = gate_new(g->sched);
     g->life = gate_new(g->sched);
     g->last = &g->first;
     g->valve = (struct valve)VALVE_INIT;
@@ -461,6 +511,7 @@ void engine_stop(struct engine *g, msec grace)
         pthread_join(g->thread[i], NULL);
     assert(!g->first);
     gate_free(g->sched, g->queue);
+    gate_free(g->sched, g->watch);
     gate_free(g->sched, g->life);
     free(g);
 }
