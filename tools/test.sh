@@ -1,12 +1,12 @@
 #!/bin/sh
 # Every test there is, in four builds: gcc, gcc with ASan and UBSan, gcc with TSan (what uses
 # threads), clang (must compile without a warning). The last line tells how many passed.
-# Use: test.sh [gcc|asan|tsan|clang|scenario|foreign]…; without an argument, all.
+# Use: test.sh [gcc|asan|tsan|clang|scenario|postgres|foreign]…; without an argument, all.
 cd "$(dirname "$0")/.." || exit 2
 root=$(pwd)
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-parts=${*:-gcc asan tsan clang scenario foreign}
+parts=${*:-gcc asan tsan clang scenario postgres foreign}
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1
 
@@ -90,6 +90,10 @@ run() {
         [ -f test/scenario/run.py ] || { note scenario 0 0; return; }
         setup build-test -Dtests=enabled -Dwerror=true && compile build-test brindle &&
             BRINDLE="$root/build-test/brindle" program scenario python3 test/scenario/run.py
+        ;;
+    postgres) # the scenarios once more, on a server of their own
+        setup build-test -Dtests=enabled -Dwerror=true && compile build-test brindle &&
+            BRINDLE="$root/build-test/brindle" program postgres python3 test/scenario/run.py --store pg
         ;;
     foreign)
         [ -f test/foreign/run.sh ] || { note foreign 0 0; return; }

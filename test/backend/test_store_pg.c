@@ -231,10 +231,10 @@ static void sessions_that_end_come_back_and_lose_nothing(void **state)
 /* The connection breaks while the server commits: we look the transaction up, and find it kept. */
 static void *cut_the_wire(void *arg)
 {
-    struct pg_conn *c = arg;
+    const int *fd = arg;
 
     usleep(300 * 1000);
-    shutdown(PQsocket(c->pg), SHUT_RDWR);
+    shutdown(*fd, SHUT_RDWR);
     return NULL;
 }
 
@@ -255,7 +255,8 @@ static void a_commit_whose_answer_was_lost_is_looked_up(void **state)
     CLEANUP(tx_end) struct tx tx = { 0 };
     assert_ok(tx_begin(&tx, s, TX_WRITE, &why));
     assert_ok(tx_run(&tx, STMT_COUNTER_ADD, &r, &a, &why, V_STR(S("c")), V_INT(1)));
-    pthread_create(&thread, NULL, cut_the_wire, tx.impl); /* a session begins with its connection */
+    int fd = PQsocket(((struct pg_conn *)tx.impl)->pg); /* a session begins with its connection */
+    pthread_create(&thread, NULL, cut_the_wire, &fd);
     enum status st = tx_commit(&tx, &e);
     pthread_join(thread, NULL);
     if (st != ST_OK)

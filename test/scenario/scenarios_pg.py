@@ -138,3 +138,39 @@ def a_mirror_moves_to_sqlite_and_back_without_asking_stripe(place):
     d = place.start()  # and it lives there
     e.post(f"/v1/customers/{customer['id']}", name="newest")
     place.check_all(d)
+
+
+@scenario("PG-06")
+def views_are_made_anew_under_a_users_own(place):
+    e = place.emulator
+    product = e.post("/v1/products", name="x")
+    price = e.post("/v1/prices", product=product["id"], currency="usd", unit_amount=700,
+                   recurring={"interval": "month"})
+    customer = e.post("/v1/customers", email="a@example.com")
+    method = e.post("/v1/payment_methods", type="card", card={"token": "tok_visa"})
+    e.post(f"/v1/payment_methods/{method['id']}/attach", customer=customer["id"])
+    e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}],
+           default_payment_method=method["id"])
+    d = place.start()
+    place.run("sync")
+    d.idle()
+    d.stop()
+    sql = place.cluster.sql
+    sql(place.database, "create view public.payers as select c.email, p.name, s.created from customers c "
+        "join subscriptions s on s.customer = c.id join subscription_items i on i.subscription = s.id "
+        "join prices on prices.id = i.price join products p on p.id = prices.product;")
+    before = place.rows("select * from public.payers")
+    check(len(before) == 1 and before[0][:2] == ("a@example.com", "x"), "the query finds", before)
+    first = place.one("select string_agg(column_name, ', ' order by ordinal_position) from "
+                      "information_schema.columns where table_schema = 'brindle_test' "
+                      "and table_name = 'products' and ordinal_position <= 5")
+    sql(place.database, "update _environment set views = 'older'; drop view products cascade; "
+        f"create view products as select {first} from products_all "
+        "where deleted = 0; create view public.mine as select id from products;")
+    d = place.start()  # columns are appended; the user's view stays
+    check(place.one("select name from products") == "x", "the columns did not come")
+    check(place.one("select id from public.mine") == product["id"], "the user's view is gone")
+    kinds = dict(place.rows("select column_name, data_type from information_schema.columns where "
+                            "table_schema = 'brindle_test' and table_name = 'prices'"))
+    check(kinds["unit_amount"] == "bigint" and kinds["created"] == "timestamp with time zone", kinds)
+    place.check_all(d)
