@@ -18,6 +18,7 @@ enum plant {
     PLANT_PAGE_TICKET_LATE,     /* a page's objects carry a ticket drawn behind its answer */
     PLANT_INBOX_APART,          /* an event is committed apart from its work */
     PLANT_404_AT_ONCE,          /* one unannounced 404 is a deletion */
+    PLANT_MISSES_ADD_UP,        /* 404s count although the object was seen between them */
     PLANT_CLAIM_TICKET_LATE,    /* the claim's ticket is drawn behind the answer */
     PLANT_STALE_TAKEN,          /* a row takes what an earlier request brought */
     PLANT_OVERLAP_TAKEN,        /* of two requests under way together, the later sent one wins */

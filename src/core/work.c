@@ -140,6 +140,15 @@ static enum status spoil(struct job *j, struct answer *in, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
+/* Its work may take long yet, or fail: but 404s are counted in a row, and this was none. */
+static enum status seen(struct job *j, struct tx *tx, struct error *e)
+{
+    if (planted(PLANT_MISSES_ADD_UP))
+        return ST_OK;
+    return tx_run(tx, STMT_DUE_SEEN, NULL, j->a, e, V_STR(j->c->key.type), V_STR(j->c->key.id),
+                  V_STR(str_of(j->env->identity.account)));
+}
+
 static enum status apply(struct job *j, const struct answer *in, size_t *open_lists,
                          struct error *e)
 {
@@ -158,6 +167,8 @@ static enum status apply(struct job *j, const struct answer *in, size_t *open_li
         st = mirror_put(&tx, j->env, &pooled, &result, open_lists, j->a, e);
     if (st == ST_OK && *open_lists == 0)
         st = due_finish(&tx, j->env, j->c, j->a, e);
+    else if (st == ST_OK)
+        st = seen(j, &tx, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 

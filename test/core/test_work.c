@@ -220,6 +220,33 @@ static void an_unannounced_404_is_looked_at_twice(void **state)
     small_world_free(w);
 }
 
+static void a_404_is_the_first_again_after_the_object_was_seen(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    const char *gone = "{\"error\":{\"code\":\"resource_missing\"}}";
+
+    /* Its list goes on at an address that answers nothing: the work is put back. */
+    script(
+        w, "/v1/subscriptions/sub_1", 200,
+        "{\"id\":\"sub_1\",\"object\":\"subscription\",\"items\":{\"object\":\"list\",\"data\":[],"
+        "\"has_more\":true,\"url\":\"/v1/subscription_items?subscription=sub_1\"}}");
+    script(w, "/v1/subscriptions/sub_1", 404, gone);
+    script_last(w)->times = 1;
+    deliver(w, "evt_1", "customer.subscription.updated", "subscription", "sub_1");
+    work_off(w);
+    assert_int_equal(ask_int(w, "select misses from _due"), 1);
+    pass(w, w->env.set.confirm_ms);
+    work_off(w);
+    assert_int_equal(ask_int(w, "select count(*) from subscriptions"), 1);
+    script(w, "/v1/subscriptions/sub_1", 404, gone);
+    script_last(w)->times = 1;
+    pass(w, w->env.set.backoff_ms_max);
+    work_off(w);
+    assert_int_equal(ask_int(w, "select count(*) from subscriptions"), 1);
+    small_world_free(w);
+}
+
 static void a_key_that_is_refused_at_a_404_ends_no_worker(void **state)
 {
     (void)state;
@@ -527,6 +554,7 @@ int main(void)
         cmocka_unit_test(bad_answers_store_nothing),
         cmocka_unit_test(an_announced_deletion_is_confirmed_by_one_404),
         cmocka_unit_test(an_unannounced_404_is_looked_at_twice),
+        cmocka_unit_test(a_404_is_the_first_again_after_the_object_was_seen),
         cmocka_unit_test(a_key_that_is_refused_at_a_404_ends_no_worker),
         cmocka_unit_test(a_404_counts_for_nothing_when_the_key_is_another_accounts),
         cmocka_unit_test(a_deleted_customer_answers_200_and_is_a_tombstone),
