@@ -1,4 +1,5 @@
--- core/due.c: one more generation for a key
+-- core/due.c: one more generation for a key; a claim whose work another holder has finished
+-- meanwhile holds nothing up, least of all until an hour of an earlier life's clock
 insert into _due (kind, type, id, account, lane, gen, due_since, cause, gone_hint)
 values ($1, $2, $3, $4, $5, 1, $6, $7, $8)
 on conflict (kind, type, id, account) do update set
@@ -8,7 +9,7 @@ on conflict (kind, type, id, account) do update set
     lane = case when _due.done_gen >= _due.gen or excluded.lane < _due.lane
         then excluded.lane else _due.lane end,
     not_before = case
-        when _due.claimed <> 0 then _due.not_before
+        when _due.claimed <> 0 and _due.done_gen < _due.gen then _due.not_before
         when _due.dead = 1 or excluded.lane = 0 then 0
         when _due.done_gen >= _due.gen and _due.not_before > $9 + $10 then 0
         else _due.not_before end,

@@ -318,6 +318,32 @@ static void a_claim_of_an_earlier_life_holds_nothing_up(void **state)
     small_world_free(w);
 }
 
+/* The first holder is late, and finishes what the second one has claimed; then the machine starts
+ * anew, and its monotonic clock with it. */
+static void a_claim_on_work_that_is_done_holds_no_news_up(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    ARENA(a, 1 << 16);
+    struct error e = { 0 };
+    struct claim first, second;
+
+    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    assert_int_equal(due_claim(&w->env, &first, &a, &e), ST_OK);
+    pass(w, w->env.set.lease_ms);
+    assert_int_equal(due_claim(&w->env, &second, &a, &e), ST_OK);
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    assert_int_equal(due_finish(&tx, &w->env, &first, &a, &e), ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    w->mono = 1000;
+    assert_int_equal(due_restart(&w->env, &e), ST_OK);
+    deliver(w, "evt_2", "product.updated", "product", "prod_1");
+    pass(w, w->env.set.settle_ms);
+    assert_int_equal(due_claim(&w->env, &second, &a, &e), ST_OK);
+    small_world_free(w);
+}
+
 static void the_holder_of_a_lost_lease_moves_nothing(void **state)
 {
     (void)state;
@@ -559,6 +585,7 @@ int main(void)
         cmocka_unit_test(a_404_counts_for_nothing_when_the_key_is_another_accounts),
         cmocka_unit_test(a_deleted_customer_answers_200_and_is_a_tombstone),
         cmocka_unit_test(a_claim_of_an_earlier_life_holds_nothing_up),
+        cmocka_unit_test(a_claim_on_work_that_is_done_holds_no_news_up),
         cmocka_unit_test(the_holder_of_a_lost_lease_moves_nothing),
         cmocka_unit_test(a_walk_follows_the_pages_to_the_end),
         cmocka_unit_test(what_a_finished_walk_has_not_shown_is_fetched_before_it_is_buried),
