@@ -98,6 +98,19 @@ static void draw_storm(struct climate *c)
     c->requests_per_second = 100;
 }
 
+/* Lists of which each page is another one. */
+static void draw_churn(struct climate *c)
+{
+    c->churn = true;
+    c->objects = (unsigned)seed_between(4, 8);
+    c->page_limit = (unsigned)seed_between(1, 2);
+    c->answer_ms_max = seed_between(50, 400);
+    c->action_pause_ms = seed_between(20, 300);
+    c->actions = (unsigned)seed_between(40, 120);
+    c->syncs = 900;
+    c->requests_per_second = 100;
+}
+
 void climate_draw(struct climate *c)
 {
     *c = (struct climate){ 0 };
@@ -106,6 +119,8 @@ void climate_draw(struct climate *c)
     draw_rest(c);
     if (seed_chance(35))
         draw_storm(c);
+    if (seed_chance(20))
+        draw_churn(c);
 }
 
 void climate_calm(struct climate *c)

@@ -31,6 +31,7 @@ struct climate {
     unsigned objects, actions;
     msec action_pause_ms;
     unsigned behind_back; /* edits without an event: a sync ends the seed */
+    bool churn;           /* products alone, made and deleted while lists are walked */
     bool money;           /* customers subscribe */
 
     /* the node's fate */

@@ -104,12 +104,13 @@ static void people(void *arg)
 
     (void)arg;
     while (!calm) {
-        fibre_pause(seed_between(100, seed_chance(50) ? 5000 : MINUTE_MS));
+        fibre_pause(seed_between(100, seed_chance(50) || climate.churn ? 2000 : MINUTE_MS));
         if (calm)
             return;
         if (syncs < SYNCS_MAX && seed_chance_of(climate.syncs, 1000))
-            syncs += seed_chance(60) ? node_sync(seed_chance(30)) : node_sync_something();
-        if (seed_chance(10))
+            syncs += seed_chance(climate.churn ? 10 : 60) ? node_sync(seed_chance(30))
+                                                          : node_sync_something();
+        if (seed_chance(3))
             node_second_writer();
         if (seed_chance(5))
             node_revive();

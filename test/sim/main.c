@@ -180,6 +180,7 @@ static const char *const plant_name[PLANT_COUNT] = {
     [PLANT_PAGE_TICKET_LATE] = "page_ticket_late",
     [PLANT_INBOX_APART] = "inbox_apart",
     [PLANT_404_AT_ONCE] = "404_at_once",
+    [PLANT_MISSES_ADD_UP] = "misses_add_up",
     [PLANT_CLAIM_TICKET_LATE] = "claim_ticket_late",
     [PLANT_STALE_TAKEN] = "stale_taken",
     [PLANT_OVERLAP_TAKEN] = "overlap_taken",
@@ -312,7 +313,8 @@ int main(int argc, char **argv)
     if (o.planted) {
         int missed = find_planted(o);
         clean();
-        return missed != 0;
+        fflush(stdout);
+        _exit(missed != 0);
     }
     clock_gettime(CLOCK_MONOTONIC, &t0);
     uint64_t failed = run(&o, &done);
@@ -324,7 +326,7 @@ int main(int argc, char **argv)
         printf("to be told: sim %" PRIu64 " 1 --trace%s%s\n", failed, o.bug ? " --bug " : "",
                o.bug ? o.bug : "");
     clean();
-    if (failed)
-        return 1;
-    return o.marks && !all_reached() ? 1 : 0;
+    bool good = !failed && (!o.marks || all_reached());
+    fflush(stdout);
+    _exit(good ? 0 : 1); /* what the first life has left in memory is no leak */
 }

@@ -285,8 +285,21 @@ static void sell(void)
     }
 }
 
+static void churn(void)
+{
+    switch (seed_draw() % 4) {
+    case 0: edit(PRODUCT); break;
+    case 1: delete (PRODUCT); break;
+    default: create_product(); break;
+    }
+}
+
 static void act(void)
 {
+    if (climate->churn) {
+        churn();
+        return;
+    }
     if (seed_chance(climate->behind_back)) {
         edit_behind_the_back();
         return;

@@ -536,7 +536,8 @@ static void run_command(void *arg)
     case COMMAND_SYNC: st = run_sync(c->n, false, NULL, &e); break;
     case COMMAND_SYNC_AGAIN: st = run_sync(c->n, true, NULL, &e); break;
     case COMMAND_SYNC_SOMETHING:
-        st = run_sync(c->n, seed_chance(50), something[seed_draw() % COUNT(something)], &e);
+        st = run_sync(c->n, seed_chance(50),
+                      something[seed_draw() % (c->n->c->churn ? 1 : COUNT(something))], &e);
         break;
     case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
     }

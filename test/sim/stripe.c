@@ -84,33 +84,34 @@ bool emu_account(char out[ACCOUNT_ID_MAX + 1])
 
 /* ---- faults ------------------------------------------------------------------------------- */
 
-/* Paths that were answered with a 404 although the object is there: the next answer is the truth,
- * as it is when a replica was late. */
-static char lied[LIES_MAX][PATH_BYTES_MAX];
+/* Paths that were answered with a 404 although the object is there, as by a replica that is late:
+ * not again before a request that was sent later has been told the truth. */
+static struct lie {
+    char path[PATH_BYTES_MAX];
+    uint64_t told; /* when, in requests */
+} lied[LIES_MAX];
 static size_t n_lied;
+static uint64_t n_sent;
 
-static char *lie_about(str path)
+static struct lie *lie_about(str path)
 {
     for (size_t i = 0; i < n_lied; i++)
-        if (str_eqz(path, lied[i]))
-            return lied[i];
+        if (str_eqz(path, lied[i].path))
+            return &lied[i];
     return NULL;
 }
 
 static bool lies(struct climate *c, str path)
 {
-    char *before = lie_about(path);
-
-    if (before) {
-        before[0] = '\0';
+    if (!seed_chance(c->lies) || lie_about(path) || !check_never_deleted(path))
         return false;
-    }
-    if (!seed_chance(c->lies) || !check_never_deleted(path))
-        return false;
-    char *place = lie_about(S(""));
+    struct lie *place = lie_about(S(""));
     if (!place && n_lied == LIES_MAX)
         return false;
-    snprintf(place ? place : lied[n_lied++], PATH_BYTES_MAX, "%.*s", STR_ARG(path));
+    if (!place)
+        place = &lied[n_lied++];
+    snprintf(place->path, sizeof place->path, "%.*s", STR_ARG(path));
+    place->told = n_sent;
     return true;
 }
 
@@ -314,10 +315,20 @@ static enum status lost(struct error *e, const char *when)
     return fail(e, ST_RETRY, "the connection was reset %s", when);
 }
 
+static void hear(str path, str body, uint64_t sent)
+{
+    struct lie *lie = lie_about(path);
+
+    if (lie && sent > lie->told)
+        lie->path[0] = '\0';
+    check_heard(body);
+}
+
 static enum status call(struct sim_seam *s, const struct stripe_request *q,
                         struct stripe_response *p, struct arena *a, struct error *e)
 {
     struct climate *c = s->c;
+    uint64_t sent = ++n_sent;
 
     fibre_pause(travel(c, c->stall_before));
     if (seed_chance(c->lost_before)) {
@@ -335,7 +346,7 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
         return lost(e, "after Stripe had answered");
     }
     if (p->http_status == 200)
-        check_heard(p->body);
+        hear(q->path, p->body, sent);
     return ST_OK;
 }
 

@@ -262,12 +262,31 @@ static const struct store_ops ops = {
     .close = watch_close,
 };
 
+/* note() knows the places of their arguments. */
+static void know_statements(void)
+{
+    static const struct {
+        enum stmt id;
+        unsigned n_args;
+    } known[] = {
+        { STMT_OBJECT_INSERT, 12 }, { STMT_OBJECT_UPDATE, 12 }, { STMT_OBJECT_BURY, 6 },
+        { STMT_DUE_TAKE, 7 },       { STMT_DUE_MARK, 10 },      { STMT_DUE_MARK_ONCE, 7 },
+        { STMT_DUE_FAIL, 11 },      { STMT_DUE_LATER, 8 },      { STMT_DUE_FINISH, 10 },
+    };
+
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (stmt_table[known[i].id].n_args != known[i].n_args)
+            broke("the statement %s has changed: watch.c must learn what it means",
+                  stmt_table[known[i].id].name);
+}
+
 struct store *watch_open(struct store *inner)
 {
     struct watch *w = calloc(1, sizeof *w);
 
     if (!w)
         abort();
+    know_statements();
     *w = (struct watch){ { &ops }, inner };
     waiting_for_commit = 0;
     return &w->store;
