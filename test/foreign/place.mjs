@@ -290,6 +290,11 @@ export class Place {
     return done.stdout.trim() ? JSON.parse(done.stdout) : [];
   }
 
+  /** The work that is still due, for messages. */
+  due() {
+    return this.rows("select * from _due where done_gen < gen");
+  }
+
   /** The living objects of a type, by id. */
   mirrored(type) {
     const rows = this.rows(`select id, data from objects where type = '${type}' and deleted = 0`);

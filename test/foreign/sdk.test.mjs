@@ -674,7 +674,7 @@ describe("the SDK's retries", () => {
 
 test("all_that_the_SDK_made_is_mirrored_by_a_sync_of_the_daemon", async () => {
   const done = await place.brindle(["sync"], place.env(emulator.base));
-  assert.equal(done.code, 0, done.err);
+  assert.equal(done.code, 0, `${done.err}\n${canonical(place.due())}\n${daemon.tail()}`);
   await daemon.idle();
   for (const type of TYPES)
     assert.deepEqual(place.differences(type, await emulator.state(type)), []);
