@@ -1,6 +1,7 @@
 #include "backend/stripe_http.h"
 
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct stripe_http {
     struct clock *clock;
     msec connect_ms_max, total_ms_max;
     size_t body_bytes_max;
+    atomic_bool abandoned; /* closing: calls end, and none begins */
     bool is_loopback;
     char base_url[BASE_URL_BYTES_MAX]; /* without a slash at its end */
     char ca_file[BASE_URL_BYTES_MAX];  /* empty: the system's */
@@ -217,7 +219,17 @@ static bool set_place(struct stripe_http *h, CURL *c, msec budget)
     return ok;
 }
 
-static bool set_callbacks(CURL *c, struct incoming *in)
+/* libcurl asks at least once a second. */
+static int on_progress(void *ctx, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+                       curl_off_t up)
+{
+    struct stripe_http *h = ctx;
+
+    (void)down_all, (void)down, (void)up_all, (void)up;
+    return atomic_load(&h->abandoned);
+}
+
+static bool set_callbacks(struct stripe_http *h, CURL *c, struct incoming *in)
 {
     bool ok = curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
 
@@ -225,7 +237,30 @@ static bool set_callbacks(CURL *c, struct incoming *in)
     ok &= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
     ok &= curl_easy_setopt(c, CURLOPT_WRITEDATA, in) == CURLE_OK;
     ok &= curl_easy_setopt(c, CURLOPT_ERRORBUFFER, in->detail) == CURLE_OK;
+    ok &= curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK;
+    ok &= curl_easy_setopt(c, CURLOPT_XFERINFODATA, h) == CURLE_OK;
+    ok &= curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
     return ok;
+}
+
+/* What only asked may be asked again by whoever comes after us; what may have changed something is
+ * in doubt once it has left. */
+static enum status explain_abandoned(struct stripe_http *h, const struct stripe_request *q,
+                                     bool has_left, struct error *e)
+{
+    const char *method = method_name(q->method);
+
+    if (!has_left)
+        return fail(e, ST_REFUSED, "%s %.*s was not sent: Brindle is closing", method,
+                    STR_ARG(q->path));
+    if (q->method == STRIPE_GET)
+        return fail(e, ST_REFUSED,
+                    "%s %.*s was given up: Brindle is closing, and %s had not answered", method,
+                    STR_ARG(q->path), h->host);
+    return fail(e, ST_RETRY,
+                "%s %.*s was given up: Brindle is closing, and %s had not answered; whether it was "
+                "carried out is unknown: the same request may be sent again",
+                method, STR_ARG(q->path), h->host);
 }
 
 /* Why no answer came, in words that say what to check. */
@@ -274,6 +309,8 @@ static enum status check_answer(struct stripe_http *h, const struct stripe_reque
         return fail(e, ST_LIMIT, "no memory for the answer to %s %.*s", method, STR_ARG(q->path));
     if (code == CURLE_URL_MALFORMAT)
         return fail(e, ST_INVALID, "%s %.*s makes no URL", method, STR_ARG(q->path));
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return explain_abandoned(h, q, sent_bytes > 0, e);
     if (code != CURLE_OK)
         return explain_failure(h, q, code, in->detail, sent_bytes > 0, e);
     if (!in->head_is_whole || status < 200 || status > 999)
@@ -295,7 +332,7 @@ static enum status perform(struct stripe_http *h, const struct stripe_request *q
                            q->query.n ? "?" : "", STR_ARG(q->query));
     struct curl_slist *headers = build_headers(h, q, node, in->arena);
     if (!url.p || !headers || !set_method(c, q) || !set_place(h, c, budget) ||
-        !set_callbacks(c, in) || curl_easy_setopt(c, CURLOPT_URL, url.p) != CURLE_OK ||
+        !set_callbacks(h, c, in) || curl_easy_setopt(c, CURLOPT_URL, url.p) != CURLE_OK ||
         curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers) != CURLE_OK)
         return fail(e, ST_LIMIT, "no memory for %s %.*s", method_name(q->method), STR_ARG(q->path));
     CURLcode code = curl_easy_perform(c);
@@ -321,6 +358,8 @@ static enum status http_call(struct stripe *s, const struct stripe_request *q,
     enum status st = check_request(q, e);
     if (st != ST_OK)
         return st;
+    if (atomic_load(&h->abandoned))
+        return explain_abandoned(h, q, false, e);
     msec budget = time_left(h, q);
     if (budget <= 0)
         return fail(e, ST_RETRY, "%s %.*s was not sent: its deadline had passed",
@@ -431,4 +470,12 @@ enum status stripe_http_open(struct stripe **out, const struct stripe_http_optio
     }
     *out = &h->stripe;
     return ST_OK;
+}
+
+void stripe_http_abandon(struct stripe *http)
+{
+    struct stripe_http *h = (struct stripe_http *)http;
+
+    assert(http->ops == &http_ops);
+    atomic_store(&h->abandoned, true);
 }

@@ -35,3 +35,8 @@ struct stripe_http_options {
  * account or idempotency key hold what no request may. */
 enum status stripe_http_open(struct stripe **out, const struct stripe_http_options *o,
                              struct error *e) MUST_USE;
+
+/* Closing: calls under way end within about a second, later ones at once. They answer ST_REFUSED;
+ * but a POST or DELETE that had left answers ST_RETRY, for nobody knows whether it was carried out.
+ * From any thread, for good. `http` is what stripe_http_open gave, not a decorator round it. */
+void stripe_http_abandon(struct stripe *http);

@@ -11,8 +11,9 @@ struct stripe_paced {
     struct clock *clock;
     struct sched *sched;
     struct rng *rng;
-    struct gate *gate; /* guards budget, and the rate_request of everybody who waits */
+    struct gate *gate; /* guards the next two, and the rate_request of everybody who waits */
     struct rate_budget *budget;
+    bool abandoned; /* closing: nobody starts any more */
 };
 
 /* Grants what may start now, with the gate locked, and wakes those who wait when some of them were
@@ -28,27 +29,30 @@ static msec sooner(msec a, msec b)
     return a < b ? a : b;
 }
 
-/* Waits for the request's start. False when its deadline comes first. Whoever waits also grants,
- * to whom it may be: so it is enough that one of those who wait is awake at the right time. */
-static bool wait_for_start(struct stripe_paced *p, struct rate_request *turn, msec deadline)
+enum start { START_NOW, START_TOO_LATE, START_CLOSING };
+
+/* Waits for the request's start, as long as its deadline and a closing client permit. Whoever waits
+ * also grants, to whom it may be: so it is enough that one of those who wait is awake at the right
+ * time. */
+static enum start wait_for_start(struct stripe_paced *p, struct rate_request *turn, msec deadline)
 {
     gate_lock(p->sched, p->gate);
     msec now = clock_mono(p->clock);
     rate_budget_join(p->budget, turn, now);
-    while (!turn->granted && now < deadline) {
+    while (!turn->granted && !p->abandoned && now < deadline) {
         grant(p, now, false);
         if (turn->granted)
             break;
         gate_wait(p->sched, p->gate, sooner(deadline, rate_budget_next(p->budget, now)));
         now = clock_mono(p->clock);
     }
-    bool is_granted = turn->granted;
-    if (is_granted)
+    enum start start = turn->granted ? START_NOW : p->abandoned ? START_CLOSING : START_TOO_LATE;
+    if (start == START_NOW)
         rate_budget_begin(p->budget, turn, now);
     else
         rate_budget_leave(p->budget, turn);
     gate_unlock(p->sched, p->gate);
-    return is_granted;
+    return start;
 }
 
 static void finish(struct stripe_paced *p, struct rate_request *turn, enum rate_verdict verdict)
@@ -72,11 +76,17 @@ static enum status paced_call(struct stripe *s, const struct stripe_request *q,
     assert(!tx_writing());
     if (planted(PLANT_BUDGET_FORGOTTEN))
         return p->inner->ops->call(p->inner, q, out, a, e);
-    if (!wait_for_start(p, &turn, q->deadline ? q->deadline : NO_DEADLINE))
+    switch (wait_for_start(p, &turn, q->deadline ? q->deadline : NO_DEADLINE)) {
+    case START_NOW: break;
+    case START_TOO_LATE:
         return fail(e, ST_RETRY,
                     "the request for %.*s was not sent: its deadline passed while it waited for "
                     "its turn within the rate limit; ask again later",
                     STR_ARG(q->path));
+    case START_CLOSING:
+        return fail(e, ST_REFUSED, "the request for %.*s was not sent: Brindle is closing",
+                    STR_ARG(q->path));
+    }
     enum status st = p->inner->ops->call(p->inner, q, out, a, e);
     finish(p, &turn, st == ST_OK ? rate_judge(out) : RATE_FINE);
     return st;
@@ -105,9 +115,26 @@ enum status stripe_paced_open(struct stripe **out, struct stripe *inner, struct 
         free(p);
         return fail(e, ST_LIMIT, "out of memory for the rate budget");
     }
-    *p = (struct stripe_paced){ { &paced_ops }, inner, clock, sched, rng, gate_new(sched), budget };
+    *p = (struct stripe_paced){ .stripe.ops = &paced_ops,
+                                .inner = inner,
+                                .clock = clock,
+                                .sched = sched,
+                                .rng = rng,
+                                .gate = gate_new(sched),
+                                .budget = budget };
     *out = &p->stripe;
     return ST_OK;
+}
+
+void stripe_paced_abandon(struct stripe *paced)
+{
+    struct stripe_paced *p = (struct stripe_paced *)paced;
+
+    assert(paced->ops == &paced_ops);
+    gate_lock(p->sched, p->gate);
+    p->abandoned = true;
+    gate_wake(p->sched, p->gate);
+    gate_unlock(p->sched, p->gate);
 }
 
 void stripe_paced_stats(struct stripe *paced, struct rate_stats *out)

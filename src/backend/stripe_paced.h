@@ -19,5 +19,9 @@ enum status stripe_paced_open(struct stripe **out, struct stripe *inner, struct 
                               struct sched *sched, struct rng *rng, const struct rate_options *o,
                               struct error *e) MUST_USE;
 
+/* Closing: whoever waits is woken, and answered ST_REFUSED like all later calls; what is under way
+ * is for the inner client to end. From any thread, for good. */
+void stripe_paced_abandon(struct stripe *paced);
+
 /* From any thread. `paced` is what stripe_paced_open gave, not a decorator round it. */
 void stripe_paced_stats(struct stripe *paced, struct rate_stats *out);

@@ -47,7 +47,7 @@ struct stripe_ops {
     const char *name;
     /* ST_OK: a whole answer arrived, whatever its http_status. ST_RETRY: none did, and nobody
      * knows whether the request was carried out. ST_LIMIT: the answer did not fit into the arena
-     * or the client's own bound. ST_REFUSED: not sent at all (a closing client). */
+     * or the client's own bound. ST_REFUSED: a closing client did not send it, or gave a GET up. */
     enum status (*call)(struct stripe *, const struct stripe_request *, struct stripe_response *,
                         struct arena *, struct error *) MUST_USE;
     /* Closes what it wraps, too. No call may be under way. */

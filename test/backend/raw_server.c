@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct raw_server {
     bool stopped;
     struct connection open[CONNECTIONS_MAX];
     size_t n_open, n_connections, n_requests;
+    _Atomic size_t n_answered; /* of the requests; read while the thread runs */
     char *request[REQUESTS_MAX];
 };
 
@@ -88,6 +90,7 @@ static bool answer(struct raw_server *s, size_t i, size_t size)
     c->n -= size;
     memmove(c->in, c->in + size, c->n + 1);
     send_all(c->fd, a->bytes, a->n ? a->n : strlen(a->bytes));
+    s->n_answered = s->n_requests;
     if (a->then == RAW_CLOSE || a->then == RAW_RESET) {
         drop(s, i, a->then == RAW_RESET);
         return false;
@@ -176,6 +179,12 @@ void raw_server_stop(struct raw_server *s)
         drop(s, 0, false);
     close(s->listener);
     s->stopped = true;
+}
+
+void raw_server_await(struct raw_server *s, size_t n_requests)
+{
+    while (s->n_answered < n_requests)
+        sched_yield();
 }
 
 void raw_server_free(struct raw_server *s)

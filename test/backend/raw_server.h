@@ -27,6 +27,9 @@ unsigned raw_server_port(const struct raw_server *s);
 void raw_server_stop(struct raw_server *s); /* ends the thread; what it saw stays readable */
 void raw_server_free(struct raw_server *s);
 
+/* Waits until so many requests have come and have had what the script has for them. */
+void raw_server_await(struct raw_server *s, size_t n_requests);
+
 /* After raw_server_stop. The request's bytes, NUL behind; "" when there was none. */
 const char *raw_server_request(const struct raw_server *s, size_t i);
 size_t raw_server_requests(const struct raw_server *s);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/stripe_http.h"
 #include "raw_server.h"
@@ -526,6 +527,62 @@ static void plain_http_goes_to_loopback_alone(void **state)
     assert_non_null(strstr(e.text, "STRIPE_SECRET_KEY"));
 }
 
+/* One call on a thread of its own to a server that never answers. */
+struct hanging {
+    pthread_t thread;
+    struct stripe *client;
+    enum stripe_method method;
+    enum status told;
+    struct error error;
+};
+
+static void *call_once(void *ctx)
+{
+    struct hanging *h = ctx;
+    ARENA(arena, 1 << 16);
+    struct stripe_request q = { .method = h->method, .path = S("/v1/x"), .idem_key = S("key") };
+    struct stripe_response answer = { 0 };
+
+    h->told = stripe_call(h->client, &q, &answer, &arena, &h->error);
+    return NULL;
+}
+
+static void a_closing_client_ends_what_is_under_way(void **state)
+{
+    static const struct raw_answer script[] = { { "HTTP/1.1 2", 0, RAW_HOLD },
+                                                { "HTTP/1.1 2", 0, RAW_HOLD },
+                                                { "HTTP/1.1 2", 0, RAW_HOLD } };
+    struct hanging call[] = { { .method = STRIPE_GET },
+                              { .method = STRIPE_POST },
+                              { .method = STRIPE_DELETE } };
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, script, COUNT(script));
+    alarm(60); /* the client's own time-out is later */
+    for (size_t i = 0; i < COUNT(call); i++) {
+        call[i].client = r.client;
+        assert_int_equal(pthread_create(&call[i].thread, NULL, call_once, &call[i]), 0);
+    }
+    raw_server_await(r.server, COUNT(script));
+    stripe_http_abandon(r.client);
+    for (size_t i = 0; i < COUNT(call); i++) {
+        pthread_join(call[i].thread, NULL);
+        assert_says(&call[i].error, "Brindle is closing");
+    }
+    alarm(0);
+    assert_int_equal(call[0].told, ST_REFUSED);
+    for (size_t i = 1; i < COUNT(call); i++) { /* they may have changed something */
+        assert_int_equal(call[i].told, ST_RETRY);
+        assert_says(&call[i].error, "unknown");
+    }
+    assert_int_equal(get(&r, "/v1/balance"), ST_REFUSED);
+    assert_says(&r.error, "was not sent: Brindle is closing");
+    raw_server_stop(r.server);
+    assert_int_equal(raw_server_requests(r.server), COUNT(script));
+    rig_close(&r);
+}
+
 enum { THREADS = 6, CALLS_EACH = 8 };
 
 static void *call_often(void *ctx)
@@ -592,6 +649,7 @@ int main(void)
         cmocka_unit_test(a_server_that_is_away_is_named),
         cmocka_unit_test(what_no_request_may_hold_is_refused),
         cmocka_unit_test(plain_http_goes_to_loopback_alone),
+        cmocka_unit_test(a_closing_client_ends_what_is_under_way),
         cmocka_unit_test(many_threads_share_one_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,7 @@ struct inner {
     struct stripe_response answer;
     msec takes;
     atomic_uint calls, under_way, most_under_way;
+    atomic_bool hold;       /* calls end once this is false */
     unsigned await_waiting; /* the first call ends when so many wait behind it */
     struct stripe *paced;
     bool closed;
@@ -94,6 +95,8 @@ static enum status inner_call(struct stripe *s, const struct stripe_request *q,
     if (atomic_fetch_add(&in->calls, 1) == 0)
         while (waiting(in->paced) < in->await_waiting)
             sched_yield();
+    while (in->hold)
+        sched_yield();
     if (in->takes)
         fake_now += in->takes;
     else
@@ -278,6 +281,61 @@ static void who_waits_for_a_place_is_not_forgotten(void **state)
     stripe_close(in.paced);
 }
 
+static void *call_refused(void *ctx)
+{
+    struct caller *c = ctx;
+    struct error e = { 0 };
+
+    c->failed = call(c->in, 0, &e) != ST_REFUSED || !strstr(e.text, "Brindle is closing");
+    return NULL;
+}
+
+static void *call_held(void *ctx)
+{
+    struct caller *c = ctx;
+    struct error e = { 0 };
+
+    c->failed = call(c->in, 0, &e) != ST_OK;
+    return NULL;
+}
+
+/* The only place is taken: without a wake-up they would wait for as long as Stripe likes. */
+static void a_closing_client_lets_nobody_wait(void **state)
+{
+    struct inner in = { .stripe.ops = &inner_ops, .answer.http_status = 200, .hold = true };
+    struct rate_options o = { .in_flight_max = 1 };
+    struct caller first = { .in = &in }, caller[THREADS] = { 0 };
+    struct error e = { 0 };
+
+    (void)state;
+    assert_int_equal(
+        stripe_paced_open(&in.paced, &in.stripe, clock_os(), sched_pthread(), rng_os(), &o, &e),
+        ST_OK);
+    alarm(60);
+    pthread_create(&first.thread, NULL, call_held, &first);
+    while (in.calls == 0)
+        sched_yield();
+    for (size_t i = 0; i < THREADS; i++) {
+        caller[i].in = &in;
+        pthread_create(&caller[i].thread, NULL, call_refused, &caller[i]);
+    }
+    while (waiting(in.paced) < THREADS)
+        sched_yield();
+    stripe_paced_abandon(in.paced);
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(caller[i].thread, NULL);
+        assert_false(caller[i].failed);
+    }
+    assert_int_equal(waiting(in.paced), 0);
+    in.hold = false;
+    pthread_join(first.thread, NULL);
+    assert_false(first.failed); /* it was under way: that is for the client within to end */
+    alarm(0);
+    assert_int_equal(call(&in, 0, &e), ST_REFUSED);
+    assert_int_equal(in.calls, 1);
+    stripe_close(in.paced);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_failure_gives_its_place_back),
         cmocka_unit_test(threads_share_one_budget),
         cmocka_unit_test(who_waits_for_a_place_is_not_forgotten),
+        cmocka_unit_test(a_closing_client_lets_nobody_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
