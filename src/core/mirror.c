@@ -310,8 +310,12 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
     if (row->deleted)
         return meet_tombstone(p, row, result, e);
     bool same = same_content(row->data, in->data, p->a);
-    if (in->ticket < row->ticket && !planted(PLANT_STALE_TAKEN))
+    if (in->ticket < row->ticket && !planted(PLANT_STALE_TAKEN)) {
+        if (same &&
+            !planted(PLANT_STALE_FINISHES)) /* somebody reads its lists: this work is not done */
+            p->open_lists = (size_t)row->open_lists;
         return drop_stale(p, !same, result, e);
+    }
     if (!same && is_overtaken(in, row) && !planted(PLANT_STALE_TAKEN))
         return drop_stale(p, true, result, e);
     if (!same) {

@@ -23,6 +23,8 @@ static void draw_up_to(struct tx *tx, int64_t n)
         assert_int_equal(sequence_draw(tx, nth_ticket(n) - last, &last, &a, &e), ST_OK);
 }
 
+static size_t open_lists; /* that the last put has reported */
+
 static enum mirror_result put(struct small_world *w, const char *type, const char *id,
                               const char *data, enum source source, int64_t ticket)
 {
@@ -41,7 +43,7 @@ static enum mirror_result put(struct small_world *w, const char *type, const cha
 
     assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
     draw_up_to(&tx, ticket);
-    enum status st = mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e);
+    enum status st = mirror_put(&tx, &w->env, &in, &result, &open_lists, &a, &e);
     if (st != ST_OK)
         print_error("%s\n", e.text);
     assert_int_equal(st, ST_OK);
@@ -115,6 +117,21 @@ static void a_stale_answer_of_the_same_content_is_simply_dropped(void **state)
     put(w, "product", "prod_1", P1, SOURCE_GET, 20);
     assert_int_equal(put(w, "product", "prod_1", P1, SOURCE_LIST, 10), MIRROR_STALE);
     assert_int_equal(ask_int(w, "select count(*) from _due"), 0);
+    small_world_free(w);
+}
+
+static void who_comes_late_is_told_of_lists_that_are_still_read(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    const char *sub =
+        "{\"id\":\"sub_1\",\"object\":\"subscription\",\"items\":{\"object\":\"list\","
+        "\"data\":[],\"has_more\":true,\"url\":\"/v1/subscription_items\"}}";
+
+    put(w, "subscription", "sub_1", sub, SOURCE_GET, 20);
+    assert_int_equal(open_lists, 1);
+    assert_int_equal(put(w, "subscription", "sub_1", sub, SOURCE_GET, 10), MIRROR_STALE);
+    assert_int_equal(open_lists, 1);
     small_world_free(w);
 }
 
@@ -331,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_later_request_wins_whatever_arrives_last),
         cmocka_unit_test(an_answer_asked_for_before_the_row_arrived_does_not_change_it),
         cmocka_unit_test(a_stale_answer_of_the_same_content_is_simply_dropped),
+        cmocka_unit_test(who_comes_late_is_told_of_lists_that_are_still_read),
         cmocka_unit_test(the_same_content_keeps_its_revision_but_takes_the_ticket),
         cmocka_unit_test(a_new_state_keeps_the_former_one_in_the_history),
         cmocka_unit_test(a_tombstone_yields_to_its_own_get_alone),
