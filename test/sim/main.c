@@ -184,6 +184,7 @@ static const char *const plant_name[PLANT_COUNT] = {
     [PLANT_CLAIM_TICKET_LATE] = "claim_ticket_late",
     [PLANT_STALE_TAKEN] = "stale_taken",
     [PLANT_OVERLAP_TAKEN] = "overlap_taken",
+    [PLANT_STALE_FINISHES] = "stale_finishes",
     [PLANT_STALE_FORGOTTEN] = "stale_forgotten",
     [PLANT_LEASE_UNCHECKED] = "lease_unchecked",
     [PLANT_CURSOR_FIRST] = "cursor_first",
