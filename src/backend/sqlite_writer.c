@@ -176,7 +176,7 @@ static void batch_add(struct writer *w, struct member *m)
 static bool batch_is_full(const struct writer *w)
 {
     return w->batch_n + w->batch_idle >= w->batch_max || w->batch_bytes >= BATCH_BYTES_MAX ||
-           w->batch_changed >= TX_ROWS_MAX;
+           w->batch_changed >= STORE_BATCH_ROWS;
 }
 
 /* The shared transaction has ended. NULL: it is on disk. */

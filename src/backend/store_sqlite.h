@@ -12,6 +12,7 @@
 enum {
     STORE_READERS = 4,      /* read transactions at a time, unless `readers_max` says otherwise */
     STORE_BATCH = 64,       /* transactions that one fsync commits, unless `batch_max` does */
+    STORE_BATCH_ROWS = 5000, /* changed rows after which no transaction joins a batch */
     STORE_CHECKPOINT = 768, /* pages of WAL that a checkpoint moves: 6 MiB; likewise */
     STORE_WRITERS_MAX =
         256, /* threads that may write or wait for it at a time; more queue behind */

@@ -9,6 +9,7 @@
 enum {
     PAUSE_MS = 500,
     PAUSE_MS_MAX = 5000,
+    CALL_MS_MAX = 90 * 1000, /* an attempt, its wait for the rate budget included */
     CODE_BYTES_MAX = 16 << 10,
 };
 
@@ -36,6 +37,8 @@ enum api_meaning api_judge(const struct stripe_response *r)
     if (r->should_retry == SHOULD_RETRY_YES || s == 409 || s == 429 || s == 408)
         return API_AGAIN;
     if (s >= 500)
+        return API_AGAIN;
+    if (s < 404 && !readable) /* Stripe's refusals are JSON: this is some proxy's */
         return API_AGAIN;
     if (s == 401)
         return API_KEY;
@@ -92,7 +95,7 @@ enum status api_get(struct env *env, str path, str query, enum stripe_lane lane,
                     struct api_answer *out, struct arena *a, struct error *e)
 {
     struct world *w = env->world;
-    const struct stripe_request q = {
+    struct stripe_request q = {
         .method = STRIPE_GET, .path = path, .query = query, .lane = lane, .cause = cause
     };
     enum status st = ST_RETRY;
@@ -101,6 +104,7 @@ enum status api_get(struct env *env, str path, str query, enum stripe_lane lane,
     for (unsigned attempt = 1; attempt <= API_ATTEMPTS_MAX; attempt++) {
         struct error why = { 0 };
         *out = (struct api_answer){ 0 };
+        q.deadline = clock_mono(w->clock) + CALL_MS_MAX;
         st = stripe_call(w->stripe, &q, &out->http, a, &why);
         if (st == ST_OK) {
             out->meaning = api_judge(&out->http);

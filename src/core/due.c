@@ -7,6 +7,7 @@
 enum {
     SMALL_BYTES = 64 << 10,
     DEAD_PAGE = 500,
+    DUE_PIECE = 1000,    /* keys that one transaction changes */
     WHY_BYTES_MAX = 400, /* of a sentence that is kept with the key */
 };
 
@@ -15,6 +16,7 @@ const char *due_kind_name(enum due_kind k)
     switch (k) {
     case DUE_OBJECT: return "object";
     case DUE_WALK: return "walk";
+    case DUE_SWEEP: return "sweep";
     case DUE_CHASE: return "chase";
     }
     return "?";
@@ -22,9 +24,10 @@ const char *due_kind_name(enum due_kind k)
 
 static enum due_kind kind_of(str name)
 {
-    if (str_eq(name, S("walk")))
-        return DUE_WALK;
-    return str_eq(name, S("chase")) ? DUE_CHASE : DUE_OBJECT;
+    for (int k = DUE_OBJECT; k <= DUE_CHASE; k++)
+        if (str_eqz(name, due_kind_name((enum due_kind)k)))
+            return (enum due_kind)k;
+    return DUE_OBJECT;
 }
 
 static struct value v_kind(const struct due_key *k)
@@ -46,6 +49,21 @@ enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark
                   V_STR(m->key.id), v_account(env), V_INT(m->lane), V_INT(clock_wall(c)),
                   V_STR(str_of(m->cause)), V_INT(m->gone), V_INT(clock_mono(c)),
                   V_INT(env->set.settle_ms));
+}
+
+enum status due_generation(struct tx *tx, const struct env *env, const struct due_key *key,
+                           int64_t *gen, struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_DUE_GET, &r, a, e, v_kind(key), V_STR(key->type),
+                            V_STR(key->id), v_account(env));
+
+    if (st == ST_OK && r.n_rows == 0)
+        return fail(e, ST_BROKEN, "%.*s %.*s was marked due and is not", STR_ARG(key->type),
+                    STR_ARG(key->id));
+    if (st == ST_OK)
+        *gen = row_int(&r, 0, 0);
+    return st;
 }
 
 enum status due_mark_once(struct tx *tx, const struct env *env, const struct due_mark *m,
@@ -307,17 +325,35 @@ enum status due_extend(struct tx *tx, const struct env *env, struct claim *c, st
     return ST_OK;
 }
 
+/* An update of any number of keys, in transactions of DUE_PIECE rows. */
+static enum status in_pieces(struct env *env, enum stmt id, struct value what, int64_t *n,
+                             struct error *e)
+{
+    *n = 0;
+    for (;;) {
+        ARENA(a, SMALL_BYTES);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct rows r;
+        enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+        if (st == ST_OK)
+            st = tx_run(&tx, id, &r, &a, e, what, V_INT(DUE_PIECE));
+        if (st == ST_OK)
+            st = tx_commit(&tx, e);
+        if (st != ST_OK)
+            return st;
+        *n += r.n_changed;
+        if (r.n_changed < DUE_PIECE)
+            return ST_OK;
+    }
+}
+
 enum status due_restart(struct env *env, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
-    CLEANUP(tx_end) struct tx tx = { 0 };
+    int64_t ignored;
 
     if (planted(PLANT_CLAIMS_SURVIVE))
         return ST_OK;
-    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_DUE_RESTART, NULL, &a, e, V_INT(env->owner));
-    return st == ST_OK ? tx_commit(&tx, e) : st;
+    return in_pieces(env, STMT_DUE_RESTART, V_INT(env->owner), &ignored, e);
 }
 
 /* ---- for people --------------------------------------------------------------------------- */
@@ -371,20 +407,11 @@ enum status due_list_dead(struct env *env, struct buf *out, struct error *e)
 
 enum status due_revive(struct env *env, str id, int64_t *n, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows r;
+    enum status st = in_pieces(env, STMT_DUE_REVIVE, V_STR(id), n, e);
 
-    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_DUE_REVIVE, &r, &a, e, V_STR(id));
-    if (st == ST_OK)
-        st = tx_commit(&tx, e);
-    if (st != ST_OK)
-        return st;
-    *n = r.n_changed;
-    env_ring(env);
-    return ST_OK;
+        env_ring(env);
+    return st;
 }
 
 enum status due_is_done(struct env *env, const struct due_key *key, int64_t gen, bool *done,

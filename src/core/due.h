@@ -15,6 +15,7 @@
 enum due_kind {
     DUE_OBJECT, /* fetch (type, id) */
     DUE_WALK,   /* walk the list of `type`; id is its variant: a query, or a parent's id */
+    DUE_SWEEP,  /* fetch what the finished lists of `type` have not shown */
     DUE_CHASE,  /* look for references whose target is missing, and make those due */
 };
 
@@ -35,6 +36,9 @@ struct due_mark {
 /* One more generation for a key. `now` is wall time. Brings a dead key back to life. */
 enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark *m,
                      struct arena *a, struct error *e) MUST_USE;
+/* The generation that a key has now, in the transaction that marked it. */
+enum status due_generation(struct tx *tx, const struct env *env, const struct due_key *key,
+                           int64_t *gen, struct arena *a, struct error *e) MUST_USE;
 /* Like due_mark, unless the key is due already or has ever been: for what only fills gaps. */
 enum status due_mark_once(struct tx *tx, const struct env *env, const struct due_mark *m,
                           struct arena *a, struct error *e) MUST_USE;

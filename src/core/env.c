@@ -15,9 +15,9 @@ enum {
 };
 
 const struct env_settings env_defaults = {
-    .lease_ms = 120 * 1000,
+    .lease_ms = 360 * 1000, /* longer than all attempts of api_get */
     .settle_ms = 100,
-    .attempts_max = 60,
+    .attempts_max = 500, /* with pauses up to ten minutes: more than three days of Stripe away */
     .backoff_ms = 1000,
     .backoff_ms_max = 10 * 60 * 1000,
     .confirm_ms = 2000,

@@ -66,11 +66,6 @@ static enum status find_row(struct tx *tx, struct env *env, str type, str id, st
     return ST_OK;
 }
 
-static bool fetchable(const struct resource *r)
-{
-    return r && r->get_path && !strstr(r->get_path, "{parent}");
-}
-
 static enum status mark_due(struct tx *tx, struct env *env, str type, str id, const char *cause,
                             bool once, struct arena *a, struct error *e)
 {
@@ -90,7 +85,7 @@ static enum status want_target(struct put *p, const struct ref *ref, struct erro
 {
     struct rows r;
 
-    if (p->in->source == SOURCE_LIST || !fetchable(resource_by_type(ref->to_type)))
+    if (p->in->source == SOURCE_LIST || !resource_fetchable(resource_by_type(ref->to_type)))
         return ST_OK;
     enum status st = tx_run(p->tx, STMT_OBJECT_EXISTS, &r, p->a, e, V_STR(ref->to_type),
                             v_account(p->env), V_STR(ref->to_id));
@@ -265,7 +260,7 @@ static bool same_content(str x, str y, struct arena *a)
 static enum status drop_stale(struct put *p, bool differs, enum mirror_result *result,
                               struct error *e)
 {
-    *result = differs && fetchable(p->in->resource) ? MIRROR_STALE_DUE : MIRROR_STALE;
+    *result = differs && resource_fetchable(p->in->resource) ? MIRROR_STALE_DUE : MIRROR_STALE;
     if (*result == MIRROR_STALE || planted(PLANT_STALE_FORGOTTEN))
         return ST_OK;
     return mark_due(p->tx, p->env, p->in->type, p->in->id, "stale", false, p->a, e);
@@ -277,7 +272,7 @@ static enum status drop_stale(struct put *p, bool differs, enum mirror_result *r
  * leaves.) What cannot be fetched again by itself has its parent's order, by tickets alone. */
 static bool is_overtaken(const struct answer *in, const struct row *row)
 {
-    if (planted(PLANT_OVERLAP_TAKEN) || !fetchable(in->resource))
+    if (planted(PLANT_OVERLAP_TAKEN) || !resource_fetchable(in->resource))
         return false;
     return in->ticket < row->revision;
 }
@@ -287,7 +282,7 @@ static bool is_overtaken(const struct answer *in, const struct row *row)
 static enum status meet_tombstone(struct put *p, const struct row *row, enum mirror_result *result,
                                   struct error *e)
 {
-    bool own_get = p->in->source == SOURCE_GET || !fetchable(p->in->resource) ||
+    bool own_get = p->in->source == SOURCE_GET || !resource_fetchable(p->in->resource) ||
                    planted(PLANT_TOMBSTONE_YIELDS);
     bool is_later = (p->in->ticket > row->ticket && !is_overtaken(p->in, row)) ||
                     planted(PLANT_TOMBSTONE_OLD_TICKET);
@@ -297,7 +292,7 @@ static enum status meet_tombstone(struct put *p, const struct row *row, enum mir
         return write_row(p, row, e);
     }
     *result = MIRROR_BURIED;
-    if (!fetchable(p->in->resource) || planted(PLANT_BURIED_NOT_ASKED))
+    if (!resource_fetchable(p->in->resource) || planted(PLANT_BURIED_NOT_ASKED))
         return ST_OK;
     return mark_due(p->tx, p->env, p->in->type, p->in->id, "tombstone", false, p->a, e);
 }
@@ -399,6 +394,32 @@ static enum status bury_row(struct put *p, const struct row *row, struct error *
     return st;
 }
 
+/* What lived in the object is gone with it: a draft invoice's lines, a customer's cards. What has
+ * an address of its own is asked for, the rest is buried, a piece at a time; the next piece follows
+ * when the object itself is looked at again. */
+static enum status bury_members(struct put *p, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(p->tx, STMT_MEMBERS_ALL, &r, p->a, e, V_STR(p->in->type),
+                            v_account(p->env), V_STR(p->in->id), V_INT(CLOSE_PIECE));
+
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        str field = row_str(&r, i, 0), type = row_str(&r, i, 1), id = row_str(&r, i, 2);
+        st = resource_fetchable(resource_by_type(type))
+                 ? mark_due(p->tx, p->env, type, id, "parent", false, p->a, e)
+                 : mirror_bury(p->tx, p->env, type, id, p->in->ticket, "parent", (str){ 0 }, p->a,
+                               e);
+        if (st == ST_NONE)
+            st = ST_OK;
+        if (st == ST_OK)
+            st = tx_run(p->tx, STMT_MEMBER_DROP, NULL, p->a, e, V_STR(p->in->type),
+                        v_account(p->env), V_STR(p->in->id), V_STR(field), V_STR(type), V_STR(id));
+    }
+    if (st == ST_OK && r.n_rows == CLOSE_PIECE && resource_fetchable(p->in->resource))
+        st = mark_due(p->tx, p->env, p->in->type, p->in->id, "members", false, p->a, e);
+    return st;
+}
+
 static enum status bury_unknown(struct put *p, struct error *e)
 {
     int64_t revision;
@@ -437,10 +458,13 @@ enum status mirror_bury(struct tx *tx, struct env *env, str type, str id, int64_
         enum mirror_result ignored;
         return drop_stale(&p, !row.deleted, &ignored, e);
     }
+    if (row.deleted && (st = bury_members(&p, e)) != ST_OK)
+        return st;
     if (row.deleted)
         return tx_run(tx, STMT_OBJECT_TOUCH, NULL, a, e, V_INT(ticket),
                       V_INT(clock_wall(env->world->clock)), V_STR(type), v_account(env), V_STR(id));
-    return bury_row(&p, &row, e);
+    st = bury_row(&p, &row, e);
+    return st == ST_OK ? bury_members(&p, e) : st;
 }
 
 enum status mirror_close_list(struct tx *tx, struct env *env, const struct answer *parent,

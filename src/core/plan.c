@@ -27,11 +27,6 @@ static void add_key(struct plan *p, str type, str id, bool gone)
     p->key[p->n_keys++] = (struct plan_key){ type, id, gone };
 }
 
-static bool fetchable_by_id(const struct resource *r)
-{
-    return r && r->get_path && !strstr(r->get_path, "{parent}");
-}
-
 /* What cannot be fetched by its own id lives in something that can: a card in its customer. */
 static bool plan_parent(struct plan *p, const struct event *ev, const struct resource *r,
                         struct arena *a)
@@ -47,7 +42,7 @@ static bool plan_parent(struct plan *p, const struct event *ev, const struct res
     for (size_t i = 0; i < COUNT(home); i++) {
         const struct resource *parent =
             home[i].type ? resource_by_type(str_of(home[i].type)) : NULL;
-        if (!home[i].field || !fetchable_by_id(parent))
+        if (!home[i].field || !resource_fetchable(parent))
             continue;
         struct json_token t = json_member(ev->object, str_of(home[i].field));
         str id = t.type == JSON_STRING   ? json_unescape(t, a)
@@ -93,7 +88,7 @@ struct plan plan_for_event(const struct event *ev, const struct identity *id, st
     str object_id = r->id_field ? resource_object_id(r, ev->object, a) : ev->object_id;
     if (!object_id.n)
         return without_work(PLAN_UNFETCHABLE, "no_object_id");
-    if (fetchable_by_id(r)) {
+    if (resource_fetchable(r)) {
         add_key(&p, str_of(r->type), object_id, gone);
         plan_twin(&p, r, object_id, gone);
         return p;

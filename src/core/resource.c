@@ -2,6 +2,8 @@
 
 #include "base/json.h"
 
+#include <string.h>
+
 #include <stdatomic.h>
 
 /* ---- The table ---- */
@@ -186,4 +188,9 @@ size_t resource_index(const struct resource *r)
 str resource_object_id(const struct resource *r, str data, struct arena *a)
 {
     return json_text(data, r && r->id_field ? str_of(r->id_field) : S("id"), a);
+}
+
+bool resource_fetchable(const struct resource *r)
+{
+    return r && r->get_path && !strstr(r->get_path, "{parent}");
 }

@@ -88,6 +88,8 @@ const struct resource *resource_by_type(str type);
 const struct resource *resource_by_name(str name);
 /* By an id's prefix; the longest known one wins. NULL: unknown or ambiguous. */
 const struct resource *resource_by_id(str id);
+/* Has it an address of its own, that needs nothing but its id? False for NULL. */
+bool resource_fetchable(const struct resource *r);
 /* The id under which an object belongs into the mirror: what stands in its "id", but for the few
  * resources that name another field. `r` may be NULL. {NULL, 0}: it has none. */
 str resource_object_id(const struct resource *r, str data, struct arena *a);

@@ -29,6 +29,7 @@ enum status retention_run(struct env *env, bool *more, struct error *e)
         msec keep;
     } piece[] = { { STMT_FORGET_BODIES, env->set.inbox_body_ms },
                   { STMT_FORGET_EVENTS, env->set.inbox_id_ms },
+                  { STMT_FORGET_CONFLICTS, env->set.inbox_body_ms },
                   { STMT_FORGET_CALLS, env->set.calls_ms },
                   { STMT_FORGET_HISTORY, env->set.history_ms } };
     enum status st = ST_OK;

@@ -2,16 +2,23 @@
 
 #include "base/json.h"
 #include "core/due.h"
+#include "core/followup.h"
 #include "core/mirror.h"
-#include "core/sequence.h"
 #include "core/walk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
     SYNC_BYTES_MAX = 32 << 20,
     PARENTS_PIECE = 500,
 };
+
+/* Listed under an object of another type, which its address or a parameter names. */
+static bool is_under_parent(const struct resource *r)
+{
+    return r->list_path && r->parent && (strstr(r->list_path, "{parent}") || r->parent_param);
+}
 
 static bool is_walked_by_default(const struct env *env, const struct resource *r)
 {
@@ -36,28 +43,46 @@ static enum status want_lists(struct tx *tx, struct env *env, const struct resou
     return st;
 }
 
-/* A list under a parent: one walk for each parent in the mirror. */
-static enum status want_under_parents(struct tx *tx, struct env *env, const struct resource *r,
-                                      bool again, enum stripe_lane lane, struct sync *out,
-                                      struct arena *a, struct error *e)
+/* A list under a parent: one walk for each parent in the mirror, in transactions of a piece each.
+ */
+static enum status want_under_piece(struct env *env, const struct resource *r, bool again,
+                                    enum stripe_lane lane, struct sync *out, char after[256],
+                                    size_t *n, struct error *e)
+{
+    ARENA(a, SYNC_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows rows;
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_OBJECT_IDS, &rows, &a, e, V_STR(str_of(r->parent)),
+                    V_STR(str_of(env->identity.account)), V_STR(str_of(after)),
+                    V_INT(PARENTS_PIECE));
+    if (st != ST_OK)
+        return st;
+    for (size_t i = 0; i < rows.n_rows && st == ST_OK; i++)
+        st = walk_want(&tx, env, r, arena_concat(&a, S("parent="), row_str(&rows, i, 0)), again,
+                       lane, &a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st != ST_OK)
+        return st;
+    *n = rows.n_rows;
+    out->n_walks += rows.n_rows;
+    if (*n)
+        snprintf(after, 256, "%.*s", STR_ARG(row_str(&rows, *n - 1, 0)));
+    return ST_OK;
+}
+
+static enum status want_under_parents(struct env *env, const struct resource *r, bool again,
+                                      enum stripe_lane lane, struct sync *out, struct error *e)
 {
     enum status st = ST_OK;
-    str after = S("");
+    char after[256] = "";
     size_t n = PARENTS_PIECE;
 
-    while (st == ST_OK && n == PARENTS_PIECE) {
-        struct rows rows;
-        st = tx_run(tx, STMT_OBJECT_IDS, &rows, a, e, V_STR(str_of(r->parent)),
-                    V_STR(str_of(env->identity.account)), V_STR(after), V_INT(PARENTS_PIECE));
-        if (st != ST_OK)
-            return st;
-        n = rows.n_rows;
-        for (size_t i = 0; i < n && st == ST_OK; i++) {
-            after = row_str(&rows, i, 0);
-            st = walk_want(tx, env, r, arena_concat(a, S("parent="), after), again, lane, a, e);
-            out->n_walks++;
-        }
-    }
+    while (st == ST_OK && n == PARENTS_PIECE)
+        st = want_under_piece(env, r, again, lane, out, after, &n, e);
     return st;
 }
 
@@ -69,14 +94,13 @@ static enum status want_type(struct tx *tx, struct env *env, const struct resour
         struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), str_of(r->type) },
                               .lane = lane,
                               .cause = "sync" };
-        out->n_objects++;
         return due_mark(tx, env, &m, a, e);
     }
     if (!r->list_path)
         return fail(e, ST_INVALID, "%s cannot be listed: it comes with the objects that name it",
                     r->view);
-    if (r->parent && (strstr(r->list_path, "{parent}") || r->parent_param))
-        return want_under_parents(tx, env, r, again, lane, out, a, e);
+    if (is_under_parent(r))
+        return ST_OK; /* in transactions of their own, behind this one */
     return want_lists(tx, env, r, again, lane, out, a, e);
 }
 
@@ -95,10 +119,8 @@ static enum status want_everything(struct tx *tx, struct env *env, bool again,
     return st;
 }
 
-/* "price:gold-monthly" names the type of an id that does not show it. Somebody waits for a single
- * object: it goes before everything else. */
-static enum status want_object(struct tx *tx, struct env *env, str arg, struct sync *out,
-                               struct arena *a, struct error *e)
+/* "price:gold-monthly" names the type of an id that does not show it. */
+static enum status object_of_arg(str arg, struct sync_object *out, struct error *e)
 {
     str id = arg, head;
     str tail = str_cut(arg, ':', &head);
@@ -106,19 +128,36 @@ static enum status want_object(struct tx *tx, struct env *env, str arg, struct s
 
     if (r && tail.p)
         id = tail;
-    if (!r || !id.n)
+    if (!r || !id.n || id.n >= sizeof out->id)
         return fail(e, ST_INVALID,
                     "%.*s is neither a type nor an id whose prefix is known: write TYPE:ID, for "
                     "instance price:gold-monthly",
                     STR_ARG(arg));
-    if (!r->get_path || strstr(r->get_path, "{parent}"))
+    if (!resource_fetchable(r))
         return fail(e, ST_INVALID, "%s cannot be fetched by id: sync the %s it belongs to", r->view,
                     r->parent ? r->parent : "object");
-    struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), id },
+    *out = (struct sync_object){ .type = r->type };
+    memcpy(out->id, id.p, id.n);
+    return ST_OK;
+}
+
+/* Somebody waits for a single object: it goes before everything else. */
+static enum status want_object(struct tx *tx, struct env *env, str arg, struct sync *out,
+                               struct arena *a, struct error *e)
+{
+    struct sync_object *o = &out->object[out->n_objects];
+    enum status st = object_of_arg(arg, o, e);
+
+    if (st != ST_OK)
+        return st;
+    struct due_mark m = { .key = { DUE_OBJECT, str_of(o->type), str_of(o->id) },
                           .lane = LANE_USER,
                           .cause = "sync" };
+    st = due_mark(tx, env, &m, a, e);
+    if (st == ST_OK)
+        st = due_generation(tx, env, &m.key, &o->gen, a, e);
     out->n_objects++;
-    return due_mark(tx, env, &m, a, e);
+    return st;
 }
 
 static enum status want_arg(struct tx *tx, struct env *env, str arg, bool again,
@@ -130,35 +169,28 @@ static enum status want_arg(struct tx *tx, struct env *env, str arg, bool again,
     return r ? want_type(tx, env, r, again, lane, out, a, e) : want_object(tx, env, arg, out, a, e);
 }
 
-/* Behind every list walk, references are chased whose target no list shows. */
-static enum status want_chase(struct tx *tx, struct env *env, struct arena *a, struct error *e)
-{
-    struct due_mark m = { .key = { DUE_CHASE, S("references"), S("") },
-                          .lane = LANE_BACKFILL,
-                          .cause = "sync" };
-
-    return due_mark(tx, env, &m, a, e);
-}
-
 enum status sync_start(struct env *env, const str *arg, size_t n, bool again, enum stripe_lane lane,
                        struct sync *out, struct error *e)
 {
     ARENA(a, SYNC_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    struct sync s = { .since = clock_wall(env->world->clock), .everything = n == 0 };
+    struct sync s = { .since = clock_wall(env->world->clock) };
 
     assert(n <= SYNC_ARGS_MAX);
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-    if (st == ST_OK)
-        st = sequence_draw(&tx, 1, &s.started_ticket, &a, e);
     if (st == ST_OK && n == 0)
         st = want_everything(&tx, env, again, lane, &s, &a, e);
     for (size_t i = 0; i < n && st == ST_OK; i++)
         st = want_arg(&tx, env, arg[i], again, lane, &s, &a, e);
-    if (st == ST_OK && s.n_walks)
-        st = want_chase(&tx, env, &a, e);
+    if (st == ST_OK && s.n_objects < (n ? n : 1))
+        st = followup_want_chase(&tx, env, &a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        const struct resource *r = resource_by_name(arg[i]);
+        if (r && is_under_parent(r))
+            st = want_under_parents(env, r, again, lane, &s, e);
+    }
     if (st != ST_OK)
         return st;
     *out = s;
@@ -253,6 +285,59 @@ static enum status write_walks(struct tx *tx, struct env *env, const struct sync
     return ST_OK;
 }
 
+/* Of the objects that were asked for one by one. */
+static enum status count_objects(struct env *env, const struct sync *s, struct sync_progress *p,
+                                 struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < s->n_objects && st == ST_OK; i++) {
+        const struct sync_object *o = &s->object[i];
+        const struct due_key key = { DUE_OBJECT, str_of(o->type), str_of(o->id) };
+        bool done = false, dead = false;
+        st = due_is_done(env, &key, o->gen, &done, &dead, e);
+        p->dead += dead;
+        p->due += !done && !dead;
+    }
+    return st;
+}
+
+/* Of what lists, and what they bring about, wait for in the backfill lane. */
+static enum status count_backfill(struct tx *tx, const struct sync *s, struct sync_progress *p,
+                                  struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_SYNC_PENDING, &r, a, e, V_INT(s->since));
+
+    if (st == ST_OK) {
+        p->due += row_int(&r, 0, 0);
+        p->dead += row_int(&r, 0, 1);
+    }
+    return st;
+}
+
+static void write_progress_numbers(struct json_writer *w, const struct sync_progress *p)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } number[] = { { "due", p->due },
+                   { "dead", p->dead },
+                   { "objects", p->objects },
+                   { "pages", p->pages },
+                   { "walks", p->walks },
+                   { "walks_done", p->walks_done },
+                   { "walks_skipped", p->walks_skipped },
+                   { "walks_failed", p->walks_failed } };
+
+    for (size_t i = 0; i < COUNT(number); i++) {
+        jw_key(w, str_of(number[i].name));
+        jw_int(w, number[i].value);
+    }
+    jw_key(w, S("done"));
+    jw_bool(w, p->done);
+}
+
 enum status sync_progress(struct env *env, const struct sync *s, struct sync_progress *p,
                           struct buf *out, struct error *e)
 {
@@ -260,9 +345,10 @@ enum status sync_progress(struct env *env, const struct sync *s, struct sync_pro
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct json_writer w = { .b = out };
     struct sync_progress now = { 0 };
-    struct rows r;
 
-    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    enum status st = count_objects(env, s, &now, e);
+    if (st == ST_OK)
+        st = tx_begin(&tx, env->world->store, TX_READ, e);
     if (st != ST_OK)
         return st;
     jw_object(&w);
@@ -270,30 +356,12 @@ enum status sync_progress(struct env *env, const struct sync *s, struct sync_pro
     jw_array(&w);
     st = write_walks(&tx, env, s, &now, &w, &a, e);
     jw_end(&w);
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_SYNC_PENDING, &r, &a, e, V_INT(s->since));
+    if (st == ST_OK && s->n_walks)
+        st = count_backfill(&tx, s, &now, &a, e);
     if (st != ST_OK)
         return st;
-    now.due = row_int(&r, 0, 0);
-    now.dead = row_int(&r, 0, 1);
     now.done = now.due == 0;
-    const struct {
-        const char *name;
-        int64_t value;
-    } number[] = { { "due", now.due },
-                   { "dead", now.dead },
-                   { "objects", now.objects },
-                   { "pages", now.pages },
-                   { "walks", now.walks },
-                   { "walks_done", now.walks_done },
-                   { "walks_skipped", now.walks_skipped },
-                   { "walks_failed", now.walks_failed } };
-    for (size_t i = 0; i < COUNT(number); i++) {
-        jw_key(&w, str_of(number[i].name));
-        jw_int(&w, number[i].value);
-    }
-    jw_key(&w, S("done"));
-    jw_bool(&w, now.done);
+    write_progress_numbers(&w, &now);
     jw_end(&w);
     if (out->failed)
         return fail(e, ST_LIMIT, "the progress of so many lists does not fit into one answer");

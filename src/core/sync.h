@@ -6,11 +6,19 @@
 
 enum { SYNC_ARGS_MAX = 64 };
 
+/* A single object that was asked for: done when this generation of its key is. */
+struct sync_object {
+    const char *type; /* the resource table's */
+    char id[256];
+    int64_t gen;
+};
+
 struct sync {
-    int64_t since;   /* wall: when it was asked for */
-    bool everything; /* or only: */
-    size_t n_walks, n_objects;
-    int64_t started_ticket;
+    int64_t since; /* wall: when it was asked for */
+    size_t n_walks;
+    struct sync_object
+        object[SYNC_ARGS_MAX]; /* singletons that come along with everything are not here */
+    size_t n_objects;
 };
 
 /* Marks what is asked for as due: no argument is everything; a type's name ("customers") is its
@@ -25,7 +33,8 @@ struct sync_progress {
     bool done; /* nothing of it is due any more */
     int64_t walks, walks_done, walks_skipped, walks_failed;
     int64_t objects, pages;
-    int64_t due, dead; /* keys of the backfill lane that wait, and those given up */
+    int64_t due, dead; /* what it waits for still, and what was given up of it: of the objects that
+                          were asked for, and, when lists were, of all that the backfill does */
 };
 
 /* Writes the state of all walks as one JSON object: {"types":[{"type","view","state","objects",

@@ -3,6 +3,7 @@
 #include "base/plant.h"
 #include "base/url.h"
 #include "core/api.h"
+#include "core/followup.h"
 #include "core/mirror.h"
 #include "core/page.h"
 #include "core/path.h"
@@ -13,9 +14,9 @@
 enum {
     WALK_PAGE_BYTES_MAX = 64 << 20,
     PIECE_BYTES_MAX = 512 << 10, /* of objects stored in one transaction */
+    PIECE_RUNS_MAX = 2000,       /* statements after which it takes no further object */
     CURSOR_MAX = 255,
     RESTARTS_MAX = 5, /* a cursor that vanished: from the start again, so often */
-    CHASE_PIECE = 200,
     SWEEP_PIECE = 200,
     CLOCKS_MAX = 1000, /* test clocks whose lists are walked */
 };
@@ -27,7 +28,8 @@ struct walk {
     const struct resource *r;
     struct work_report *report;
     char cursor[CURSOR_MAX + 1];
-    int64_t started_ticket;
+    int64_t run; /* of the walk, from its start; another one means: begin anew */
+    bool lost;   /* the claim, or the run, is somebody else's now */
     unsigned restarts;
 };
 
@@ -100,9 +102,7 @@ static enum status want_completion(struct tx *tx, struct walk *w, const struct p
                           .cause = "nested" };
     const struct resource *r = resource_by_type(item->type);
 
-    if (!r || !r->get_path || strstr(r->get_path, "{parent}"))
-        return ST_OK;
-    return due_mark(tx, w->env, &m, a, e);
+    return resource_fetchable(r) ? due_mark(tx, w->env, &m, a, e) : ST_OK;
 }
 
 static enum status put_item(struct tx *tx, struct walk *w, const struct page_item *item,
@@ -138,7 +138,9 @@ static enum status steal_back(struct walk *w, struct tx *tx, str cursor, struct 
                     v_account(w->env));
     if (st == ST_OK)
         st = tx_run(tx, STMT_WALK_MOVE, NULL, a, e, V_STR(cursor), V_INT(0), V_INT(1),
-                    V_STR(k->type), V_STR(k->id), v_account(w->env), V_INT(w->c->ticket));
+                    V_STR(k->type), V_STR(k->id), v_account(w->env), V_INT(w->run),
+                    V_INT(w->c->ticket));
+    w->lost = false;
     return st;
 }
 
@@ -154,7 +156,7 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
     int64_t n = 0;
 
     enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
-    while (st == ST_OK && bytes < PIECE_BYTES_MAX) {
+    while (st == ST_OK && bytes < PIECE_BYTES_MAX && tx.n_runs < PIECE_RUNS_MAX) {
         st = page_next(page, &item, a, e);
         if (st != ST_OK)
             break;
@@ -170,11 +172,11 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
         return fail(e, ST_LIMIT, "an id of %zu bytes cannot be a cursor", last.id.n);
     st = tx_run(&tx, STMT_WALK_MOVE, &moved, a, e, V_STR(n ? last.id : str_of(w->cursor)), V_INT(n),
                 V_INT(*end), V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env),
-                V_INT(w->c->ticket));
-    bool lost = st == ST_OK && moved.n_changed == 0;
-    if (lost && planted(PLANT_LEASE_UNCHECKED))
+                V_INT(w->run), V_INT(w->c->ticket));
+    w->lost = st == ST_OK && moved.n_changed == 0;
+    if (w->lost && planted(PLANT_LEASE_UNCHECKED))
         st = steal_back(w, &tx, n ? last.id : str_of(w->cursor), a, e);
-    else if (lost)
+    else if (w->lost)
         return fail(e, ST_CONFLICT, "the walk of %s has been given to somebody else", w->r->view);
     /* The next request's ticket is drawn behind the page's last piece and no earlier: every piece
      * carries the ticket of the request that brought it. */
@@ -221,7 +223,7 @@ static enum status spoil(struct walk *w, struct page page, struct arena *a, stru
     enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
     if (st == ST_OK && planted(PLANT_CURSOR_FIRST) && last.id.n)
         st = tx_run(&tx, STMT_WALK_MOVE, NULL, a, e, V_STR(last.id), V_INT(0), V_INT(0),
-                    V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env),
+                    V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env), V_INT(w->run),
                     V_INT(w->c->ticket));
     if (st == ST_OK && planted(PLANT_PAGE_TICKET_LATE))
         st = due_extend(&tx, w->env, w->c, a, e);
@@ -270,11 +272,11 @@ static enum status enter(struct walk *w, struct error *e)
     str cursor = row_str(&r, 0, 0);
     if (cursor.n && cursor.n <= CURSOR_MAX) {
         memcpy(w->cursor, cursor.p, cursor.n);
-        w->started_ticket = row_int(&r, 0, 2);
+        w->run = row_int(&r, 0, 1);
         st = tx_run(&tx, STMT_WALK_RESUME, NULL, &a, e, V_STR(k->type), V_STR(k->id),
                     v_account(w->env));
     } else {
-        w->started_ticket = w->c->ticket;
+        w->run = row_int(&r, 0, 1) + 1;
         st = tx_run(&tx, STMT_WALK_BEGIN, NULL, &a, e, V_INT(w->c->ticket),
                     V_INT(clock_wall(w->env->world->clock)), V_STR(k->type), V_STR(k->id),
                     v_account(w->env));
@@ -282,34 +284,62 @@ static enum status enter(struct walk *w, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
+/* The walk's state, written by the holder of its claim alone. */
+static enum status write_state(struct walk *w, struct tx *tx, const char *state, const char *reason,
+                               struct arena *a, struct error *e)
+{
+    const struct due_key *k = &w->c->key;
+    struct rows r;
+    enum status st =
+        tx_run(tx, STMT_WALK_END, &r, a, e, V_STR(str_of(state)),
+               reason ? V_STR(str_of(reason)) : V_NULL, V_INT(clock_wall(w->env->world->clock)),
+               V_STR(k->type), V_STR(k->id), v_account(w->env), V_INT(w->run), V_INT(w->c->ticket));
+
+    w->lost = st == ST_OK && r.n_changed == 0;
+    return st;
+}
+
+static enum status let_go(struct walk *w, struct tx *tx, struct error *e)
+{
+    tx_end(tx);
+    return due_release(w->env, w->c, e);
+}
+
+/* Lost: whoever has it now walks on, and what it was to become is his to say. */
 static enum status end_walk(struct walk *w, const char *state, const char *reason, struct error *e)
 {
     ARENA(a, 64 << 10);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    const struct due_key *k = &w->c->key;
+    bool swept = strcmp(state, "complete") == 0 && resource_fetchable(w->r) &&
+                 !str_starts(w->c->key.id, S("parent="));
     enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st =
-            tx_run(&tx, STMT_WALK_END, NULL, &a, e, V_STR(str_of(state)),
-                   reason ? V_STR(str_of(reason)) : V_NULL, V_INT(clock_wall(w->env->world->clock)),
-                   V_STR(k->type), V_STR(k->id), v_account(w->env));
+        st = write_state(w, &tx, state, reason, &a, e);
+    if (st == ST_OK && w->lost)
+        return let_go(w, &tx, e);
+    if (st == ST_OK && swept)
+        st = followup_want_sweep(&tx, w->env, w->c->key.type, &a, e);
     if (st == ST_OK)
         st = due_finish(&tx, w->env, w->c, &a, e);
-    return st == ST_OK ? tx_commit(&tx, e) : st;
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(w->env);
+    return st;
 }
 
 static enum status note_failure(struct walk *w, const char *why, int http_status, struct error *e)
 {
     ARENA(a, 64 << 10);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    const struct due_key *k = &w->c->key;
     bool dead = false;
 
     enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_WALK_END, NULL, &a, e, V_STR(S("failed")), V_STR(str_of(why)),
-                    V_INT(0), V_STR(k->type), V_STR(k->id), v_account(w->env));
+        st = write_state(w, &tx, "failed", why, &a, e);
+    if (st == ST_OK && w->lost)
+        return let_go(w, &tx, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
@@ -320,65 +350,7 @@ static enum status note_failure(struct walk *w, const char *why, int http_status
     return st;
 }
 
-/* ---- behind a finished list
- * ------------------------------------------------------------------------- */
-
-/* Since which ticket have all lists of this type been walked to their ends? 0: not all have. */
-static enum status seen_since(struct walk *w, int64_t *ticket, struct error *e)
-{
-    ARENA(a, 64 << 10);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows r;
-    enum status st = tx_begin(&tx, w->env->world->store, TX_READ, e);
-
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_WALK_OPEN, &r, &a, e, V_STR(w->c->key.type), v_account(w->env));
-    if (st == ST_OK)
-        *ticket = row_int(&r, 0, 0) ? 0 : row_int(&r, 0, 1);
-    return st;
-}
-
-/* One piece of the objects that no list has shown: each is fetched, and buried when it is gone. */
-static enum status sweep_piece(struct walk *w, int64_t seen, int64_t *after, size_t *n,
-                               struct error *e)
-{
-    ARENA(a, 4 << 20);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows r;
-    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
-
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_OBJECT_UNSEEN, &r, &a, e, V_STR(w->c->key.type), v_account(w->env),
-                    V_INT(seen), V_INT(*after), V_INT(SWEEP_PIECE));
-    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
-        struct due_mark m = { .key = { DUE_OBJECT, w->c->key.type, row_str(&r, i, 0) },
-                              .lane = LANE_BACKFILL,
-                              .cause = "check" };
-        st = planted(PLANT_SWEEP_BURIES) ? mirror_bury(&tx, w->env, m.key.type, m.key.id,
-                                                       w->c->ticket, m.cause, (str){ 0 }, &a, e)
-                                         : due_mark(&tx, w->env, &m, &a, e);
-        *after = row_int(&r, i, 1);
-    }
-    if (st == ST_OK)
-        *n = r.n_rows;
-    return st == ST_OK ? tx_commit(&tx, e) : st;
-}
-
-static enum status sweep(struct walk *w, struct error *e)
-{
-    int64_t seen = 0, after = 0;
-    size_t n = SWEEP_PIECE;
-
-    if (str_starts(w->c->key.id, S("parent=")) || !w->r->get_path ||
-        strstr(w->r->get_path, "{parent}"))
-        return ST_OK;
-    enum status st = seen_since(w, &seen, e);
-    while (st == ST_OK && seen && n == SWEEP_PIECE)
-        st = sweep_piece(w, seen, &after, &n, e);
-    if (st == ST_OK)
-        env_ring(w->env);
-    return st;
-}
+/* ---- behind a finished list */
 
 /* What lives on a test clock is in no default list: it is listed once more for each clock.
  * [facts: F-01] */
@@ -458,13 +430,12 @@ static enum status on_clocks(struct walk *w, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
+/* The list is at its end: the sweep behind it is due in the same transaction. */
 static enum status complete(struct walk *w, struct error *e)
 {
     enum status st = on_clocks(w, e);
 
-    if (st == ST_OK)
-        st = end_walk(w, "complete", NULL, e);
-    return st == ST_OK ? sweep(w, e) : st;
+    return st == ST_OK ? end_walk(w, "complete", NULL, e) : st;
 }
 
 /* ---- the walk
@@ -472,6 +443,8 @@ static enum status complete(struct walk *w, struct error *e)
 
 enum step { STEP_ON, STEP_DONE };
 
+/* A list that answers so at its very beginning is not there for this account or key. In the middle
+ * of a walk the same answer is trouble: a list with a hole is never said to be done. */
 static enum status on_refusal(struct walk *w, const struct api_answer *got, enum step *step,
                               struct arena *a, struct error *e)
 {
@@ -486,7 +459,10 @@ static enum status on_refusal(struct walk *w, const struct api_answer *got, enum
     case API_NO_SUCH_URL:
     case API_FORBIDDEN:
     case API_BAD:
-    case API_GONE: return end_walk(w, "skipped", got->why, e);
+    case API_GONE:
+        if (!w->cursor[0])
+            return end_walk(w, "skipped", got->why, e);
+        break;
     case API_OK:
     case API_AGAIN:
     case API_KEY: break;
@@ -512,8 +488,8 @@ static enum status one_page(struct walk *w, enum step *step, struct error *e)
     if (got.meaning != API_OK)
         return on_refusal(w, &got, step, &a, e);
     st = store_page(w, got.http.body, &more, &a, &why);
-    if (st == ST_CONFLICT) /* the lease ran out: somebody else walks on */
-        return ST_OK;
+    if (w->lost) /* the lease ran out, or the list is to be walked anew */
+        return due_release(w->env, w->c, e);
     if (st == ST_BROKEN) {
         *e = why;
         return st;
@@ -539,58 +515,5 @@ enum status walk_run(struct env *env, struct claim *c, struct work_report *repor
             return due_release(env, c, e);
         st = one_page(&w, &step, e);
     }
-    return st;
-}
-
-/* ---- the chase
- * ---------------------------------------------------------------------------------------- */
-
-static enum status chase_piece(struct env *env, const struct resource *r,
-                               char after[CURSOR_MAX + 1], size_t *n, struct error *e)
-{
-    ARENA(a, 4 << 20);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows found;
-    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_REFS_MISSING, &found, &a, e, v_account(env), V_STR(str_of(r->type)),
-                    V_STR(str_of(after)), V_INT(CHASE_PIECE));
-    for (size_t i = 0; st == ST_OK && i < found.n_rows; i++) {
-        str id = row_str(&found, i, 1);
-        struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), id },
-                              .lane = LANE_BACKFILL,
-                              .cause = "reference" };
-        st = due_mark_once(&tx, env, &m, &a, e);
-        snprintf(after, CURSOR_MAX + 1, "%.*s", STR_ARG(id));
-    }
-    if (st == ST_OK)
-        *n = found.n_rows;
-    return st == ST_OK ? tx_commit(&tx, e) : st;
-}
-
-enum status walk_chase(struct env *env, struct claim *c, struct error *e)
-{
-    ARENA(a, 64 << 10);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    enum status st = ST_OK;
-
-    for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
-        const struct resource *r = &resource_table[i];
-        char after[CURSOR_MAX + 1] = "";
-        size_t n = CHASE_PIECE;
-        if (!r->get_path || strstr(r->get_path, "{parent}"))
-            continue;
-        while (st == ST_OK && n == CHASE_PIECE)
-            st = chase_piece(env, r, after, &n, e);
-    }
-    if (st == ST_OK)
-        st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-    if (st == ST_OK)
-        st = due_finish(&tx, env, c, &a, e);
-    if (st == ST_OK)
-        st = tx_commit(&tx, e);
-    if (st == ST_OK)
-        env_ring(env);
     return st;
 }

@@ -1,8 +1,8 @@
 /* walk.h - list walks: a type's whole list, page by page, resumable at every page.
  *
  * A page is stored in pieces, and the cursor moves with each piece, in the same transaction: killed
- * anywhere, a walk goes on where it stood. Objects that a finished walk has not shown are
- * candidates for a burial: each is fetched first. */
+ * anywhere, a walk goes on where it stood. What follows a finished walk
+ * stands in followup.h. */
 #pragma once
 
 #include "core/due.h"
@@ -13,9 +13,6 @@
  * (not permitted or not there; `_walks.reason` says it), put back, or released. */
 enum status walk_run(struct env *env, struct claim *c, struct work_report *report,
                      struct error *e) MUST_USE;
-
-/* Makes every missing target of a certain reference due, unless it was asked for before. */
-enum status walk_chase(struct env *env, struct claim *c, struct error *e) MUST_USE;
 
 /* A list is wanted from its start, or from where it stands (`again` false and under way). Rings
  * nobody. The variant is the list's query; "parent=ID" for a list under a parent. */

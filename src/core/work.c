@@ -4,6 +4,7 @@
 #include "base/plant.h"
 #include "core/api.h"
 #include "core/due.h"
+#include "core/followup.h"
 #include "core/mirror.h"
 #include "core/nested.h"
 #include "core/path.h"
@@ -15,7 +16,6 @@
 enum {
     CLAIM_BYTES_MAX = 64 << 10,
     FETCH_BYTES_MAX = 64 << 20,
-    CHASE_PAUSE_MS = 500,
 };
 
 /* One claimed object on its way. */
@@ -243,10 +243,10 @@ static enum status on_answer(struct job *j, const struct api_answer *got, struct
     case API_OK: return on_object(j, got, e);
     case API_GONE: return on_gone(j, got->why, e);
     case API_NO_SUCH_URL:
-        /* Nobody asked for this very object: what a server lacks is no failure. */
-        if (str_eqz(j->c->cause, "reference") || j->r->flags & RES_SINGLETON)
+        /* In Stripe's own words it is final, and no failure: this server has no such objects. */
+        if (json_valid(got->http.body))
             return finish_absent(j, got->why, http_status, e);
-        return give_up(j, got->why, http_status, e);
+        return put_back(j, got->why, http_status, e); /* some proxy's word */
     case API_KEY:
     case API_AGAIN: return put_back(j, got->why, http_status, e);
     case API_FORBIDDEN:
@@ -264,7 +264,7 @@ static enum status work_object(struct env *env, struct claim *c, struct work_rep
     struct api_answer got;
 
     j.r = resource_by_type(c->key.type);
-    if (!j.r || !j.r->get_path || strstr(j.r->get_path, "{parent}"))
+    if (!resource_fetchable(j.r))
         return give_up(&j, "this type of object cannot be fetched by its id", 0, e);
     str path = path_fill(j.r->get_path, c->key.id, S(""), &a);
     str expand = path_expand(j.r->expand, "", &a);
@@ -276,36 +276,6 @@ static enum status work_object(struct env *env, struct claim *c, struct work_rep
     if (st != ST_OK)
         return put_back(&j, why.text, 0, e);
     return on_answer(&j, &got, e);
-}
-
-/* ---- the other kinds
- * ------------------------------------------------------------------------------ */
-
-static enum status walks_waiting(struct env *env, bool *waiting, struct error *e)
-{
-    ARENA(a, CLAIM_BYTES_MAX);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows r;
-    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
-
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_DUE_WAITING, &r, &a, e, V_STR(S("walk")));
-    if (st == ST_OK)
-        *waiting = row_int(&r, 0, 0) != 0;
-    return st;
-}
-
-/* The chase comes behind the walks: most of what is missing now they will bring. */
-static enum status work_chase(struct env *env, struct claim *c, struct error *e)
-{
-    bool waiting = false;
-    enum status st = walks_waiting(env, &waiting, e);
-
-    if (st != ST_OK)
-        return st;
-    if (waiting)
-        return due_postpone(env, c, CHASE_PAUSE_MS, e);
-    return walk_chase(env, c, e);
 }
 
 enum status work_one(struct env *env, struct work_report *report, struct error *e)
@@ -324,7 +294,8 @@ enum status work_one(struct env *env, struct work_report *report, struct error *
     switch (c.key.kind) {
     case DUE_OBJECT: return work_object(env, &c, report, e);
     case DUE_WALK: return walk_run(env, &c, report, e);
-    case DUE_CHASE: return work_chase(env, &c, e);
+    case DUE_SWEEP: return followup_sweep(env, &c, e);
+    case DUE_CHASE: return followup_chase(env, &c, e);
     }
     return fail(e, ST_BROKEN, "a claim of no kind");
 }

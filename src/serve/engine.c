@@ -166,6 +166,8 @@ static bool await_work(struct engine *g)
     enum status st = ST_OK;
     msec when = 1;
 
+    env_ring(
+        g->env); /* what this worker has just put off may be due before the watch looks again */
     take_watch(g);
     while (!env_stopping(g->env)) {
         st = next_look(g, &when);

@@ -1,2 +1,2 @@
--- core/walk.c: is any other work of this kind pending?
+-- core/followup.c: is any other work of this kind pending?
 select count(*) from _due where done_gen < gen and dead = 0 and kind = $1

@@ -51,7 +51,7 @@ create table objects (
     primary key (type, account, id)
 );
 create index objects_deleted on objects (type, account) where deleted = 1;
-create index objects_ticket on objects (type, account, ticket);
+create index objects_ticket on objects (type, account, ticket, id);
 
 -- Every delivery once, by event id: no event without work, no work without its event.
 create table _inbox (
@@ -73,6 +73,7 @@ create table _inbox (
     body text
 );
 create index _inbox_object on _inbox (object_type, object_id);
+create index _inbox_body on _inbox (received_at) where body is not null;
 create index _inbox_again on _inbox (deliveries) where deliveries > 1;
 create index _inbox_outcome on _inbox (outcome, seq) where outcome <> 'due';
 

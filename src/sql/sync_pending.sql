@@ -1,4 +1,5 @@
--- core/sync.c: what a sync since $1 still waits for, and what was given up since
+-- core/sync.c: what a sync since $1 still waits for (counted up to a limit), and what was given up since
 select
-    (select count(*) from _due where done_gen < gen and dead = 0 and cause <> 'webhook'),
+    (select count(*) from (select 1 from _due
+        where lane = 3 and done_gen < gen and dead = 0 limit 100000) d),
     (select count(*) from _due where done_gen < gen and dead = 1 and due_since >= $1)

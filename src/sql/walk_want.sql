@@ -6,6 +6,7 @@ on conflict (type, variant, account) do update set
     started_at = case when _walks.state in ('walking', 'waiting', 'failed') and $5 = 0
         then _walks.started_at else excluded.started_at end,
     finished_at = 0,
+    run = _walks.run + $5,
     cursor = case when _walks.state in ('walking', 'waiting', 'failed') and $5 = 0
         then _walks.cursor else '' end,
     objects = case when _walks.state in ('walking', 'waiting', 'failed') and $5 = 0

@@ -49,7 +49,8 @@ enum tx_mode { TX_READ, TX_WRITE };
 
 enum {
     ROWS_MAX = 4096,    /* rows that one run may answer; page with a key beyond */
-    TX_ROWS_MAX = 5000, /* rows that one write transaction may change */
+    TX_ROWS_MAX = 20000, /* rows that one write transaction may change: against a loop gone wild.
+                             Who has many objects to write works in pieces of far less */
 };
 
 struct store {
@@ -61,6 +62,7 @@ struct tx {
     struct store *store;
     void *impl;
     enum tx_mode mode;
+    unsigned n_runs; /* statements so far, for those who work in pieces */
     int64_t *later; /* tx_run_later: where the next run's n_changed goes; crowded stores alone */
 };
 

@@ -83,5 +83,6 @@ enum status tx_run_args(struct tx *tx, enum stmt id, const struct value *args, s
                         struct rows *rows, struct arena *a, struct error *e)
 {
     assert(tx->store);
+    tx->n_runs++;
     return tx->store->ops->run(tx, id, args, n_args, rows, a, e);
 }

@@ -5,7 +5,7 @@
 
 #include "core/env.h"
 
-enum { SCRIPT_MAX = 64, ASKED_MAX = 512 };
+enum { SCRIPT_MAX = 64, ASKED_MAX = 4096 };
 
 /* What Stripe answers to a path (with its query, if the script names one). */
 struct scripted {

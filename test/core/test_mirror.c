@@ -257,6 +257,42 @@ static void a_list_that_has_more_is_never_taken_as_complete(void **state)
     small_world_free(w);
 }
 
+static void what_lived_in_the_buried_is_buried_with_it_or_asked_for(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    put(w, "invoice", "in_1",
+        "{\"id\":\"in_1\",\"object\":\"invoice\",\"lines\":{\"object\":\"list\",\"data\":["
+        "{\"id\":\"il_1\",\"object\":\"line_item\",\"amount\":5}],\"has_more\":false,\"url\":\"/v1/"
+        "x\"}}",
+        SOURCE_GET, 10);
+    put(w, "subscription", "sub_1", SUB(ITEM("1"), "false"), SOURCE_GET, 10);
+    assert_int_equal(ask_int(w, "select count(*) from invoice_line_items"), 1);
+    bury(w, "invoice", "in_1", 20);
+    bury(w, "subscription", "sub_1", 20);
+    assert_int_equal(ask_int(w, "select count(*) from invoice_line_items"), 0);
+    assert_string_equal(ask_text(w, "select cause from _due where id = 'si_1'"), "parent");
+    small_world_free(w);
+}
+
+/* A coupon may name thousands of products. */
+static void an_object_of_many_references_is_stored(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    BUF(b, 1 << 20);
+
+    buf_append(&b, S("{\"id\":\"c\",\"object\":\"coupon\",\"applies_to\":{\"products\":["));
+    for (int i = 0; i < 6000; i++)
+        buf_printf(&b, "%s\"prod_%d\"", i ? "," : "", i);
+    buf_append(&b, S("]}}"));
+    buf_char(&b, '\0');
+    put(w, "coupon", "c", b.p, SOURCE_LIST, 10);
+    assert_int_equal(ask_int(w, "select count(*) from _refs where to_type = 'product'"), 6000);
+    small_world_free(w);
+}
+
 static void a_missing_target_is_no_error_and_is_wanted(void **state)
 {
     (void)state;
@@ -356,6 +392,8 @@ int main(void)
         cmocka_unit_test(an_object_of_the_other_mode_is_refused_here_and_by_the_database),
         cmocka_unit_test(members_of_a_nested_list_are_rows_and_those_that_left_are_tombstones),
         cmocka_unit_test(a_list_that_has_more_is_never_taken_as_complete),
+        cmocka_unit_test(what_lived_in_the_buried_is_buried_with_it_or_asked_for),
+        cmocka_unit_test(an_object_of_many_references_is_stored),
         cmocka_unit_test(a_missing_target_is_no_error_and_is_wanted),
         cmocka_unit_test(a_list_page_asks_for_no_target),
         cmocka_unit_test(bytes_numbers_and_escapes_are_kept_as_they_came),

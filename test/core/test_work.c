@@ -567,6 +567,204 @@ static void an_argument_that_is_no_type_and_no_id_is_named(void **state)
     small_world_free(w);
 }
 
+/* ---- many, late, half --------------------------------------------------------------------- */
+
+static void run_sql(struct small_world *w, const char *sql)
+{
+    struct error e = { 0 };
+    enum status st = w->world.store->ops->script(w->world.store, str_of(sql), &e);
+
+    if (st != ST_OK)
+        print_error("%s\n", e.text);
+    assert_int_equal(st, ST_OK);
+}
+
+static void a_restart_with_any_number_of_due_keys_is_possible(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    int64_t n;
+
+    for (int piece = 0; piece < 3; piece++)
+        run_sql(w,
+                "insert into _due (kind, type, id, account, lane, gen, due_since, cause, claimed, "
+                "not_before, dead) with recursive n (i) as (select (select count(*) from _due) "
+                "union all select i + 1 from n where i + 1 < (select count(*) from _due) + 3000) "
+                "select 'object', 'product', 'prod_' || i, 'acct_1', 1, 1, 1, 'test', 1, 99, "
+                "i % 2 from n");
+    assert_int_equal(ask_int(w, "select count(*) from _due"), 9000);
+    assert_int_equal(due_restart(&w->env, &e), ST_OK);
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 0 and claimed"), 0);
+    assert_int_equal(due_revive(&w->env, S(""), &n, &e), ST_OK);
+    assert_int_equal(n, 4500);
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead"), 0);
+    small_world_free(w);
+}
+
+static const char *page_of(struct small_world *w, int first, int n, bool more)
+{
+    static char text[3][8192];
+    static int turn;
+    char *p = text[turn++ % 3];
+    size_t at = (size_t)snprintf(p, 8192, "{\"object\":\"list\",\"data\":[");
+
+    (void)w;
+    for (int i = first; i < first + n; i++)
+        at += (size_t)snprintf(p + at, 8192 - at, "%s{\"id\":\"prod_%04d\",\"object\":\"product\"}",
+                               i > first ? "," : "", i);
+    snprintf(p + at, 8192 - at, "],\"has_more\":%s}", more ? "true" : "false");
+    return p;
+}
+
+/* A page's objects share one ticket; the sweep must not stop in their middle. */
+static void every_object_that_no_list_shows_any_more_is_looked_after(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/products?limit=100", 200, page_of(w, 0, 100, true));
+    script(w, "/v1/products?limit=100&starting_after=prod_0099", 200, page_of(w, 100, 100, true));
+    script(w, "/v1/products?limit=100&starting_after=prod_0199", 200, page_of(w, 200, 60, false));
+    sync_of(w, "products", false);
+    settle(w);
+    assert_int_equal(ask_int(w, "select count(*) from products"), 260);
+    w->n_asked = 0;
+    script(w, "/v1/products?limit=100", 200, page_of(w, 0, 1, false));
+    sync_of(w, "products", false);
+    settle(w);
+    assert_int_equal(ask_int(w, "select count(*) from products"), 1);
+    small_world_free(w);
+}
+
+static void a_walk_ends_and_its_sweep_becomes_due_in_one_transaction(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct work_report report;
+    struct error e = { 0 };
+
+    script(w, "/v1/products", 200, LIST(PR("prod_1"), "false"));
+    sync_of(w, "products", false);
+    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
+    assert_string_equal(ask_text(w, "select state from _walks"), "complete");
+    assert_int_equal(ask_int(w, "select gen > done_gen from _due where kind = 'sweep'"), 1);
+    small_world_free(w);
+}
+
+static void a_refusal_in_the_middle_of_a_list_is_a_failure_and_no_end(void **state)
+{
+    (void)state;
+    const struct {
+        int http_status;
+        const char *body;
+    } row[] = { { 404, "<html>not here</html>" },
+                { 403, "{\"error\":{\"message\":\"no right\"}}" },
+                { 400, "<html>bad</html>" } };
+
+    for (size_t i = 0; i < COUNT(row); i++) {
+        struct small_world *w = small_world_new();
+        script(w, "/v1/products?limit=100", 200, LIST(PR("prod_3") "," PR("prod_2"), "true"));
+        script(w, "/v1/products?limit=100&starting_after=prod_2", row[i].http_status, row[i].body);
+        sync_of(w, "products", false);
+        work_off(w);
+        assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "failed");
+        assert_int_equal(ask_int(w, "select dead from _due where kind = 'walk'"), 0);
+        small_world_free(w);
+    }
+}
+
+static struct sync_progress progress_of(struct small_world *w, const struct sync *s)
+{
+    struct sync_progress p;
+    struct error e = { 0 };
+    BUF(out, 1 << 20);
+
+    assert_int_equal(sync_progress(&w->env, s, &p, &out, &e), ST_OK);
+    return p;
+}
+
+static void a_sync_of_one_object_waits_for_that_object_and_no_other(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    struct sync s;
+    str args[1] = { S("prod_1") };
+
+    script(w, "/v1/products/prod_1", 500, "{}");
+    script(w, "/v1/products/prod_2", 500, "{}");
+    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    deliver(w, "evt_2", "product.updated", "product", "prod_2");
+    assert_int_equal(sync_start(&w->env, args, 1, false, LANE_BACKFILL, &s, &e), ST_OK);
+    assert_false(progress_of(w, &s).done);
+    work_off(w);
+    assert_false(progress_of(w, &s).done); /* it failed: due still */
+    script(w, "/v1/products/prod_1", 200, PROD("here"));
+    pass(w, 5000);
+    work_off(w);
+    assert_true(progress_of(w, &s).done); /* though prod_2 fails on */
+    assert_string_equal(ask_text(w, "select name from products"), "here");
+    small_world_free(w);
+}
+
+static void asked_for_anew(void *ctx)
+{
+    sync_of(ctx, "products", true);
+}
+
+static void a_walk_that_is_wanted_anew_begins_anew_although_it_is_under_way(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    size_t first_pages = 0;
+
+    script(w, "/v1/products?limit=100", 200, LIST(PR("prod_3") "," PR("prod_2"), "true"));
+    script(w, "/v1/products?limit=100&starting_after=prod_2", 200, LIST(PR("prod_1"), "false"));
+    script(w, "/v1/products?limit=100&starting_after=prod_2", 200, LIST(PR("prod_1"), "false"));
+    script_last(w)->times = 1;
+    script_last(w)->meanwhile = asked_for_anew;
+    script_last(w)->ctx = w;
+    sync_of(w, "products", false);
+    settle(w);
+    for (size_t i = 0; i < w->n_asked; i++)
+        first_pages += strcmp(w->asked[i], "/v1/products?limit=100") == 0;
+    assert_int_equal(first_pages, 2);
+    assert_int_equal(ask_int(w, "select objects from _walks where type='product'"), 3);
+    assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "complete");
+    small_world_free(w);
+}
+
+static void the_lease_runs_out(void *ctx)
+{
+    struct small_world *w = ctx;
+    ARENA(a, 1 << 16);
+    struct error e = { 0 };
+    struct claim c;
+
+    pass(w, w->env.set.lease_ms);
+    do
+        assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_OK);
+    while (c.key.kind != DUE_WALK);
+}
+
+static void who_lost_a_walk_says_nothing_of_it(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct work_report report;
+    struct error e = { 0 };
+
+    script(w, "/v1/products", 403, "{\"error\":{\"message\":\"no right\"}}");
+    script_last(w)->meanwhile = the_lease_runs_out;
+    script_last(w)->ctx = w;
+    sync_of(w, "products", false);
+    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
+    assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "walking");
+    assert_int_equal(ask_int(w, "select claimed from _due where kind = 'walk'"), 1);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -597,6 +795,13 @@ int main(void)
         cmocka_unit_test(a_truncated_nested_list_is_read_to_its_end),
         cmocka_unit_test(an_inline_price_that_no_list_shows_is_chased),
         cmocka_unit_test(an_argument_that_is_no_type_and_no_id_is_named),
+        cmocka_unit_test(a_restart_with_any_number_of_due_keys_is_possible),
+        cmocka_unit_test(every_object_that_no_list_shows_any_more_is_looked_after),
+        cmocka_unit_test(a_walk_ends_and_its_sweep_becomes_due_in_one_transaction),
+        cmocka_unit_test(a_refusal_in_the_middle_of_a_list_is_a_failure_and_no_end),
+        cmocka_unit_test(a_sync_of_one_object_waits_for_that_object_and_no_other),
+        cmocka_unit_test(a_walk_that_is_wanted_anew_begins_anew_although_it_is_under_way),
+        cmocka_unit_test(who_lost_a_walk_says_nothing_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
