@@ -17,9 +17,9 @@ ninja-build runs what Meson plans
 pkg-config finds the libraries
 python3 turns src/sql into C
 libsqlite3-dev the database
+sqlite3 looks into it
 libpq-dev the database for several machines
 libssl-dev HMAC and random numbers
-libpq-dev PostgreSQL, the other database
 libcurl4-openssl-dev HTTPS to Stripe
 libjansson-dev JSON documents of the emulator
 libinih-dev brindle.conf
@@ -30,7 +30,6 @@ EOT
     test) cat <<EOT
 libcmocka-dev unit tests
 clang a second compiler, and fuzzing
-sqlite3 queries that users would write
 postgresql a server of the tests' own
 mandoc checks the manual pages
 nodejs runs Stripe's own libraries against us
