@@ -85,10 +85,11 @@ bool emu_account(char out[ACCOUNT_ID_MAX + 1])
 /* ---- faults ------------------------------------------------------------------------------- */
 
 /* Paths that were answered with a 404 although the object is there, as by a replica that is late:
- * not again before a request that was sent later has been told the truth. */
+ * not again
+ * before a request that was sent later has been told the truth, and another one was sent. */
 static struct lie {
     char path[PATH_BYTES_MAX];
-    uint64_t told; /* when, in requests */
+    uint64_t told, heard; /* when, in requests; heard 0: nobody has heard the truth since */
 } lied[LIES_MAX];
 static size_t n_lied;
 static uint64_t n_sent;
@@ -101,17 +102,21 @@ static struct lie *lie_about(str path)
     return NULL;
 }
 
-static bool lies(struct climate *c, str path)
+static bool lies(struct climate *c, str path, uint64_t sent)
 {
-    if (!seed_chance(c->lies) || lie_about(path) || !check_never_deleted(path))
+    struct lie *before = lie_about(path);
+
+    if (!seed_chance(c->lies) || !check_never_deleted(path))
         return false;
-    struct lie *place = lie_about(S(""));
-    if (!place && n_lied == LIES_MAX)
+    if (before && (!before->heard || sent <= before->heard))
         return false;
-    if (!place)
-        place = &lied[n_lied++];
-    snprintf(place->path, sizeof place->path, "%.*s", STR_ARG(path));
-    place->told = n_sent;
+    if (!before && n_lied == LIES_MAX)
+        return false;
+    if (!before)
+        before = &lied[n_lied++];
+    snprintf(before->path, sizeof before->path, "%.*s", STR_ARG(path));
+    before->told = n_sent;
+    before->heard = 0;
     return true;
 }
 
@@ -142,7 +147,7 @@ static void limit(struct stripe_response *p)
 }
 
 /* An answer that the emulator has no part in. False: it shall answer. */
-static bool answer_wrongly(struct climate *c, str path, struct stripe_response *p)
+static bool answer_wrongly(struct climate *c, str path, uint64_t sent, struct stripe_response *p)
 {
     static const int server[] = { 500, 502, 503, 504 };
     const str error = S("{\"error\":{\"type\":\"api_error\",\"message\":\"We are sorry\"}}");
@@ -180,7 +185,7 @@ static bool answer_wrongly(struct climate *c, str path, struct stripe_response *
         tally->refused++;
         return true;
     }
-    if (lies(c, path)) {
+    if (lies(c, path, sent)) {
         trace("Stripe lies: 404 for %.*s, which is there", STR_ARG(path));
         answer_with(p, 404,
                     S("{\"error\":{\"type\":\"invalid_request_error\",\"code\":"
@@ -320,7 +325,7 @@ static void hear(str path, str body, uint64_t sent)
     struct lie *lie = lie_about(path);
 
     if (lie && sent > lie->told)
-        lie->path[0] = '\0';
+        lie->heard = n_sent;
     check_heard(body);
 }
 
@@ -335,7 +340,7 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
         tally->lost_before++;
         return lost(e, "before Stripe saw the request");
     }
-    if (!answer_wrongly(c, q->path, p))
+    if (!answer_wrongly(c, q->path, sent, p))
         answer_rightly(s, q, p, a);
     int status = p->http_status;
     check_asked(q->path, status, p->body);
