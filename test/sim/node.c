@@ -508,9 +508,11 @@ void node_boot(bool machine, bool wrong_key)
 
 static unsigned syncs_accepted;
 
+enum command_kind { COMMAND_SYNC, COMMAND_SYNC_AGAIN, COMMAND_SYNC_SOMETHING, COMMAND_REVIVE };
+
 struct command {
     struct node *n;
-    enum { COMMAND_SYNC, COMMAND_SYNC_AGAIN, COMMAND_SYNC_SOMETHING, COMMAND_REVIVE } what;
+    enum command_kind what;
 };
 
 static enum status run_sync(struct node *n, bool again, const char *arg, struct error *e)
@@ -549,7 +551,7 @@ static void run_command(void *arg)
     c->n->n_running--;
 }
 
-static bool command(int what)
+static bool command(enum command_kind what)
 {
     if (!node_works())
         return false;
