@@ -26,7 +26,7 @@ enum {
     OBJECT_BYTES = 4 << 20,
 };
 
-#define DEMO_ENV "test"
+#define DEMO_ENV CONFIG_DEMO_ENV
 /* Nobody's key: the emulator takes any, and its tail makes the account. */
 #define DEMO_KEY \
     "sk_test_"   \

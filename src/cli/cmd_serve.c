@@ -46,7 +46,9 @@ static enum status open_all(struct serving *s, struct cli *cli, struct error *e)
     for (size_t i = 0; i < c->n_envs; i++) {
         if (c->env[i].found || (cli->env_name && !str_eqz(str_of(cli->env_name), c->env[i].name)))
             continue;
-        enum status st = open_or_take_over(&s->wire[s->n], c, &c->env[i], e);
+        enum status st = config_refuse_demo(c, &c->env[i], e);
+        if (st == ST_OK)
+            st = open_or_take_over(&s->wire[s->n], c, &c->env[i], e);
         if (st != ST_OK)
             return st;
         serving_add(s);

@@ -572,6 +572,14 @@ void config_free(struct config *c)
 
 /* --- environments -------------------------------------------------------------------------- */
 
+static bool has_demo(const struct config *c)
+{
+    char stripe[CONFIG_PATH_MAX + sizeof CONFIG_DEMO_DIR + 1];
+
+    snprintf(stripe, sizeof stripe, "%s/" CONFIG_DEMO_DIR, c->data_dir);
+    return access(stripe, F_OK) == 0;
+}
+
 static void add_found(void *ctx, str name)
 {
     struct config *c = ctx;
@@ -582,9 +590,7 @@ static void add_found(void *ctx, str name)
     if (env_add(c, name, &env, &ignored) != ST_OK || c->n_envs == before)
         return;
     env->found = true;
-    char stripe[CONFIG_PATH_MAX + sizeof CONFIG_DEMO_DIR + 1];
-    snprintf(stripe, sizeof stripe, "%s/" CONFIG_DEMO_DIR, c->data_dir);
-    env->demo = access(stripe, F_OK) == 0;
+    env->demo = has_demo(c);
 }
 
 static struct env_config *env_named(struct config *c, const char *name)
@@ -635,6 +641,16 @@ enum status config_env(struct config *c, const char *name, struct env_config **o
         n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", c->env[i].name);
     return fail(e, ST_INVALID, "There are several environments (%s): say which with --env NAME.",
                 names);
+}
+
+enum status config_refuse_demo(const struct config *c, const struct env_config *env,
+                               struct error *e)
+{
+    if (c->pg_url || env->found || strcmp(env->name, CONFIG_DEMO_ENV) != 0 || !has_demo(c))
+        return ST_OK;
+    return fail(e, ST_REFUSED,
+                "This store is the demo's. Keep yours elsewhere: --data DIR, or remove %s.",
+                c->data_dir);
 }
 
 const char *config_start_command(const struct env_config *env)

@@ -47,6 +47,7 @@ struct values {
 
 /* In the data directory: the state of the demo's own Stripe. */
 #define CONFIG_DEMO_DIR "demo-stripe"
+#define CONFIG_DEMO_ENV "test"
 
 struct env_config {
     char name[ENV_NAME_MAX + 1];
@@ -101,6 +102,11 @@ enum status config_env(struct config *c, const char *name, struct env_config **o
 
 /* Adds what lies in the data directory when nothing is configured, for commands that read. */
 enum status config_find_stores(struct config *c, const char *name, struct error *e) MUST_USE;
+
+/* Before anything is written: a store that `brindle demo` made is its own, and whoever configured
+ * this environment keeps theirs elsewhere. ST_REFUSED says so. */
+enum status config_refuse_demo(const struct config *c, const struct env_config *env,
+                               struct error *e) MUST_USE;
 
 /* The command that starts its daemon: the demo's store is the demo's. */
 const char *config_start_command(const struct env_config *env);

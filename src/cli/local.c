@@ -132,6 +132,10 @@ enum status local_run(struct cli *cli, struct env_config *conf, str line, contro
     char socket_path[DATA_PATH_MAX];
     msec until = clock_mono(clock) + LOCK_WAIT_MS;
 
+    enum status mine =
+        config_refuse_demo(&cli->config, conf, e); /* its daemon would listen to us */
+    if (mine != ST_OK)
+        return mine;
     datadir_socket_path(cli->config.data_dir, conf->name, socket_path);
     for (;;) {
         struct error why = { 0 };

@@ -49,6 +49,10 @@ static enum status check_key(const struct env_config *conf, enum key_kind *kind,
     *kind = key_judge(&conf->secret_key, &why);
     switch (*kind) {
     case KEY_NONE:
+        if (conf->demo)
+            return fail(e, ST_REFUSED,
+                        "This store is the demo's, and the demo has ended: `brindle demo` starts "
+                        "it again.");
         return fail(
             e, ST_REFUSED,
             "Environment %s has no key: set STRIPE_SECRET_KEY, or secret_key in [env %s] of "

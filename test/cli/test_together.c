@@ -181,6 +181,20 @@ static void a_key_of_another_account_writes_nothing(void **state)
     COMMAND(f, 0, "sync", "customers");
 }
 
+static void a_key_of_ones_own_leaves_the_demos_store_alone(void **state)
+{
+    struct fixture *f = *state;
+
+    COMMAND(f, 0, "demo", "--duration", "1");
+    COMMAND(f, 4, "sync");
+    assert_non_null(strstr(f->r.err, "This store is the demo's. Keep yours elsewhere: --data DIR"));
+    COMMAND(f, 4, "serve", "--listen", "127.0.0.1:0");
+    assert_non_null(strstr(f->r.err, "This store is the demo's."));
+    run(f, NULL, (const char *const[]){ "sync", NULL }, 4);
+    assert_non_null(strstr(f->r.err, "`brindle demo` starts it again"));
+    COMMAND(f, 0, "sync", "customers", "--data", "mine");
+}
+
 static void commands_that_write_reach_the_daemon_that_runs(void **state)
 {
     struct fixture *f = *state;
@@ -253,6 +267,7 @@ int main(void)
         CASE(sync_without_a_daemon_fills_the_mirror_and_ends),
         CASE(readers_need_neither_key_nor_configuration),
         CASE(a_key_of_another_account_writes_nothing),
+        CASE(a_key_of_ones_own_leaves_the_demos_store_alone),
         CASE(commands_that_write_reach_the_daemon_that_runs),
         cmocka_unit_test_setup_teardown(a_daemon_that_starts_takes_a_running_sync_over, begin_slow,
                                         end),
