@@ -6,6 +6,7 @@
 #include "cli/output.h"
 #include "core/due.h"
 #include "core/inbox.h"
+#include "core/plan.h"
 
 enum {
     INBOX_OUT_BYTES_MAX = 64 << 20,
@@ -70,6 +71,21 @@ static void print_lines(const struct cli *cli, str lines)
         say("Nothing.");
 }
 
+static enum status check_outcome(str outcome, struct error *e)
+{
+    static const enum plan_outcome known[] = { PLAN_DUE, PLAN_UNKNOWN, PLAN_UNFETCHABLE,
+                                               PLAN_QUARANTINED };
+
+    if (!outcome.n)
+        return ST_OK;
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (str_eqz(outcome, plan_outcome_name(known[i])))
+            return ST_OK;
+    return fail(e, ST_INVALID,
+                "--outcome is one of due, unknown, unfetchable and quarantined, not \"%.*s\".",
+                STR_ARG(outcome));
+}
+
 static enum status inbox_cmd_list(struct cli *cli, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
@@ -86,6 +102,8 @@ static enum status inbox_cmd_list(struct cli *cli, struct error *e)
         st = words_check(cli, &words, 1, 1, e);
     if (st == ST_OK && (limit < 1 || limit > INBOX_PAGE_MAX))
         st = fail(e, ST_INVALID, "--limit must be 1 to %d.", INBOX_PAGE_MAX);
+    if (st == ST_OK)
+        st = check_outcome(str_of(outcome), e);
     if (st == ST_OK)
         st = reader_open(cli, &w, e);
     if (st != ST_OK)

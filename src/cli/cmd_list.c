@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/json.h"
 #include "cli/local.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
@@ -56,6 +57,78 @@ static enum status read_query(const struct words *words, struct mirror_query *q,
     return ST_OK;
 }
 
+/* --- when nothing matched ------------------------------------------------------------------ */
+
+static const char *flag_candidate(const void *ctx, size_t i)
+{
+    static const char *const name[] = { "limit", "deleted" };
+
+    (void)ctx;
+    return i < COUNT(name) ? name[i] : NULL;
+}
+
+/* The member itself or, of "a.b", the first one. */
+static str first_member(str path)
+{
+    str head;
+
+    str_cut(path, '.', &head);
+    return head;
+}
+
+static bool is_told_of(const struct resource *r, str member)
+{
+    static const char *const of_all[] = { "id", "object", "created", "livemode", "metadata" };
+    str head;
+
+    for (size_t i = 0; i < COUNT(of_all); i++)
+        if (str_eqz(member, of_all[i]))
+            return true;
+    for (size_t i = 0; i < r->n_columns; i++) {
+        str_cut(str_of(r->column[i].path), '.', &head);
+        if (str_eq(member, head))
+            return true;
+    }
+    return false;
+}
+
+/* Has any of the type's first objects such a member? */
+static enum status is_seen(struct env *env, const struct mirror_query *asked, str member,
+                           bool *seen, struct error *e)
+{
+    ARENA(a, LIST_PAGE_BYTES_MAX);
+    struct mirror_query q = { .type = asked->type, .deleted = true, .limit = LIST_PAGE };
+    struct object *o;
+    size_t n = 0;
+
+    enum status st = mirror_list(env, &q, &o, &n, &a, e);
+    *seen = false;
+    for (size_t i = 0; i < n && st == ST_OK && !*seen; i++)
+        *seen = json_member(o[i].data, member).type != JSON_END;
+    return st;
+}
+
+/* A filter on a member that nothing has is a slip: of a flag's name it is refused. */
+static enum status explain_nothing(struct env *env, const struct mirror_query *q, struct error *e)
+{
+    const struct resource *r = resource_by_type(q->type);
+
+    for (size_t i = 0; i < q->n_filters; i++) {
+        str member = first_member(q->filter[i].path);
+        bool seen = is_told_of(r, member);
+        enum status st = seen ? ST_OK : is_seen(env, q, member, &seen, e);
+        if (st != ST_OK)
+            return st;
+        const char *meant = seen ? NULL : nearest(member, flag_candidate, NULL);
+        if (meant)
+            return fail(e, ST_INVALID, "no %s has a member %.*s; did you mean --%s?", r->type,
+                        STR_ARG(member), meant);
+        if (!seen)
+            say("brindle: no %s has a member %.*s.", r->type, STR_ARG(member));
+    }
+    return ST_OK;
+}
+
 /* Page after page; each page's memory goes before the next one. */
 static enum status print_all(struct env *env, struct mirror_query *q, int64_t limit,
                              struct error *e)
@@ -79,7 +152,7 @@ static enum status print_all(struct env *env, struct mirror_query *q, int64_t li
             break;
         snprintf(after, sizeof after, "%.*s", STR_ARG(o[n - 1].id));
     }
-    return ST_OK;
+    return printed == 0 && limit > 0 ? explain_nothing(env, q, e) : ST_OK;
 }
 
 enum status cmd_list(struct cli *cli, struct error *e)

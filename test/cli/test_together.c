@@ -149,6 +149,11 @@ static void sync_without_a_daemon_fills_the_mirror_and_ends(void **state)
     assert_non_null(strstr(f->r.out, gold));
     COMMAND(f, 0, "list", "products", "--name=Silver");
     assert_string_equal(f->r.out, "");
+    assert_string_equal(f->r.err, "");
+    COMMAND(f, 2, "list", "products", "--limt=3");
+    assert_non_null(strstr(f->r.err, "no product has a member limt; did you mean --limit?"));
+    COMMAND(f, 0, "list", "products", "--nosuch=3");
+    assert_non_null(strstr(f->r.err, "no product has a member nosuch"));
     COMMAND(f, 1, "get", "cus_nobody");
     COMMAND(f, 0, "status", "--json");
     assert_non_null(strstr(f->r.out, "{\"daemon\":false,\"environment\":\"test\""));
