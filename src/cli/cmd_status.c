@@ -1,12 +1,15 @@
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "cli/local.h"
 #include "cli/output.h"
+#include "cli/progress.h"
+#include "core/resource.h"
 #include "core/status.h"
 
-enum { STATUS_BYTES_MAX = 16 << 20 };
+enum { STATUS_BYTES_MAX = 16 << 20, LISTS_NAMED_MAX = 128 };
 
 struct shown {
     const struct cli *cli;
@@ -81,8 +84,69 @@ static void print_inbox(const struct shown *s, const struct mirror_status *m)
              s->several ? " --env " : "", s->several ? s->conf->name : "");
 }
 
+/* --- how complete -------------------------------------------------------------------------- */
+
+struct lists {
+    size_t all; /* that `brindle sync` walks when nothing is named */
+    size_t complete, skipped;
+    size_t n_forbidden;
+    str forbidden[LISTS_NAMED_MAX]; /* skipped, because the key may not list them */
+};
+
+static bool is_walked(const struct resource *r, bool livemode)
+{
+    if (!r->list_path || r->flags & RES_ON_DEMAND || r->parent_param ||
+        strstr(r->list_path, "{parent}"))
+        return false;
+    return !(r->flags & RES_TEST_ONLY && livemode);
+}
+
+static void count_list(struct lists *l, str type, bool livemode, struct arena *a)
+{
+    const struct resource *r = resource_by_type(json_text(type, S("type"), a));
+    str reason = json_text(type, S("reason"), a);
+    int64_t complete_at = 0;
+
+    if (!r || !is_walked(r, livemode))
+        return;
+    if (str_eqz(json_text(type, S("walk"), a), "skipped")) {
+        l->skipped++;
+        char why[PROGRESS_REASON_MAX];
+        snprintf(why, sizeof why, "%.*s", STR_ARG(reason));
+        if (progress_reason_forbids(why) && l->n_forbidden < LISTS_NAMED_MAX)
+            l->forbidden[l->n_forbidden++] = str_of(r->view);
+    } else if (json_int(type, S("complete_at"), &complete_at) && complete_at > 0) {
+        l->complete++;
+    }
+}
+
+static void print_lists(const struct env *env, str json)
+{
+    ARENA(a, STATUS_BYTES_MAX);
+    struct lists l = { 0 };
+    struct json_reader r;
+    char names[LISTS_NAMED_MAX * 40] = "", absent[64] = "";
+
+    for (size_t i = 0; i < resource_count; i++)
+        l.all += is_walked(&resource_table[i], env->identity.livemode);
+    json_init(&r, json_member(json, S("types")).text);
+    if (json_next(&r).type == JSON_ARRAY)
+        for (struct json_token v = json_value(&r); v.type == JSON_OBJECT; v = json_value(&r))
+            count_list(&l, v.text, env->identity.livemode, &a);
+    bool rest = l.complete + l.skipped < l.all;
+    if (l.skipped)
+        snprintf(absent, sizeof absent, "; %zu %s not there for this account or key", l.skipped,
+                 l.skipped == 1 ? "is" : "are");
+    line("complete", rest ? COLOR_WARN : COLOR_GOOD, "%zu of %zu lists%s%s", l.complete, l.all,
+         absent, rest ? "; `brindle sync` walks the rest" : "");
+    for (size_t i = 0, n = 0; i < l.n_forbidden && n < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, " %.*s", STR_ARG(l.forbidden[i]));
+    if (l.n_forbidden)
+        line("", COLOR_WARN, "not permitted:%s", names);
+}
+
 static void print_numbers(const struct shown *s, const struct env *env,
-                          const struct mirror_status *m)
+                          const struct mirror_status *m, str json)
 {
     char objects[32], event[48], fetch[48];
 
@@ -96,13 +160,7 @@ static void print_numbers(const struct shown *s, const struct env *env,
     line("objects", COLOR_PLAIN, "%s, and %lld deleted", objects, (long long)m->tombstones);
     line("freshness", COLOR_PLAIN, "last event %s, last fetch %s", ago(m->last_event_ago_ms, event),
          ago(m->last_fetch_ago_ms, fetch));
-    if (m->types_known == 0)
-        line("complete", COLOR_WARN, "no list was walked yet: run `brindle sync`");
-    else
-        line("complete", m->types_complete < m->types_known ? COLOR_WARN : COLOR_GOOD,
-             "%lld of %lld lists were walked to their end%s", (long long)m->types_complete,
-             (long long)m->types_known,
-             m->types_complete < m->types_known ? ": `brindle sync` goes on" : "");
+    print_lists(env, json);
     print_work(s, m);
     print_inbox(s, m);
 }
@@ -158,7 +216,7 @@ static enum status show_open(const struct shown *s, struct env *env, struct erro
     st = status_read(env, &m, e);
     if (st != ST_OK)
         return st;
-    print_numbers(s, env, &m);
+    print_numbers(s, env, &m, buf_str(&json));
     if (s->types)
         print_types(buf_str(&json));
     return ST_OK;

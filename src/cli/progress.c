@@ -161,9 +161,14 @@ void progress_end(struct progress *p)
 
 /* --- afterwards ---------------------------------------------------------------------------- */
 
+bool progress_reason_forbids(const char *reason)
+{
+    return strstr(reason, ": 403") || strstr(reason, ": 401");
+}
+
 static bool is_forbidden(const struct progress_type *t)
 {
-    return strstr(t->reason, ": 403") || strstr(t->reason, ": 401");
+    return progress_reason_forbids(t->reason);
 }
 
 /* What is not there for this account fills a line; what the key may not see has one each. */

@@ -37,5 +37,7 @@ void progress_end(struct progress *p);
 /* Remarks on stderr; how many types failed. */
 void progress_say_skipped(const struct progress *p);
 size_t progress_say_failed(const struct progress *p);
+/* Does a list's reason say that the key may not see it? */
+bool progress_reason_forbids(const char *reason);
 /* Is a core type among those that the key may not list? */
 bool progress_forbidden_core(const struct progress *p);

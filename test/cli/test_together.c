@@ -170,6 +170,8 @@ static void readers_need_neither_key_nor_configuration(void **state)
     COMMAND(f, 0, "sync", "customers");
     run(f, NULL, (const char *const[]){ "get", ada, NULL }, 0);
     run(f, NULL, (const char *const[]){ "status", NULL }, 0);
+    assert_non_null(strstr(f->r.out, "  1 of "));
+    assert_non_null(strstr(f->r.out, " lists; `brindle sync` walks the rest"));
     run(f, NULL, (const char *const[]){ "sync", NULL }, 4);
     assert_non_null(strstr(f->r.err, "has no key"));
 }
