@@ -3,7 +3,8 @@
  * Inserts bodies of 3 KB into a table like the inbox, so and so many a commit, each commit with
  * its fsync: on a bare connection of SQLite with the store's settings; through the store; and from
  * threads whose transactions of one event each share their fsyncs.
- * Use: bench_commit_alone [DIRECTORY [MILLISECONDS]]; makes and removes bench.db there. */
+ * Use: bench_commit_alone [DIRECTORY [MILLISECONDS [bare]]]; makes and removes bench.db there;
+ * with "bare" it measures the bare connection with the store's pages alone. */
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -235,6 +236,8 @@ int main(int argc, char **argv)
     printf("%-24s %5s %10s %10s %12s\n", "how", "n", "events/s", "us/event", "commits/s");
     for (size_t i = 0; i < COUNT(batch_sizes); i++)
         bench_bare(batch_sizes[i], 8192);
+    if (argc > 3 && str_eqz(S("bare"), argv[3]))
+        return 0;
     for (size_t i = 0; i < COUNT(batch_sizes); i++)
         bench_bare(batch_sizes[i], 16384);
     for (size_t i = 0; i < COUNT(batch_sizes); i++)

@@ -1,19 +1,33 @@
 /* list_server.c - a Stripe that answers at once: lists of products, prices and customers, and each
  * of them by its id, from memory (pages.h tells about "random").
  *
- *     bench_list_server OBJECTS_PER_TYPE [random]
+ *     bench_list_server OBJECTS_PER_TYPE [random] [RATE]
  *
- * Prints its port, ends on SIGINT or SIGTERM, and then prints what CPU time a request has cost. */
+ * With a RATE it answers 429 to whatever is more in a second. Prints its port, ends on SIGINT or
+ * SIGTERM, and then prints what CPU time a request has cost. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "net/http.h"
 #include "pages.h"
 
 static struct http_server *server;
 static uint64_t total;
+static unsigned rate, started; /* permitted in a second; in the current one */
+static time_t second;
+
+static bool is_permitted(void)
+{
+    time_t now = time(NULL);
+
+    if (now != second)
+        started = 0;
+    second = now;
+    return rate == 0 || started++ < rate;
+}
 
 static void stop(int signal)
 {
@@ -44,8 +58,12 @@ static void handle(void *ctx, struct http_exchange *x, const struct http_request
     const struct http_header id = { S("Request-Id"), S("req_bench") };
 
     (void)ctx;
-    put_answer(&body, q->path, q->query);
-    struct http_response r = { .status = 200,
+    bool permitted = is_permitted();
+    if (permitted)
+        put_answer(&body, q->path, q->query);
+    else
+        buf_append(&body, S("{\"error\":{\"code\":\"rate_limit\",\"message\":\"Too many.\"}}"));
+    struct http_response r = { .status = permitted ? 200 : 429,
                                .content_type = S("application/json"),
                                .body = buf_str(&body),
                                .header = &id,
@@ -67,8 +85,12 @@ int main(int argc, char **argv)
     struct http_options o = { .listen = S("127.0.0.1:0"), .handler = { .handle = handle } };
     struct error e = { 0 };
 
-    if (argc > 2 && str_eqz(S("random"), argv[2]))
-        page_ids_at_random();
+    for (int i = 2; i < argc; i++) {
+        if (str_eqz(S("random"), argv[i]))
+            page_ids_at_random();
+        else
+            rate = (unsigned)strtoul(argv[i], NULL, 10);
+    }
     total = argc > 1 ? strtoull(argv[1], NULL, 10) : 10000;
     if (http_server_open(&server, &o, &e) != ST_OK)
         return fprintf(stderr, "bench_list_server: %s\n", e.text), 1;

@@ -97,7 +97,8 @@ class Bench:
 
     def http_alone(self):
         server, port = self.start_with_port([self.tool("http_alone"), "127.0.0.1:0"])
-        found = {n: self.load(port, "/", n, 1)["per_second"] for n in CONNECTIONS}
+        found = {n: max(self.load(port, "/", n, 1)["per_second"]
+                        for _ in range(self.options.rounds)) for n in CONNECTIONS}
         return found, self.stop(server)
 
     def hmac_alone(self):
@@ -106,14 +107,15 @@ class Bench:
         return float(out.split()[0])
 
     def commit_alone(self):
-        out = subprocess.run([self.tool("commit_alone"), self.dir,
-                              str(self.options.seconds * 1000)],
-                             capture_output=True, text=True, check=True).stdout
-        found = {}
-        for line in out.splitlines():
-            words = line.rsplit(None, 4)
-            if words[0] == "bare, 8 KiB pages":
-                found[int(words[1])] = float(words[2])
+        found = dict.fromkeys(CONNECTIONS, 0)
+        for _ in range(self.options.rounds):
+            out = subprocess.run([self.tool("commit_alone"), self.dir,
+                                  str(self.options.seconds * 1000), "bare"],
+                                 capture_output=True, text=True, check=True).stdout
+            for line in out.splitlines():
+                how, n, rate, _, _ = line.rsplit(None, 4)
+                if how == "bare, 8 KiB pages":
+                    found[int(n)] = max(found[int(n)], float(rate))
         return found
 
     def ingest_once(self, connections, objects):
@@ -135,7 +137,7 @@ class Bench:
         hmac = self.hmac_alone()
         commit = self.commit_alone()
         print(f"HTTP alone: {http_said}; HMAC alone: {hmac:.0f} a second")
-        for objects, what in ((10, "10 objects"), (1000000, "an object each")):
+        for objects, what in ((1, "one object"), (1000000, "an object each")):
             print(f"\nevents about {what}:")
             print(f"{'connections':>11} {'events/s':>9} {'p50 ms':>7} {'p99 ms':>7} {'cpu us':>7}"
                   f" {'peak MiB':>8} | {'HTTP':>7} {'HMAC':>7} {'SQLite':>7} | share of slowest")
@@ -182,19 +184,13 @@ class Bench:
                       f" peak {peak:.1f} MiB (list server: {said})")
 
     def limited(self):
-        rate, pages = 100, 30 * 100
-        head(f"Backfill, limited to {rate} requests a second, by both sides")
-        emulator, port = self.start_with_port(
-            self.brindle("emulate", "--json", "--listen", "127.0.0.1:0", "--rate", str(rate)))
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/_emulator/bulk",
-            json.dumps({"type": "customer", "count": pages * 100}).encode(),
-            {"Authorization": "Bearer sk_test_bench"})
-        urllib.request.urlopen(request, timeout=120).read()
+        rate, pages = 100, 900  # pages of each type
+        head(f"Backfill of {len(TYPES)} lists, limited to {rate} requests a second by both sides")
+        server, port = self.list_server(pages * 100 * len(TYPES), str(rate))
         data = self.fresh("limited")
-        took, _, _ = self.sync(port, data, "customers", BRINDLE_RATE_LIMIT=str(rate))
+        took, _, _ = self.sync(port, data, *TYPES, BRINDLE_RATE_LIMIT=str(rate))
         calls, limited, span = audit(data)
-        self.stop(emulator)
+        self.stop(server)
         print(f"{calls} requests in {span:.1f} s ({took:.1f} s with start and end):"
               f" {calls / span:.1f} a second, {percent(calls / span, rate)} of what is permitted;"
               f" {limited} answered 429")
@@ -289,11 +285,11 @@ def await_ready(port):
 
 
 def audit(data):
-    """Lists of customers that the audit of calls holds: how many, how many 429, seconds."""
+    """The audit of calls: how many requests, how many answers 429, seconds from first to last."""
     import sqlite3
     db = sqlite3.connect(f"file:{os.path.join(data, 'test.db')}?mode=ro", uri=True)
     row = db.execute("select count(*), sum(status = 429), (max(at) - min(at)) / 1000.0 from _calls"
-                     " where path = '/v1/customers'").fetchone()
+                     ).fetchone()
     db.close()
     return row
 
