@@ -191,6 +191,11 @@ static enum status inbox_cmd_replay(struct cli *cli, struct error *e)
         st = words_check(cli, &words, 2, 2, e);
     if (st == ST_OK)
         st = order(cli, "replay", "event", words.word[1], &end, e);
+    if (st == ST_REFUSED && end.ended) {
+        struct error why = *e; /* it is no matter of keys: there is nothing to fetch for it */
+        error_clear(e);
+        return fail(e, ST_NONE, "%s", why.text);
+    }
     if (st == ST_OK && !cli->json)
         say("What %s speaks of is due once more; `brindle inbox show %s` tells when it is done.",
             words.word[1], words.word[1]);

@@ -7,6 +7,7 @@
 #include "cli/progress.h"
 #include "core/due.h"
 #include "core/mirror.h"
+#include "serve/control_line.h"
 
 enum {
     SYNC_STUCK_MS = 60 * 1000, /* nothing moved for so long: Stripe is away */
@@ -30,12 +31,12 @@ static bool on_line(void *ctx, str line)
     struct watcher *w = ctx;
     msec now = clock_mono(wire_clock());
 
+    if (json_bool(line, S("end")) == JSON_TRUE)
+        return true; /* ours comes last, when it is known what was not found */
     if (!w->draws) {
         printf("%.*s\n", STR_ARG(line));
         fflush(stdout);
     }
-    if (json_bool(line, S("end")) == JSON_TRUE)
-        return true;
     if (!progress_read(&w->progress, line))
         return true;
     int64_t signature = progress_signature(&w->progress);
@@ -114,17 +115,39 @@ static size_t name_missing(struct env *env, const struct words *words)
     return missing;
 }
 
+struct trouble {
+    size_t dead, missing;
+};
+
 /* Reads the store once more, for the names of what went wrong. */
-static size_t name_trouble(struct cli *cli, const struct env_config *conf,
-                           const struct words *words, bool dead)
+static struct trouble name_trouble(struct cli *cli, const struct env_config *conf,
+                                   const struct words *words, bool dead)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
     struct error ignored = { 0 };
 
     if (wire_open(&w, &cli->config, conf, WIRE_READ, &ignored) != ST_OK)
-        return 0;
-    size_t n = dead ? name_dead(&w.env, &ignored) : 0;
-    return n + name_missing(&w.env, words);
+        return (struct trouble){ 0 };
+    return (struct trouble){ .dead = dead ? name_dead(&w.env, &ignored) : 0,
+                             .missing = name_missing(&w.env, words) };
+}
+
+/* The last line where no bars are drawn; its status is the one that the exit code stands for. */
+static void tell_end(const struct watcher *w, enum status st, const char *why)
+{
+    BUF(line, CONTROL_END_BYTES_MAX);
+
+    if (w->draws)
+        return;
+    control_end_line(&line, st, why);
+    printf("%.*s\n", STR_ARG(buf_str(&line)));
+    fflush(stdout);
+}
+
+static enum exit_code end_with(const struct watcher *w, enum status st, const char *why)
+{
+    tell_end(w, st, why);
+    return exit_code_for(st);
 }
 
 static enum exit_code summarize(struct cli *cli, const struct env_config *conf,
@@ -141,12 +164,19 @@ static enum exit_code summarize(struct cli *cli, const struct env_config *conf,
     else
         say("%s: done in %s.", conf->name, span);
     progress_say_skipped(p);
-    size_t trouble = name_trouble(cli, conf, words, p->dead > 0) + progress_say_failed(p);
+    struct trouble t = name_trouble(cli, conf, words, p->dead > 0);
+    size_t failed = progress_say_failed(p);
     if (progress_forbidden_core(p)) {
-        say("The key may not list some core types: give it the permission, or use another key.");
-        return EXIT_IDENTITY;
+        static const char why[] =
+            "The key may not list some core types: give it the permission, or use another key.";
+        say("%s", why);
+        return end_with(w, ST_REFUSED, why);
     }
-    return trouble ? EXIT_FAILED : EXIT_DONE;
+    if (t.dead || failed)
+        return end_with(w, ST_LIMIT, "Some work was given up: `brindle inbox dead` lists it.");
+    if (t.missing)
+        return end_with(w, ST_NONE, "Stripe does not have all that was asked for.");
+    return end_with(w, ST_OK, "");
 }
 
 static enum status conclude(struct cli *cli, const struct env_config *conf, const struct watcher *w,
@@ -170,6 +200,8 @@ static enum status conclude(struct cli *cli, const struct env_config *conf, cons
         say("%s: asked for; `brindle status` shows how it goes.", conf->name);
     else
         cli_exit_with(summarize(cli, conf, w, words));
+    if (detach)
+        tell_end(w, ST_OK, "");
     return ST_OK;
 }
 
@@ -202,5 +234,8 @@ enum status cmd_sync(struct cli *cli, struct error *e)
     st = local_run(cli, conf, buf_str(&line), on_line, &w, e);
     if (w.draws)
         progress_end(&w.progress);
-    return conclude(cli, conf, &w, &words, detach, st, e);
+    st = conclude(cli, conf, &w, &words, detach, st, e);
+    if (st != ST_OK)
+        tell_end(&w, st, e->text);
+    return st;
 }

@@ -159,6 +159,8 @@ static void sync_without_a_daemon_fills_the_mirror_and_ends(void **state)
     assert_non_null(strstr(f->r.out, "{\"daemon\":false,\"environment\":\"test\""));
     COMMAND(f, 1, "sync", "cus_nobody");
     assert_non_null(strstr(f->r.err, "Stripe has no cus_nobody"));
+    assert_non_null(strstr(f->r.out, "{\"end\":true,\"status\":\"none\""));
+    assert_null(strstr(f->r.out, "\"status\":\"ok\""));
 }
 
 static void readers_need_neither_key_nor_configuration(void **state)
