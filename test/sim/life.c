@@ -17,6 +17,8 @@ enum {
     LIVES_MAX = 10, /* violent ends in one seed */
     SYNCS_MAX = 5,
     STEPS_MAX = 1500000,
+    FAULT_STEPS_MAX = 150000,
+    FAULT_LIVES_MAX = 60,
     REST_MS_MAX = 4 * 3600000, /* from the last fault to the rest */
     MINUTE_MS = 60000,
     FAULTS_MS_MAX = 40 * 60000, /* behind the merchant's last act, unless deliveries are later */
@@ -145,17 +147,26 @@ static bool sync_for_certain(msec end)
     return node_syncs_accepted() > before;
 }
 
+/* Enough has happened for one seed. */
+static bool is_tired(void)
+{
+    return tally->steps > FAULT_STEPS_MAX || tally->lives > FAULT_LIVES_MAX;
+}
+
 static void with_faults(void)
 {
     while (!merchant_is_done()) {
         run_until(fibre_now() + 1000);
-        if (fibre_now() > 86400000)
+        if (fibre_now() > 86400000 || is_tired())
             break;
     }
     if (climate.early_sync)
         sync_is_asked = sync_for_certain(fibre_now() + 10 * MINUTE_MS);
     msec more = seed_chance(30) ? climate.late_ms_max : seed_between(0, 2 * MINUTE_MS);
-    run_until(fibre_now() + more);
+    for (msec end = fibre_now() + more; fibre_now() < end && !is_tired();) {
+        msec left = end - fibre_now();
+        run_until(fibre_now() + (left < MINUTE_MS ? left : MINUTE_MS));
+    }
 }
 
 static bool is_at_rest(void)

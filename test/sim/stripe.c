@@ -102,13 +102,21 @@ static struct lie *lie_about(str path)
     return NULL;
 }
 
+/* What was heard may not get to the disk. */
+static bool truth_may_be_lost(const struct climate *c)
+{
+    const struct disk_climate *d = &c->disk;
+
+    return d->read_fails || d->write_fails || d->sync_fails || c->full_spells;
+}
+
 static bool lies(struct climate *c, str path, uint64_t sent)
 {
     struct lie *before = lie_about(path);
 
     if (!seed_chance(c->lies) || !check_never_deleted(path))
         return false;
-    if (before && (!before->heard || sent <= before->heard))
+    if (before && (!before->heard || sent <= before->heard || truth_may_be_lost(c)))
         return false;
     if (!before && n_lied == LIES_MAX)
         return false;
@@ -402,4 +410,6 @@ unsigned sim_stripe_calls(void)
 void sim_stripe_forget(void)
 {
     under_way = 0;
+    for (size_t i = 0; i < n_lied; i++)
+        lied[i].heard = 0; /* it may have been on its way to the disk */
 }
