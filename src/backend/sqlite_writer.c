@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "backend/sqlite_watch.h"
 #include "backend/store_sqlite.h"
 #include "base/plant.h"
 
@@ -47,6 +48,7 @@ struct writer {
 
     struct error failure; /* written once, before `failed` */
     atomic_bool failed;
+    struct file_watch file;
 };
 
 static int wal_grew(void *arg, sqlite3 *db, const char *name, int pages)
@@ -70,6 +72,7 @@ struct writer *writer_new(struct conn *c, const struct writer_options *o)
                           .batch_max = o->batch_max,
                           .checkpoint_pages = o->checkpoint_pages,
                           .slots = slots };
+    file_watch_start(&w->file, o->watched, o->clock);
     w->gate = gate_new(w->sched);
     w->line_end = &w->line;
     w->batch_end = &w->batch;
@@ -95,10 +98,18 @@ void writer_free(struct writer *w)
     free(w);
 }
 
+static enum status say_gone(const struct writer *w, enum status st, struct error *e)
+{
+    return fail(e, st,
+                "%s was removed or replaced while it was open: put it back, or start again and run "
+                "brindle sync",
+                w->c->path);
+}
+
 enum status writer_health(struct writer *w, struct error *e)
 {
     if (!atomic_load_explicit(&w->failed, memory_order_acquire))
-        return ST_OK;
+        return file_is_gone(&w->file, WATCH_BEGIN) ? say_gone(w, ST_BROKEN, e) : ST_OK;
     return fail(e, ST_BROKEN, "the store takes no more work, restart brindle; it failed with: %s",
                 w->failure.text);
 }
@@ -229,13 +240,16 @@ static void batch_commit(struct writer *w)
 {
     struct error why = { 0 };
 
-    if (conn_verb(w->c, VERB_COMMIT, &why) == ST_OK) {
+    if (conn_verb(w->c, VERB_COMMIT, &why) != ST_OK) {
+        turn_sick(w, &why);
+        batch_lose(w, &why);
+    } else if (file_is_gone(&w->file, WATCH_COMMIT)) { /* whatever was kept, nobody will find it */
+        say_gone(w, ST_RETRY, &why);
+        batch_lose(w, &why);
+    } else {
         batch_settle(w, NULL);
         checkpoint_if_due(w);
-        return;
     }
-    turn_sick(w, &why);
-    batch_lose(w, &why);
 }
 
 /* Whoever has the connection gives it away: to the next in line, else to nobody, and in that case

@@ -6,7 +6,8 @@
  *
  * In a batch, every transaction but the first is a savepoint: one that fails takes nobody along.
  * When the shared transaction itself is lost, all of its members are told ST_RETRY. After any
- * failure to commit, or damage, nothing may be trusted: every later call answers ST_BROKEN. */
+ * failure to commit, or damage, or when the file is no longer where it was (sqlite_watch.h),
+ * nothing may be trusted: every later call answers ST_BROKEN. */
 #pragma once
 
 #include "backend/sqlite_conn.h"
@@ -17,6 +18,8 @@ struct member; /* one transaction, from begin to its end */
 
 struct writer_options {
     struct sched *sched;
+    struct clock *clock;
+    const char *watched; /* the file behind `c`, looked at now and then; NULL: it has none */
     size_t batch_max;
     int checkpoint_pages;
 };

@@ -310,6 +310,8 @@ static enum status open_for_writing(struct store_sqlite *s, const struct store_s
         st = conn_prepare_all(c, e);
     struct writer_options wo = {
         .sched = s->sched,
+        .clock = s->clock,
+        .watched = o->in_memory || o->vfs ? NULL : s->path, /* a VFS may keep it anywhere */
         .batch_max = o->batch_max ? o->batch_max : STORE_BATCH,
         .checkpoint_pages = o->checkpoint_pages ? o->checkpoint_pages : STORE_CHECKPOINT,
     };

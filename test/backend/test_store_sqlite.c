@@ -36,11 +36,12 @@ static int tear_down(void **state)
 
 /* Pauses take no time, and are counted. */
 static int pauses;
+static msec hasty_time = 1000;
 
 static msec hasty_now(struct clock *c)
 {
     (void)c;
-    return 1000;
+    return hasty_time;
 }
 
 static void hasty_sleep(struct clock *c, msec span)
@@ -507,6 +508,102 @@ static void a_full_disk_is_a_limit_and_passes(void **state)
     shut(s);
 }
 
+static void begin_says_that_it_is_gone(struct store *s)
+{
+    for (int mode = TX_READ; mode <= TX_WRITE; mode++) {
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        error_clear(&why);
+        assert_int_equal(tx_begin(&tx, s, (enum tx_mode)mode, &why), ST_BROKEN);
+        assert_said("was removed or replaced while it was open");
+        assert_said("brindle sync");
+    }
+}
+
+/* The transaction has begun before, so that nothing but its commit can see it. */
+static enum status commit_a_second_later(struct store *s, void (*meanwhile)(void))
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+
+    error_clear(&why);
+    enum status st = tx_begin(&tx, s, TX_WRITE, &why);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_COUNTER_ADD, NULL, NULL, &why, V_STR(S("late")), V_INT(1));
+    assert_int_equal(st, ST_OK);
+    meanwhile();
+    hasty_time += 1000;
+    return tx_commit(&tx, &why);
+}
+
+static void remove_it(void)
+{
+    assert_int_equal(unlink(path), 0);
+}
+
+static void replace_it(void)
+{
+    char other[200];
+
+    snprintf(other, sizeof other, "%s.other", path);
+    write_file(other, "something else");
+    assert_int_equal(rename(other, path), 0);
+}
+
+static void leave_it(void)
+{
+}
+
+static void a_commit_to_a_removed_file_is_not_told_ok(void **state)
+{
+    struct store *s = opened(false);
+    (void)state;
+
+    assert_int_equal(add(s, "c"), ST_OK);
+    assert_int_equal(commit_a_second_later(s, leave_it), ST_OK);
+    assert_int_equal(commit_a_second_later(s, remove_it), ST_RETRY);
+    assert_said("was removed or replaced");
+    begin_says_that_it_is_gone(s);
+    shut(s);
+}
+
+static void a_commit_to_a_replaced_file_is_not_told_ok(void **state)
+{
+    struct store *s = opened(false);
+    (void)state;
+
+    assert_int_equal(commit_a_second_later(s, replace_it), ST_RETRY);
+    begin_says_that_it_is_gone(s);
+    shut(s);
+}
+
+static void a_removed_file_is_noticed_though_nobody_writes(void **state)
+{
+    struct store *s = opened(false);
+    (void)state;
+
+    remove_it();
+    hasty_time += 1000;
+    begin_says_that_it_is_gone(s);
+    shut(s);
+}
+
+static void a_file_that_was_put_back_has_what_was_told_ok(void **state)
+{
+    struct store *s = opened(false);
+    char aside[200];
+    (void)state;
+
+    snprintf(aside, sizeof aside, "%s.aside", path);
+    assert_int_equal(add(s, "c"), ST_OK);
+    assert_int_equal(rename(path, aside), 0);
+    hasty_time += 1000;
+    begin_says_that_it_is_gone(s);
+    shut(s);
+    assert_int_equal(rename(aside, path), 0);
+    s = opened(false);
+    assert_int_equal(value_of(s, "c"), 1);
+    shut(s);
+}
+
 #define with_dir(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -535,6 +632,10 @@ int main(void)
         with_dir(a_read_only_store_migrates_nothing),
         with_dir(a_foreign_programs_lock_is_waited_for_and_then_told),
         with_dir(a_full_disk_is_a_limit_and_passes),
+        with_dir(a_commit_to_a_removed_file_is_not_told_ok),
+        with_dir(a_commit_to_a_replaced_file_is_not_told_ok),
+        with_dir(a_removed_file_is_noticed_though_nobody_writes),
+        with_dir(a_file_that_was_put_back_has_what_was_told_ok),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

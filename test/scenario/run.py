@@ -20,11 +20,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import place as places
 from cluster import Cluster, Missing
 
-FILES = ["state", "beyond", "kill"]
+FILES = ["state", "beyond", "kill", "store"]
 
 
 # What is about SQLite's file: its disk, its lock.
-SQLITE_ALONE = ["BEYOND-09", "BEYOND-17"]
+SQLITE_ALONE = ["BEYOND-09", "BEYOND-17", "STORE-01"]
 
 
 def scenarios(cluster):
