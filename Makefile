@@ -15,12 +15,15 @@ test:
 	@tools/test.sh
 
 bench: all
-	@tools/deps.sh bench
 	@tools/bench.sh $(BUILD)
 
 fuzz:
 	@tools/deps.sh build test
 	@tools/fuzz.sh
+
+sim:
+	@tools/deps.sh build test
+	@BUILD=build-test tools/sim.sh $(SEEDS)
 
 install: all
 	meson install -C $(BUILD) --no-rebuild
@@ -31,4 +34,4 @@ deps:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run test bench fuzz install deps clean
+.PHONY: all run test bench fuzz sim install deps clean

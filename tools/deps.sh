@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, says what and why. Use: deps.sh GROUP… (build, test, bench). Asks
+# Installs what is missing, says what and why. Use: deps.sh GROUP… (build, test). Asks
 # nothing when all is there; elsewhere than on Debian it only says what is needed.
 set -eu
 
@@ -38,7 +38,6 @@ EOT
         [ -z "$(apt-cache search --names-only '^libclang-rt-14-dev$' 2>/dev/null)" ] ||
             echo "libclang-rt-14-dev the sanitizers of clang"
         ;;
-    bench) echo "wrk load" ;;
     *) echo "deps.sh: there is no group $1" >&2; exit 2 ;;
     esac
 }

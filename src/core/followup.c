@@ -8,7 +8,7 @@
 enum {
     FOLLOWUP_BYTES_MAX = 4 << 20,
     FOLLOWUP_PIECE = 200,
-    CHASE_PAUSE_MS = 500,
+    CHASE_PAUSE_MS = 100,
     ID_MAX = 255,
 };
 
