@@ -128,6 +128,10 @@ void climate_calm(struct climate *c)
     c->slow = c->stall_before = c->stall_after = c->lost_before = c->lost_after = c->limited =
         c->ghosts = c->omissions = c->errors = c->html = c->truncated = c->lies = c->key_refused =
             c->forbidden = 0;
+    if (c->answer_ms_max > c->set.lease_ms / 20) /* a lease must be longer than ordinary work */
+        c->answer_ms_max = c->set.lease_ms / 20;
+    if (c->disk.sync_ms_max > 5)
+        c->disk.sync_ms_max = 5;
     c->late = c->doubled = c->lost_answers = 0;
     c->life_ms_max = 0;
     c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;
