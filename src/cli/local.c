@@ -87,6 +87,7 @@ static enum status run_here(struct local *l, str line, struct error *e)
         .log = &quiet,
         .workers = (unsigned)config_number(&l->wire.conf->values, SET_WORKERS),
         .every_second = wire_every_second,
+        .abandon = wire_abandon,
         .ctx = &l->wire,
         .on_broken = on_broken,
     };

@@ -52,6 +52,7 @@ void serving_add(struct serving *s)
         .every_second = wire_every_second,
         .metrics = wire_metrics,
         .progress = wire_progress,
+        .abandon = wire_abandon,
         .ctx = w,
     };
 }

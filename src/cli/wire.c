@@ -108,6 +108,7 @@ static enum status open_stripe(struct wire *w, struct error *e)
         st = stripe_http_open(&world->stripe, &http, e);
     if (st != ST_OK)
         return st;
+    w->http = world->stripe;
     w->rate = rate.per_second;
     st = stripe_paced_open(&w->paced, world->stripe, world->clock, world->sched, world->rng, &rate,
                            e);
@@ -356,6 +357,14 @@ void wire_every_second(void *wire)
 
     if (stripe_logged_flush(w->logged, w->world.store, &kept_for_later) != ST_OK)
         return; /* the calls stay in memory; the store's own trouble is told by whoever meets it */
+}
+
+void wire_abandon(void *wire)
+{
+    struct wire *w = wire;
+
+    stripe_paced_abandon(w->paced);
+    stripe_http_abandon(w->http);
 }
 
 void wire_progress(void *wire, struct buf *out)

@@ -31,7 +31,7 @@ struct wire {
     enum wire_mode mode;
     struct world world;
     struct env env;
-    struct stripe *paced, *logged; /* inside world.stripe; NULL where there is none */
+    struct stripe *http, *paced, *logged; /* inside world.stripe; NULL where there is none */
     unsigned rate;                 /* requests a second; 0: unlimited */
     bool made;                     /* the environment was initialised */
     bool on_pg;                    /* the store is PostgreSQL's: no lock, no socket */
@@ -59,6 +59,8 @@ void wire_close(struct wire *w); /* writes the audit of the last calls */
 void wire_every_second(void *wire);
 void wire_metrics(void *wire, struct buf *out);
 void wire_progress(void *wire, struct buf *out);
+/* The grace of a stop is over: calls to Stripe give up, waiting ones too. */
+void wire_abandon(void *wire);
 
 /* What commands need of the operating system outside an environment. */
 struct clock *wire_clock(void);

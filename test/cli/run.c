@@ -98,19 +98,25 @@ void run_free(struct ran *r)
     *r = (struct ran){ 0 };
 }
 
+void run_line(struct running *r)
+{
+    size_t n = 0;
+
+    while (n + 1 < sizeof r->line && read(r->out, r->line + n, 1) == 1 && r->line[n] != '\n')
+        n++;
+    r->line[n] = '\0';
+}
+
 static void start(struct running *r, const char *dir, const char *const *env,
                   const char *const *args, int err)
 {
     int out[2];
-    size_t n = 0;
 
     int failed = pipe2(out, O_CLOEXEC);
     assert(!failed);
     *r = (struct running){ .pid = spawn(dir, env, args, out[1], err), .out = out[0] };
     close(out[1]);
-    while (n + 1 < sizeof r->line && read(r->out, r->line + n, 1) == 1 && r->line[n] != '\n')
-        n++;
-    r->line[n] = '\0';
+    run_line(r);
 }
 
 void run_start(struct running *r, const char *dir, const char *const *env, const char *const *args)

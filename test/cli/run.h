@@ -25,6 +25,8 @@ struct running {
 };
 
 void run_start(struct running *r, const char *dir, const char *const *env, const char *const *args);
+/* Its next line on stdout, into `line`. */
+void run_line(struct running *r);
 /* The same with what it says on stderr in the file `log`. */
 void run_start_logged(struct running *r, const char *dir, const char *const *env,
                       const char *const *args, const char *log);

@@ -8,13 +8,15 @@
 #undef fail /* ours has another meaning */
 
 #include <curl/curl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "run.h"
 
-enum { VARIABLES = 6 };
+enum { VARIABLES = 7 };
 
 struct fixture {
     char dir[64], base[64], key[64], log[96];
@@ -84,20 +86,39 @@ static int begin(void **state)
     return begin_with(state, NULL);
 }
 
+static int begin_silent(void **state)
+{
+    return begin_with(state, "slow;delay_ms=600000;path=/v1/customers;count=20");
+}
+
 static int begin_slow(void **state)
 {
     return begin_with(state, "slow;delay_ms=500;path=/v1/customers;count=20");
 }
 
-static int end(void **state)
+static int end_with(void **state, int code)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(run_stop(&f->stripe), 0);
+    assert_int_equal(run_stop(&f->stripe), code);
     run_free(&f->r);
     run_dir_remove(f->dir);
     free(f);
     return 0;
+}
+
+static int end(void **state)
+{
+    return end_with(state, 0);
+}
+
+/* It would wait long for its own answers to be taken. */
+static int end_silent(void **state)
+{
+    struct fixture *f = *state;
+
+    kill(f->stripe.pid, SIGKILL);
+    return end_with(state, 128 + SIGKILL);
 }
 
 static void run(struct fixture *f, const char *const *env, const char *const *args, int code)
@@ -243,6 +264,68 @@ static void a_daemon_that_starts_takes_a_running_sync_over(void **state)
     assert_int_equal(run_stop(&daemon), 0);
 }
 
+/* A number of the daemon's metrics; -1: it is not there. */
+static int metric(struct fixture *f, const struct running *daemon, const char *name)
+{
+    char url[64], token[128] = "", path[256], line[160], answer[256 << 10] = "";
+    struct curl_slist *header = NULL;
+    CURL *h = curl_easy_init();
+
+    snprintf(path, sizeof path, "%s/brindle-data/token", f->dir);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_non_null(fgets(token, sizeof token, file));
+    fclose(file);
+    snprintf(line, sizeof line, "Authorization: Bearer %.*s", (int)strcspn(token, "\n"), token);
+    header = curl_slist_append(header, line);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/metrics", run_port(daemon));
+    FILE *out = fmemopen(answer, sizeof answer, "w");
+    curl_easy_setopt(h, CURLOPT_URL, url);
+    curl_easy_setopt(h, CURLOPT_HTTPHEADER, header);
+    curl_easy_setopt(h, CURLOPT_WRITEDATA, out);
+    assert_int_equal(curl_easy_perform(h), CURLE_OK);
+    curl_easy_cleanup(h);
+    curl_slist_free_all(header);
+    fclose(out);
+    snprintf(line, sizeof line, "\n%s{env=\"test\"} ", name);
+    const char *at = strstr(answer, line);
+    return at ? (int)strtol(at + strlen(line), NULL, 10) : -1;
+}
+
+enum { WELL_BELOW_THE_TIME_OUT_S = 40 }; /* 80 s is what a call to Stripe may take */
+
+static void a_daemon_whose_stripe_never_answers_ends_when_its_grace_is_over(void **state)
+{
+    struct fixture *f = *state;
+    struct running daemon;
+    struct timespec before, after;
+
+    f->env[4] = "BRINDLE_GRACE_SECONDS=1";
+    start_daemon(f, &daemon);
+    COMMAND(f, 0, "sync", "--detach", "customers");
+    while (metric(f, &daemon, "brindle_stripe_in_flight") < 1)
+        ;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_int_equal(run_stop(&daemon), 0);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true(after.tv_sec - before.tv_sec < WELL_BELOW_THE_TIME_OUT_S);
+}
+
+static void a_command_whose_stripe_never_answers_ends_when_it_is_asked_to(void **state)
+{
+    struct fixture *f = *state;
+    struct running sync;
+    struct timespec before, after;
+
+    run_start(&sync, f->dir, f->env, (const char *const[]){ "sync", "customers", NULL });
+    while (!strstr(sync.line, "\"requests\":3")) /* the identity is two */
+        run_line(&sync);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_int_equal(run_stop(&sync), 1);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true(after.tv_sec - before.tv_sec < WELL_BELOW_THE_TIME_OUT_S);
+}
+
 static void no_secret_is_said_or_kept_outside_its_own_file(void **state)
 {
     struct fixture *f = *state;
@@ -280,6 +363,12 @@ int main(void)
         CASE(commands_that_write_reach_the_daemon_that_runs),
         cmocka_unit_test_setup_teardown(a_daemon_that_starts_takes_a_running_sync_over, begin_slow,
                                         end),
+        cmocka_unit_test_setup_teardown(
+            a_daemon_whose_stripe_never_answers_ends_when_its_grace_is_over, begin_silent,
+            end_silent),
+        cmocka_unit_test_setup_teardown(
+            a_command_whose_stripe_never_answers_ends_when_it_is_asked_to, begin_silent,
+            end_silent),
         CASE(no_secret_is_said_or_kept_outside_its_own_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
