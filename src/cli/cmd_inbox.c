@@ -150,9 +150,9 @@ static bool on_line(void *ctx, str line)
 {
     struct ending *end = ctx;
 
-    if (end->cli->json)
-        printf("%.*s\n", STR_ARG(line));
     end->ended = json_bool(line, S("end")) == JSON_TRUE;
+    if (end->cli->json && json_member(line, S("error")).type == JSON_END)
+        printf("%.*s\n", STR_ARG(line)); /* an error is said once, on stderr */
     json_int(line, S("revived"), &end->revived);
     return true;
 }

@@ -10,6 +10,8 @@
 #include "serve/control_line.h"
 
 enum {
+    TELL_MS = 10 * 1000, /* between lines where no bars are drawn */
+    TYPE_ARENA_BYTES = 16 << 10,
     SYNC_STUCK_MS = 60 * 1000, /* nothing moved for so long: Stripe is away */
     OBJECT_ARENA_BYTES = 64 << 20,
     DEAD_BYTES_MAX = 16 << 20,
@@ -17,14 +19,92 @@ enum {
     ORDER_BYTES_MAX = 64 << 10,
 };
 
+/* How a type stood when a line last spoke of it. */
+struct told {
+    char view[PROGRESS_NAME_MAX];
+    uint32_t print;
+};
+
 struct watcher {
     const struct cli *cli;
+    struct buf last; /* the line that was heard last; empty when it was told */
+    struct told told[PROGRESS_TYPES_MAX];
+    size_t n_told;
+    msec told_at; /* 0: nothing yet */
     struct progress progress;
     bool draws; /* bars on a terminal; else NDJSON */
     msec started, last_change;
     int64_t last_signature; /* what changes when anything moves */
     bool stuck;
 };
+
+static uint32_t fingerprint(str text)
+{
+    uint32_t number = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < text.n; i++)
+        number = (number ^ (unsigned char)text.p[i]) * 16777619u;
+    return number;
+}
+
+/* One that waits for its first page is no news. */
+static bool is_news(struct watcher *w, str type)
+{
+    ARENA(a, TYPE_ARENA_BYTES);
+    str view = json_text(type, S("view"), &a);
+    uint32_t print = fingerprint(type);
+    size_t i = 0;
+
+    while (i < w->n_told && !str_eqz(view, w->told[i].view))
+        i++;
+    if (i == w->n_told) {
+        if (w->n_told == PROGRESS_TYPES_MAX || view.n >= PROGRESS_NAME_MAX)
+            return true;
+        snprintf(w->told[w->n_told++].view, PROGRESS_NAME_MAX, "%.*s", STR_ARG(view));
+        w->told[i].print = print;
+        return !str_eqz(json_text(type, S("state"), &a), "waiting");
+    }
+    bool news = w->told[i].print != print;
+    w->told[i].print = print;
+    return news;
+}
+
+/* The line as it came, but of its types only those that changed since they were told. */
+static void tell_line(struct watcher *w, msec now)
+{
+    str line = buf_str(&w->last);
+    struct json_token types = json_member(line, S("types"));
+    struct json_reader r;
+    bool first = true;
+
+    if (types.type != JSON_ARRAY) {
+        printf("%.*s\n", STR_ARG(line));
+    } else {
+        size_t at = (size_t)(types.text.p - line.p);
+        printf("%.*s[", STR_ARG(str_sub(line, 0, at)));
+        json_init(&r, types.text);
+        json_next(&r);
+        for (struct json_token t = json_value(&r); t.type == JSON_OBJECT; t = json_value(&r)) {
+            if (!is_news(w, t.text))
+                continue;
+            printf("%s%.*s", first ? "" : ",", STR_ARG(t.text));
+            first = false;
+        }
+        printf("]%.*s\n", STR_ARG(str_sub(line, at + types.text.n, line.n)));
+    }
+    fflush(stdout);
+    buf_clear(&w->last);
+    w->told_at = now;
+}
+
+/* Where nobody watches bars: a line now and then, and the last one. */
+static void hear_line(struct watcher *w, str line, msec now)
+{
+    buf_clear(&w->last);
+    buf_append(&w->last, line);
+    if (!w->told_at || now - w->told_at >= TELL_MS)
+        tell_line(w, now);
+}
 
 static bool on_line(void *ctx, str line)
 {
@@ -33,10 +113,8 @@ static bool on_line(void *ctx, str line)
 
     if (json_bool(line, S("end")) == JSON_TRUE)
         return true; /* ours comes last, when it is known what was not found */
-    if (!w->draws) {
-        printf("%.*s\n", STR_ARG(line));
-        fflush(stdout);
-    }
+    if (!w->draws)
+        hear_line(w, line, now);
     if (!progress_read(&w->progress, line))
         return true;
     int64_t signature = progress_signature(&w->progress);
@@ -133,25 +211,27 @@ static struct trouble name_trouble(struct cli *cli, const struct env_config *con
 }
 
 /* The last line where no bars are drawn; its status is the one that the exit code stands for. */
-static void tell_end(const struct watcher *w, enum status st, const char *why)
+static void tell_end(struct watcher *w, enum status st, const char *why)
 {
     BUF(line, CONTROL_END_BYTES_MAX);
 
     if (w->draws)
         return;
+    if (w->last.n)
+        tell_line(w, clock_mono(wire_clock()));
     control_end_line(&line, st, why);
     printf("%.*s\n", STR_ARG(buf_str(&line)));
     fflush(stdout);
 }
 
-static enum exit_code end_with(const struct watcher *w, enum status st, const char *why)
+static enum exit_code end_with(struct watcher *w, enum status st, const char *why)
 {
     tell_end(w, st, why);
     return exit_code_for(st);
 }
 
-static enum exit_code summarize(struct cli *cli, const struct env_config *conf,
-                                const struct watcher *w, const struct words *words)
+static enum exit_code summarize(struct cli *cli, const struct env_config *conf, struct watcher *w,
+                                const struct words *words)
 {
     const struct progress *p = &w->progress;
     char objects[32], span[32];
@@ -179,7 +259,7 @@ static enum exit_code summarize(struct cli *cli, const struct env_config *conf,
     return end_with(w, ST_OK, "");
 }
 
-static enum status conclude(struct cli *cli, const struct env_config *conf, const struct watcher *w,
+static enum status conclude(struct cli *cli, const struct env_config *conf, struct watcher *w,
                             const struct words *words, bool detach, enum status st, struct error *e)
 {
     if (cli_interrupted()) {
@@ -214,6 +294,7 @@ enum status cmd_sync(struct cli *cli, struct error *e)
                                  { "detach", FLAG_SWITCH, { .on = &detach } } };
     struct words words = { 0 };
     struct watcher w = { .cli = cli,
+                         .last = { .max = CONTROL_LINE_BYTES_MAX },
                          .draws = !cli->json && is_terminal(stdout) && is_terminal(stderr) };
 
     enum status st = flags_read(cli, flag, COUNT(flag), &words, e);
@@ -237,5 +318,6 @@ enum status cmd_sync(struct cli *cli, struct error *e)
     st = conclude(cli, conf, &w, &words, detach, st, e);
     if (st != ST_OK)
         tell_end(&w, st, e->text);
+    buf_free(&w.last);
     return st;
 }
