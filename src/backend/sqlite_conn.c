@@ -26,12 +26,22 @@ static bool is_lasting(int os)
            os == ENOENT;
 }
 
+/* SQLite has a code of its own for a short write alone; an fsync says it through the system. */
+static bool is_full(int rc, int os)
+{
+    return (rc & 0xff) == SQLITE_FULL ||
+           ((rc & 0xff) == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG));
+}
+
 enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e)
 {
     const char *why = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
     int os = c->db ? sqlite3_system_errno(c->db) : 0;
 
     c->rc = rc;
+    c->disk_full = is_full(rc, os);
+    if (c->disk_full)
+        return fail(e, ST_LIMIT, "%s: %s: the disk is full; free some space", c->path, doing);
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -39,8 +49,6 @@ enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e
                     "%s: %s: another program has locked the file (%s); close it, or try again",
                     c->path, doing, why);
     case SQLITE_CONSTRAINT: return fail(e, ST_CONFLICT, "%s: %s: %s", c->path, doing, why);
-    case SQLITE_FULL:
-        return fail(e, ST_LIMIT, "%s: %s: the disk is full; free some space", c->path, doing);
     case SQLITE_NOMEM: return fail(e, ST_LIMIT, "%s: %s: memory has run out", c->path, doing);
     case SQLITE_TOOBIG:
         return fail(e, ST_LIMIT, "%s: %s: a value is larger than SQLite can keep", c->path, doing);

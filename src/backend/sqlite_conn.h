@@ -29,7 +29,8 @@ struct conn {
     sqlite3 *db;
     const char *path;
     struct clock *clock;
-    int rc; /* SQLite's code for the latest failure; SQLITE_OK: one of our own limits */
+    int rc;         /* SQLite's code for the latest failure; SQLITE_OK: one of our own limits */
+    bool disk_full; /* whether that failure was for want of space */
     sqlite3_stmt *verb[VERB_COUNT];
     sqlite3_stmt *stmt[STMT_COUNT];
 };

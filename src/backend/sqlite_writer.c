@@ -1,6 +1,9 @@
 #include "backend/sqlite_writer.h"
 
+#include <libgen.h>
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "backend/sqlite_watch.h"
@@ -46,7 +49,8 @@ struct writer {
     int64_t batch_changed;
     int wal_pages, wal_checked; /* in the WAL; of those, looked at by a checkpoint */
 
-    struct error failure; /* written once, before `failed` */
+    struct error failure; /* these two are written once, before `failed` */
+    bool disk_full;
     atomic_bool failed;
     struct file_watch file;
 };
@@ -98,6 +102,16 @@ void writer_free(struct writer *w)
     free(w);
 }
 
+static enum status say_full(const struct writer *w, struct error *e)
+{
+    char copy[PATH_MAX];
+
+    snprintf(copy, sizeof copy, "%s", w->c->path);
+    return fail(e, ST_BROKEN,
+                "The disk of %s is full: free some space, then start again; nothing is damaged",
+                dirname(copy));
+}
+
 static enum status say_gone(const struct writer *w, enum status st, struct error *e)
 {
     return fail(e, st,
@@ -110,6 +124,8 @@ enum status writer_health(struct writer *w, struct error *e)
 {
     if (!atomic_load_explicit(&w->failed, memory_order_acquire))
         return file_is_gone(&w->file, WATCH_BEGIN) ? say_gone(w, ST_BROKEN, e) : ST_OK;
+    if (w->disk_full)
+        return say_full(w, e);
     return fail(e, ST_BROKEN, "the store takes no more work, restart brindle; it failed with: %s",
                 w->failure.text);
 }
@@ -119,6 +135,7 @@ static void turn_sick(struct writer *w, const struct error *why)
     if (atomic_load_explicit(&w->failed, memory_order_relaxed))
         return;
     w->failure = *why;
+    w->disk_full = w->c->disk_full;
     atomic_store_explicit(&w->failed, true, memory_order_release);
 }
 

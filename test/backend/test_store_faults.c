@@ -304,6 +304,24 @@ static void after_a_failed_fsync_the_store_takes_no_more_work(void **state)
     }
 }
 
+static void after_a_full_disk_the_store_speaks_of_space_and_not_of_damage(void **state)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct fixture *f = *state;
+    struct task t = { .store = f->store };
+    struct error e = { 0 };
+    char want[200];
+
+    fault_vfs_arm(FAULT_FULL, 1, true);
+    run_task(&t);
+    assert_int_equal(t.told, ST_RETRY);
+    assert_int_equal(tx_begin(&tx, f->store, TX_WRITE, &e), ST_BROKEN);
+    snprintf(want, sizeof want,
+             "The disk of %s is full: free some space, then start again; nothing is damaged",
+             f->dir.path);
+    assert_string_equal(e.text, want);
+}
+
 static void after_a_failed_checkpoint_the_store_takes_no_more_work(void **state)
 {
     struct fixture *f = *state;
@@ -449,6 +467,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(after_a_failed_fsync_the_store_takes_no_more_work, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            after_a_full_disk_the_store_speaks_of_space_and_not_of_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(after_a_failed_checkpoint_the_store_takes_no_more_work,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_stands_in_line_when_the_store_fails_is_told_so,
