@@ -1,8 +1,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend/rng_os.h"
 #include "cli/emulating.h"
 #include "cli/output.h"
+
+/* Unless told, each start has ids of its own: a mirror that goes on running would take new events
+ * for old ones. */
+enum { SEED_DRAWN = -1, SEED_BELOW = 1000000000 };
 
 static void stop_server(void *server)
 {
@@ -22,6 +27,13 @@ static enum status read_secret(struct secret *out, struct error *e)
                     "--webhook needs a secret to sign with: set STRIPE_WEBHOOK_SECRET to some "
                     "whsec_…, here and for `brindle serve`.");
     return ST_OK;
+}
+
+/* With a folder, the seed is in its journal, where it has won over any that is given now. */
+static void tell_seed(const struct emulating_options *o)
+{
+    if (!o->dir)
+        say("  seed %llu", (unsigned long long)o->seed);
 }
 
 static void announce(const struct cli *cli, const char *listen, unsigned port)
@@ -53,6 +65,7 @@ static enum status run(struct cli *cli, const struct emulating_options *o, struc
         return st;
     cli_catch_signals(stop_server, g.server);
     announce(cli, o->listen, emulator_server_port(g.server));
+    tell_seed(o);
     st = emulator_server_run(g.server, e);
     cli_catch_signals(NULL, NULL);
     return st;
@@ -63,7 +76,7 @@ enum status cmd_emulate(struct cli *cli, struct error *e)
     struct emulating_options o = { .listen = "127.0.0.1:12111", .dir = cli->flags.data_dir };
     struct secret secret = { .n = 0 };
     struct flag_list faults = { .n = 0 };
-    int64_t seed = 0, rate = 0, retry_ms = 0;
+    int64_t seed = SEED_DRAWN, rate = 0, retry_ms = 0;
     const struct flag flag[] = { { "listen", FLAG_TEXT, { .text = &o.listen } },
                                  { "webhook", FLAG_TEXT, { .text = &o.webhook_url } },
                                  { "seed", FLAG_NUMBER, { .number = &seed } },
@@ -81,7 +94,7 @@ enum status cmd_emulate(struct cli *cli, struct error *e)
         st = read_secret(&secret, e);
     o.webhook_secret = &secret;
     o.faults = &faults;
-    o.seed = (uint64_t)seed;
+    o.seed = seed == SEED_DRAWN ? rng_below(rng_os(), SEED_BELOW) : (uint64_t)seed;
     o.rate = (unsigned)rate;
     o.retry_ms = retry_ms;
     if (st == ST_OK)

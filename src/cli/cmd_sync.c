@@ -7,9 +7,11 @@
 #include "cli/progress.h"
 #include "core/due.h"
 #include "core/mirror.h"
+#include "core/status.h"
 #include "serve/control_line.h"
 
 enum {
+    STATUS_BYTES_MAX = 16 << 20,
     TELL_MS = 10 * 1000, /* between lines where no bars are drawn */
     TYPE_ARENA_BYTES = 16 << 10,
     SYNC_STUCK_MS = 60 * 1000, /* nothing moved for so long: Stripe is away */
@@ -230,17 +232,80 @@ static enum exit_code end_with(struct watcher *w, enum status st, const char *wh
     return exit_code_for(st);
 }
 
+/* Was this type's list asked for, and not left over from an earlier sync? */
+static bool is_asked(const struct words *words, str view)
+{
+    for (size_t i = 0; i < words->n_words; i++) {
+        const struct resource *r = resource_by_name(str_of(words->word[i]));
+        if (r && str_eqz(view, r->view))
+            return true;
+    }
+    return words->n_words == 0;
+}
+
+/* What is in the mirror now of the types that were asked for. False: nobody can tell. */
+static bool count_asked(struct cli *cli, const struct env_config *conf, const struct words *words,
+                        int64_t *n)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    ARENA(a, STATUS_BYTES_MAX);
+    BUF(json, STATUS_BYTES_MAX);
+    struct error ignored = { 0 };
+    struct json_reader r;
+
+    *n = 0;
+    if (wire_open(&w, &cli->config, conf, WIRE_READ, &ignored) != ST_OK ||
+        status_json(&w.env, &json, &ignored) != ST_OK)
+        return false;
+    json_init(&r, json_member(buf_str(&json), S("types")).text);
+    if (json_next(&r).type != JSON_ARRAY)
+        return false;
+    for (struct json_token t = json_value(&r); t.type == JSON_OBJECT; t = json_value(&r)) {
+        int64_t objects = 0, deleted = 0;
+        if (!is_asked(words, json_text(t.text, S("view"), &a)))
+            continue;
+        json_int(t.text, S("objects"), &objects);
+        json_int(t.text, S("tombstones"), &deleted);
+        *n += objects - deleted;
+    }
+    return true;
+}
+
+/* Lists that an earlier sync left behind go along; they are named, and their objects not counted.
+ */
+static void say_lists(struct cli *cli, const struct env_config *conf, const struct progress *p,
+                      const struct words *words, const char *span)
+{
+    size_t asked = 0, left = 0;
+    int64_t n = 0;
+    char objects[32], there[96] = "";
+
+    for (size_t i = 0; i < p->n_types; i++)
+        *(is_asked(words, str_of(p->type[i].name)) ? &asked : &left) += 1;
+    bool known = count_asked(cli, conf, words, &n);
+    count_text(n, objects);
+    if (known)
+        snprintf(there, sizeof there, ", %s object%s there now", objects, n == 1 ? " is" : "s are");
+    say("%s: %zu list%s in %s%s%s", conf->name, asked, asked == 1 ? "" : "s", span, there,
+        p->walks_skipped ? "; some types are not there for this account or key:" : ".");
+    if (!left)
+        return;
+    fprintf(stderr, "  left by an earlier sync, and gone on with:");
+    for (size_t i = 0; i < p->n_types; i++)
+        if (!is_asked(words, str_of(p->type[i].name)))
+            fprintf(stderr, " %s", p->type[i].name);
+    fputc('\n', stderr);
+}
+
 static enum exit_code summarize(struct cli *cli, const struct env_config *conf, struct watcher *w,
                                 const struct words *words)
 {
     const struct progress *p = &w->progress;
-    char objects[32], span[32];
+    char span[32];
 
-    count_text(p->objects, objects);
     duration_text(clock_mono(wire_clock()) - w->started, span);
     if (p->walks)
-        say("%s: %s objects of %lld lists in %s%s", conf->name, objects, (long long)p->walks, span,
-            p->walks_skipped ? "; some types are not there for this account or key:" : ".");
+        say_lists(cli, conf, p, words, span);
     else
         say("%s: done in %s.", conf->name, span);
     progress_say_skipped(p);

@@ -161,6 +161,9 @@ static void sync_without_a_daemon_fills_the_mirror_and_ends(void **state)
 
     post(f, "/v1/customers", "name=Ada&metadata[a]=1", ada);
     post(f, "/v1/products", "name=Gold", gold);
+    COMMAND(f, 0, "sync", "customers");
+    assert_non_null(strstr(f->r.err, "test: 1 list in "));
+    assert_non_null(strstr(f->r.err, ", 1 object is there now."));
     COMMAND(f, 0, "sync");
     assert_non_null(strstr(f->r.out, ",\"requests\":"));
     COMMAND(f, 0, "get", ada);
