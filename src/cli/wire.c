@@ -1,7 +1,9 @@
 #include "cli/wire.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/clock_os.h"
 #include "backend/curl_pool.h"
@@ -163,8 +165,12 @@ static enum status identify(struct wire *w, struct identity *out, struct error *
         enum status st = env_identify(&w->world, out, &why);
         if (st == ST_NONE)
             return declared(w, out, e);
-        msec pause = api_pause(attempt, w->world.rng);
-        if (st != ST_RETRY || clock_mono(clock) + pause >= until) {
+        msec pause = api_pause(attempt, w->world.rng), now = clock_mono(clock);
+        if (st == ST_RETRY && attempt == 1 && now + pause < until)
+            fprintf(stderr,
+                    "brindle: Stripe does not answer (%s); trying for %lld s more, ^C ends it\n",
+                    why.text, (long long)(until - now) / 1000);
+        if (st != ST_RETRY || now + pause >= until) {
             if (st != ST_OK)
                 *e = why;
             if (st == ST_RETRY)
@@ -179,8 +185,14 @@ static enum status identify(struct wire *w, struct identity *out, struct error *
 static enum status prove(struct wire *w, struct identity *out, struct error *e)
 {
     enum key_kind kind = key_judge(&w->conf->secret_key, NULL);
-    enum status st = identify(w, out, e);
+    struct sigaction before;
+    const struct sigaction kill_us = { .sa_handler = SIG_DFL };
 
+    sigaction(SIGINT, NULL, &before);
+    if (before.sa_handler != SIG_IGN)
+        sigaction(SIGINT, &kill_us, NULL); /* nothing was written yet: ^C ends it at once */
+    enum status st = identify(w, out, e);
+    sigaction(SIGINT, &before, NULL);
     if (st != ST_OK)
         return st;
     if (out->livemode != (kind == KEY_LIVE))
@@ -240,14 +252,10 @@ static enum status claim_places(struct wire *w, struct error *e)
     return st;
 }
 
-static enum status adopt(struct wire *w, struct error *e)
+static enum status adopt(struct wire *w, const struct identity *id, struct error *e)
 {
-    struct identity id;
-    enum status st = prove(w, &id, e);
+    enum status st = env_adopt(&w->env, id, e);
 
-    if (st != ST_OK)
-        return st;
-    st = env_adopt(&w->env, &id, e);
     if (st == ST_CONFLICT)
         return ST_REFUSED; /* another's store: a matter of identity, not of who was first */
     if (st != ST_OK)
@@ -316,18 +324,27 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
         datadir_store_path(c->data_dir, conf->name, w->store_path);
         datadir_socket_path(c->data_dir, conf->name, w->socket_path);
     }
+    /* A store is not made for an identity that is never proven; one that is there is locked first.
+     */
+    bool fresh = mode == WIRE_WRITE && !c->pg_url && access(w->store_path, F_OK) != 0;
+    struct identity id = { .livemode = false };
+
+    env_init(&w->env, conf->name, &w->world);
+    w->made = true;
     if (mode == WIRE_WRITE || mode == WIRE_ASK)
         st = open_stripe(w, e);
+    if (st == ST_OK && fresh)
+        st = prove(w, &id, e);
     if (st == ST_OK && mode != WIRE_ASK)
         st = open_store(w, c, e);
+    if (st == ST_OK && mode == WIRE_WRITE && !fresh)
+        st = prove(w, &id, e);
     if (st != ST_OK)
         return st;
-    env_init(&w->env, conf->name, &w->world);
     if (w->on_pg)
         w->env.set.lease_ms = WIRE_PG_LEASE_MS;
-    w->made = true;
     switch (mode) {
-    case WIRE_WRITE: return adopt(w, e);
+    case WIRE_WRITE: return adopt(w, &id, e);
     case WIRE_READ: return env_recall(&w->env, e);
     case WIRE_FILL:
     case WIRE_ASK: return ST_OK;
