@@ -63,6 +63,10 @@ enum status cmd_get(struct cli *cli, struct error *e)
     if (st != ST_OK)
         return st;
     st = mirror_get(&w.env, type_named(type), str_of(words.word[0]), &o, &a, e);
+    if (st == ST_NONE && !type && !resource_by_id(str_of(words.word[0])))
+        return fail(e, ST_NONE,
+                    "%s does not look like an id of Stripe; the mirror of %s has no such.",
+                    words.word[0], w.env.name);
     if (st == ST_NONE)
         return fail(e, ST_NONE, "The mirror of %s has no %s; `brindle sync %s` asks Stripe for it.",
                     w.env.name, words.word[0], words.word[0]);

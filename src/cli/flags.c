@@ -138,6 +138,8 @@ enum status flags_read(const struct cli *cli, const struct flag *flag, size_t n,
 enum status words_check(const struct cli *cli, const struct words *words, size_t least, size_t most,
                         struct error *e)
 {
+    if (words->n_words < least && strcmp(cli->argv[0], "get") == 0)
+        return fail(e, ST_INVALID, "brindle get needs an ID: `brindle get cus_…`.");
     if (words->n_words < least)
         return fail(e, ST_INVALID, "`brindle %s` needs an argument more; see `brindle %s --help`.",
                     cli->argv[0], cli->argv[0]);

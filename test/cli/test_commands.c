@@ -96,7 +96,7 @@ static void exit_codes_tell_what_went_wrong(void **state)
         { none, { "status", "--typs" }, 2, "did you mean --types?" },
         { none, { "status", "--types=1" }, 2, "takes no value" },
         { none, { "status", "surplus" }, 2, "does not know what to do with" },
-        { none, { "get" }, 2, "needs an argument more" },
+        { none, { "get" }, 2, "brindle get needs an ID" },
         { none, { "get", "cus_1" }, 1, "No environment" },
         { none, { "list", "custmers" }, 2, "did you mean customers?" },
         { none, { "list", "customers", "--limit", "-1" }, 2, "takes a number" },
