@@ -99,7 +99,12 @@ json_t *refunds_update(struct call *c)
         change_abort(r, before);
         return NULL;
     }
+    json_t *again = json_incref(before);
     change_end(c, r, before, "refund.updated");
+    if (get_str(record_doc(r), "charge").n) /* told twice: the older name is for charges alone */
+        change_end(c, r, again, "charge.refund.updated");
+    else
+        json_decref(again);
     return answer_record(c, r);
 }
 
