@@ -195,6 +195,30 @@ static void a_refund_takes_what_is_left_and_not_more(void **state)
     assert_int_equal(count_events(&stand, "charge.refunded"), 2);
 }
 
+static void a_changed_refund_of_a_charge_is_told_by_both_names(void **state)
+{
+    (void)state;
+    json_t *v =
+        ask_for(&stand, 200, "POST /v1/charges", "amount=1000&currency=usd&source=tok_visa");
+    const char *charge = keep(&stand, text_at(v, "id"));
+    v = ask_for(&stand, 200, "POST /v1/refunds", format(&stand, "charge=%s", charge));
+    const char *refund = keep(&stand, text_at(v, "id"));
+    ask_for(&stand, 200, format(&stand, "POST /v1/refunds/%s", refund), "metadata[a]=b");
+    assert_int_equal(count_events(&stand, "refund.updated"), 1);
+    assert_int_equal(count_events(&stand, "charge.refund.updated"), 1);
+}
+
+static void a_magic_card_without_its_magic_is_refused(void **state)
+{
+    (void)state;
+    json_t *v =
+        ask_for(&stand, 400, "POST /v1/payment_methods", "type=card&card[token]=tok_createDispute");
+    assert_non_null(strstr(text_at(v, "error.message"), "does not implement"));
+    v = ask_for(&stand, 400, "POST /v1/payment_intents",
+                "amount=1000&currency=usd&payment_method=pm_card_createDisputeInquiry");
+    assert_non_null(strstr(text_at(v, "error.message"), "pm_card_createDisputeInquiry"));
+}
+
 /* --- invoices --- */
 
 static void an_invoice_is_voided_or_given_up_only_when_open(void **state)
@@ -521,6 +545,8 @@ int main(void)
         CASE(a_manual_payment_intent_is_captured_in_part_or_cancelled),
         CASE(a_card_that_wants_authentication_gets_it_by_confirming_again),
         CASE(a_refund_takes_what_is_left_and_not_more),
+        CASE(a_changed_refund_of_a_charge_is_told_by_both_names),
+        CASE(a_magic_card_without_its_magic_is_refused),
         CASE(an_invoice_is_voided_or_given_up_only_when_open),
         CASE(a_deleted_draft_sets_its_pending_items_free),
         CASE(an_invoice_shows_ten_lines_and_lists_all),
