@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backend/rng_os.h"
 #include "cli/emulating.h"
 #include "cli/output.h"
 
@@ -94,7 +93,7 @@ enum status cmd_emulate(struct cli *cli, struct error *e)
         st = read_secret(&secret, e);
     o.webhook_secret = &secret;
     o.faults = &faults;
-    o.seed = seed == SEED_DRAWN ? rng_below(rng_os(), SEED_BELOW) : (uint64_t)seed;
+    o.seed = seed == SEED_DRAWN ? rng_below(wire_rng(), SEED_BELOW) : (uint64_t)seed;
     o.rate = (unsigned)rate;
     o.retry_ms = retry_ms;
     if (st == ST_OK)
