@@ -153,6 +153,19 @@ static void measure(struct demo *d, struct shop_sample *waiting, bool *any)
     }
 }
 
+/* How much of the text fits, cut where a field ends. */
+static size_t whole_fields(const char *text, size_t room)
+{
+    size_t n = strlen(text), cut = 0;
+
+    if (n <= room)
+        return n;
+    for (size_t i = 0; i <= room; i++)
+        if (strncmp(text + i, ", ", 2) == 0 || strncmp(text + i, " |", 2) == 0)
+            cut = i;
+    return cut ? cut : room;
+}
+
 static void show_life(struct demo *d, bool live)
 {
     struct mirror_status m;
@@ -173,7 +186,7 @@ static void show_life(struct demo *d, bool live)
              (unsigned long long)shop.payments, (unsigned long long)shop.declined,
              (unsigned long long)shop.refunds, (unsigned long long)shop.cancelled);
     if (live)
-        fprintf(stderr, "\r\033[K%.*s", (int)terminal_width(stderr) - 1, text);
+        fprintf(stderr, "\r\033[K%.*s", (int)whole_fields(text, terminal_width(stderr) - 1), text);
     else
         fprintf(stderr, "%s\n", text);
     fflush(stderr);
