@@ -159,9 +159,13 @@ void doctor_settings(struct doctor *d, const struct env_config *conf)
 {
     const char *why = "";
 
-    if (conf->found)
-        return; /* nobody configured it: its store is merely read */
     looked(d);
+    if (conf->found) { /* nobody configured it: its store is merely read */
+        if (!conf->demo)
+            found(d, WARNING, "key_missing", "set STRIPE_SECRET_KEY, or secret_key in brindle.conf",
+                  "there is a store but no key: it can be read, and nothing keeps it up to date");
+        return;
+    }
     switch (key_judge(&conf->secret_key, &why)) {
     case KEY_NONE:
         found(d, ERROR, "key_missing", "set STRIPE_SECRET_KEY, or secret_key in brindle.conf",
