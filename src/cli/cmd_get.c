@@ -63,6 +63,9 @@ enum status cmd_get(struct cli *cli, struct error *e)
     if (st != ST_OK)
         return st;
     st = mirror_get(&w.env, type_named(type), str_of(words.word[0]), &o, &a, e);
+    if (st == ST_NONE && type && !resource_by_name(str_of(type)))
+        return fail(e, ST_INVALID, "There is no type \"%s\"; `brindle status --types` lists them.",
+                    type);
     if (st == ST_NONE && !type && !resource_by_id(str_of(words.word[0])))
         return fail(e, ST_NONE,
                     "%s does not look like an id of Stripe; the mirror of %s has no such.",
