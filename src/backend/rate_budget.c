@@ -48,6 +48,7 @@ struct rate_budget {
     msec concurrency_lowered_at, concurrency_raised_at;
     msec paused_until;
     uint64_t limited, locked;
+    msec limited_at;
 };
 
 /* ---- one rate ---------------------------------------------------------------------------- */
@@ -438,7 +439,10 @@ bool rate_budget_done(struct rate_budget *b, struct rate_request *q, enum rate_v
     b->in_flight--;
     q->bucket->users--;
     recover(b, now);
-    b->limited += verdict != RATE_FINE && verdict != RATE_LOCKED;
+    if (verdict != RATE_FINE && verdict != RATE_LOCKED) {
+        b->limited++;
+        b->limited_at = now;
+    }
     switch (verdict) {
     case RATE_FINE:
     case RATE_OTHER: break;
@@ -462,6 +466,7 @@ struct rate_stats rate_budget_stats(const struct rate_budget *b)
     struct rate_stats s = { .requests = b->turns,
                             .limited = b->limited,
                             .locked = b->locked,
+                            .limited_at = b->limited_at,
                             .in_flight = b->in_flight,
                             .in_flight_now = b->in_flight_now,
                             .in_flight_max = b->options.in_flight_max,

@@ -65,6 +65,7 @@ struct rate_stats {
     uint64_t requests; /* started */
     uint64_t limited;  /* answered 429, locks apart */
     uint64_t locked;   /* answered 429 because of a lock on the object */
+    msec limited_at;   /* monotonic, when `limited` last grew; 0: never */
     unsigned waiting[LANE_COUNT];
     unsigned in_flight, in_flight_now, in_flight_max; /* under way; permitted; at most permitted */
     int64_t rate_milli;       /* requests in 1000 s that are permitted now; 0: unlimited */

@@ -52,6 +52,7 @@ void serving_add(struct serving *s)
         .every_second = wire_every_second,
         .metrics = wire_metrics,
         .progress = wire_progress,
+        .rate_limited = wire_rate_limited,
         .abandon = wire_abandon,
         .ctx = w,
     };

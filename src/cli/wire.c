@@ -376,6 +376,15 @@ void wire_every_second(void *wire)
         return; /* the calls stay in memory; the store's own trouble is told by whoever meets it */
 }
 
+bool wire_rate_limited(void *wire)
+{
+    struct wire *w = wire;
+    struct rate_stats stats;
+
+    stripe_paced_stats(w->paced, &stats);
+    return stats.limited && clock_mono(w->world.clock) - stats.limited_at < (msec)WIRE_LIMITED_MS;
+}
+
 void wire_abandon(void *wire)
 {
     struct wire *w = wire;

@@ -11,6 +11,7 @@ enum {
     WIRE_RATE_LIVE = 100, /* requests a second that Stripe grants [facts: RULES 4.7] */
     WIRE_RATE_TEST = 25,
     WIRE_RATE_ENDPOINT = 25,
+    WIRE_LIMITED_MS = 15 * 1000, /* how long a 429 for a rate counts as lately */
     IDENTIFY_MS_MAX = 30 * 1000, /* how long a start waits for Stripe to tell whose key it is */
 };
 
@@ -32,10 +33,10 @@ struct wire {
     struct world world;
     struct env env;
     struct stripe *http, *paced, *logged; /* inside world.stripe; NULL where there is none */
-    unsigned rate;                 /* requests a second; 0: unlimited */
-    bool made;                     /* the environment was initialised */
-    bool on_pg;                    /* the store is PostgreSQL's: no lock, no socket */
-    int place_lock;                /* with on_pg: keeps env.owner ours; 0: none */
+    unsigned rate;                        /* requests a second; 0: unlimited */
+    bool made;                            /* the environment was initialised */
+    bool on_pg;                           /* the store is PostgreSQL's: no lock, no socket */
+    int place_lock;                       /* with on_pg: keeps env.owner ours; 0: none */
     const char *data_dir;
     bool locked; /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
     char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX]; /* "" on PostgreSQL */
@@ -59,6 +60,8 @@ void wire_close(struct wire *w); /* writes the audit of the last calls */
 void wire_every_second(void *wire);
 void wire_metrics(void *wire, struct buf *out);
 void wire_progress(void *wire, struct buf *out);
+/* Has Stripe answered 429 for a rate within WIRE_LIMITED_MS? */
+bool wire_rate_limited(void *wire);
 /* The grace of a stop is over: calls to Stripe give up, waiting ones too. */
 void wire_abandon(void *wire);
 

@@ -291,6 +291,7 @@ static void a_429_lowers_the_rate_once_for_all_that_were_under_way(void **state)
         rate_budget_done(b, &q[i], RATE_GLOBAL, 0, 20);
     assert_int_equal(rate_budget_stats(b).rate_milli, 75000);
     assert_int_equal(rate_budget_stats(b).limited, 5);
+    assert_int_equal(rate_budget_stats(b).limited_at, 20);
     rate_budget_free(b);
 }
 
@@ -335,9 +336,10 @@ static void locks_and_other_limits_lower_nothing(void **state)
     struct rate_budget *b = budget(100, 25, 9);
 
     (void)state;
-    pass(b, RATE_LOCKED, 10);
     pass(b, RATE_OTHER, 10);
+    pass(b, RATE_LOCKED, 11);
     struct rate_stats s = rate_budget_stats(b);
+    assert_int_equal(s.limited_at, 10);
     assert_int_equal(s.rate_milli, 100000);
     assert_int_equal(s.in_flight_now, 9);
     assert_int_equal(s.locked, 1);

@@ -86,6 +86,11 @@ static int begin(void **state)
     return begin_with(state, NULL);
 }
 
+static int begin_limited(void **state)
+{
+    return begin_with(state, "rate_limit;path=/v1/customers;count=1");
+}
+
 static int begin_silent(void **state)
 {
     return begin_with(state, "slow;delay_ms=600000;path=/v1/customers;count=20");
@@ -267,22 +272,24 @@ static void a_daemon_that_starts_takes_a_running_sync_over(void **state)
     assert_int_equal(run_stop(&daemon), 0);
 }
 
-/* A number of the daemon's metrics; -1: it is not there. */
-static int metric(struct fixture *f, const struct running *daemon, const char *name)
+enum { ANSWER_BYTES = 256 << 10 };
+
+/* What the daemon answers to a GET with its token. */
+static void ask(struct fixture *f, const struct running *daemon, const char *path,
+                char answer[ANSWER_BYTES])
 {
-    char url[64], token[128] = "", path[256], line[160], answer[256 << 10] = "";
-    struct curl_slist *header = NULL;
+    char url[128], token[128] = "", file_path[256], line[192];
     CURL *h = curl_easy_init();
 
-    snprintf(path, sizeof path, "%s/brindle-data/token", f->dir);
-    FILE *file = fopen(path, "re");
+    snprintf(file_path, sizeof file_path, "%s/brindle-data/token", f->dir);
+    FILE *file = fopen(file_path, "re");
     assert_non_null(file);
     assert_non_null(fgets(token, sizeof token, file));
     fclose(file);
     snprintf(line, sizeof line, "Authorization: Bearer %.*s", (int)strcspn(token, "\n"), token);
-    header = curl_slist_append(header, line);
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/metrics", run_port(daemon));
-    FILE *out = fmemopen(answer, sizeof answer, "w");
+    struct curl_slist *header = curl_slist_append(NULL, line);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u%s", run_port(daemon), path);
+    FILE *out = fmemopen(answer, ANSWER_BYTES, "w");
     curl_easy_setopt(h, CURLOPT_URL, url);
     curl_easy_setopt(h, CURLOPT_HTTPHEADER, header);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, out);
@@ -290,9 +297,35 @@ static int metric(struct fixture *f, const struct running *daemon, const char *n
     curl_easy_cleanup(h);
     curl_slist_free_all(header);
     fclose(out);
+}
+
+/* A number of the daemon's metrics; -1: it is not there. */
+static int metric(struct fixture *f, const struct running *daemon, const char *name)
+{
+    static char answer[ANSWER_BYTES];
+    char line[160];
+
+    ask(f, daemon, "/metrics", answer);
     snprintf(line, sizeof line, "\n%s{env=\"test\"} ", name);
     const char *at = strstr(answer, line);
     return at ? (int)strtol(at + strlen(line), NULL, 10) : -1;
+}
+
+static void readiness_tells_that_stripe_limits_us(void **state)
+{
+    struct fixture *f = *state;
+    struct running daemon;
+    static char answer[ANSWER_BYTES];
+
+    start_daemon(f, &daemon);
+    ask(f, &daemon, "/readyz", answer);
+    assert_non_null(strstr(answer, "{\"status\":\"ok\""));
+    COMMAND(f, 0, "sync", "--detach", "customers");
+    while (metric(f, &daemon, "brindle_stripe_limited_total") < 1)
+        ;
+    ask(f, &daemon, "/readyz", answer);
+    assert_non_null(strstr(answer, "{\"status\":\"rate_limited\""));
+    assert_int_equal(run_stop(&daemon), 0);
 }
 
 enum { WELL_BELOW_THE_TIME_OUT_S = 40 }; /* 80 s is what a call to Stripe may take */
@@ -366,6 +399,7 @@ int main(void)
         CASE(commands_that_write_reach_the_daemon_that_runs),
         cmocka_unit_test_setup_teardown(a_daemon_that_starts_takes_a_running_sync_over, begin_slow,
                                         end),
+        cmocka_unit_test_setup_teardown(readiness_tells_that_stripe_limits_us, begin_limited, end),
         cmocka_unit_test_setup_teardown(
             a_daemon_whose_stripe_never_answers_ends_when_its_grace_is_over, begin_silent,
             end_silent),
