@@ -41,7 +41,7 @@ bool file_is_gone(struct file_watch *w, enum watch_turn turn)
     if (atomic_load(&w->gone))
         return true;
     msec now = clock_mono(w->clock);
-    if (now - atomic_load(&w->looked_at[turn]) < WATCH_EVERY_MS)
+    if (turn == WATCH_BEGIN && now - atomic_load(&w->looked_at[turn]) < WATCH_EVERY_MS)
         return false;
     if (is_another(w))
         atomic_store(&w->gone, true);

@@ -27,5 +27,6 @@ struct file_watch {
 /* Remembers the file; `path` must outlive the watch. With NULL, file_is_gone is always false. */
 void file_watch_start(struct file_watch *w, const char *path, struct clock *clock);
 
-/* Looks, unless this turn has looked within WATCH_EVERY_MS. */
+/* Looks: at every commit, for a 2xx rests on it and a look is nothing beside an fsync; at the
+ * beginning of transactions once in WATCH_EVERY_MS. */
 bool file_is_gone(struct file_watch *w, enum watch_turn turn);
