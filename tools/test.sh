@@ -20,6 +20,7 @@ setup() { # DIRECTORY OPTION…: makes a build directory, or keeps the one that 
     shift
     [ -f "$directory/build.ninja" ] || meson setup "$directory" "$@" >"$results/log" 2>&1 ||
         { cat "$results/log"; return 1; }
+    ninja -C "$directory" build.ninja >/dev/null # a directory that was there knows of new tests, too
 }
 
 compile() { # DIRECTORY TARGET…
