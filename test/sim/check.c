@@ -143,33 +143,18 @@ void check_asked(str path, int http_status, str body)
     }
 }
 
-static void hear_one(str body)
+void check_heard(str body)
 {
     ARENA(a, 4096);
     int64_t version = version_of(body);
 
-    if (!version)
+    if (!version || !json_valid(body))
         return;
     str type = json_text(body, S("object"), &a), id = json_text(body, S("id"), &a);
     struct object_story *o = find(arena_copy(&a, type).p, id);
     for (size_t i = 0; o && i < o->n; i++)
         if (o->state[i].version == version && i + 1 > o->heard)
             o->heard = i + 1;
-}
-
-void check_heard(str body)
-{
-    if (!json_valid(body))
-        return;
-    hear_one(body);
-    struct json_token data = json_member(body, S("data"));
-    if (data.type != JSON_ARRAY)
-        return;
-    struct json_reader r;
-    json_init(&r, data.text);
-    (void)json_next(&r);
-    for (struct json_token t; (t = json_value(&r)).type == JSON_OBJECT;)
-        hear_one(t.text);
 }
 
 void check_new_life(void)

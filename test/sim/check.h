@@ -23,7 +23,7 @@ void check_untold(void);
 bool check_never_deleted(str path);
 /* A request was answered. */
 void check_asked(str path, int http_status, str body);
-/* An object, or a page of them, has arrived at the program. */
+/* An object's own GET has arrived at the program. */
 void check_heard(str body);
 void check_rate(void); /* a request leaves now */
 void check_new_life(void);

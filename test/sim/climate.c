@@ -67,7 +67,6 @@ static void draw_rest(struct climate *c)
     c->life_ms_max = seed_chance(15) ? 0 : seed_between(1, seed_chance(50) ? 10 : 100) * 1000;
     c->cuts = (unsigned)seed_between(20, 100);
     c->kills = 50;
-    c->violent_lives = 10;
     c->disk.write_slow = seed_chance(50) ? 0 : (unsigned)seed_between(1, 100);
     c->disk.sync_ms_max = seed_chance(30) ? 0 : seed_between(1, 60);
     c->disk.read_fails = seed_chance(20) ? (unsigned)seed_between(1, 60) : 0;
@@ -99,46 +98,17 @@ static void draw_storm(struct climate *c)
     c->requests_per_second = 100;
 }
 
-/* Lists of which each page is another one, slow enough for news to overtake them. */
+/* Lists of which each page is another one. */
 static void draw_churn(struct climate *c)
 {
     c->churn = true;
-    c->workers = (unsigned)seed_between(3, 6);
-    c->set.lease_ms = seed_between(10, 60) * 1000;
-    c->set.settle_ms = seed_between(0, 100);
-    c->objects = (unsigned)seed_between(2, 8);
-    c->page_limit = (unsigned)seed_between(1, 3);
+    c->objects = (unsigned)seed_between(4, 8);
+    c->page_limit = (unsigned)seed_between(1, 2);
     c->answer_ms_max = seed_between(50, 400);
-    c->slow = (unsigned)seed_between(10, 60);
-    c->action_pause_ms = seed_between(20, 500);
+    c->action_pause_ms = seed_between(20, 300);
     c->actions = (unsigned)seed_between(40, 120);
-    c->late = seed_rate(5);
     c->syncs = 900;
     c->requests_per_second = 100;
-    if (c->life_ms_max && c->life_ms_max < 10000)
-        c->life_ms_max += 10000;
-}
-
-/* A sync that must survive everything, and is the only one to tell of what was changed. */
-static void draw_tug(struct climate *c)
-{
-    c->churn = true;
-    c->objects = (unsigned)seed_between(3, 8);
-    c->page_limit = (unsigned)seed_between(1, 2);
-    c->set.lease_ms = seed_between(1, 4) * 1000;
-    c->answer_ms_max = seed_between(10, 100);
-    c->stall_before = (unsigned)seed_between(0, 10);
-    c->stall_after = (unsigned)seed_between(0, 30);
-    c->behind_back = (unsigned)seed_between(20, 70);
-    c->dropped = (unsigned)seed_between(0, 60);
-    c->actions = (unsigned)seed_between(20, 60);
-    c->action_pause_ms = seed_between(20, 300);
-    c->life_ms_max = seed_between(1, 8) * 1000;
-    c->cuts = (unsigned)seed_between(30, 100);
-    c->violent_lives = 25;
-    c->syncs = 900;
-    c->last_sync = c->early_sync = true;
-    c->omissions = c->ghosts = 0;
 }
 
 void climate_draw(struct climate *c)
@@ -149,10 +119,8 @@ void climate_draw(struct climate *c)
     draw_rest(c);
     if (seed_chance(35))
         draw_storm(c);
-    if (seed_chance(25))
+    if (seed_chance(20))
         draw_churn(c);
-    else if (seed_chance(15))
-        draw_tug(c);
 }
 
 void climate_calm(struct climate *c)

@@ -35,9 +35,8 @@ struct climate {
     bool money;           /* customers subscribe */
 
     /* the node's fate */
-    msec life_ms_max;       /* 0: nothing happens to it */
-    unsigned cuts, kills;   /* of a hundred ends; the rest are orderly stops */
-    unsigned violent_lives; /* at most */
+    msec life_ms_max;     /* 0: nothing happens to it */
+    unsigned cuts, kills; /* of a hundred ends; the rest are orderly stops */
     struct disk_climate disk;
     unsigned full_spells, clock_jumps, syncs, wrong_keys; /* in 1000, a minute */
     bool last_sync;                                       /* a sync ends the seed */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 enum {
+    LIVES_MAX = 10, /* violent ends in one seed */
     SYNCS_MAX = 5,
     STEPS_MAX = 1500000,
     FAULT_STEPS_MAX = 150000,
@@ -50,7 +51,7 @@ static void fate(void *arg)
         bool wrong_key = !calm && seed_chance_of(climate.wrong_keys, 1000);
         node_boot(machine, wrong_key);
         machine = false;
-        msec span = climate.life_ms_max && violent < climate.violent_lives
+        msec span = climate.life_ms_max && violent < LIVES_MAX
                         ? seed_between(0, climate.life_ms_max)
                         : INT64_MAX / 4;
         msec end = span == INT64_MAX / 4 ? INT64_MAX : fibre_now() + span;

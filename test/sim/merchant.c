@@ -56,14 +56,6 @@ static void keep(enum kind k, str id)
         snprintf(kept[k].id[kept[k].n++], ID_BYTES_MAX, "%.*s", STR_ARG(id));
 }
 
-static void keep_once(enum kind k, const char *id)
-{
-    for (size_t i = 0; i < kept[k].n; i++)
-        if (strcmp(kept[k].id[i], id) == 0)
-            return;
-    keep(k, str_of(id));
-}
-
 static const char *any(enum kind k)
 {
     return kept[k].n ? kept[k].id[seed_draw() % kept[k].n] : NULL;
@@ -252,13 +244,8 @@ static void edit_behind_the_back(void)
     ARENA(a, ANSWER_BYTES_MAX);
     enum kind k = seed_chance(50) ? PRODUCT : CUSTOMER;
     const char *id = any(k);
-    char product[32];
     str body, ignored;
 
-    if (k == PRODUCT && seed_chance(30)) { /* one that is not there, perhaps */
-        snprintf(product, sizeof product, "prod_%u", (unsigned)(seed_draw() % climate->objects));
-        id = product;
-    }
     if (!id)
         return;
     int64_t v = check_next_version();
@@ -273,10 +260,8 @@ static void edit_behind_the_back(void)
     mark(MARK_BEHIND_BACK);
     if (!gone && status == 200)
         (void)note(k, status, body, &ignored, &a);
-    if (!gone && status == 200) {
+    if (!gone && status == 200)
         check_untold();
-        keep_once(k, id);
-    }
     if (gone && status == 200) {
         char copy[ID_BYTES_MAX];
         snprintf(copy, sizeof copy, "%s", id);
@@ -311,12 +296,12 @@ static void churn(void)
 
 static void act(void)
 {
-    if (seed_chance(climate->behind_back)) {
-        edit_behind_the_back();
-        return;
-    }
     if (climate->churn) {
         churn();
+        return;
+    }
+    if (seed_chance(climate->behind_back)) {
+        edit_behind_the_back();
         return;
     }
     if (climate->money && seed_chance(40)) {
