@@ -80,7 +80,9 @@ struct plan plan_for_event(const struct event *ev, const struct identity *id, st
     const struct resource *r = resource_by_type(ev->object_type);
     if (!r)
         return without_work(PLAN_UNKNOWN, "unknown_object_type");
-    bool gone = str_ends(ev->type, S(".deleted"));
+    /* A subscription's deletion is its cancellation: the object stays, and one 404 proves nothing.
+     */
+    bool gone = str_ends(ev->type, S(".deleted")) && strcmp(r->type, "subscription") != 0;
     if (r->flags & RES_SINGLETON) {
         add_key(&p, str_of(r->type), str_of(r->type), false);
         return p;
