@@ -43,6 +43,10 @@ struct route {
     const char *params;
 };
 
+/* The routes about money, beside those of routes.c. */
+extern const struct route money_routes[];
+extern const size_t n_money_routes;
+
 /* ST_NONE: no such route. */
 enum status route_find(str method, str path, const struct route **out, str part[PATH_PARTS_MAX],
                        struct arena *a);
@@ -86,6 +90,8 @@ void change_end(struct call *c, struct record *r, json_t *before, const char *ty
 /* Puts everything back as it was. Takes `before` over. */
 void change_abort(struct record *r, json_t *before);
 void emit(struct call *c, struct record *r, const char *type);
+/* For what is no record; takes `object` over. */
+void emit_document(struct call *c, struct space *s, json_t *object, const char *type);
 /* previous_attributes for a change from `a` to `b`: a new object, empty when they are equal. */
 json_t *previous_attributes(const json_t *a, const json_t *b);
 

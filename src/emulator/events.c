@@ -29,13 +29,14 @@ json_t *previous_attributes(const json_t *a, const json_t *b)
     return diff;
 }
 
-static void emit_event(struct call *c, struct record *r, const char *type, json_t *previous)
+static void emit_event(struct call *c, struct space *s, json_t *object, const char *type,
+                       json_t *previous)
 {
     struct emulator *e = c->emu;
-    json_t *event = record_shape(e, r->space, T_EVENT, NULL);
+    json_t *event = record_shape(e, s, T_EVENT, NULL);
     json_t *data = json_object();
 
-    set_new(data, "object", json_deep_copy(record_doc(r)));
+    set_new(data, "object", object);
     if (previous)
         set_new(data, "previous_attributes", previous);
     set_new(event, "data", data);
@@ -45,14 +46,19 @@ static void emit_event(struct call *c, struct record *r, const char *type, json_
         set_str(request, "idempotency_key", c->idem_key.n ? c->idem_key : (str){ 0 });
     }
     set_strz(event, "type", type);
-    struct record *made = record_add(e, r->space, T_EVENT, event);
+    struct record *made = record_add(e, s, T_EVENT, event);
     deliveries_add(e, made);
     record_rest(made);
 }
 
 void emit(struct call *c, struct record *r, const char *type)
 {
-    emit_event(c, r, type, NULL);
+    emit_event(c, r->space, json_deep_copy(record_doc(r)), type, NULL);
+}
+
+void emit_document(struct call *c, struct space *s, json_t *object, const char *type)
+{
+    emit_event(c, s, object, type, NULL);
 }
 
 json_t *change_begin(struct record *r)
@@ -77,7 +83,7 @@ void change_end(struct call *c, struct record *r, json_t *before, const char *ty
         json_decref(previous);
         return;
     }
-    emit_event(c, r, type, previous);
+    emit_event(c, r->space, json_deep_copy(r->doc), type, previous);
 }
 
 /* --- /v1/events --- */

@@ -70,6 +70,7 @@ struct record {
 struct table {
     struct record **row; /* by seq */
     size_t n, cap;
+    int64_t soonest; /* no record is due before it */
 };
 
 /* One account in one mode; nothing is shared with another but the account's own id. */

@@ -2,6 +2,7 @@
 
 #include "base/url.h"
 #include "emulator/list.h"
+#include "emulator/rooms.h"
 
 #include <string.h>
 
@@ -48,7 +49,7 @@ static bool passive_kept(struct call *c, struct record *r, const void *ctx)
     return true;
 }
 
-static json_t *passive_list(struct call *c)
+json_t *plain_list(struct call *c)
 {
     struct list_query q = { .type = c->route->type, .keep = passive_kept };
 
@@ -59,7 +60,7 @@ static json_t *passive_list(struct call *c)
     return answer_list(c, &q);
 }
 
-static json_t *passive_get(struct call *c)
+json_t *plain_get(struct call *c)
 {
     struct record *r = path_record(c, c->route->type);
 
@@ -74,7 +75,7 @@ static enum status found(const struct route **out, struct arena *a, enum type t,
         return ST_NONE;
     *r = (struct route){ .method = "GET",
                          .pattern = type_info[t].url,
-                         .run = list ? passive_list : passive_get,
+                         .run = list ? plain_list : plain_get,
                          .type = t,
                          .list = list };
     *out = r;

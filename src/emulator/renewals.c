@@ -17,7 +17,7 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t time_or_never(const json_t *doc, const char *key)
+int64_t time_or_never(const json_t *doc, const char *key)
 {
     const json_t *v = json_object_get(doc, key);
 
@@ -56,13 +56,6 @@ static int64_t subscription_due(const struct record *r)
     if (is_str(doc, "status", "active") || is_str(doc, "status", "past_due"))
         return sooner(cancel, shown_period_end(doc));
     return INT64_MAX;
-}
-
-int64_t record_due(const struct record *r)
-{
-    if (r->deleted || (r->type != T_SUBSCRIPTION && r->type != T_INVOICE))
-        return INT64_MAX;
-    return r->type == T_INVOICE ? invoice_due(r) : subscription_due(r);
 }
 
 /* --- acting --- */
@@ -165,22 +158,44 @@ static void invoice_act(struct call *c, struct record *inv)
         invoice_unpayable(c, inv);
 }
 
+/* What time does to the objects of a type: when, and what. */
+static const struct {
+    int64_t (*due)(const struct record *r); /* INT64_MAX: never */
+    void (*act)(struct call *c, struct record *r);
+} timed[T_COUNT] = {
+    [T_SUBSCRIPTION] = { subscription_due, subscription_act },
+    [T_INVOICE] = { invoice_due, invoice_act },
+};
+
+int64_t record_due(const struct record *r)
+{
+    if (r->deleted || !timed[r->type].due)
+        return INT64_MAX;
+    return timed[r->type].due(r);
+}
+
+/* No record of the table is due before t->soonest: most tables are not looked at. */
 static struct record *earliest_in(struct table *t, struct record *best)
 {
+    struct record *mine = NULL;
+
+    if (t->soonest >= (best ? best->due : INT64_MAX))
+        return best;
     for (size_t i = 0; i < t->n; i++)
-        if (!t->row[i]->deleted && (!best || t->row[i]->due < best->due))
-            best = t->row[i];
-    return best;
+        if (!t->row[i]->deleted && t->row[i]->due < (mine ? mine->due : INT64_MAX))
+            mine = t->row[i];
+    t->soonest = mine ? mine->due : INT64_MAX;
+    return mine && (!best || mine->due < best->due) ? mine : best;
 }
 
 static struct record *earliest(struct emulator *e)
 {
     struct record *best = NULL;
 
-    for (struct space *s = e->space; s; s = s->next) {
-        best = earliest_in(&s->table[T_SUBSCRIPTION], best);
-        best = earliest_in(&s->table[T_INVOICE], best);
-    }
+    for (struct space *s = e->space; s; s = s->next)
+        for (enum type t = 0; t < T_COUNT; t++)
+            if (timed[t].due)
+                best = earliest_in(&s->table[t], best);
     return best;
 }
 
@@ -190,10 +205,7 @@ static void act(struct emulator *e, struct record *r)
     struct call c = call_internal(e, r->space, &arena);
     int64_t due = r->due;
 
-    if (r->type == T_SUBSCRIPTION)
-        subscription_act(&c, r);
-    else
-        invoice_act(&c, r);
+    timed[r->type].act(&c, r);
     call_free(&c);
     if (r->due <= due) /* it did not move on: never try it again, rather than for ever */
         r->due = INT64_MAX;

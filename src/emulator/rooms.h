@@ -11,6 +11,8 @@ handler root_get;
 handler admin_faults_add, admin_faults_list, admin_faults_clear, admin_requests, admin_clock,
     admin_clock_get, admin_state, admin_deliveries, admin_flush, admin_reset, admin_edit,
     admin_remove, admin_bulk, admin_roll;
+/* passive.c: lists whose filters are members of the same name; what stands in the path. */
+handler plain_list, plain_get;
 /* events.c, webhook_endpoints.c */
 handler events_list, events_get, events_retry;
 handler webhooks_create, webhooks_list, webhooks_get, webhooks_update, webhooks_delete;
@@ -148,6 +150,7 @@ struct record *subscription_invoice(struct call *c, struct record *sub, const ch
 /* --- renewals.c --- */
 /* When time has something to do with it; INT64_MAX: never. */
 int64_t record_due(const struct record *r);
+int64_t time_or_never(const json_t *doc, const char *key); /* INT64_MAX when it is null */
 
 /* --- amounts.c --- */
 int64_t price_amount(struct record *price, const json_t *doc, int64_t quantity);

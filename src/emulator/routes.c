@@ -214,11 +214,20 @@ static const struct route routes[] = {
     { "POST", "/_emulator/bulk", admin_bulk, T_NONE, false, NULL },
 };
 
+static const struct {
+    const struct route *route;
+    const size_t *n;
+} groups[] = {
+    { routes, &(const size_t){ COUNT(routes) } },
+    { money_routes, &n_money_routes },
+};
+
 /* "{}" takes one segment, whatever it is but empty. */
 static bool matches(const char *pattern, str path, str raw[PATH_PARTS_MAX])
 {
     unsigned n = 0;
 
+    memset(raw, 0, PATH_PARTS_MAX * sizeof *raw);
     while (*pattern) {
         if (pattern[0] == '{') {
             size_t end = str_find(path, '/');
@@ -237,22 +246,30 @@ static bool matches(const char *pattern, str path, str raw[PATH_PARTS_MAX])
     return path.n == 0;
 }
 
+static const struct route *find_in(const struct route *r, size_t n, str method, str path,
+                                   str raw[PATH_PARTS_MAX])
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eqz(method, r[i].method) && matches(r[i].pattern, path, raw))
+            return &r[i];
+    return NULL;
+}
+
 enum status route_find(str method, str path, const struct route **out, str part[PATH_PARTS_MAX],
                        struct arena *a)
 {
     str raw[PATH_PARTS_MAX] = { 0 };
+    const struct route *found = NULL;
 
-    for (size_t i = 0; i < COUNT(routes); i++) {
-        if (!str_eqz(method, routes[i].method) || !matches(routes[i].pattern, path, raw))
-            continue;
-        for (unsigned k = 0; k < PATH_PARTS_MAX; k++) {
-            part[k] = (str){ 0 };
-            if (raw[k].n && !url_unescape(a, raw[k], false, &part[k]))
-                return ST_NONE;
-            raw[k] = (str){ 0 };
-        }
-        *out = &routes[i];
-        return ST_OK;
+    for (size_t g = 0; g < COUNT(groups) && !found; g++)
+        found = find_in(groups[g].route, *groups[g].n, method, path, raw);
+    if (!found)
+        return passive_route(method, path, out, part, a);
+    for (unsigned k = 0; k < PATH_PARTS_MAX; k++) {
+        part[k] = (str){ 0 };
+        if (raw[k].n && !url_unescape(a, raw[k], false, &part[k]))
+            return ST_NONE;
     }
-    return passive_route(method, path, out, part, a);
+    *out = found;
+    return ST_OK;
 }

@@ -208,8 +208,8 @@ json_t *shape_parse(const char *text)
 
 json_t *shape_new(enum type t)
 {
-    if (shape[t])
-        return shape_parse(shape[t]);
+    if (shape[t] || shapes_money[t])
+        return shape_parse(shape[t] ? shape[t] : shapes_money[t]);
     json_t *v = shape_parse("{'id':null}");
     set_strz(v, "object", type_info[t].name);
     return v;

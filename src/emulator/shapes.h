@@ -6,6 +6,7 @@
 
 #define API_VERSION "2026-10-28.endive"
 
+extern const char *const shapes_money[T_COUNT]; /* those of routes_money.c; NULL: none */
 json_t *shape_new(enum type t); /* an empty object for types that have no records of their own */
 /* A shape by its text, written with single quotes. */
 json_t *shape_parse(const char *text);

@@ -227,6 +227,8 @@ static struct record *record_new(struct emulator *e, struct space *s, enum type 
     s->n_records++;
     struct table *t = &s->table[type];
     if (t->n == t->cap) {
+        if (!t->cap)
+            t->soonest = INT64_MAX;
         t->cap = t->cap ? t->cap * 2 : 64;
         t->row = must_realloc(t->row, t->cap * sizeof *t->row);
     }
@@ -302,6 +304,9 @@ void record_touch(struct record *r)
     r->owner = owner.p ? hash_str(owner, 0) : 0;
     r->active = get_bool(r->doc, "active");
     r->due = record_due(r);
+    struct table *t = &r->space->table[r->type];
+    if (r->due < t->soonest)
+        t->soonest = r->due;
     free(r->text);
     r->text = NULL;
 }

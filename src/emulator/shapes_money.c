@@ -1,0 +1,3 @@
+#include "emulator/shapes.h"
+
+const char *const shapes_money[T_COUNT] = { 0 };
