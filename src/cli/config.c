@@ -496,12 +496,19 @@ enum status config_set_database(struct config *c, const char *url, struct error 
 
 static enum status check_env(const struct env_config *env, struct error *e)
 {
+    static const enum setting_id kept[] = { SET_HISTORY_DAYS, SET_INBOX_BODY_DAYS, SET_INBOX_DAYS,
+                                            SET_CALLS_DAYS };
     int64_t workers = config_number(&env->values, SET_WORKERS);
     str account = config_text(&env->values, SET_ACCOUNT);
 
     if (workers < 1 || workers > WORKERS_MAX)
         return fail(e, ST_INVALID, "workers of environment %s must be 1 to %d.", env->name,
                     WORKERS_MAX);
+    for (size_t i = 0; i < COUNT(kept); i++)
+        if (config_number(&env->values, kept[i]) < 0 ||
+            config_number(&env->values, kept[i]) > KEPT_DAYS_MAX)
+            return fail(e, ST_INVALID, "%s of environment %s must be 0 to %d days.",
+                        setting_table[kept[i]].name, env->name, KEPT_DAYS_MAX);
     if (account.n && (!str_starts(account, S("acct_")) || account.n > ACCOUNT_ID_MAX))
         return fail(e, ST_INVALID, "account of environment %s must be an id like acct_1ABC.",
                     env->name);

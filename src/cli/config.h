@@ -16,6 +16,7 @@ enum {
     CONFIG_ARENA_BYTES_MAX = 512 << 10,
     CONFIG_PATH_MAX = 1024,
     WORKERS_MAX = 64,
+    KEPT_DAYS_MAX = 36500,
 };
 
 enum setting_section { SECTION_BRINDLE, SECTION_ENV };

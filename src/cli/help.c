@@ -71,16 +71,19 @@ const char help_status[] =
     "\n" COMMON;
 
 const char help_get[] =
-    "Usage: brindle get ID [--type TYPE] [--meta]\n"
+    "Usage: brindle get ID [--type TYPE] [--at TIME] [--history] [--meta]\n"
     "\n"
     "Prints an object exactly as Stripe sent it. Exit code 1 when the mirror does not have\n"
     "it; a deleted one is printed in its last known state, and stderr says so.\n"
     "\n"
     "  --type TYPE   where one id has two types (a plan and a price): which one\n"
+    "  --at TIME     as it was then: 2026-11-22, 2026-11-22T10:30:05Z (UTC), seconds since\n"
+    "                1970, or a span ago: 15min, 2h, 7d\n"
+    "  --history     its versions, newest first: since when, what brought it, what changed\n"
     "  --meta        wrap it: type, revision, fetched_at, api_version, source, deleted\n"
     "\n"
     "Example:\n"
-    "  brindle get cus_NffrFeUfNV2Hib\n"
+    "  brindle get cus_NffrFeUfNV2Hib --at 2h\n"
     "\n" COMMON;
 
 const char help_list[] =

@@ -20,6 +20,8 @@
 #include "core/due.h"
 #include "serve/exposition.h"
 
+#define DAY_MS (86400LL * 1000)
+
 struct clock *wire_clock(void)
 {
     return clock_os();
@@ -311,6 +313,18 @@ static enum status open_store(struct wire *w, const struct config *c, struct err
     return st;
 }
 
+/* How long things are kept. */
+static void keep_as_configured(struct wire *w)
+{
+    const struct values *v = &w->conf->values;
+    struct env_settings *set = &w->env.set;
+
+    set->history_ms = config_number(v, SET_HISTORY_DAYS) * DAY_MS;
+    set->inbox_body_ms = config_number(v, SET_INBOX_BODY_DAYS) * DAY_MS;
+    set->inbox_id_ms = config_number(v, SET_INBOX_DAYS) * DAY_MS;
+    set->calls_ms = config_number(v, SET_CALLS_DAYS) * DAY_MS;
+}
+
 enum status wire_open(struct wire *w, const struct config *c, const struct env_config *conf,
                       enum wire_mode mode, struct error *e)
 {
@@ -330,6 +344,7 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     struct identity id = { .livemode = false };
 
     env_init(&w->env, conf->name, &w->world);
+    keep_as_configured(w);
     w->made = true;
     if (mode == WIRE_WRITE || mode == WIRE_ASK)
         st = open_stripe(w, e);

@@ -27,6 +27,7 @@ static const char *source_name(enum source s)
 struct row {
     bool there, deleted;
     int64_t ticket, revision, open_lists;
+    msec changed_at;
     str data;
 };
 
@@ -63,6 +64,7 @@ static enum status find_row(struct tx *tx, struct env *env, str type, str id, st
     out->revision = row_int(&r, 0, 2);
     out->data = row_str(&r, 0, 3);
     out->open_lists = row_int(&r, 0, 4);
+    out->changed_at = row_int(&r, 0, 5);
     return ST_OK;
 }
 
@@ -191,8 +193,9 @@ static enum status find_open_lists(struct put *p, struct error *e)
 static enum status keep_history(struct put *p, const struct row *row, struct error *e)
 {
     return tx_run(p->tx, STMT_HISTORY_ADD, NULL, p->a, e, V_STR(p->in->type), v_account(p->env),
-                  V_STR(p->in->id), V_INT(row->revision), V_INT(clock_wall(p->env->world->clock)),
-                  V_INT(row->deleted), V_STR(str_of(p->in->cause)), V_STR(row->data));
+                  V_STR(p->in->id), V_INT(row->revision), V_INT(row->changed_at),
+                  V_INT(clock_wall(p->env->world->clock)), V_INT(row->deleted),
+                  V_STR(str_of(p->in->cause)), V_STR(row->data));
 }
 
 /* What the object says of itself, in one pass. */
@@ -502,7 +505,8 @@ static struct object object_of_row(const struct rows *r, size_t i)
                             .deleted = row_int(r, i, 5) != 0,
                             .revision = row_int(r, i, 6),
                             .open_lists = row_int(r, i, 7),
-                            .fetched_at = row_int(r, i, 8) };
+                            .fetched_at = row_int(r, i, 8),
+                            .changed_at = row_int(r, i, 9) };
 }
 
 static enum status get_typed(struct tx *tx, struct env *env, str type, str id, struct object *out,

@@ -59,7 +59,8 @@ struct object {
     str type, id, data, api_version, source;
     bool deleted;
     int64_t revision, open_lists;
-    msec fetched_at;
+    msec fetched_at; /* when it was last seen so */
+    msec changed_at; /* when this state was stored */
 };
 
 /* By id, whatever the type (a plan and a price can share one: the better-known prefix decides, else

@@ -210,7 +210,7 @@ static enum status on_object(struct job *j, const struct api_answer *got, struct
                                .source = SOURCE_GET,
                                .ticket = j->c->ticket,
                                .api_version = S(STRIPE_API_VERSION),
-                               .cause = "webhook" };
+                               .cause = j->c->cause.n ? j->c->cause.p : "webhook" };
 
     if (!is_asked_for(j, in.data))
         return put_back(j, "Stripe answered with another object than the one asked for", 200, e);

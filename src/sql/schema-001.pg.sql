@@ -43,7 +43,8 @@ create table objects (
     deleted integer not null default 0,            -- 1: a tombstone, raw is the last known state
     revision bigint not null,                      -- from _sequence, new at every change of this row
     ticket bigint not null,                        -- from _sequence, drawn before the request left
-    fetched_at bigint not null,                    -- wall clock, milliseconds
+    fetched_at bigint not null,                    -- wall clock, milliseconds: when it was last seen so
+    changed_at bigint not null,                    -- likewise: when this state was stored, for the history
     api_version text not null,
     source text not null,                          -- get, list, nested, event
     open_lists integer not null default 0,         -- nested lists not yet known completely
@@ -135,6 +136,7 @@ create table _history (
     account text collate "C" not null,
     id text collate "C" not null,
     revision bigint not null,                      -- of the version kept here
+    since bigint not null,                         -- wall clock: when it was stored
     until bigint not null,                         -- wall clock: when it was replaced
     deleted integer not null,
     cause text not null,                           -- what replaced it

@@ -9,7 +9,8 @@ create table objects (
     deleted integer not null default 0,   -- 1: a tombstone, data is the last known state
     revision integer not null,            -- from _sequence, new at every change of this row
     ticket integer not null,              -- from _sequence, drawn before the request left
-    fetched_at integer not null,          -- wall clock, milliseconds
+    fetched_at integer not null,          -- wall clock, milliseconds: when it was last seen so
+    changed_at integer not null,          -- likewise: when this state was stored, for the history
     api_version text not null,
     source text not null,                 -- get, list, nested, event
     open_lists integer not null default 0,-- nested lists not yet known completely
@@ -101,6 +102,7 @@ create table _history (
     account text not null,
     id text not null,
     revision integer not null,            -- of the version kept here
+    since integer not null,               -- wall clock: when it was stored
     until integer not null,               -- wall clock: when it was replaced
     deleted integer not null,
     cause text not null,                  -- what replaced it

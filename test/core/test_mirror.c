@@ -216,8 +216,8 @@ static void an_object_of_the_other_mode_is_refused_here_and_by_the_database(void
     tx_end(&tx);
     error_clear(&e);
     str sql = S("insert into objects (type, account, id, data, revision, ticket, fetched_at, "
-                "api_version, source, livemode) values ('product', 'acct_1', 'x', '{}', 1, 1, 1, "
-                "'v', 'get', 1)");
+                "changed_at, api_version, source, livemode) values ('product', 'acct_1', 'x', "
+                "'{}', 1, 1, 1, 1, 'v', 'get', 1)");
     assert_int_equal(w->world.store->ops->script(w->world.store, sql, &e), ST_CONFLICT);
     small_world_free(w);
 }

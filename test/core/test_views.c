@@ -55,8 +55,9 @@ static void put(void *ctx, str type, str id, str data)
 {
     sqlite3 *db = ctx;
     sqlite3_stmt *s = prepare(db, "insert or replace into objects (type, account, id, data, "
-                                  "revision, ticket, fetched_at, api_version, source) "
-                                  "values (?, 'acct_1', ?, ?, 7, 7, 1767225600250, 'v', 'get')");
+                                  "revision, ticket, fetched_at, changed_at, api_version, "
+                                  "source) "
+                                  "values (?, 'acct_1', ?, ?, 7, 7, 1767225600250, 0, 'v', 'get')");
     if (id.n == 0)
         id = type; /* a singleton */
     sqlite3_bind_text(s, 1, type.p, (int)type.n, NULL);
