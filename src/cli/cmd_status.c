@@ -45,7 +45,7 @@ static const char *ago(msec span, char text[48])
 
 static void print_work(const struct shown *s, const struct mirror_status *m)
 {
-    char due[32], retrying[32], dead[32], oldest[32];
+    char due[32], retrying[32], dead[32], oldest[32], since[48];
     const char *env = s->several ? " --env " : "", *name = s->several ? s->conf->name : "";
 
     count_text(m->due, due);
@@ -63,6 +63,12 @@ static void print_work(const struct shown *s, const struct mirror_status *m)
         line("dead", COLOR_BAD,
              "%s given up: `brindle inbox dead%s%s` lists them, with --revive it tries again", dead,
              env, name);
+    if (m->fuse_blown_at)
+        line("fuse", COLOR_BAD,
+             "blown %s: %lld objects answer 404 and no event said so; look, then say `brindle "
+             "check drift --repair --yes%s%s`",
+             ago(clock_wall(wire_clock()) - m->fuse_blown_at, since), (long long)m->fuse_held, env,
+             name);
     if (m->last_error[0])
         line("last error", COLOR_WARN, "%s", m->last_error);
 }

@@ -21,6 +21,7 @@ const struct env_settings env_defaults = {
     .backoff_ms = 1000,
     .backoff_ms_max = 10 * 60 * 1000,
     .confirm_ms = 2000,
+    .fuse_max = 100,
     .inbox_body_ms = 30LL * 86400 * 1000,
     .inbox_id_ms = 100LL * 86400 * 1000,
     .calls_ms = 30LL * 86400 * 1000,
@@ -313,14 +314,21 @@ static void stop_for(struct env *env, const char *why)
 enum status env_prove_again(struct env *env, struct error *e)
 {
     struct sched *s = env->world->sched;
-    struct identity now_is;
 
-    if (env->identity_declared)
-        return ST_OK;
     gate_lock(s, env->gate);
     msec proven_at = env->proven_at;
     gate_unlock(s, env->gate);
     if (proven_at != INT64_MIN && clock_mono(env->world->clock) - proven_at < IDENTITY_PROOF_MS)
+        return ST_OK;
+    return env_prove_now(env, e);
+}
+
+enum status env_prove_now(struct env *env, struct error *e)
+{
+    struct sched *s = env->world->sched;
+    struct identity now_is;
+
+    if (env->identity_declared)
         return ST_OK;
     enum status st = env_identify(env->world, &now_is, e);
     if (st == ST_NONE)

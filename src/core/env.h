@@ -22,7 +22,8 @@ struct env_settings {
     msec settle_ms;        /* a key is claimed at most once in this span: a burst is two fetches */
     unsigned attempts_max; /* failures in a row before due work is dead */
     msec backoff_ms, backoff_ms_max;
-    msec confirm_ms; /* pause before the second look at a 404 that nobody announced */
+    msec confirm_ms;  /* pause before the second look at a 404 that nobody announced */
+    int64_t fuse_max; /* deletions an hour that no event announced; 0: no fuse */
     msec inbox_body_ms, inbox_id_ms, calls_ms, history_ms; /* retention */
 };
 
@@ -71,3 +72,5 @@ enum status env_recall(struct env *env, struct error *e) MUST_USE;
 /* Proves the identity again unless that was done within the last minute: before a 404 may count as
  * a deletion. ST_REFUSED: it is another account or mode now; the environment is stopped. */
 enum status env_prove_again(struct env *env, struct error *e) MUST_USE;
+/* The same, whenever it was done last. */
+enum status env_prove_now(struct env *env, struct error *e) MUST_USE;

@@ -448,24 +448,35 @@ enum status mirror_bury(struct tx *tx, struct env *env, str type, str id, int64_
                                .ticket = ticket,
                                .api_version = S(STRIPE_API_VERSION),
                                .cause = cause };
-    struct put p = { .tx = tx, .env = env, .in = &in, .a = a };
+
+    return mirror_bury_as(tx, env, &in, a, e);
+}
+
+enum status mirror_bury_as(struct tx *tx, struct env *env, const struct answer *in, struct arena *a,
+                           struct error *e)
+{
+    struct put p = { .tx = tx, .env = env, .in = in, .a = a };
     struct row row;
 
     read_self(&p);
-    enum status st = find_row(tx, env, type, id, &row, a, e);
+    enum status st = check_mode(&p, e);
+    if (st != ST_OK)
+        return st;
+    st = find_row(tx, env, in->type, in->id, &row, a, e);
     if (st != ST_OK)
         return st;
     if (!row.there)
-        return stub.n ? bury_unknown(&p, e) : ST_NONE;
-    if (ticket < row.ticket || (!row.deleted && is_overtaken(&in, &row))) {
+        return in->data.n ? bury_unknown(&p, e) : ST_NONE;
+    if (in->ticket < row.ticket || (!row.deleted && is_overtaken(in, &row))) {
         enum mirror_result ignored;
         return drop_stale(&p, !row.deleted, &ignored, e);
     }
     if (row.deleted && (st = bury_members(&p, e)) != ST_OK)
         return st;
     if (row.deleted)
-        return tx_run(tx, STMT_OBJECT_TOUCH, NULL, a, e, V_INT(ticket),
-                      V_INT(clock_wall(env->world->clock)), V_STR(type), v_account(env), V_STR(id));
+        return tx_run(tx, STMT_OBJECT_TOUCH, NULL, a, e, V_INT(in->ticket),
+                      V_INT(clock_wall(env->world->clock)), V_STR(in->type), v_account(env),
+                      V_STR(in->id));
     st = bury_row(&p, &row, e);
     return st == ST_OK ? bury_members(&p, e) : st;
 }

@@ -1,6 +1,7 @@
 #include "core/status.h"
 
 #include "base/json.h"
+#include "core/fuse.h"
 #include "core/resource.h"
 
 #include <stdio.h>
@@ -76,6 +77,19 @@ static enum status read_objects(struct tx *tx, msec now, struct mirror_status *s
     return ST_OK;
 }
 
+static enum status read_fuse(struct tx *tx, struct mirror_status *s, struct arena *a,
+                             struct error *e)
+{
+    struct fuse_state fuse;
+    enum status st = fuse_read(tx, &fuse, a, e);
+
+    if (st == ST_OK) {
+        s->fuse_blown_at = fuse.blown_at;
+        s->fuse_held = fuse.held;
+    }
+    return st;
+}
+
 static enum status read_all(struct tx *tx, struct env *env, struct mirror_status *s,
                             struct arena *a, struct error *e)
 {
@@ -87,6 +101,8 @@ static enum status read_all(struct tx *tx, struct env *env, struct mirror_status
         st = read_due(tx, now, s, a, e);
     if (st == ST_OK)
         st = read_walks(tx, env, s, a, e);
+    if (st == ST_OK)
+        st = read_fuse(tx, s, a, e);
     return st == ST_OK ? read_objects(tx, now, s, a, e) : st;
 }
 
@@ -129,6 +145,8 @@ static void write_numbers(struct json_writer *w, const struct mirror_status *s)
     put_int(w, "last_fetch_ago_ms", s->last_fetch_ago_ms);
     put_int(w, "types_complete", s->types_complete);
     put_int(w, "types_known", s->types_known);
+    put_int(w, "fuse_blown_at", s->fuse_blown_at);
+    put_int(w, "fuse_held", s->fuse_held);
     if (s->last_error[0])
         put_text(w, "last_error", str_of(s->last_error));
 }

@@ -16,6 +16,8 @@ struct mirror_status {
     int64_t types_complete, types_known; /* walked completely at least once; walkable */
     int64_t dangling;     /* references to what is not in the mirror and could be fetched; -1: not
                              counted */
+    msec fuse_blown_at;   /* wall; 0: the fuse is whole */
+    int64_t fuse_held;    /* deletions that wait for a person's word */
     char last_error[256]; /* of work that is being retried or dead; "" when none */
 };
 

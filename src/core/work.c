@@ -4,7 +4,9 @@
 #include "base/plant.h"
 #include "core/api.h"
 #include "core/due.h"
+#include "core/event.h"
 #include "core/followup.h"
+#include "core/fuse.h"
 #include "core/mirror.h"
 #include "core/nested.h"
 #include "core/path.h"
@@ -81,25 +83,66 @@ static enum status finish_absent(struct job *j, const char *why, int http_status
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-static enum status bury(struct job *j, const char *why, struct error *e)
+/* What an event said of the object when it was deleted, unless that is forgotten; else that there
+ * was such an object, even if it was never seen here. */
+static enum status last_words(struct job *j, struct tx *tx, struct answer *in, struct error *e)
+{
+    const struct claim *c = j->c;
+    struct event ev;
+    struct rows r;
+    enum status st =
+        tx_run(tx, STMT_INBOX_LAST_WORDS, &r, j->a, e, V_STR(c->key.type), V_STR(c->key.id));
+
+    if (st != ST_OK)
+        return st;
+    if (r.n_rows && event_parse(row_str(&r, 0, 0), &ev, j->a, e) == ST_OK && ev.object.n &&
+        str_eq(resource_object_id(j->r, ev.object, j->a), c->key.id)) {
+        in->data = ev.object;
+        in->api_version = row_str(&r, 0, 1);
+        return ST_OK;
+    }
+    error_clear(e);
+    BUF(b, 4096);
+    buf_append(&b, S("{\"id\":"));
+    json_quote(&b, c->key.id);
+    buf_append(&b, S(",\"object\":"));
+    json_quote(&b, c->key.type);
+    buf_append(&b, S(",\"deleted\":true}"));
+    in->data = arena_copy(j->a, buf_str(&b));
+    return ST_OK;
+}
+
+/* Nobody announced it: the fuse has a say before anything is locked. */
+static enum status take_fuse(struct job *j, struct tx *tx, bool *held, struct error *e)
+{
+    const struct claim *c = j->c;
+    struct rows r;
+    enum status st = tx_run(tx, STMT_OBJECT_LIVES, &r, j->a, e, V_STR(c->key.type),
+                            V_STR(str_of(j->env->identity.account)), V_STR(c->key.id));
+
+    return st == ST_OK && r.n_rows ? fuse_take(tx, j->env, held, j->a, e) : st;
+}
+
+static enum status bury(struct job *j, const char *why, bool *held, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     const struct claim *c = j->c;
-    str stub = { 0 };
+    struct answer in = { .resource = j->r,
+                         .type = c->key.type,
+                         .id = c->key.id,
+                         .source = c->gone ? SOURCE_EVENT : SOURCE_GET,
+                         .ticket = c->ticket,
+                         .api_version = S(STRIPE_API_VERSION),
+                         .cause = c->gone ? "event" : "gone" };
 
-    if (c->gone) { /* announced: there was such an object, even if it was never seen here */
-        BUF(b, 4096);
-        buf_append(&b, S("{\"id\":"));
-        json_quote(&b, c->key.id);
-        buf_append(&b, S(",\"object\":"));
-        json_quote(&b, c->key.type);
-        buf_append(&b, S(",\"deleted\":true}"));
-        stub = arena_copy(j->a, buf_str(&b));
-    }
+    *held = false;
     enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
     if (st == ST_OK)
-        st = mirror_bury(&tx, j->env, c->key.type, c->key.id, c->ticket, c->gone ? "event" : "gone",
-                         stub, j->a, e);
+        st = c->gone ? last_words(j, &tx, &in, e) : take_fuse(j, &tx, held, e);
+    if (st == ST_OK && *held)
+        return tx_commit(&tx, e);
+    if (st == ST_OK)
+        st = mirror_bury_as(&tx, j->env, &in, j->a, e);
     if (st == ST_NONE)
         st = ST_OK;
     if (st == ST_OK)
@@ -107,23 +150,48 @@ static enum status bury(struct job *j, const char *why, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
+/* A key that is refused may be right again tomorrow; another's account has stopped everything. */
+static enum status on_proof(struct job *j, enum status st, const struct error *proof,
+                            struct error *e)
+{
+    if (st == ST_REFUSED && env_stopping(j->env)) {
+        *e = *proof;
+        let_go(j);
+        return ST_REFUSED;
+    }
+    return put_back(j, proof->text, 404, e);
+}
+
+/* So many at once: is this still the account that the mirror is of? If so, a person decides. */
+static enum status on_blown(struct job *j, const char *why, struct error *e)
+{
+    struct error proof = { 0 };
+    char text[ERROR_TEXT_MAX];
+    enum status st = env_prove_now(j->env, &proof);
+
+    if (st != ST_OK)
+        return on_proof(j, st, &proof, e);
+    snprintf(text, sizeof text,
+             FUSE_REASON "more objects answered 404 within an hour than may go without a word from "
+                         "Stripe. Look, then say `brindle check drift --repair --yes` (%s)",
+             why);
+    return give_up(j, text, 404, e);
+}
+
 /* A 404 proves nothing before the identity is proven, and, when no event announced the deletion,
  * nothing before it is seen twice. [facts: §4.5] */
 static enum status on_gone(struct job *j, const char *why, struct error *e)
 {
     struct error proof = { 0 };
+    bool held;
     enum status st = env_prove_again(j->env, &proof);
 
-    if (st == ST_REFUSED && env_stopping(j->env)) { /* it is another's: everything has stopped */
-        *e = proof;
-        let_go(j);
-        return ST_REFUSED;
-    }
-    if (st != ST_OK) /* a key that is refused, too, may be right again tomorrow */
-        return put_back(j, proof.text, 404, e);
+    if (st != ST_OK)
+        return on_proof(j, st, &proof, e);
     if (!j->c->gone && j->c->misses == 0 && !planted(PLANT_404_AT_ONCE))
         return due_confirm(j->env, j->c, e);
-    return bury(j, why, e);
+    st = bury(j, why, &held, e);
+    return st == ST_OK && held ? on_blown(j, why, e) : st;
 }
 
 /* Bugs of the simulator's: the answer gets a ticket that is drawn behind it; the work is finished

@@ -196,7 +196,7 @@ create table _environment (
 -- of 128, which one call may use up; rolled back or not, no number comes twice.
 create sequence _sequence increment by 128;
 
--- Small counts that outlive a restart.
+-- Small numbers that outlive a restart.
 create table _counters (
     name text collate "C" primary key,
     value bigint not null

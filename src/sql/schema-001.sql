@@ -164,7 +164,7 @@ create table _sequence (
     value integer not null
 );
 
--- Small counts that outlive a restart.
+-- Small numbers that outlive a restart.
 create table _counters (
     name text primary key,
     value integer not null

@@ -623,6 +623,7 @@ static void every_object_that_no_list_shows_any_more_is_looked_after(void **stat
     (void)state;
     struct small_world *w = small_world_new();
 
+    w->env.set.fuse_max = 0;
     script(w, "/v1/products?limit=100", 200, page_of(w, 0, 100, true));
     script(w, "/v1/products?limit=100&starting_after=prod_0099", 200, page_of(w, 100, 100, true));
     script(w, "/v1/products?limit=100&starting_after=prod_0199", 200, page_of(w, 200, 60, false));

@@ -1,0 +1,22 @@
+/* counters.h - small numbers that outlive a restart, by name. */
+#pragma once
+
+#include "world/tx.h"
+
+/* Where the events were read up to, in Stripe's seconds; 0: never. */
+#define COUNTER_EVENTS_CURSOR "events_cursor"
+/* The fuse: deletions that no event announced, since when they are counted, when it blew, and how
+ * many are permitted by hand. */
+#define COUNTER_FUSE_COUNT "fuse_count"
+#define COUNTER_FUSE_SINCE "fuse_since"
+#define COUNTER_FUSE_BLOWN "fuse_blown"
+#define COUNTER_FUSE_PERMITTED "fuse_permitted"
+
+/* 0 when there is no such counter. */
+enum status counter_get(struct tx *tx, const char *name, int64_t *out, struct arena *a,
+                        struct error *e) MUST_USE;
+enum status counter_set(struct tx *tx, const char *name, int64_t value, struct arena *a,
+                        struct error *e) MUST_USE;
+/* `out` (may be NULL) gets the new value. */
+enum status counter_add(struct tx *tx, const char *name, int64_t value, int64_t *out,
+                        struct arena *a, struct error *e) MUST_USE;

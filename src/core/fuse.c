@@ -1,0 +1,110 @@
+#include "core/fuse.h"
+
+#include "core/counters.h"
+
+enum {
+    FUSE_BYTES_MAX = 64 << 10,
+    FUSE_SPAN_MS = 3600 * 1000, /* deletions are counted by the hour */
+    FUSE_PIECE = 1000,
+};
+
+/* Counts up, from one when the hour is over. A clock that was set back begins a new hour. */
+static enum status count_up(struct tx *tx, msec now, int64_t *count, struct arena *a,
+                            struct error *e)
+{
+    int64_t since = 0;
+    enum status st = counter_get(tx, COUNTER_FUSE_SINCE, &since, a, e);
+
+    if (st != ST_OK)
+        return st;
+    if (now >= since && now - since < FUSE_SPAN_MS)
+        return counter_add(tx, COUNTER_FUSE_COUNT, 1, count, a, e);
+    *count = 1;
+    st = counter_set(tx, COUNTER_FUSE_SINCE, now, a, e);
+    return st == ST_OK ? counter_set(tx, COUNTER_FUSE_COUNT, 1, a, e) : st;
+}
+
+enum status fuse_take(struct tx *tx, struct env *env, bool *held, struct arena *a, struct error *e)
+{
+    msec now = clock_wall(env->world->clock);
+    int64_t permitted = 0, blown = 0, count = 0;
+
+    *held = false;
+    if (env->set.fuse_max == 0)
+        return ST_OK;
+    enum status st = counter_add(tx, COUNTER_FUSE_PERMITTED, 0, &permitted, a, e);
+    if (st == ST_OK && permitted > 0)
+        return counter_add(tx, COUNTER_FUSE_PERMITTED, -1, NULL, a, e);
+    if (st == ST_OK)
+        st = counter_get(tx, COUNTER_FUSE_BLOWN, &blown, a, e);
+    if (st == ST_OK && !blown)
+        st = count_up(tx, now, &count, a, e);
+    if (st != ST_OK)
+        return st;
+    *held = blown || count > env->set.fuse_max;
+    return *held && !blown ? counter_set(tx, COUNTER_FUSE_BLOWN, now, a, e) : ST_OK;
+}
+
+enum status fuse_read(struct tx *tx, struct fuse_state *out, struct arena *a, struct error *e)
+{
+    struct fuse_state s = { 0 };
+    struct rows r;
+    enum status st = counter_get(tx, COUNTER_FUSE_BLOWN, &s.blown_at, a, e);
+
+    if (st == ST_OK)
+        st = counter_get(tx, COUNTER_FUSE_COUNT, &s.counted, a, e);
+    if (st == ST_OK && s.blown_at) {
+        st = tx_run(tx, STMT_FUSE_HELD, &r, a, e, V_STR(S(FUSE_REASON "%")));
+        if (st == ST_OK)
+            s.held = row_int(&r, 0, 0);
+    }
+    if (st == ST_OK)
+        *out = s;
+    return st;
+}
+
+static enum status mend_counters(struct env *env, int64_t permitted, struct error *e)
+{
+    ARENA(a, FUSE_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = counter_set(&tx, COUNTER_FUSE_PERMITTED, permitted, &a, e);
+    if (st == ST_OK)
+        st = counter_set(&tx, COUNTER_FUSE_BLOWN, 0, &a, e);
+    if (st == ST_OK)
+        st = counter_set(&tx, COUNTER_FUSE_COUNT, 0, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status revive_piece(struct env *env, int64_t *n, struct error *e)
+{
+    ARENA(a, FUSE_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st =
+            tx_run(&tx, STMT_FUSE_RELEASE, &r, &a, e, V_STR(S(FUSE_REASON "%")), V_INT(FUSE_PIECE));
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    *n = r.n_changed;
+    return st;
+}
+
+enum status fuse_mend(struct env *env, int64_t permitted, int64_t *revived, struct error *e)
+{
+    int64_t n = FUSE_PIECE;
+    enum status st = mend_counters(env, permitted, e);
+
+    *revived = 0;
+    while (st == ST_OK && n == FUSE_PIECE) {
+        st = revive_piece(env, &n, e);
+        *revived += st == ST_OK ? n : 0;
+    }
+    if (st == ST_OK)
+        env_ring(env);
+    return st;
+}

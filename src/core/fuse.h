@@ -1,0 +1,32 @@
+/* fuse.h - what stops a run of deletions that no event announced.
+ *
+ * A key that reaches something else, a proxy that has lost its mind, a sandbox that was wiped: each
+ * shows as 404s. So many objects at once are buried only when the identity has been proven anew and
+ * a person has said so (`brindle check drift --repair --yes`). Until then they stay as they were,
+ * and their work is dead, with this reason. */
+#pragma once
+
+#include "core/env.h"
+#include "world/tx.h"
+
+/* What a dead key's last_error begins with, so that it can be found again. */
+#define FUSE_REASON "the fuse has blown: "
+
+/* One more living object is about to be buried without an event: in that transaction, before
+ * anything else is locked. `*held`: it may not be. */
+enum status fuse_take(struct tx *tx, struct env *env, bool *held, struct arena *a,
+                      struct error *e) MUST_USE;
+
+struct fuse_state {
+    msec blown_at;   /* wall; 0: it is whole */
+    int64_t counted; /* in the hour that is counted now */
+    int64_t held;    /* keys that wait for a person's word */
+};
+
+enum status fuse_read(struct tx *tx, struct fuse_state *out, struct arena *a,
+                      struct error *e) MUST_USE;
+
+/* A person has said so: the fuse is whole again, what it held is due once more, and `permitted`
+ * further deletions do not count. `*revived`: how many it held. */
+enum status fuse_mend(struct env *env, int64_t permitted, int64_t *revived,
+                      struct error *e) MUST_USE;

@@ -1,0 +1,223 @@
+/* Deletions: what proves one, what an event adds to it, and the fuse that stops a run of them. */
+#include "../unit.h"
+
+#include "core/due.h"
+#include "core/fuse.h"
+#include "core/inbox.h"
+#include "core/work.h"
+#include "small_world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static unsigned n_events;
+
+static void deliver(struct small_world *w, const char *type, const char *object)
+{
+    char body[1024];
+    ARENA(a, 64 << 10);
+    struct error e = { 0 };
+    struct event ev;
+    struct inbox_result result;
+
+    snprintf(body, sizeof body,
+             "{\"id\":\"evt_%u\",\"type\":\"%s\",\"livemode\":false,\"api_version\":\"2020-08-27\","
+             "\"data\":{\"object\":%s}}",
+             ++n_events, type, object);
+    assert_int_equal(event_parse(str_of(body), &ev, &a, &e), ST_OK);
+    ev.received_at = w->wall;
+    assert_int_equal(inbox_put_many(&w->env, &ev, 1, &result, &e), ST_OK);
+}
+
+static void settle(struct small_world *w)
+{
+    for (int i = 0; i < 4; i++) {
+        work_off(w);
+        pass(w, w->env.set.confirm_ms);
+    }
+}
+
+static char product[64][96], path[64][48];
+
+/* n products that are in the mirror and, from now on, at Stripe no more. */
+static void lose_products(struct small_world *w, int n)
+{
+    for (int i = 0; i < n; i++) {
+        snprintf(path[i], sizeof path[i], "/v1/products/prod_%d", i);
+        snprintf(product[i], sizeof product[i],
+                 "{\"id\":\"prod_%d\",\"object\":\"product\",\"name\":\"p%d\"}", i, i);
+        script(w, path[i], 200, product[i]);
+        script_last(w)->times = 1;
+        deliver(w, "product.created", product[i]);
+    }
+    settle(w);
+    assert_int_equal(ask_int(w, "select count(*) from products"), n);
+}
+
+static void touch_products(struct small_world *w, const char *type, int n)
+{
+    for (int i = 0; i < n; i++)
+        deliver(w, type, product[i]);
+    settle(w);
+}
+
+static struct fuse_state fuse_of(struct small_world *w)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct fuse_state s = { 0 };
+    struct error e = { 0 };
+
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_READ, &e), ST_OK);
+    assert_int_equal(fuse_read(&tx, &s, &a, &e), ST_OK);
+    return s;
+}
+
+#define DEAD "select count(*) from objects where deleted = 1"
+
+static void a_run_of_unannounced_404s_blows_the_fuse_and_buries_no_more(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    w->env.set.fuse_max = 3;
+    lose_products(w, 8);
+    touch_products(w, "product.updated", 8);
+    assert_int_equal(ask_int(w, DEAD), 3);
+    assert_int_equal(ask_int(w, "select count(*) from products"), 5);
+    assert_int_equal(fuse_of(w).held, 5);
+    assert_true(fuse_of(w).blown_at > 0);
+    assert_false(env_stopping(&w->env));
+    assert_non_null(
+        strstr(ask_text(w, "select last_error from _due where dead = 1"), "check drift"));
+    small_world_free(w);
+}
+
+static void what_the_fuse_held_goes_when_a_person_says_so(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    int64_t revived = 0;
+
+    w->env.set.fuse_max = 3;
+    lose_products(w, 8);
+    touch_products(w, "product.updated", 8);
+    assert_int_equal(fuse_mend(&w->env, 5, &revived, &e), ST_OK);
+    assert_int_equal(revived, 5);
+    settle(w);
+    assert_int_equal(ask_int(w, DEAD), 8);
+    assert_int_equal(fuse_of(w).blown_at, 0);
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1"), 0);
+    small_world_free(w);
+}
+
+static void announced_deletions_do_not_count_for_the_fuse(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    w->env.set.fuse_max = 3;
+    lose_products(w, 8);
+    touch_products(w, "product.deleted", 8);
+    assert_int_equal(ask_int(w, DEAD), 8);
+    assert_int_equal(fuse_of(w).blown_at, 0);
+    small_world_free(w);
+}
+
+static void what_was_never_here_does_not_count_for_the_fuse(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    w->env.set.fuse_max = 1;
+    for (int i = 0; i < 4; i++) {
+        snprintf(product[i], sizeof product[i], "{\"id\":\"prod_%d\",\"object\":\"product\"}", i);
+        deliver(w, "product.updated", product[i]);
+    }
+    settle(w);
+    assert_int_equal(fuse_of(w).blown_at, 0);
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1"), 0);
+    small_world_free(w);
+}
+
+static void the_fuse_counts_by_the_hour(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    w->env.set.fuse_max = 2;
+    lose_products(w, 4);
+    for (int i = 0; i < 4; i++) {
+        deliver(w, "product.updated", product[i]);
+        settle(w);
+        pass(w, 40 * 60 * 1000);
+    }
+    assert_int_equal(ask_int(w, DEAD), 4);
+    assert_int_equal(fuse_of(w).blown_at, 0);
+    small_world_free(w);
+}
+
+static void a_fuse_that_blows_proves_the_identity_anew_and_stops_on_anothers(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    w->env.set.fuse_max = 2;
+    lose_products(w, 4);
+    for (int i = 0; i < 4; i++)
+        deliver(w, "product.updated", product[i]);
+    work_off(w); /* the first look proves the identity, for a minute */
+    script(w, "/v1/account", 200, "{\"id\":\"acct_2\",\"object\":\"account\"}");
+    pass(w, w->env.set.confirm_ms);
+    work_off(w);
+    assert_true(env_stopping(&w->env));
+    assert_int_equal(ask_int(w, DEAD), 2);
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1"), 0);
+    small_world_free(w);
+}
+
+static void a_deletion_of_what_was_never_here_keeps_the_events_last_words(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    deliver(w, "coupon.deleted",
+            "{\"id\":\"SUMMER\",\"object\":\"coupon\",\"livemode\":false,\"percent_off\":25}");
+    settle(w);
+    assert_int_equal(ask_int(w, "select deleted from objects where id = 'SUMMER'"), 1);
+    assert_int_equal(ask_int(w, "select percent_off from coupons_all"), 25);
+    assert_string_equal(ask_text(w, "select source from objects"), "event");
+    assert_string_equal(ask_text(w, "select api_version from objects"), "2020-08-27");
+    assert_int_equal(ask_int(w, "select count(*) from coupons"), 0);
+    small_world_free(w);
+}
+
+static void a_deletion_keeps_what_the_api_said_last_and_not_the_event(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    lose_products(w, 1);
+    deliver(w, "product.deleted", "{\"id\":\"prod_0\",\"object\":\"product\",\"name\":\"a lie\"}");
+    settle(w);
+    assert_int_equal(ask_int(w, DEAD), 1);
+    assert_string_equal(ask_text(w, "select name from products_all"), "p0");
+    small_world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_of_unannounced_404s_blows_the_fuse_and_buries_no_more),
+        cmocka_unit_test(what_the_fuse_held_goes_when_a_person_says_so),
+        cmocka_unit_test(announced_deletions_do_not_count_for_the_fuse),
+        cmocka_unit_test(what_was_never_here_does_not_count_for_the_fuse),
+        cmocka_unit_test(the_fuse_counts_by_the_hour),
+        cmocka_unit_test(a_fuse_that_blows_proves_the_identity_anew_and_stops_on_anothers),
+        cmocka_unit_test(a_deletion_of_what_was_never_here_keeps_the_events_last_words),
+        cmocka_unit_test(a_deletion_keeps_what_the_api_said_last_and_not_the_event),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
