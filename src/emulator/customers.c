@@ -129,18 +129,22 @@ json_t *customers_update(struct call *c)
 }
 
 /* Its subscriptions end at once; what was its payment method is nobody's. [facts: R-07, 10.1] */
+void customer_remove(struct call *c, struct record *r)
+{
+    for (struct record *s = NULL; (s = owned_next(c->space, T_SUBSCRIPTION, str_of(r->id), s));)
+        subscription_cancel(c, s, "cancellation_requested");
+    record_delete(r);
+    emit(c, r, "customer.deleted");
+}
+
 json_t *customers_delete(struct call *c)
 {
     struct record *r = path_record(c, T_CUSTOMER);
 
     if (!r)
         return NULL;
-    str id = str_of(r->id);
-    for (struct record *s = NULL; (s = owned_next(c->space, T_SUBSCRIPTION, id, s));)
-        subscription_cancel(c, s, "cancellation_requested");
-    record_delete(r);
-    emit(c, r, "customer.deleted");
-    return answer_deleted(c, T_CUSTOMER, id);
+    customer_remove(c, r);
+    return answer_deleted(c, T_CUSTOMER, str_of(r->id));
 }
 
 /* One that was deleted is still there, as a stub. [facts: R-07] */

@@ -217,7 +217,7 @@ static str sign(struct emulator *e, const struct delivery *x, str type, str body
     str all = arena_printf(a, "t=%.*s", (int)t.n - 1, t.p);
 
     all = sign_with(secret, t, body, all, a);
-    if (get_int(hidden, "old_until") > now_s(e) && !fate.bad_signature)
+    if (get_int(hidden, "old_until") > wall_s(e) && !fate.bad_signature)
         all = sign_with(get_str(hidden, "old_secret"), t, body, all, a);
     return all;
 }

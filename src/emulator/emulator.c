@@ -201,7 +201,8 @@ static void execute(struct call *c, struct answer_notes *notes)
         return;
     }
     c->status = 200;
-    json_t *answer = params_check(c) && expand_read(c) ? c->route->run(c) : NULL;
+    bool good = params_check(c) && expand_read(c) && clock_follow(c);
+    json_t *answer = good ? c->route->run(c) : NULL;
     body_from(c, answer);
     if (!c->validation)
         idem_keep(c, c->status, c->body);
@@ -275,7 +276,9 @@ enum status emulator_handle(struct emulator *e, const struct http_request *q, st
         e->now = emulator_clock(e);
     c.request_id = e->replaying ? e->replay_id : request_id(e, a);
     c.idem_key = http_header_get(q, S("idempotency-key"), NULL);
+    e->following = NULL;
     answer(&c, out);
+    e->following = NULL;
     bool fits = c.body.p && out->header;
     request_log_add(e, &c, out);
     call_free(&c);

@@ -36,6 +36,7 @@ static void emit_event(struct call *c, struct space *s, json_t *object, const ch
     json_t *event = record_shape(e, s, T_EVENT, NULL);
     json_t *data = json_object();
 
+    set_int(event, "created", wall_s(e)); /* not the test clock's */
     set_new(data, "object", object);
     if (previous)
         set_new(data, "previous_attributes", previous);
@@ -121,7 +122,7 @@ static bool event_kept(struct call *c, struct record *r, const void *ctx)
     const struct events_filter *f = ctx;
     bool kept = f->n == 0;
 
-    if (r->created < now_s(c->emu) - (int64_t)EVENT_DAYS * 86400)
+    if (r->created < wall_s(c->emu) - (int64_t)EVENT_DAYS * 86400)
         return false;
     for (size_t i = 0; i < f->n && !kept; i++)
         kept = event_type_matches(f->type[i], event_type(r));
@@ -154,7 +155,7 @@ json_t *events_get(struct call *c)
 
     if (!r)
         return NULL;
-    if (r->created < now_s(c->emu) - (int64_t)EVENT_DAYS * 86400)
+    if (r->created < wall_s(c->emu) - (int64_t)EVENT_DAYS * 86400)
         return refuse_missing(c, T_EVENT, c->part[0], NULL);
     return answer_record(c, r);
 }

@@ -147,8 +147,8 @@ bool rate_allows(struct call *c, str *reason)
     if (!c->space->rate)
         c->space->rate = must_alloc(sizeof(struct rate));
     struct rate *r = c->space->rate;
-    if (r->second != now_s(c->emu))
-        *r = (struct rate){ .second = now_s(c->emu) };
+    if (r->second != wall_s(c->emu))
+        *r = (struct rate){ .second = wall_s(c->emu) };
     uint64_t which = hash_str(str_of(c->route ? c->route->pattern : ""), 0) ^ c->http->method.n;
     unsigned *mine = &r->of[which % RATE_SLOTS];
     *reason = (str){ 0 };

@@ -1,5 +1,7 @@
 #include "emulator/list.h"
 
+#include "emulator/rooms.h"
+
 #include <string.h>
 
 /* A walk over a table in the order in which its list shows it. */
@@ -16,8 +18,11 @@ static bool owned_by(struct record *r, str owner, uint64_t hash)
 }
 
 static bool listed(struct call *c, const struct list_query *q, struct record *r,
-                   const struct range *created, uint64_t owner_hash)
+                   const struct range *created, uint64_t owner_hash,
+                   const struct clock_filter *clocks)
 {
+    if (!clocks->all && r->clock != clocks->only)
+        return false;
     if (r->deleted || r->unlisted || r->created < created->least || r->created > created->most)
         return false;
     if (q->owner.p && !owned_by(r, q->owner, owner_hash))
@@ -32,9 +37,12 @@ static void page_fill(struct call *c, const struct list_query *q, struct page *p
     struct range created = arg_range(&a, "created");
     uint64_t hash = q->owner.p ? hash_str(q->owner, 0) : 0;
     const struct table *t = &c->space->table[q->type];
+    struct clock_filter clocks;
 
+    if (!clock_filter(c, q->type, q->owner.p, &clocks))
+        return;
     for (; at < t->n && p->n <= p->limit; at += (size_t)step) /* below 0 wraps beyond n */
-        if (listed(c, q, t->row[at], &created, hash))
+        if (listed(c, q, t->row[at], &created, hash, &clocks))
             p->row[p->n++] = t->row[at];
     p->has_more = p->n > p->limit;
     if (p->has_more)

@@ -52,13 +52,15 @@ enum type type_by_name(str name); /* T_NONE when there is none */
 struct record {
     char *id;
     struct space *space;
-    uint64_t seq;    /* order of creation in the whole emulator: same-second objects page right */
-    int64_t created; /* seconds */
-    int64_t due;     /* seconds: when time alone will change it; INT64_MAX: never */
-    uint64_t owner;  /* hash of the owner's id, so that most records are skipped unparsed */
-    json_t *doc;     /* NULL while only the text is kept */
-    json_t *hidden;  /* fields that are only sent when expanded; NULL for none */
-    char *text;      /* NULL when the document has changed */
+    uint64_t seq;     /* order of creation in the whole emulator: same-second objects page right */
+    int64_t created;  /* seconds */
+    int64_t due;      /* seconds: when time alone will change it; INT64_MAX: never */
+    size_t agenda_at; /* its place among what is due, from 1; 0: it is not */
+    struct test_clock *clock; /* whose time it lives in; NULL: the emulator's */
+    uint64_t owner; /* hash of the owner's id, so that most records are skipped unparsed */
+    json_t *doc;    /* NULL while only the text is kept */
+    json_t *hidden; /* fields that are only sent when expanded; NULL for none */
+    char *text;     /* NULL when the document has changed */
     size_t n_text;
     struct record *next; /* same bucket */
     enum type type;
@@ -70,7 +72,20 @@ struct record {
 struct table {
     struct record **row; /* by seq */
     size_t n, cap;
-    int64_t soonest; /* no record is due before it */
+};
+
+/* What time will change, the earliest first (agenda.h). */
+struct agenda {
+    struct record **heap;
+    size_t n, cap;
+};
+
+/* A clock that stands until it is advanced, and the objects that live by it. */
+struct test_clock {
+    struct test_clock *next;
+    struct record *record;
+    int64_t now; /* seconds */
+    struct agenda agenda;
 };
 
 /* One account in one mode; nothing is shared with another but the account's own id. */
@@ -83,6 +98,8 @@ struct space {
     size_t n_buckets, n_records;
     struct idem *idem;
     json_t *balance; /* currency -> amount */
+    struct agenda agenda;
+    struct test_clock *clocks;
     struct rate *rate;
     int64_t invoices_numbered;
 };
@@ -100,9 +117,10 @@ struct emulator {
     uint64_t seq;
     uint64_t rng; /* ids and secrets; only requests that change something draw from it */
     uint64_t n_requests;
-    msec now;    /* wall, set at the entrance of every call from outside */
-    msec offset; /* the admin's clock is ahead by this much */
-    msec frozen; /* the admin's clock stands still here; 0: it runs */
+    msec now;                     /* wall, set at the entrance of every call from outside */
+    struct test_clock *following; /* the present request is about what lives by this clock */
+    msec offset;                  /* the admin's clock is ahead by this much */
+    msec frozen;                  /* the admin's clock stands still here; 0: it runs */
     bool replaying;
     struct space *replay_space; /* whose request is replayed: the journal holds no keys */
     str replay_id;              /* the Request-Id of the request that is replayed */
@@ -121,10 +139,14 @@ char *must_copy(str s); /* with a NUL */
 uint64_t hash_str(str s, uint64_t seed);
 
 /* --- time and ids --- */
-msec emulator_clock(struct emulator *e);              /* the admin's clock */
-static inline int64_t now_s(const struct emulator *e) /* seconds, as objects have it */
+msec emulator_clock(struct emulator *e);               /* the admin's clock */
+static inline int64_t wall_s(const struct emulator *e) /* seconds, as events have it */
 {
     return e->now / 1000;
+}
+static inline int64_t now_s(const struct emulator *e) /* seconds, as objects have it */
+{
+    return e->following ? e->following->now : wall_s(e);
 }
 uint64_t rng_next(uint64_t *state);
 /* `prefix` and n letters or digits. `out` holds ID_BYTES. */

@@ -1,5 +1,4 @@
-/* renewals.c - what time alone brings about, in the order in which it is due. */
-#include "emulator/journal.h"
+/* renewals.c - what time brings about for subscriptions and invoices. */
 #include "emulator/list.h"
 #include "emulator/rooms.h"
 
@@ -8,8 +7,6 @@
 enum {
     INCOMPLETE_HOURS = 23,
     WILL_END_DAYS = 3,
-    ADVANCE_STEPS_MAX = 1000000, /* more in one go is a clock gone wild */
-    ADVANCE_ARENA_BYTES = 64 << 20,
 };
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -24,7 +21,7 @@ int64_t time_or_never(const json_t *doc, const char *key)
     return json_is_integer(v) ? (int64_t)json_integer_value(v) : INT64_MAX;
 }
 
-static int64_t invoice_due(const struct record *r)
+int64_t invoice_due(const struct record *r)
 {
     if (!get_bool(r->doc, "auto_advance"))
         return INT64_MAX;
@@ -41,7 +38,7 @@ static int64_t shown_period_end(const json_t *doc)
     return item ? time_or_never(item, "current_period_end") : INT64_MAX;
 }
 
-static int64_t subscription_due(const struct record *r)
+int64_t subscription_due(const struct record *r)
 {
     const json_t *doc = r->doc;
     int64_t cancel = time_or_never(doc, "cancel_at");
@@ -108,7 +105,7 @@ static void trial_over(struct call *c, struct record *sub)
     }
 }
 
-static void subscription_act(struct call *c, struct record *sub)
+void subscription_act(struct call *c, struct record *sub)
 {
     json_t *doc = record_doc(sub);
     int64_t now = now_s(c->emu);
@@ -136,7 +133,7 @@ static void subscription_act(struct call *c, struct record *sub)
 }
 
 /* A draft is finalised and charged; an open one is tried again. */
-static void invoice_act(struct call *c, struct record *inv)
+void invoice_act(struct call *c, struct record *inv)
 {
     struct record *customer =
         record_any(c->space, T_CUSTOMER, get_str(record_doc(inv), "customer"));
@@ -156,78 +153,4 @@ static void invoice_act(struct call *c, struct record *inv)
         method = record_live(c->space, T_PAYMENT_METHOD, own);
     if (invoice_charge(c, inv, method, &o) == ST_NONE)
         invoice_unpayable(c, inv);
-}
-
-/* What time does to the objects of a type: when, and what. */
-static const struct {
-    int64_t (*due)(const struct record *r); /* INT64_MAX: never */
-    void (*act)(struct call *c, struct record *r);
-} timed[T_COUNT] = {
-    [T_SUBSCRIPTION] = { subscription_due, subscription_act },
-    [T_INVOICE] = { invoice_due, invoice_act },
-};
-
-int64_t record_due(const struct record *r)
-{
-    if (r->deleted || !timed[r->type].due)
-        return INT64_MAX;
-    return timed[r->type].due(r);
-}
-
-/* No record of the table is due before t->soonest: most tables are not looked at. */
-static struct record *earliest_in(struct table *t, struct record *best)
-{
-    struct record *mine = NULL;
-
-    if (t->soonest >= (best ? best->due : INT64_MAX))
-        return best;
-    for (size_t i = 0; i < t->n; i++)
-        if (!t->row[i]->deleted && t->row[i]->due < (mine ? mine->due : INT64_MAX))
-            mine = t->row[i];
-    t->soonest = mine ? mine->due : INT64_MAX;
-    return mine && (!best || mine->due < best->due) ? mine : best;
-}
-
-static struct record *earliest(struct emulator *e)
-{
-    struct record *best = NULL;
-
-    for (struct space *s = e->space; s; s = s->next)
-        for (enum type t = 0; t < T_COUNT; t++)
-            if (timed[t].due)
-                best = earliest_in(&s->table[t], best);
-    return best;
-}
-
-static void act(struct emulator *e, struct record *r)
-{
-    ARENA(arena, ADVANCE_ARENA_BYTES);
-    struct call c = call_internal(e, r->space, &arena);
-    int64_t due = r->due;
-
-    timed[r->type].act(&c, r);
-    call_free(&c);
-    if (r->due <= due) /* it did not move on: never try it again, rather than for ever */
-        r->due = INT64_MAX;
-}
-
-msec emulator_advance(struct emulator *e)
-{
-    bool any = false;
-    unsigned steps = 0;
-
-    if (!e->replaying)
-        e->now = emulator_clock(e);
-    msec now = e->now;
-    struct record *r = earliest(e);
-    for (; r && r->due <= now / 1000 && steps < ADVANCE_STEPS_MAX; r = earliest(e), steps++) {
-        if (!any)
-            journal_advance(e);
-        any = true;
-        /* Things happen when they are due, unless the clock stands: then all in one second. */
-        e->now = e->frozen ? now : r->due * 1000;
-        act(e, r);
-    }
-    e->now = now;
-    return r && r->due < INT64_MAX / 1000 ? r->due * 1000 - e->offset : INT64_MAX;
 }

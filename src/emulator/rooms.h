@@ -42,6 +42,7 @@ handler subscriptions_create, subscriptions_list, subscriptions_get, subscriptio
 handler subscription_items_create, subscription_items_list, subscription_items_get,
     subscription_items_update, subscription_items_delete;
 
+void customer_remove(struct call *c, struct record *customer);
 /* {"id", "object", "deleted": true}; a new reference. */
 json_t *deleted_stub(enum type t, str id);
 
@@ -147,10 +148,35 @@ int64_t subscription_period_end(struct record *sub);
 /* The draft for the items' present periods, with lines; told of as invoice.created. */
 struct record *subscription_invoice(struct call *c, struct record *sub, const char *reason);
 
-/* --- renewals.c --- */
-/* When time has something to do with it; INT64_MAX: never. */
+/* --- time.c --- */
+/* When time has something to do with it; INT64_MAX: never. Of types that have a rule there: `due`
+ * reads the document alone, `act` does what was due and leaves the record with a later due. */
 int64_t record_due(const struct record *r);
 int64_t time_or_never(const json_t *doc, const char *key); /* INT64_MAX when it is null */
+typedef int64_t due_rule(const struct record *r);
+typedef void act_rule(struct call *c, struct record *r);
+due_rule subscription_due, invoice_due, test_clock_due;
+act_rule subscription_act, invoice_act, test_clock_act;
+/* Does everything that is due on this clock up to `until`, in its order, each in its second. False
+ * when there was no end of it. */
+bool clock_run(struct emulator *e, struct test_clock *k, int64_t until);
+
+/* --- test_clocks.c --- */
+handler test_clocks_create, test_clocks_list, test_clocks_get, test_clocks_delete,
+    test_clocks_advance;
+/* A new record lives by the clock that the request follows, and says so. */
+void clock_inherit(struct emulator *e, struct record *r);
+/* Its document may name a clock. */
+void clock_attach(struct record *r);
+/* The request is about something that lives by a clock: its time is that clock's. False when
+ * refused (no such clock, or it is being advanced). */
+bool clock_follow(struct call *c);
+/* Lists of these leave out what lives by a clock unless they are asked for it. [facts: 2.1] */
+struct clock_filter {
+    bool all;
+    const struct test_clock *only; /* NULL: what lives by none */
+};
+bool clock_filter(struct call *c, enum type t, bool owned, struct clock_filter *out);
 
 /* --- amounts.c --- */
 int64_t price_amount(struct record *price, const json_t *doc, int64_t quantity);

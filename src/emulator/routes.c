@@ -197,6 +197,17 @@ static const struct route routes[] = {
       "description disabled enabled_events metadata url" },
     { "DELETE", "/v1/webhook_endpoints/{}", webhooks_delete, T_WEBHOOK_ENDPOINT, false, "" },
 
+    { "GET", "/v1/test_helpers/test_clocks", test_clocks_list, T_TEST_HELPERS_TEST_CLOCK, true,
+      "" PAGE },
+    { "POST", "/v1/test_helpers/test_clocks", test_clocks_create, T_TEST_HELPERS_TEST_CLOCK, false,
+      "frozen_time* name" },
+    { "GET", "/v1/test_helpers/test_clocks/{}", test_clocks_get, T_TEST_HELPERS_TEST_CLOCK, false,
+      "" },
+    { "DELETE", "/v1/test_helpers/test_clocks/{}", test_clocks_delete, T_TEST_HELPERS_TEST_CLOCK,
+      false, "" },
+    { "POST", "/v1/test_helpers/test_clocks/{}/advance", test_clocks_advance,
+      T_TEST_HELPERS_TEST_CLOCK, false, "frozen_time*" },
+
     { "GET", "/", root_get, T_NONE, false, NULL },
     { "POST", "/_emulator/faults", admin_faults_add, T_NONE, false, NULL },
     { "GET", "/_emulator/faults", admin_faults_list, T_NONE, false, NULL },

@@ -165,6 +165,9 @@ static const char *const shape[T_COUNT] = {
         "'timezone':'Etc/UTC'},'payments':{'statement_descriptor':'EMULATOR'},"
         "'payouts':{'debit_negative_balances':true,'schedule':{'delay_days':2,"
         "'interval':'daily'},'statement_descriptor':null}},'type':'standard'}",
+    [T_TEST_HELPERS_TEST_CLOCK] =
+        "{'id':null,'object':'test_helpers.test_clock','created':0,'deletes_after':0,"
+        "'frozen_time':0,'livemode':false,'name':null,'status':'ready','status_details':{}}",
     [T_BALANCE] = "{'object':'balance','available':[],'livemode':false,'pending':[]}",
 };
 

@@ -1,3 +1,4 @@
+#include "emulator/agenda.h"
 #include "emulator/rooms.h"
 
 #include <stdio.h>
@@ -190,6 +191,7 @@ static void record_drop(struct space *s, struct record *r)
     size_t at = table_find(t, r->seq);
 
     assert(at < t->n && t->row[at] == r);
+    agenda_set(r, INT64_MAX);
     memmove(t->row + at, t->row + at + 1, (t->n - at - 1) * sizeof *t->row);
     t->n--;
     *record_slot(s, r->type, str_of(r->id)) = r->next;
@@ -227,8 +229,6 @@ static struct record *record_new(struct emulator *e, struct space *s, enum type 
     s->n_records++;
     struct table *t = &s->table[type];
     if (t->n == t->cap) {
-        if (!t->cap)
-            t->soonest = INT64_MAX;
         t->cap = t->cap ? t->cap * 2 : 64;
         t->row = must_realloc(t->row, t->cap * sizeof *t->row);
     }
@@ -241,6 +241,7 @@ struct record *record_add(struct emulator *e, struct space *s, enum type t, json
     struct record *r = record_new(e, s, t, get_str(doc, "id"));
 
     r->doc = doc;
+    clock_inherit(e, r);
     r->created = get_int(doc, t == T_INVOICEITEM ? "date" : "created");
     if (!r->created)
         r->created = now_s(e);
@@ -303,10 +304,8 @@ void record_touch(struct record *r)
 
     r->owner = owner.p ? hash_str(owner, 0) : 0;
     r->active = get_bool(r->doc, "active");
-    r->due = record_due(r);
-    struct table *t = &r->space->table[r->type];
-    if (r->due < t->soonest)
-        t->soonest = r->due;
+    clock_attach(r);
+    agenda_set(r, record_due(r));
     free(r->text);
     r->text = NULL;
 }
@@ -321,6 +320,7 @@ void record_rest(struct record *r)
 void record_delete(struct record *r)
 {
     r->deleted = true;
+    agenda_set(r, INT64_MAX);
 }
 
 void record_hide(struct record *r, const char *key, json_t *value)
@@ -337,6 +337,13 @@ void space_free(struct space *s)
             record_free(s->table[t].row[i]);
         free(s->table[t].row);
     }
+    while (s->clocks) {
+        struct test_clock *next = s->clocks->next;
+        free(s->clocks->agenda.heap);
+        free(s->clocks);
+        s->clocks = next;
+    }
+    free(s->agenda.heap);
     free(s->bucket);
     json_decref(s->balance);
     free(s);
