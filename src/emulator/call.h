@@ -43,9 +43,12 @@ struct route {
     const char *params;
 };
 
-/* The routes about money, beside those of routes.c. */
-extern const struct route money_routes[];
-extern const size_t n_money_routes;
+/* For the parameters of a list. */
+#define PAGE " limit starting_after ending_before"
+
+/* The routes about money and about billing, beside those of routes.c. */
+extern const struct route money_routes[], billing_routes[];
+extern const size_t n_money_routes, n_billing_routes;
 
 /* ST_NONE: no such route. */
 enum status route_find(str method, str path, const struct route **out, str part[PATH_PARTS_MAX],

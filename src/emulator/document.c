@@ -82,11 +82,12 @@ bool is_str(const json_t *o, const char *key, const char *value)
 
 str json_text_in(struct arena *a, const json_t *v, size_t flags)
 {
-    size_t n = json_dumpb(v, NULL, 0, flags | JSON_ENCODE_ANY);
+    flags |= JSON_ENCODE_ANY | JSON_NUMBERS;
+    size_t n = json_dumpb(v, NULL, 0, flags);
     char *p = arena_alloc(a, n + 1);
 
     if (!p)
         return (str){ 0 };
-    json_dumpb(v, p, n, flags | JSON_ENCODE_ANY);
+    json_dumpb(v, p, n, flags);
     return (str){ p, n };
 }

@@ -38,6 +38,10 @@ static const char *const expandable[T_COUNT] = {
     [T_EVENT] = "",
     [T_ACCOUNT] = "external_accounts",
     [T_BALANCE] = "instant_available",
+    [T_COUPON] = "applies_to currency_options",
+    [T_PROMOTION_CODE] = "customer promotion",
+    [T_TAX_RATE] = "",
+    [T_TAX_ID] = "customer owner",
 };
 
 /* Which type an id in a field of this name has. */
@@ -60,6 +64,8 @@ static const struct {
     { "latest_charge", T_CHARGE },
     { "charge", T_CHARGE },
     { "balance_transaction", T_BALANCE_TRANSACTION },
+    { "coupon", T_COUPON },
+    { "promotion_code", T_PROMOTION_CODE },
     { "source", T_CHARGE }, /* of a balance transaction; a refund is tried next */
     { "source", T_REFUND },
 };
@@ -146,15 +152,16 @@ static json_t *includable(struct call *c, const json_t *node, str name)
 
     if (!r)
         return NULL;
-    if (t == T_PRICE && (str_eq(name, S("tiers")) || str_eq(name, S("currency_options"))))
-        return json_deep_copy(json_object_getn(r->hidden, name.p, name.n));
+    json_t *hidden = json_object_getn(r->hidden, name.p, name.n);
+    if (hidden && expandable[t] && has_word(expandable[t], name))
+        return json_deep_copy(hidden);
     if (t == T_CUSTOMER && str_eq(name, S("subscriptions"))) {
         url = arena_printf(c->arena, "/v1/customers/%s/subscriptions", r->id);
         return subscriptions_embedded(c, r, url.p);
     }
     if (t == T_CUSTOMER && (str_eq(name, S("sources")) || str_eq(name, S("tax_ids")))) {
         url = arena_printf(c->arena, "/v1/customers/%s/%.*s", r->id, STR_ARG(name));
-        return list_embedded(c->space, T_LINE_ITEM, S(""), url.p); /* there are none yet */
+        return list_embedded(c->space, str_eq(name, S("sources")) ? T_CARD : T_TAX_ID, id, url.p);
     }
     if (t == T_CHARGE && str_eq(name, S("refunds"))) {
         url = arena_printf(c->arena, "/v1/charges/%s/refunds", r->id);

@@ -28,7 +28,12 @@ enum type {
     T_WEBHOOK_ENDPOINT,
     T_EVENT,
     T_ACCOUNT,
-    T_BALANCE,
+    T_DISCOUNT, /* what no list of its own shows */
+    T_ITEM,
+    T_CREDIT_NOTE_LINE_ITEM,
+    T_PRODUCT_FEATURE,
+    T_PORTAL_SESSION,
+    T_BALANCE, /* what follows are the types of passive.def */
 #define PASSIVE(type, name, prefix, url, owner) type,
 #include "emulator/passive.def"
 #undef PASSIVE
@@ -183,6 +188,8 @@ void space_free(struct space *s);
 size_t table_find(const struct table *t, uint64_t seq);
 
 /* --- documents --- */
+/* How fractions are written: 8.1 as it was said, not as the nearest binary number. */
+#define JSON_NUMBERS JSON_REAL_PRECISION(15)
 str get_str(const json_t *o, const char *key); /* {NULL, 0} when absent, null or no string */
 int64_t get_int(const json_t *o, const char *key);
 bool get_bool(const json_t *o, const char *key);

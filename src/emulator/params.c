@@ -267,6 +267,31 @@ bool arg_int(const struct args *a, const char *name, int64_t *out)
     return true;
 }
 
+bool arg_number(const struct args *a, const char *name, double *out)
+{
+    enum { NUMBER_CHARS_MAX = 40 };
+    char text[NUMBER_CHARS_MAX + 1] = { 0 }, *end;
+    str s;
+
+    if (!arg_text(a, name, &s))
+        return false;
+    memcpy(text, s.p, s.n > NUMBER_CHARS_MAX ? NUMBER_CHARS_MAX : s.n);
+    double v = strtod(text, &end);
+    if (*end || s.n > NUMBER_CHARS_MAX || strspn(text, "-+.0123456789") != s.n) {
+        refuse(a->c, 400, NULL, arg_name(a, name), "Invalid decimal: %.*s", STR_ARG(s));
+        return false;
+    }
+    *out = v;
+    return true;
+}
+
+json_t *json_number(double v)
+{
+    bool whole = v > -1e15 && v < 1e15 && (double)(int64_t)v == v;
+
+    return whole ? json_integer((int64_t)v) : json_real(v);
+}
+
 bool arg_word(const struct args *a, const char *name, const char *words, str *out)
 {
     str s;
@@ -346,6 +371,21 @@ json_t *args_document(const json_t *v)
     json_t *hash = json_object();
     json_object_foreach((json_t *)(uintptr_t)v, k, e) set_new(hash, k, args_document(e));
     return hash;
+}
+
+void args_merge(json_t *into, const json_t *v)
+{
+    const char *k;
+    json_t *e;
+
+    json_object_foreach((json_t *)(uintptr_t)v, k, e)
+    {
+        json_t *old = json_object_get(into, k);
+        if (json_is_object(old) && json_is_object(e) && !is_list(e))
+            args_merge(old, e);
+        else
+            set_new(into, k, args_document(e));
+    }
 }
 
 static size_t chars(str s)
@@ -464,10 +504,32 @@ static void apply_hash(const struct args *a, json_t *doc, const struct field *f)
     set_new(doc, f->name, args_document(v));
 }
 
+static void apply_merge(const struct args *a, json_t *doc, const struct field *f)
+{
+    json_t *into = json_object_get(doc, f->name);
+    struct args sub;
+
+    if (json_is_object(into) && args_sub(a, f->name, &sub))
+        args_merge(into, sub.hash);
+    else if (!a->c->refused)
+        apply_hash(a, doc, f);
+}
+
+static void apply_ref(const struct args *a, json_t *doc, const struct field *f)
+{
+    str id = arg_str(a, f->name);
+
+    if (!id.n)
+        set_null(doc, f->name);
+    else if (named_record(a->c, (enum type)f->max, id, arg_name(a, f->name)))
+        set_str(doc, f->name, id);
+}
+
 static void field_apply(const struct args *a, json_t *doc, const struct field *f)
 {
     bool yes;
     int64_t i;
+    double d;
 
     switch (f->kind) {
     case F_TEXT:
@@ -489,6 +551,12 @@ static void field_apply(const struct args *a, json_t *doc, const struct field *f
         if (arg_bool(a, f->name, &yes))
             set_bool(doc, f->name, yes);
         break;
+    case F_NUMBER:
+        if (arg_number(a, f->name, &d))
+            set_new(doc, f->name, json_number(d));
+        break;
+    case F_REF: apply_ref(a, doc, f); break;
+    case F_MERGE: apply_merge(a, doc, f); break;
     case F_LIST: apply_list(a, doc, f); break;
     case F_HASH: apply_hash(a, doc, f); break;
     case F_ADDRESS: apply_address(a, doc, f); break;

@@ -37,6 +37,7 @@ bool arg_bool(const struct args *a, const char *name, bool *out);
 bool arg_int(const struct args *a, const char *name, int64_t *out);
 /* One of blank separated words, or refused. */
 bool arg_word(const struct args *a, const char *name, const char *words, str *out);
+bool arg_number(const struct args *a, const char *name, double *out);
 /* "items[0][price]" in the arena. */
 const char *arg_name(const struct args *a, const char *name);
 
@@ -49,7 +50,10 @@ enum field_kind {
     F_BOOL,
     F_WORD,    /* one of `words` */
     F_LIST,    /* strings */
+    F_NUMBER,  /* may have a fraction */
+    F_REF,     /* the id of an object of the type in `max`; "" sets null */
     F_HASH,    /* as it comes; "" sets null */
+    F_MERGE,   /* member by member into the hash that is there */
     F_ADDRESS, /* all six members, null where not given */
     F_METADATA,
 };
@@ -58,7 +62,7 @@ struct field {
     const char *name;
     enum field_kind kind;
     const char *words;
-    size_t max; /* characters, or elements; 0: no bound of its own */
+    size_t max; /* characters, or elements; 0: no bound of its own. F_REF: the type */
 };
 
 /* Sets what is given; false when something was refused (then `doc` is half done: work on a copy or
@@ -66,6 +70,10 @@ struct field {
 bool fields_apply(const struct args *a, json_t *doc, const struct field *f, size_t n);
 /* The tree as it came, with "true", "false" and plain integers turned into what they say. */
 json_t *args_document(const json_t *v);
+/* The tree's members into those of `into`, hash by hash. */
+void args_merge(json_t *into, const json_t *v);
+/* A number as JSON writes it: whole ones without a fraction. */
+json_t *json_number(double v);
 bool metadata_apply(const struct args *a, json_t *doc);
 /* `created=5`, `created[gte]=5`, …: both ends included. */
 struct range {

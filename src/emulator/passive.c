@@ -2,7 +2,7 @@
 
 #include "base/url.h"
 #include "emulator/list.h"
-#include "emulator/rooms.h"
+#include "emulator/plain.h"
 
 #include <string.h>
 
@@ -16,56 +16,6 @@ static const struct {
     { "/v1/customers/", "/bank_accounts", T_CUSTOMER, T_BANK_ACCOUNT },
     { "/v1/customers/", "/balance_transactions", T_CUSTOMER, T_CUSTOMER_BALANCE_TRANSACTION },
 };
-
-static bool is_page_param(const char *name)
-{
-    static const char *const page[] = { "limit",  "starting_after", "ending_before",
-                                        "expand", "created",        "owner" };
-
-    for (size_t i = 0; i < COUNT(page); i++)
-        if (strcmp(name, page[i]) == 0)
-            return true;
-    return false;
-}
-
-/* A filter of the name of a member wants that member's value. */
-static bool passive_kept(struct call *c, struct record *r, const void *ctx)
-{
-    const char *name;
-    json_t *want;
-
-    (void)ctx;
-    json_object_foreach(c->params, name, want)
-    {
-        const json_t *is = json_object_get(record_doc(r), name);
-        if (is_page_param(name) || !json_is_string(want))
-            continue;
-        if (json_is_boolean(is) &&
-            !json_is_true(is) != !str_eqz(S("true"), json_string_value(want)))
-            return false;
-        if (json_is_string(is) && !json_equal(is, want))
-            return false;
-    }
-    return true;
-}
-
-json_t *plain_list(struct call *c)
-{
-    struct list_query q = { .type = c->route->type, .keep = passive_kept };
-
-    if (c->part[0].n) {
-        q.owner = c->part[0];
-        q.url = arena_copy(c->arena, c->http->path).p;
-    }
-    return answer_list(c, &q);
-}
-
-json_t *plain_get(struct call *c)
-{
-    struct record *r = path_record(c, c->route->type);
-
-    return r ? answer_record(c, r) : NULL;
-}
 
 static enum status found(const struct route **out, struct arena *a, enum type t, bool list)
 {

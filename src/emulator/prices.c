@@ -14,17 +14,6 @@ enum {
     YEARS_MAX = 3,
 };
 
-static const char currencies[] =
-    "usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp "
-    "byn bzd cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel ghs "
-    "gip "
-    "gmd gnf gtq gyd hkd hnl htg huf idr ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt "
-    "lak "
-    "lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd "
-    "omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std "
-    "szl "
-    "thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xcg xof xpf yer zar zmw";
-
 static const struct field price_fields[] = {
     { "active", F_BOOL, NULL, 0 },
     { "metadata", F_METADATA, NULL, 0 },
@@ -246,29 +235,6 @@ static bool options_apply(const struct args *a, json_t *options, str own, bool u
 }
 
 /* --- making --- */
-
-static bool currency_apply(const struct args *a, json_t *doc)
-{
-    str s;
-    char *low;
-
-    if (!arg_text(a, "currency", &s)) {
-        refuse_param_missing(a->c, arg_name(a, "currency"));
-        return false;
-    }
-    low = arena_alloc(a->c->arena, s.n + 1);
-    for (size_t i = 0; low && i < s.n; i++)
-        low[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i];
-    const char *at = low ? strstr(currencies, low) : NULL;
-    if (s.n != 3 || !at) { /* [facts: R-22] */
-        refuse(a->c, 400, NULL, arg_name(a, "currency"),
-               "Invalid currency: %.*s. Stripe currently supports these currencies: %s", STR_ARG(s),
-               currencies);
-        return false;
-    }
-    set_strz(doc, "currency", low);
-    return true;
-}
 
 static bool custom_apply(const struct args *a, json_t *doc)
 {

@@ -11,8 +11,6 @@ handler root_get;
 handler admin_faults_add, admin_faults_list, admin_faults_clear, admin_requests, admin_clock,
     admin_clock_get, admin_state, admin_deliveries, admin_flush, admin_reset, admin_edit,
     admin_remove, admin_bulk, admin_roll;
-/* passive.c: lists whose filters are members of the same name; what stands in the path. */
-handler plain_list, plain_get;
 /* events.c, webhook_endpoints.c */
 handler events_list, events_get, events_retry;
 handler webhooks_create, webhooks_list, webhooks_get, webhooks_update, webhooks_delete;
@@ -41,6 +39,8 @@ handler subscriptions_create, subscriptions_list, subscriptions_get, subscriptio
     subscriptions_cancel, subscriptions_resume;
 handler subscription_items_create, subscription_items_list, subscription_items_get,
     subscription_items_update, subscription_items_delete;
+/* tax.c */
+handler tax_ids_create, tax_ids_list, tax_ids_get, tax_ids_delete;
 
 void customer_remove(struct call *c, struct record *customer);
 /* {"id", "object", "deleted": true}; a new reference. */
@@ -177,6 +177,25 @@ struct clock_filter {
     const struct test_clock *only; /* NULL: what lives by none */
 };
 bool clock_filter(struct call *c, enum type t, bool owned, struct clock_filter *out);
+
+/* --- currencies.c --- */
+/* 0, 2 or 3 decimals; in three-decimal currencies the last digit of an amount is always 0. */
+int currency_decimals(str currency);
+int64_t currency_round(str currency, int64_t amount); /* to what can be charged */
+/* Refuses an amount that cannot be charged in its currency. */
+bool amount_fits(struct call *c, str currency, int64_t amount, const char *param);
+/* The parameter `currency` into the document, in small letters; refuses one that does not exist. */
+bool currency_apply(const struct args *a, json_t *doc);
+
+/* --- coupons.c --- */
+/* The active one with this code, whatever its case, or NULL. */
+struct record *promotion_by_code(struct space *s, str code);
+
+/* --- tax.c --- */
+/* The ids of tax rates in parameter `name`, as whole rates into `member`; false when refused. */
+bool tax_rates_read(const struct args *a, const char *name, json_t *doc, const char *member);
+/* Of type and value; for the account itself without customer. No event; NULL when refused. */
+struct record *tax_id_make(const struct args *a, str customer);
 
 /* --- amounts.c --- */
 int64_t price_amount(struct record *price, const json_t *doc, int64_t quantity);

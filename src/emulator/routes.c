@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-#define PAGE " limit starting_after ending_before"
 #define PRODUCT_PARAMS                                                                    \
     "active description images marketing_features metadata package_dimensions shippable " \
     "statement_descriptor tax_code tax_details unit_label url"
@@ -231,6 +230,7 @@ static const struct {
 } groups[] = {
     { routes, &(const size_t){ COUNT(routes) } },
     { money_routes, &n_money_routes },
+    { billing_routes, &n_billing_routes },
 };
 
 /* "{}" takes one segment, whatever it is but empty. */

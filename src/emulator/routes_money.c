@@ -1,4 +1,5 @@
 /* routes_money.c - the routes of what moves money: as routes.c, apart from it for its size. */
+#include "emulator/plain.h"
 #include "emulator/rooms.h"
 
 const struct route money_routes[] = {

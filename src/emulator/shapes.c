@@ -211,8 +211,10 @@ json_t *shape_parse(const char *text)
 
 json_t *shape_new(enum type t)
 {
-    if (shape[t] || shapes_money[t])
-        return shape_parse(shape[t] ? shape[t] : shapes_money[t]);
+    const char *text = shape[t] ? shape[t] : shapes_money[t] ? shapes_money[t] : shapes_billing[t];
+
+    if (text)
+        return shape_parse(text);
     json_t *v = shape_parse("{'id':null}");
     set_strz(v, "object", type_info[t].name);
     return v;

@@ -33,6 +33,14 @@ const struct type_info type_info[T_COUNT] = {
     [T_EVENT] = { "event", "evt_", "notification", "id", "/v1/events", NULL, false },
     [T_ACCOUNT] = { "account", "acct_", "account", "account", "/v1/accounts", NULL, false },
     [T_BALANCE] = { "balance", "", "balance", "id", "/v1/balance", NULL, false },
+    [T_DISCOUNT] = { "discount", "di_", "discount", "id", "/v1/discounts", NULL, false },
+    [T_ITEM] = { "item", "li_", "line item", "id", "/v1/items", NULL, true },
+    [T_CREDIT_NOTE_LINE_ITEM] = { "credit_note_line_item", "cnli_", "credit note line item", "id",
+                                  "/v1/credit_notes/lines", NULL, true },
+    [T_PRODUCT_FEATURE] = { "product_feature", "prodft_", "product_feature", "id",
+                            "/v1/products/features", NULL, false },
+    [T_PORTAL_SESSION] = { "billing_portal.session", "bps_", "billing_portal.session", "id",
+                           "/v1/billing_portal/sessions", NULL, false },
 #define PASSIVE(type, name, prefix, url, owner) \
     [type] = { name, prefix, name, "id", url, owner, false },
 #include "emulator/passive.def"
@@ -289,7 +297,7 @@ json_t *record_doc(struct record *r)
 str record_text(struct record *r)
 {
     if (!r->text) {
-        r->text = json_dumps(r->doc, JSON_COMPACT);
+        r->text = json_dumps(r->doc, JSON_COMPACT | JSON_NUMBERS);
         if (!r->text)
             abort();
         r->n_text = strlen(r->text);

@@ -374,9 +374,13 @@ static void types_that_are_only_kept_are_listed_and_given(void **state)
                 NULL);
     assert_string_equal(text_at(v, "data.0.id"), "txi_2");
     assert_true(json_is_true(at(v, "has_more")));
-    v = ask_for(&stand, 200, "GET /v1/tax_ids?created[lte]=1700000001&expand[]=data.owner", NULL);
+    for (int i = 0; i < 3; i++)
+        ask_for(&stand, 200, format(&stand, "POST /_emulator/objects/exchange_rate/rate_%d", i),
+                format(&stand, "{\"set\":{\"created\":%d}}", 1700000000 + i));
+    v = ask_for(&stand, 200, "GET /v1/exchange_rates?created[lte]=1700000001&expand[]=data.owner",
+                NULL);
     assert_int_equal(json_array_size(at(v, "data")), 2);
-    ask_for(&stand, 200, "GET /v1/tax_ids/txi_1", NULL);
+    ask_for(&stand, 200, "GET /v1/exchange_rates/rate_1", NULL);
 }
 
 static void the_log_tells_what_was_asked(void **state)
