@@ -97,6 +97,7 @@ COMMAND(status)
 COMMAND(get)
 COMMAND(list)
 COMMAND(inbox)
+COMMAND(trace)
 COMMAND(emulate)
 COMMAND(copy)
 COMMAND(doctor)
@@ -108,4 +109,4 @@ COMMAND(version)
 void cli_exit_with(enum exit_code code);
 
 extern const char help_serve[], help_demo[], help_sync[], help_status[], help_get[], help_list[],
-    help_inbox[], help_copy[], help_emulate[], help_doctor[], help_help[], help_version[];
+    help_inbox[], help_trace[], help_copy[], help_emulate[], help_doctor[], help_help[], help_version[];

@@ -120,6 +120,19 @@ const char help_inbox[] =
     "  brindle inbox list --outcome quarantined\n"
     "\n" COMMON;
 
+const char help_trace[] =
+    "Usage: brindle trace EVENT|ID [--type TYPE]\n"
+    "\n"
+    "The story of an event or of an object, with times: what arrived, what Stripe was asked and\n"
+    "answered, what was stored or dropped, and how it stands now. Calls show up within a second\n"
+    "or two; how far the story goes back is a matter of what is kept (brindle help settings).\n"
+    "\n"
+    "  --type TYPE   where one id has two types (a plan and a price): which one\n"
+    "\n"
+    "Example:\n"
+    "  brindle trace evt_1MqqbKLt4dXK03v5qaIbiNCC\n"
+    "\n" COMMON;
+
 const char help_copy[] =
     "Usage: brindle copy FROM TO\n"
     "\n"

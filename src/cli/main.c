@@ -18,6 +18,7 @@ const struct command command_table[] = {
     { "get", "one object, as Stripe sent it", help_get, cmd_get },
     { "list", "objects of a type, one a line", help_list, cmd_list },
     { "inbox", "what webhooks arrived and what became of them", help_inbox, cmd_inbox },
+    { "trace", "the story of an event or an object", help_trace, cmd_trace },
     { "copy", "move a mirror from one database to another", help_copy, cmd_copy },
     { "emulate", "a stateful Stripe for development and tests", help_emulate, cmd_emulate },
     { "doctor", "find what is set up wrongly, and how to mend it", help_doctor, cmd_doctor },

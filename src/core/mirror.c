@@ -259,6 +259,13 @@ static bool same_content(str x, str y, struct arena *a)
     return str_eq(x, y) || json_same(x, y, a);
 }
 
+static enum status note_dropped(struct put *p, const char *reason, struct error *e)
+{
+    return tx_run(p->tx, STMT_DROPPED_ADD, NULL, p->a, e, V_STR(p->in->type), v_account(p->env),
+                  V_STR(p->in->id), V_INT(p->in->ticket), V_INT(clock_wall(p->env->world->clock)),
+                  V_STR(str_of(source_name(p->in->source))), V_STR(str_of(reason)));
+}
+
 /* An answer to an earlier request than the row's: what it says is old news. */
 static enum status drop_stale(struct put *p, bool differs, enum mirror_result *result,
                               struct error *e)
@@ -266,7 +273,9 @@ static enum status drop_stale(struct put *p, bool differs, enum mirror_result *r
     *result = differs && resource_fetchable(p->in->resource) ? MIRROR_STALE_DUE : MIRROR_STALE;
     if (*result == MIRROR_STALE || planted(PLANT_STALE_FORGOTTEN))
         return ST_OK;
-    return mark_due(p->tx, p->env, p->in->type, p->in->id, "stale", false, p->a, e);
+    enum status st = note_dropped(p, "overtaken", e);
+    return st == ST_OK ? mark_due(p->tx, p->env, p->in->type, p->in->id, "stale", false, p->a, e)
+                       : st;
 }
 
 /* Was this answer asked for before the row got what it has? Requests that are under way together
@@ -297,7 +306,10 @@ static enum status meet_tombstone(struct put *p, const struct row *row, enum mir
     *result = MIRROR_BURIED;
     if (!resource_fetchable(p->in->resource) || planted(PLANT_BURIED_NOT_ASKED))
         return ST_OK;
-    return mark_due(p->tx, p->env, p->in->type, p->in->id, "tombstone", false, p->a, e);
+    enum status st = note_dropped(p, "buried", e);
+    return st == ST_OK
+               ? mark_due(p->tx, p->env, p->in->type, p->in->id, "tombstone", false, p->a, e)
+               : st;
 }
 
 static enum status meet_row(struct put *p, const struct row *row, enum mirror_result *result,

@@ -31,6 +31,7 @@ enum status retention_run(struct env *env, bool *more, struct error *e)
                   { STMT_FORGET_EVENTS, env->set.inbox_id_ms },
                   { STMT_FORGET_CONFLICTS, env->set.inbox_body_ms },
                   { STMT_FORGET_CALLS, env->set.calls_ms },
+                  { STMT_FORGET_DROPPED, env->set.calls_ms },
                   { STMT_FORGET_HISTORY, env->set.history_ms } };
     enum status st = ST_OK;
 

@@ -147,6 +147,21 @@ create table _calls (
     error text
 );
 create index _calls_at on _calls (at);
+create index _calls_path on _calls (path, at);
+
+-- Answers that were dropped because they were asked for before the row got what it has, or because
+-- it is a tombstone: for whoever wonders (brindle trace).
+create table _dropped (
+    type text not null,
+    account text not null,
+    id text not null,
+    ticket integer not null,
+    at integer not null,                  -- wall clock, milliseconds
+    source text not null,                 -- get, list, nested, event
+    reason text not null,                 -- overtaken, buried
+    primary key (type, account, id, ticket)
+);
+create index _dropped_at on _dropped (at);
 
 -- Whose mirror this is.
 create table _environment (

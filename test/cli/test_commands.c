@@ -15,7 +15,7 @@
 #include "run.h"
 
 static const char *const commands[] = { "serve", "demo", "sync",    "status", "get",  "list",
-                                        "inbox", "copy", "emulate", "doctor", "help", "version" };
+                                        "inbox", "trace", "copy", "emulate", "doctor", "help", "version" };
 
 #define wrong(...) (print_error(__VA_ARGS__), assert_true(false))
 

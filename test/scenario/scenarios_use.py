@@ -49,3 +49,41 @@ def any_time_shows_the_state_that_was_known_then(place):
     check(json.loads(out)["name"] == "name 2" and "deleted" in err, err)
     out, _ = place.run("get", product["id"], "--history")
     check(lines(out)[0]["deleted"] and not lines(out)[1]["deleted"], out)
+
+
+@scenario("USE-01")
+def the_story_of_an_event_is_told_from_receipt_to_store(place):
+    e = place.emulator
+    product = e.post("/v1/products", name="first")
+    d = place.start()
+    place.run("sync", "products")
+    e.post(f"/v1/products/{product['id']}", name="second")
+    ev = e.events(type="product.updated")[0]
+    e.fault(f"error;method=GET;path=/v1/products/{product['id']};count=1")
+    d.deliver_ok(ev)
+    d.idle()
+
+    def story(ident):
+        return json.loads(place.run("trace", ident, "--json")[0])
+
+    # the audit of calls is written within a second or two
+    told = until("the calls are told",
+                 lambda: (lambda s: s if sum(x["what"] == "asked" for x in s["steps"]) > 1 else None)(story(ev["id"])))
+    check(told["id"] == product["id"] and told["event_type"] == "product.updated", told)
+    steps = told["steps"]
+    check([s["what"] for s in steps] == ["received", "asked", "asked", "stored", "done"],
+          [s["what"] for s in steps])
+    check(steps[0]["event"] == ev["id"] and "secret 1" in steps[0]["text"], steps[0])
+    check([s["http_status"] for s in steps[1:3]] == [500, 200], steps[1:3])
+    check(all(s["request_id"].startswith("req_") for s in steps[1:3]), steps[1:3])
+    check("name" in steps[3]["text"] and "webhook" in steps[3]["text"], steps[3])
+    check([s["at"] for s in steps] == sorted(s["at"] for s in steps), "not in the order of time")
+    whole = story(product["id"])
+    check([s["what"] for s in whole["steps"]] == ["stored"] + [s["what"] for s in steps], whole)
+    out, _ = place.run("trace", ev["id"])
+    check(out.startswith(f"{ev['id']} product.updated, about product {product['id']}\n"), out)
+    check(out.splitlines()[-1].split()[:2] == ["now", "done"], out)
+    d.deliver_ok(event("evt_strange", "strange.thing", {"id": "st_1", "object": "strange"}))
+    check(story("evt_strange")["steps"][0]["what"] == "received", story("evt_strange"))
+    place.run("trace", "evt_nobody", code=1)
+    place.run("trace", "prod_nobody", code=1)

@@ -1,0 +1,114 @@
+/* A story names what was dropped, what failed and what is due. */
+#include "../unit.h"
+
+#include <string.h>
+
+#include "core/due.h"
+#include "core/trace.h"
+#include "small_world.h"
+
+static void put(struct small_world *w, const char *data, int64_t ticket)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+    enum mirror_result result;
+    struct answer in = { .resource = resource_by_type(S("product")),
+                         .type = S("product"),
+                         .id = S("prod_1"),
+                         .data = str_of(data),
+                         .source = SOURCE_GET,
+                         .ticket = ticket,
+                         .api_version = S("v"),
+                         .cause = "webhook" };
+
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    if (!ticket)
+        assert_int_equal(sequence_draw(&tx, 1, &in.ticket, &a, &e), ST_OK);
+    assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+}
+
+/* What the steps are called, blanks between them; `text` gets the last one's sentence. */
+static void steps(struct small_world *w, char names[256], char text[256])
+{
+    ARENA(a, 16 << 20);
+    struct error e = { 0 };
+    struct trace t;
+
+    names[0] = '\0';
+    assert_int_equal(trace_object(&w->env, S(""), S("prod_1"), &t, &a, &e), ST_OK);
+    for (size_t i = 0; i < t.n_steps; i++) {
+        strcat(names, i ? " " : "");
+        strcat(names, t.step[i].what);
+    }
+    str last = t.step[t.n_steps - 1].text;
+    memcpy(text, last.p, last.n);
+    text[last.n] = '\0';
+}
+
+static void an_answer_that_was_overtaken_is_told_as_dropped(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    char names[256], text[256];
+
+    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"new\"}", 0);
+    pass(w, 1000);
+    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"old\"}", 1);
+    steps(w, names, text);
+    assert_string_equal(names, "stored dropped due");
+    assert_string_equal(text, "waits for stale");
+    script(w, "/v1/products/prod_1", 200,
+           "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"newest\"}");
+    pass(w, 1000);
+    work_off(w);
+    steps(w, names, text);
+    assert_string_equal(names, "stored dropped stored done");
+    assert_string_equal(text, "nothing is due");
+    small_world_free(w);
+}
+
+static void what_failed_and_what_was_given_up_is_told(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    char names[256], text[256];
+
+    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"new\"}", 0);
+    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"old\"}", 1);
+    script(w, "/v1/products/prod_1", 500, "{\"error\":{\"message\":\"down\"}}");
+    w->env.set.attempts_max = 2;
+    work_off(w);
+    steps(w, names, text);
+    assert_non_null(strstr(text, "waits for its next attempt for stale, 1 have failed"));
+    pass(w, 3600 * 1000);
+    work_off(w);
+    steps(w, names, text);
+    assert_string_equal(strrchr(names, ' '), " dead");
+    small_world_free(w);
+}
+
+static void of_what_nobody_has_heard_there_is_no_story(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    ARENA(a, 16 << 20);
+    struct error e = { 0 };
+    struct trace t;
+
+    assert_int_equal(trace_object(&w->env, S(""), S("prod_2"), &t, &a, &e), ST_NONE);
+    assert_int_equal(trace_event(&w->env, S("evt_2"), &t, &a, &e), ST_NONE);
+    small_world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_that_was_overtaken_is_told_as_dropped),
+        cmocka_unit_test(what_failed_and_what_was_given_up_is_told),
+        cmocka_unit_test(of_what_nobody_has_heard_there_is_no_story),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
