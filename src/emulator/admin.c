@@ -336,6 +336,29 @@ json_t *admin_remove(struct call *c)
     return deleted_stub(t, str_of(r->id));
 }
 
+/* {"permissions": {"plan": "read", "customer": "write"}}: all that the restricted key (rk_…) of
+ * this account and mode may do; null: everything. Writing includes reading. */
+json_t *admin_permissions(struct call *c)
+{
+    json_t *p = admin_space(c) ? admin_params(c) : NULL, *level;
+    json_t *given = json_object_get(p, "permissions");
+    const char *name;
+
+    json_object_foreach(given, name, level)
+    {
+        const char *word = json_string_value(level);
+        if (!word ||
+            (strcmp(word, "read") != 0 && strcmp(word, "write") != 0 && strcmp(word, "none") != 0))
+            refuse(c, 400, NULL, name, "A permission is \"read\", \"write\" or \"none\".");
+    }
+    if (p && !c->refused) {
+        json_decref(c->space->permissions);
+        c->space->permissions = json_is_object(given) ? json_deep_copy(given) : NULL;
+    }
+    json_decref(p);
+    return p && !c->refused ? done() : NULL;
+}
+
 /* A new secret; the one before signs, too, for a day. [facts: 4.8] */
 json_t *admin_roll(struct call *c)
 {

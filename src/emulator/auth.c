@@ -108,6 +108,15 @@ static str key_masked(str key, struct arena *a)
     return arena_printf(a, "%.*s***%.*s", (int)head, key.p, STR_ARG(end));
 }
 
+/* sk_test_invalid…, sk_test_expired…: keys whose names say what Stripe would say of them. */
+static bool key_is(str key, str what)
+{
+    bool live;
+    str tail;
+
+    return key_read(key, &live, &tail) && str_starts(tail, what);
+}
+
 struct space *auth_admin(struct call *c)
 {
     struct emulator *e = c->emu;
@@ -142,7 +151,12 @@ bool auth_read(struct call *c)
                "https://dashboard.stripe.com/account/apikeys.");
         return false;
     }
-    c->space = auth_space(c->emu, c->key);
+    c->space = key_is(c->key, S("invalid")) ? NULL : auth_space(c->emu, c->key);
+    if (c->space && key_is(c->key, S("expired"))) {
+        str masked = key_masked(c->key, c->arena);
+        refuse(c, 401, "api_key_expired", NULL, "Expired API Key provided: %.*s", STR_ARG(masked));
+        return false;
+    }
     if (!c->space) {
         str masked = key_masked(c->key, c->arena);
         refuse(c, 401, NULL, NULL, "Invalid API Key provided: %.*s", STR_ARG(masked));
@@ -158,4 +172,80 @@ bool auth_read(struct call *c)
         return false;
     }
     return true;
+}
+
+/* --- restricted keys --- */
+
+/* What a permission is called, where that is not the name of the object. */
+static const struct {
+    const char *object, *permission;
+} renamed[] = {
+    { "price", "plan" },
+    { "invoiceitem", "invoice" },
+    { "line_item", "invoice" },
+    { "invoice_payment", "invoice" },
+    { "subscription_item", "subscription" },
+    { "refund", "charge" },
+    { "webhook_endpoint", "webhook" },
+};
+
+enum { WORDS_BYTES_MAX = 96 };
+
+static str permission_of(struct call *c)
+{
+    const char *name = c->route->type == T_NONE ? "account" : type_info[c->route->type].name;
+    char text[WORDS_BYTES_MAX];
+
+    for (size_t i = 0; i < COUNT(renamed); i++)
+        if (strcmp(name, renamed[i].object) == 0)
+            name = renamed[i].permission;
+    snprintf(text, sizeof text, "%s", name);
+    for (char *p = text; *p; p++)
+        if (*p == '.')
+            *p = '_';
+    return arena_copy(c->arena, str_of(text));
+}
+
+/* "Payment Intents": the last word of its list's address. */
+static str permission_label(struct call *c)
+{
+    const char *url = c->route->type == T_NONE ? "/accounts" : type_info[c->route->type].url;
+    char label[WORDS_BYTES_MAX];
+    bool start = true;
+
+    snprintf(label, sizeof label, "%s", strrchr(url, '/') + 1);
+    for (char *p = label; *p; p++) {
+        if (start && *p >= 'a' && *p <= 'z')
+            *p = (char)(*p - 32);
+        start = *p == '_';
+        if (start)
+            *p = ' ';
+    }
+    return arena_copy(c->arena, str_of(label));
+}
+
+void refuse_permission(struct call *c)
+{
+    bool reads = str_eq(c->http->method, S("GET"));
+    str masked = key_masked(c->key, c->arena), name = permission_of(c), label = permission_label(c);
+
+    refuse(c, 403, NULL, NULL,
+           "Permission denied. The provided key '%.*s' does not have the required permissions for "
+           "this endpoint on account '%s'. Enabling \"%.*s %s\" ('%.*s_%s') permissions on this "
+           "key would allow this request to continue.",
+           STR_ARG(masked), c->space->account, STR_ARG(label), reads ? "Read" : "Write",
+           STR_ARG(name), reads ? "read" : "write");
+}
+
+bool permitted(struct call *c)
+{
+    if (!c->space->permissions || !str_starts(c->key, S("rk_")))
+        return true;
+    str name = permission_of(c);
+    str has = name.p ? get_str(c->space->permissions, name.p) : (str){ 0 };
+    bool reads = str_eq(c->http->method, S("GET"));
+    if (str_eq(has, S("write")) || (reads && str_eq(has, S("read"))))
+        return true;
+    refuse_permission(c);
+    return false;
 }

@@ -58,6 +58,9 @@ enum status route_find(str method, str path, const struct route **out, str part[
 #define INVALID_REQUEST "invalid_request_error"
 void *refuse(struct call *c, int status, const char *code, const char *param, const char *fmt, ...)
     PRINTF_LIKE(5, 6);
+/* 400, and the key may be used again: a value that is no such value at all. */
+void *refuse_value(struct call *c, const char *code, const char *param, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 void *refuse_typed(struct call *c, int status, const char *type, const char *code,
                    const char *param, const char *fmt, ...) PRINTF_LIKE(6, 7);
 /* 402. `decline` may be NULL. Further members are set on the result by the caller (borrowed). */

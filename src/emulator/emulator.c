@@ -218,7 +218,9 @@ static bool prepare(struct call *c, struct answer_notes *notes)
         return false;
     if (!route_read(c))
         return false;
-    return admin || rate_allows(c, &notes->limit_reason);
+    if (admin)
+        return true;
+    return permitted(c) && rate_allows(c, &notes->limit_reason) && !busy_refuses(c);
 }
 
 static void head(struct call *c, const struct answer_notes *notes, struct http_response *out)

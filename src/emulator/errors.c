@@ -66,6 +66,20 @@ void *refuse(struct call *c, int status, const char *code, const char *param, co
     return NULL;
 }
 
+/* A value that cannot be: nothing was begun, so nothing is kept under the idempotency key. */
+void *refuse_value(struct call *c, const char *code, const char *param, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (c->refused)
+        return NULL;
+    va_start(ap, fmt);
+    refuse_va(c, 400, INVALID_REQUEST, code, param, fmt, ap);
+    va_end(ap);
+    c->validation = true;
+    return NULL;
+}
+
 void *refuse_typed(struct call *c, int status, const char *type, const char *code,
                    const char *param, const char *fmt, ...)
 {

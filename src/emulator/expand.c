@@ -103,31 +103,33 @@ static bool expand_check(struct call *c, str path)
     str first, rest = str_cut(path, '.', &first);
 
     if (depth(path) > EXPAND_DEPTH_MAX) {
-        refuse(c, 400, "property_expansion_max_depth", NULL,
-               "You cannot expand more than 4 levels of a property. Property: %.*s", STR_ARG(path));
+        refuse_value(c, "property_expansion_max_depth", NULL,
+                     "You cannot expand more than 4 levels of a property. Property: %.*s",
+                     STR_ARG(path));
         return false;
     }
     if (c->route->list && str_eq(first, S("data")) && rest.p) {
         path = rest;
         str_cut(path, '.', &first);
     } else if (c->route->list && str_eq(path, S("total_count"))) {
-        refuse(c, 400, NULL, NULL, "This property cannot be included (total_count).");
+        refuse_value(c, NULL, NULL, "This property cannot be included (total_count).");
         return false;
     } else if (c->route->list) {
         bool known = t != T_NONE && may_expand(t, first);
-        refuse(c, 400, NULL, NULL,
-               "This property cannot be expanded because it doesn't exist: %.*s.%s%.*s%s",
-               STR_ARG(path), known ? " You may want to try expanding 'data." : "",
-               known ? (int)path.n : 0, path.p, known ? "' instead." : "");
+        refuse_value(c, NULL, NULL,
+                     "This property cannot be expanded because it doesn't exist: %.*s.%s%.*s%s",
+                     STR_ARG(path), known ? " You may want to try expanding 'data." : "",
+                     known ? (int)path.n : 0, path.p, known ? "' instead." : "");
         return false;
     }
     if (t != T_NONE && may_expand(t, first))
         return true;
     if (t != T_NONE && json_object_getn(c->emu->shape[t], first.p, first.n))
-        refuse(c, 400, NULL, NULL, "This property cannot be expanded (%.*s).", STR_ARG(first));
+        refuse_value(c, NULL, NULL, "This property cannot be expanded (%.*s).", STR_ARG(first));
     else
-        refuse(c, 400, NULL, NULL,
-               "This property cannot be expanded because it doesn't exist: %.*s.", STR_ARG(first));
+        refuse_value(c, NULL, NULL,
+                     "This property cannot be expanded because it doesn't exist: %.*s.",
+                     STR_ARG(first));
     return false;
 }
 

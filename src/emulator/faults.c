@@ -1,5 +1,6 @@
 #include "emulator/faults.h"
 
+#include "emulator/auth.h"
 #include "emulator/delivery.h"
 #include "emulator/limits.h"
 #include "emulator/list.h"
@@ -314,11 +315,7 @@ static void answer_limited(struct call *c, const struct fault *f, struct http_re
                "Request rate limit exceeded. Learn more about rate limits here "
                "https://stripe.com/docs/rate-limits.");
     else
-        refuse(c, 429, "lock_timeout", NULL,
-               "This object cannot be accessed right now because another API request or Stripe "
-               "process is currently accessing it. If you see this error intermittently, retry the "
-               "request. If you see this error frequently and are making multiple concurrent "
-               "requests to a single object, make your requests serially or at a lower rate.");
+        refuse_locked(c);
     envelope(c, out);
     if (f->kind == FAULT_RATE_LIMIT && *f->reason)
         header_add(c, out, S("Stripe-Rate-Limited-Reason"),
@@ -328,16 +325,9 @@ static void answer_limited(struct call *c, const struct fault *f, struct http_re
 static void answer_refused(struct call *c, const struct fault *f, struct http_response *out)
 {
     if (f->kind == FAULT_IN_USE)
-        refuse_typed(c, 409, "idempotency_error", "idempotency_key_in_use", NULL,
-                     "There is currently another in-progress request using this Idempotent Key "
-                     "(that probably means you submitted twice, and the other request is still "
-                     "going through): %.*s. Please try again later.",
-                     STR_ARG(c->idem_key));
+        refuse_in_use(c);
     else if (f->kind == FAULT_PERMISSION)
-        refuse(c, 403, "more_permissions_required", NULL,
-               "Permission denied. The provided key '%.*s***' does not have the required "
-               "permissions for this endpoint on account '%s'.",
-               c->key.n < 8 ? (int)c->key.n : 8, c->key.p, c->space->account);
+        refuse_permission(c);
     else
         refuse_typed(c, 500, "api_error", NULL, NULL,
                      "An unknown error occurred. Please try again, or contact us if it persists.");
@@ -373,7 +363,10 @@ void fault_answer(struct call *c, const struct fault *f, struct http_response *o
         out->reset = true;
         c->body = out->body = c->body.p ? c->body : S("");
         break;
-    case FAULT_SLOW: out->delay = f->delay_ms; break;
+    case FAULT_SLOW:
+        out->delay = f->delay_ms;
+        busy_take(c, f->delay_ms);
+        break;
     case FAULT_CUT: out->cut_at_bytes = (size_t)f->cut_at; break;
     case FAULT_NONE:
     case FAULT_DROP:

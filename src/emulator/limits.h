@@ -17,6 +17,13 @@ enum status idem_find(struct call *c, struct idem_answer *out) MUST_USE;
 void idem_keep(struct call *c, int status, str body);
 void idem_free(struct idem *i);
 
+/* The answer of this request is on its way for `span` yet: until then its key is in use (409), and
+ * the object in its path is locked (429) for whoever wants to change it. */
+void busy_take(struct call *c, msec span);
+bool busy_refuses(struct call *c); /* true: refused */
+void refuse_locked(struct call *c);
+void refuse_in_use(struct call *c);
+
 /* False when the rate is exceeded; then it was refused and *reason is the header's value. */
 bool rate_allows(struct call *c, str *reason);
 void rate_free(struct rate *r);

@@ -93,6 +93,8 @@ struct test_clock {
     struct agenda agenda;
 };
 
+enum { LOCKS_MAX = 16 };
+
 /* One account in one mode; nothing is shared with another but the account's own id. */
 struct space {
     struct space *next;
@@ -102,7 +104,13 @@ struct space {
     struct record **bucket;
     size_t n_buckets, n_records;
     struct idem *idem;
-    json_t *balance; /* currency -> amount */
+    struct lock { /* somebody changes this object at the moment (limits.h) */
+        uint64_t object;
+        msec until;
+    } lock[LOCKS_MAX];
+    size_t n_locks;
+    json_t *permissions; /* of its restricted key: name -> "read" or "write"; NULL: everything */
+    json_t *balance;     /* currency -> amount */
     struct agenda agenda;
     struct test_clock *clocks;
     struct rate *rate;

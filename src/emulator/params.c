@@ -50,12 +50,13 @@ static bool parse_into(struct call *c, str text)
     if (!text.n || (c->route->params == NULL && str_starts(str_trim(text), S("{"))))
         return true; /* what is said in JSON is read by the handlers of /_emulator */
     if (form_parse(text, &form, c->arena, &e) != ST_OK) {
-        refuse(c, 400, NULL, NULL, "Invalid request (check that your request is properly encoded)");
+        refuse_value(c, NULL, NULL,
+                     "Invalid request (check that your request is properly encoded)");
         return false;
     }
     for (size_t i = 0; i < form.n; i++) {
         if (!tree_put(c, c->params, &form.pair[i])) {
-            refuse(c, 400, NULL, NULL, "Invalid string: a parameter is not valid UTF-8");
+            refuse_value(c, NULL, NULL, "Invalid string: a parameter is not valid UTF-8");
             return false;
         }
     }
@@ -114,8 +115,8 @@ bool params_check(struct call *c)
                       : arena_copy(c->arena, str_of(key));
     }
     if (n) {
-        refuse(c, 400, "parameter_unknown", unknown.p, "Received unknown parameter%s: %.*s",
-               n > 1 ? "s" : "", STR_ARG(unknown));
+        refuse_value(c, "parameter_unknown", unknown.p, "Received unknown parameter%s: %.*s",
+                     n > 1 ? "s" : "", STR_ARG(unknown));
         return false;
     }
     return check_required(c, c->route->params);
@@ -155,7 +156,7 @@ bool args_sub(const struct args *a, const char *name, struct args *out)
         return false;
     if (!json_is_object(v)) {
         if (!arg_emptied(a, name))
-            refuse(a->c, 400, NULL, arg_name(a, name), "Invalid object");
+            refuse_value(a->c, NULL, arg_name(a, name), "Invalid object");
         return false;
     }
     *out = (struct args){ a->c, v, arg_name(a, name) };
@@ -215,7 +216,7 @@ size_t args_strings(const struct args *a, const char *name, str *out, size_t max
 str arg_str(const struct args *a, const char *name)
 {
     if (json_is_object(json_object_get(a->hash, name)))
-        refuse(a->c, 400, NULL, arg_name(a, name), "Invalid string: must be a string");
+        refuse_value(a->c, NULL, arg_name(a, name), "Invalid string: must be a string");
     return get_str(a->hash, name);
 }
 
@@ -227,11 +228,12 @@ bool arg_text(const struct args *a, const char *name, str *out)
         return false;
     if (!s.n) {
         const char *full = arg_name(a, name);
-        refuse(a->c, 400, "parameter_invalid_empty", full,
-               "You passed an empty string for '%s'. We assume empty values are an attempt to "
-               "unset a parameter; however '%s' cannot be unset. You should remove '%s' from your "
-               "request or supply a non-empty value.",
-               full, full, full);
+        refuse_value(
+            a->c, "parameter_invalid_empty", full,
+            "You passed an empty string for '%s'. We assume empty values are an attempt to "
+            "unset a parameter; however '%s' cannot be unset. You should remove '%s' from your "
+            "request or supply a non-empty value.",
+            full, full, full);
         return false;
     }
     *out = s;
@@ -246,7 +248,7 @@ bool arg_bool(const struct args *a, const char *name, bool *out)
         return false;
     bool yes = str_eq(s, S("true")), no = str_eq(s, S("false"));
     if (!yes && !no) {
-        refuse(a->c, 400, NULL, arg_name(a, name), "Invalid boolean: %.*s", STR_ARG(s));
+        refuse_value(a->c, NULL, arg_name(a, name), "Invalid boolean: %.*s", STR_ARG(s));
         return false;
     }
     *out = yes;
@@ -260,8 +262,8 @@ bool arg_int(const struct args *a, const char *name, int64_t *out)
     if (!arg_text(a, name, &s))
         return false;
     if (!str_to_int(s, out)) {
-        refuse(a->c, 400, "parameter_invalid_integer", arg_name(a, name), "Invalid integer: %.*s",
-               STR_ARG(s));
+        refuse_value(a->c, "parameter_invalid_integer", arg_name(a, name), "Invalid integer: %.*s",
+                     STR_ARG(s));
         return false;
     }
     return true;
@@ -299,7 +301,7 @@ bool arg_word(const struct args *a, const char *name, const char *words, str *ou
     if (!arg_text(a, name, &s))
         return false;
     if (!word_in(words, s)) {
-        refuse(a->c, 400, NULL, arg_name(a, name), "Invalid %s: must be one of %s", name, words);
+        refuse_value(a->c, NULL, arg_name(a, name), "Invalid %s: must be one of %s", name, words);
         return false;
     }
     *out = s;
@@ -403,15 +405,17 @@ static bool metadata_one(const struct args *a, json_t *meta, const char *key, st
     struct call *c = a->c;
 
     if (chars(str_of(key)) > METADATA_KEY_CHARS)
-        refuse(c, 400, NULL, "metadata",
-               "Metadata keys can have up to 40 characters, but you passed in a key that is %zu "
-               "characters. Invalid key: %s",
-               chars(str_of(key)), key);
+        refuse_value(
+            c, NULL, "metadata",
+            "Metadata keys can have up to 40 characters, but you passed in a key that is %zu "
+            "characters. Invalid key: %s",
+            chars(str_of(key)), key);
     else if (chars(value) > METADATA_VALUE_CHARS)
-        refuse(c, 400, NULL, "metadata",
-               "Metadata values can have up to 500 characters, but you passed in a value that is "
-               "%zu characters. Invalid value: %.*s",
-               chars(value), STR_ARG(value));
+        refuse_value(
+            c, NULL, "metadata",
+            "Metadata values can have up to 500 characters, but you passed in a value that is "
+            "%zu characters. Invalid value: %.*s",
+            chars(value), STR_ARG(value));
     else if (value.n)
         set_str(meta, key, value);
     else
@@ -437,10 +441,11 @@ bool metadata_apply(const struct args *a, json_t *doc)
     json_object_foreach((json_t *)(uintptr_t)sub.hash, key,
                         v) if (!metadata_one(a, meta, key, arg_str(&sub, key))) return false;
     if (json_object_size(meta) > METADATA_KEYS_MAX) {
-        refuse(a->c, 400, NULL, "metadata",
-               "Metadata can have up to 50 keys, but you've set %zu. You can delete individual "
-               "keys by setting the value to an empty string.",
-               json_object_size(meta));
+        refuse_value(
+            a->c, NULL, "metadata",
+            "Metadata can have up to 50 keys, but you've set %zu. You can delete individual "
+            "keys by setting the value to an empty string.",
+            json_object_size(meta));
         return false;
     }
     return true;
@@ -457,9 +462,9 @@ static void apply_text(const struct args *a, json_t *doc, const struct field *f)
     if (f->kind == F_WORD ? !arg_word(a, f->name, f->words, &s) : !arg_text(a, f->name, &s))
         return;
     if (f->max && chars(s) > f->max)
-        refuse(a->c, 400, NULL, arg_name(a, f->name),
-               "Invalid string: %.*s…; must be at most %zu characters", s.n > 20 ? 20 : (int)s.n,
-               s.p, f->max);
+        refuse_value(a->c, NULL, arg_name(a, f->name),
+                     "Invalid string: %.*s…; must be at most %zu characters",
+                     s.n > 20 ? 20 : (int)s.n, s.p, f->max);
     else
         set_str(doc, f->name, s);
 }
@@ -473,8 +478,8 @@ static void apply_list(const struct args *a, json_t *doc, const struct field *f)
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, json_str(text[i]));
     if (f->max && n > f->max)
-        refuse(a->c, 400, NULL, f->name, "Invalid array: too many elements; %s can have up to %zu",
-               f->name, f->max);
+        refuse_value(a->c, NULL, f->name, "Invalid array: too many elements; %s can have up to %zu",
+                     f->name, f->max);
     set_new(doc, f->name, list);
 }
 

@@ -10,7 +10,7 @@ handler account_get, accounts_get, accounts_list, balance_get, balance_transacti
 handler root_get;
 handler admin_faults_add, admin_faults_list, admin_faults_clear, admin_requests, admin_clock,
     admin_clock_get, admin_state, admin_deliveries, admin_flush, admin_reset, admin_edit,
-    admin_remove, admin_bulk, admin_roll;
+    admin_remove, admin_bulk, admin_roll, admin_permissions;
 /* events.c, webhook_endpoints.c */
 handler events_list, events_get, events_retry;
 handler webhooks_create, webhooks_list, webhooks_get, webhooks_update, webhooks_delete;

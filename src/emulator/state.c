@@ -354,5 +354,6 @@ void space_free(struct space *s)
     free(s->agenda.heap);
     free(s->bucket);
     json_decref(s->balance);
+    json_decref(s->permissions);
     free(s);
 }
