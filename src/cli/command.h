@@ -99,6 +99,8 @@ COMMAND(list)
 COMMAND(inbox)
 COMMAND(trace)
 COMMAND(emulate)
+COMMAND(check)
+COMMAND(refs)
 COMMAND(copy)
 COMMAND(doctor)
 COMMAND(help)
@@ -109,4 +111,6 @@ COMMAND(version)
 void cli_exit_with(enum exit_code code);
 
 extern const char help_serve[], help_demo[], help_sync[], help_status[], help_get[], help_list[],
-    help_inbox[], help_trace[], help_copy[], help_emulate[], help_doctor[], help_help[], help_version[];
+    help_inbox[], help_trace[], help_copy[], help_emulate[], help_doctor[], help_help[],
+    help_version[];
+extern const char help_check[], help_refs[];

@@ -133,6 +133,36 @@ const char help_trace[] =
     "  brindle trace evt_1MqqbKLt4dXK03v5qaIbiNCC\n"
     "\n" COMMON;
 
+const char help_refs[] =
+    "Usage: brindle refs ID [--type TYPE] [--all]\n"
+    "\n"
+    "What hangs on an object: by type and field how many alive and deleted objects refer to\n"
+    "it, and what it refers to itself: resolved, deleted, wanted (not in the mirror yet),\n"
+    "absent (Stripe says 404), foreign (another mode or account). A price's subscription\n"
+    "items count for their subscriptions, too.\n"
+    "\n"
+    "  --type TYPE   where one id has two types (a plan and a price): which one\n"
+    "  --all         every object that refers to it, one JSON object a line\n"
+    "\n"
+    "Example:\n"
+    "  brindle refs price_1MowQULkdIwHu7ixraBm864M\n"
+    "\n" COMMON;
+
+const char help_check[] =
+    "Usage: brindle check refs [--repair]\n"
+    "\n"
+    "refs: references whose target is not in the mirror, one a line: wanted (not fetched yet,\n"
+    "or given up), absent (Stripe answers 404; it is asked again with growing pauses, six\n"
+    "times), foreign (another mode or account).\n"
+    "\n"
+    "  --repair   asks Stripe for what is wanted or absent, and waits\n"
+    "\n"
+    "Exit: 0 nothing was found, 3 something is missing still.\n"
+    "\n"
+    "Example:\n"
+    "  brindle check refs --repair\n"
+    "\n" COMMON;
+
 const char help_copy[] =
     "Usage: brindle copy FROM TO\n"
     "\n"

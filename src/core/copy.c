@@ -25,6 +25,7 @@ static const struct table tables[] = {
     { "inbox", "i", STMT_COPY_INBOX_PAGE, STMT_COPY_INBOX_PUT },
     { "conflicts", "i", STMT_COPY_CONFLICTS_PAGE, STMT_COPY_CONFLICTS_PUT },
     { "due work", "tttt", STMT_COPY_DUE_PAGE, STMT_COPY_DUE_PUT },
+    { "missing targets", "ttt", STMT_COPY_ABSENT_PAGE, STMT_COPY_ABSENT_PUT },
     { "walks", "ttt", STMT_COPY_WALKS_PAGE, STMT_COPY_WALKS_PUT },
     { "calls", "i", STMT_COPY_CALLS_PAGE, STMT_COPY_CALLS_PUT },
     { "counters", "t", STMT_COPY_COUNTERS_PAGE, STMT_COPY_COUNTERS_PUT },

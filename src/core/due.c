@@ -71,7 +71,7 @@ enum status due_mark_once(struct tx *tx, const struct env *env, const struct due
 {
     return tx_run(tx, STMT_DUE_MARK_ONCE, NULL, a, e, v_kind(&m->key), V_STR(m->key.type),
                   V_STR(m->key.id), v_account(env), V_INT(m->lane),
-                  V_INT(clock_wall(env->world->clock)), V_STR(str_of(m->cause)));
+                  V_INT(clock_wall(env->world->clock)), V_STR(str_of(m->cause)), V_INT(m->depth));
 }
 
 /* ---- claims ------------------------------------------------------------------------------- */
@@ -134,6 +134,7 @@ enum status due_claim(struct env *env, struct claim *out, struct arena *a, struc
                        .misses = (unsigned)row_int(&r, 0, 5),
                        .gone = row_int(&r, 0, 6) != 0,
                        .cause = row_str(&r, 0, 7),
+                       .depth = (unsigned)row_int(&r, 0, 8),
                        .claimed_at = clock_mono(env->world->clock) };
     st = tx_run(&tx, STMT_DUE_TAKE, NULL, a, e, V_INT(ticket), V_INT(c.claimed_at),
                 V_INT(env->set.lease_ms), v_kind(&c.key), V_STR(c.key.type), V_STR(c.key.id),

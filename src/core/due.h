@@ -31,6 +31,7 @@ struct due_mark {
     enum stripe_lane lane;
     const char *cause; /* "webhook", "sync", "reference", "nested", "check", "replay" */
     bool gone;         /* an event says that the object was deleted */
+    unsigned depth;    /* references followed since the last signal; for due_mark_once */
 };
 
 /* One more generation for a key. `now` is wall time. Brings a dead key back to life. */
@@ -49,6 +50,7 @@ struct claim {
     int64_t gen, ticket;
     unsigned attempts, misses;
     bool gone;
+    unsigned depth; /* references that were followed to it since the last signal */
     str cause;
     msec claimed_at; /* monotonic */
 };

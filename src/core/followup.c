@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "core/mirror.h"
+#include "core/references.h"
 
 #include <stdio.h>
 
@@ -204,6 +205,7 @@ enum status followup_chase(struct env *env, struct claim *c, struct error *e)
         return st;
     if (walks || sweeps)
         return due_postpone(env, c, CHASE_PAUSE_MS, e);
+    st = references_look_again(env, e);
     for (size_t i = 0; i < resource_count && st == ST_OK; i++)
         if (resource_fetchable(&resource_table[i]))
             st = chase_type(env, &resource_table[i], e);

@@ -3,6 +3,8 @@
 #include "base/json.h"
 #include "base/plant.h"
 #include "core/due.h"
+#include "core/followup.h"
+#include "core/references.h"
 #include "core/refs.h"
 
 #include <string.h>
@@ -39,6 +41,8 @@ struct put {
     struct arena *a;
     unsigned depth;
     size_t open_lists;
+    unsigned *wanted;      /* targets made due, of the whole answer */
+    bool left_to_chase;    /* there were more than one answer may make due */
     bool deleted;          /* it says so itself */
     struct value livemode; /* NULL where the object has no such field */
 };
@@ -69,11 +73,11 @@ static enum status find_row(struct tx *tx, struct env *env, str type, str id, st
 }
 
 static enum status mark_due(struct tx *tx, struct env *env, str type, str id, const char *cause,
-                            bool once, struct arena *a, struct error *e)
+                            struct arena *a, struct error *e)
 {
     struct due_mark m = { .key = { DUE_OBJECT, type, id }, .lane = LANE_BACKFILL, .cause = cause };
 
-    return once ? due_mark_once(tx, env, &m, a, e) : due_mark(tx, env, &m, a, e);
+    return due_mark(tx, env, &m, a, e);
 }
 
 /* ---- references and members ------------------------------------------------------------------ */
@@ -93,7 +97,15 @@ static enum status want_target(struct put *p, const struct ref *ref, struct erro
                             v_account(p->env), V_STR(ref->to_id));
     if (st != ST_OK || r.n_rows)
         return st;
-    return mark_due(p->tx, p->env, ref->to_type, ref->to_id, "reference", true, p->a, e);
+    if (p->in->depth >= REFS_DEPTH_MAX || ++*p->wanted > REFS_FAN_OUT_MAX) {
+        p->left_to_chase = true;
+        return ST_OK;
+    }
+    struct due_mark m = { .key = { DUE_OBJECT, ref->to_type, ref->to_id },
+                          .lane = LANE_BACKFILL,
+                          .cause = "reference",
+                          .depth = p->in->depth + 1 };
+    return due_mark_once(p->tx, p->env, &m, p->a, e);
 }
 
 static enum status add_ref(struct put *p, str field, str to_type, str to_id, bool member,
@@ -126,12 +138,15 @@ static enum status on_member(void *ctx, const struct ref_member *m, struct error
                                .ticket = p->in->ticket,
                                .api_version = p->in->api_version,
                                .cause = p->in->cause,
+                               .depth = p->in->depth,
                                .pool = p->in->pool };
     enum mirror_result result;
 
     if (!m->id.n || !m->type.n || p->depth == NESTED_DEPTH_MAX)
         return ST_OK;
-    struct put inner = { .tx = p->tx, .env = p->env, .a = p->a, .depth = p->depth + 1 };
+    struct put inner = {
+        .tx = p->tx, .env = p->env, .a = p->a, .depth = p->depth + 1, .wanted = p->wanted
+    };
     enum status st = put_in(&inner, &in, &result, NULL, e);
     return st == ST_OK ? add_ref(p, m->field, m->type, m->id, true, false, e) : st;
 }
@@ -164,7 +179,8 @@ static enum status put_refs(struct put *p, bool had_row, struct error *e)
                     V_STR(p->in->id));
     if (st != ST_OK || !p->in->resource)
         return st;
-    return refs_visit(p->in->resource, p->in->data, &v, p->a, e);
+    st = refs_visit(p->in->resource, p->in->data, &v, p->a, e);
+    return st == ST_OK && p->left_to_chase ? followup_want_chase(p->tx, p->env, p->a, e) : st;
 }
 
 static enum status count_open(void *ctx, const struct ref_list *l, struct error *e)
@@ -274,8 +290,7 @@ static enum status drop_stale(struct put *p, bool differs, enum mirror_result *r
     if (*result == MIRROR_STALE || planted(PLANT_STALE_FORGOTTEN))
         return ST_OK;
     enum status st = note_dropped(p, "overtaken", e);
-    return st == ST_OK ? mark_due(p->tx, p->env, p->in->type, p->in->id, "stale", false, p->a, e)
-                       : st;
+    return st == ST_OK ? mark_due(p->tx, p->env, p->in->type, p->in->id, "stale", p->a, e) : st;
 }
 
 /* Was this answer asked for before the row got what it has? Requests that are under way together
@@ -307,9 +322,7 @@ static enum status meet_tombstone(struct put *p, const struct row *row, enum mir
     if (!resource_fetchable(p->in->resource) || planted(PLANT_BURIED_NOT_ASKED))
         return ST_OK;
     enum status st = note_dropped(p, "buried", e);
-    return st == ST_OK
-               ? mark_due(p->tx, p->env, p->in->type, p->in->id, "tombstone", false, p->a, e)
-               : st;
+    return st == ST_OK ? mark_due(p->tx, p->env, p->in->type, p->in->id, "tombstone", p->a, e) : st;
 }
 
 static enum status meet_row(struct put *p, const struct row *row, enum mirror_result *result,
@@ -387,7 +400,8 @@ enum status mirror_put(struct tx *tx, struct env *env, const struct answer *in,
                        enum mirror_result *result, size_t *open_lists, struct arena *a,
                        struct error *e)
 {
-    struct put p = { .tx = tx, .env = env, .a = a };
+    unsigned wanted = 0;
+    struct put p = { .tx = tx, .env = env, .a = a, .wanted = &wanted };
 
     return put_in(&p, in, result, open_lists, e);
 }
@@ -421,7 +435,7 @@ static enum status bury_members(struct put *p, struct error *e)
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
         str field = row_str(&r, i, 0), type = row_str(&r, i, 1), id = row_str(&r, i, 2);
         st = resource_fetchable(resource_by_type(type))
-                 ? mark_due(p->tx, p->env, type, id, "parent", false, p->a, e)
+                 ? mark_due(p->tx, p->env, type, id, "parent", p->a, e)
                  : mirror_bury(p->tx, p->env, type, id, p->in->ticket, "parent", (str){ 0 }, p->a,
                                e);
         if (st == ST_NONE)
@@ -431,7 +445,7 @@ static enum status bury_members(struct put *p, struct error *e)
                         v_account(p->env), V_STR(p->in->id), V_STR(field), V_STR(type), V_STR(id));
     }
     if (st == ST_OK && r.n_rows == CLOSE_PIECE && resource_fetchable(p->in->resource))
-        st = mark_due(p->tx, p->env, p->in->type, p->in->id, "members", false, p->a, e);
+        st = mark_due(p->tx, p->env, p->in->type, p->in->id, "members", p->a, e);
     return st;
 }
 

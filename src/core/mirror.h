@@ -22,6 +22,7 @@ struct answer {
     int64_t ticket;
     str api_version;
     const char *cause;          /* for the history */
+    unsigned depth;             /* references followed since the last signal (due.h) */
     struct sequence_pool *pool; /* where revisions come from; NULL: one at a time */
 };
 

@@ -4,6 +4,7 @@
 #include "core/api.h"
 #include "core/page.h"
 #include "core/path.h"
+#include "core/references.h"
 #include "core/refs.h"
 
 #include <string.h>
@@ -69,6 +70,8 @@ static enum status put_members(struct tx *tx, struct env *env, const struct answ
                                    .ticket = ticket,
                                    .api_version = parent->api_version,
                                    .cause = parent->cause,
+                                   .depth =
+                                       REFS_DEPTH_MAX, /* so many: the chase looks after them */
                                    .pool = &pool };
         st = mirror_put(tx, env, &in, &result, NULL, a, e);
         if (st == ST_OK)

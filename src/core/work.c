@@ -10,6 +10,7 @@
 #include "core/mirror.h"
 #include "core/nested.h"
 #include "core/path.h"
+#include "core/references.h"
 #include "core/walk.h"
 
 #include <stdio.h>
@@ -79,6 +80,9 @@ static enum status finish_absent(struct job *j, const char *why, int http_status
     enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
+        st =
+            references_absent(&tx, j->env, j->c->key.type, j->c->key.id, http_status, why, j->a, e);
+    if (st == ST_OK)
         st = due_finish_absent(&tx, j->env, j->c, why, http_status, j->a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
@@ -144,7 +148,7 @@ static enum status bury(struct job *j, const char *why, bool *held, struct error
     if (st == ST_OK)
         st = mirror_bury_as(&tx, j->env, &in, j->a, e);
     if (st == ST_NONE)
-        st = ST_OK;
+        st = references_absent(&tx, j->env, c->key.type, c->key.id, 404, why, j->a, e);
     if (st == ST_OK)
         st = due_finish_absent(&tx, j->env, c, why, 404, j->a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
@@ -278,6 +282,7 @@ static enum status on_object(struct job *j, const struct api_answer *got, struct
                                .source = SOURCE_GET,
                                .ticket = j->c->ticket,
                                .api_version = S(STRIPE_API_VERSION),
+                               .depth = j->c->depth,
                                .cause = j->c->cause.n ? j->c->cause.p : "webhook" };
 
     if (!is_asked_for(j, in.data))
@@ -318,6 +323,9 @@ static enum status on_answer(struct job *j, const struct api_answer *got, struct
     case API_KEY:
     case API_AGAIN: return put_back(j, got->why, http_status, e);
     case API_FORBIDDEN:
+        if (str_eqz(j->c->cause, "reference") && references_foreign(got->why))
+            return finish_absent(j, got->why, http_status, e);
+        return give_up(j, got->why, http_status, e);
     case API_BAD: return give_up(j, got->why, http_status, e);
     }
     return fail(e, ST_BROKEN, "an answer without a meaning");

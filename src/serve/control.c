@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "core/due.h"
 #include "core/inbox.h"
+#include "core/references.h"
 #include "core/sync.h"
 #include "serve/control_line.h"
 
@@ -145,6 +146,17 @@ static enum status do_sync(const struct command *c, struct error *e)
     return watch_sync(c, &s, e);
 }
 
+/* ---- repairs ---- */
+
+static enum status do_repair_refs(const struct command *c, struct error *e)
+{
+    struct sync s = { .since = clock_wall(c->env->world->clock), .n_walks = 1 };
+    int64_t n;
+    enum status st = references_repair(c->env, &n, e);
+
+    return st == ST_OK ? watch_sync(c, &s, e) : st;
+}
+
 /* ---- the small ones ---- */
 
 static enum status do_replay(const struct command *c, struct error *e)
@@ -204,8 +216,9 @@ static const struct op {
     const char *name;
     enum status (*run)(const struct command *c, struct error *e);
 } op_table[] = {
-    { "sync", do_sync }, { "replay", do_replay },     { "revive", do_revive },
-    { "ping", do_ping }, { "handover", do_handover },
+    { "sync", do_sync },     { "repair_refs", do_repair_refs },
+    { "replay", do_replay }, { "revive", do_revive },
+    { "ping", do_ping },     { "handover", do_handover },
 };
 
 static const struct op *find_op(str line)
@@ -235,7 +248,8 @@ static enum status dispatch(const struct command *c, struct error *e)
         return op->run(c, e);
     if (!json_valid(c->line))
         return fail(e, ST_INVALID, "a command must be a JSON object on one line");
-    return fail(e, ST_INVALID, "no such op; there are sync, replay, revive, ping and handover");
+    return fail(e, ST_INVALID,
+                "no such op; there are sync, repair_refs, replay, revive, ping and handover");
 }
 
 static void tell_end(const struct command *c, enum status st, const struct error *e)

@@ -17,4 +17,5 @@ on conflict (kind, type, id, account) do update set
     misses = case when _due.done_gen >= _due.gen then 0 else _due.misses end,
     gone_hint = case when excluded.gone_hint = 1 then 1 else _due.gone_hint end,
     cause = case when _due.done_gen >= _due.gen then excluded.cause else _due.cause end,
+    depth = 0,
     dead = 0

@@ -71,6 +71,7 @@ create table _due (
     attempts integer not null default 0,
     gone_hint integer not null default 0, -- 1: an event said that it was deleted
     misses integer not null default 0,    -- 404s in a row
+    depth integer not null default 0,     -- references followed since the last signal
     dead integer not null default 0,
     last_error text,
     last_status integer,
@@ -95,6 +96,22 @@ create table _refs (
     primary key (from_type, account, from_id, field, to_type, to_id)
 ) without rowid;
 create index _refs_to on _refs (to_type, account, to_id, certain);
+
+-- Targets of references that Stripe does not have: with its answer, and when to look again.
+create table _absent (
+    type text not null,
+    account text not null,
+    id text not null,
+    state text not null,                  -- absent, or foreign: another mode's or account's
+    status integer not null,
+    answer text not null,
+    first_at integer not null,             -- wall clock, milliseconds
+    last_at integer not null,
+    next_at integer not null,              -- 0: not again by itself
+    looks integer not null,
+    primary key (type, account, id)
+);
+create index _absent_next on _absent (next_at) where next_at > 0;
 
 -- Former versions, with what changed them.
 create table _history (

@@ -1,0 +1,131 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/local.h"
+#include "cli/output.h"
+#include "core/references.h"
+
+enum { CHECK_BYTES_MAX = 64 << 20, ORDER_BYTES_MAX = 64 << 10 };
+
+struct checking {
+    struct cli *cli;
+    struct env_config *conf;
+    struct words words; /* what, and the types */
+    bool repair;
+};
+
+/* Only the last line counts: how the work went shows in what is found afterwards. */
+static bool on_line(void *ctx, str line)
+{
+    (void)ctx, (void)line;
+    return !cli_interrupted();
+}
+
+/* --- references ---------------------------------------------------------------------------- */
+
+static void add_dangling(struct table *t, str line)
+{
+    struct arena *a = t->arena;
+    struct json_token from = json_member(line, S("from"));
+    int64_t n = 0;
+
+    json_int(line, S("references"), &n);
+    str error = json_text(line, S("error"), a), answer = json_text(line, S("answer"), a);
+    const str cell[] = { json_text(line, S("type"), a),
+                         json_text(line, S("id"), a),
+                         json_text(line, S("state"), a),
+                         arena_printf(a, "%lld", (long long)n),
+                         arena_printf(a, "%.*s %.*s", STR_ARG(json_text(from.text, S("id"), a)),
+                                      STR_ARG(json_text(from.text, S("field"), a))),
+                         error.n ? error : answer };
+    table_row(t, cell);
+}
+
+static void print_dangling(const struct cli *cli, str lines)
+{
+    ARENA(a, CHECK_BYTES_MAX);
+    struct table t = { .arena = &a,
+                       .head = { "TYPE", "ID", "STATE", "TIMES", "FOR INSTANCE FROM", "" },
+                       .right = { [3] = true },
+                       .n_columns = 6 };
+
+    if (cli->json || !is_terminal(stdout)) {
+        fwrite(lines.p, 1, lines.n, stdout);
+        return;
+    }
+    while (lines.n) {
+        str line;
+        lines = str_cut(lines, '\n', &line);
+        if (line.n)
+            add_dangling(&t, line);
+    }
+    if (t.n_rows)
+        table_print(&t, stdout);
+}
+
+static void say_dangling(const struct checking *c, const struct dangling *n)
+{
+    if (n->wanted + n->absent + n->foreign == 0) {
+        say("%s: every reference is resolved.", c->conf->name);
+        return;
+    }
+    say("%s: %lld wanted, %lld absent at Stripe, %lld of another mode or account.", c->conf->name,
+        (long long)n->wanted, (long long)n->absent, (long long)n->foreign);
+    if (n->dead)
+        say("%lld of the wanted were given up: `brindle inbox dead` says why.", (long long)n->dead);
+    if (n->wanted && !c->repair)
+        say("`brindle check refs --repair` fetches what can be had.");
+}
+
+static enum status check_refs(struct checking *c, struct error *e)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    BUF(out, CHECK_BYTES_MAX);
+    struct dangling n;
+    enum status st = ST_OK;
+
+    if (c->words.n_words > 1)
+        return fail(e, ST_INVALID, "`brindle check refs` takes no types.");
+    if (c->repair)
+        st = local_run(c->cli, c->conf, S("{\"op\":\"repair_refs\"}"), on_line, NULL, e);
+    if (st == ST_OK)
+        st = wire_open(&w, &c->cli->config, c->conf, WIRE_READ, e);
+    if (st == ST_OK)
+        st = references_dangling(&w.env, &out, &n, e);
+    if (st != ST_OK)
+        return st;
+    print_dangling(c->cli, buf_str(&out));
+    if (!c->cli->json)
+        say_dangling(c, &n);
+    if (n.wanted + n.absent + n.foreign)
+        cli_exit_with(EXIT_FOUND);
+    return ST_OK;
+}
+
+/* --- the command --------------------------------------------------------------------------- */
+
+enum status cmd_check(struct cli *cli, struct error *e)
+{
+    static const struct {
+        const char *name;
+        enum status (*run)(struct checking *c, struct error *e);
+    } sub[] = { { "refs", check_refs } };
+    struct checking c = { .cli = cli };
+    const struct flag flag[] = { { "repair", FLAG_SWITCH, { .on = &c.repair } } };
+
+    enum status st = flags_read(cli, flag, COUNT(flag), &c.words, e);
+    if (st != ST_OK)
+        return st;
+    if (c.words.n_words == 0)
+        return fail(e, ST_INVALID, "Say what to check: `brindle check refs`.");
+    for (size_t i = 0; i < COUNT(sub); i++) {
+        if (strcmp(sub[i].name, c.words.word[0]) != 0)
+            continue;
+        st = cli_load(cli, e);
+        if (st == ST_OK)
+            st = config_env(&cli->config, cli->env_name, &c.conf, e);
+        return st == ST_OK ? sub[i].run(&c, e) : st;
+    }
+    return fail(e, ST_INVALID, "`brindle check` knows refs, not \"%s\".", c.words.word[0]);
+}
