@@ -138,7 +138,7 @@ int main(int argc, char **argv)
         body[i] = (char)('a' + (i * i / 7 + i / 50) % 26);
     struct world w = { .clock = clock_os(), .rng = rng_os(), .sched = sched_pthread() };
     struct store_pg_options o = {
-        .url = argv[1], .schema = "brindle_bench", .sched = w.sched, .clock = w.clock
+        .url = argv[1], .schema = "brindle_bench", .sched = w.sched, .clock = w.clock, .rng = w.rng
     };
     if (store_pg_open(&w.store, &o, &e) != ST_OK)
         quit("open", e.text);

@@ -32,6 +32,9 @@ static const char *const verb_text[] = {
     "commit",
     "rollback",
     "select pg_xact_status($1::xid8)",
+    "insert into _commits (session, n) values ($1::uuid, $2)",
+    "delete from _commits where session = $1::uuid and n >= $2 and n < $3",
+    "select 1 from _commits where session = $1::uuid and n = $2",
 };
 
 static const char *text_of(unsigned what)
@@ -42,7 +45,8 @@ static const char *text_of(unsigned what)
 static const char *name_of(unsigned what)
 {
     static const char *const verb[] = { "begin",  "begin",    "begin",  "begin",
-                                        "commit", "rollback", "commit", "prepare" };
+                                        "commit", "rollback", "commit", "commit",
+                                        "commit", "commit",   "prepare" };
 
     return what < STMT_COUNT ? stmt_table[what].name : verb[what - STMT_COUNT];
 }

@@ -18,7 +18,10 @@ enum pg_verb { /* numbered behind the statements */
                PG_SET_READ,  /* $1 the search path */
                PG_COMMIT,
                PG_ROLLBACK,
-               PG_XACT_STATUS, /* $1 a transaction's number */
+               PG_XACT_STATUS,  /* $1 a transaction's number */
+               PG_MARK_ADD,     /* $1 a session's key, $2 its n: see pg_mark.h */
+               PG_MARKS_FORGET, /* $1 the key, from n = $2 to below $3 */
+               PG_MARK_FIND,    /* $1 the key, $2 its n */
                PG_TEXTS,
                PG_PARSE = PG_TEXTS, /* in the list of what is awaited alone */
                PG_SYNC,

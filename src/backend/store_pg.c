@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/pg_conn.h"
+#include "backend/pg_mark.h"
 #include "backend/pg_schema.h"
 #include "base/buf.h"
 
@@ -19,6 +20,7 @@ enum {
 /* One transaction at a time on one connection. */
 struct session {
     struct pg_conn c;
+    struct pg_marks marks;
     struct session *next;
     bool doomed;
     struct error why;
@@ -248,32 +250,11 @@ static void let_go(struct store_pg *s, enum tx_mode mode, struct session *x, enu
 
 /* ---- a commit whose answer was lost ------------------------------------------------------- */
 
-enum outcome { OUTCOME_COMMITTED, OUTCOME_ABORTED, OUTCOME_RUNNING, OUTCOME_UNKNOWN };
-
-static enum outcome ask_outcome(struct session *x, const char *xid)
-{
-    ARENA(a, 4096);
-    const struct value v = V_STR(str_of(xid));
-    struct error ignored = { 0 };
-    struct rows r = { 0 };
-    bool by_server = false;
-
-    if (pg_send(&x->c, PG_XACT_STATUS, &v, 1, NULL, &ignored) != ST_OK ||
-        pg_sync(&x->c, &ignored) != ST_OK ||
-        pg_read(&x->c, &r, &a, &by_server, &ignored) != ST_OK || r.n_rows != 1)
-        return x->c.lost ? OUTCOME_RUNNING : OUTCOME_UNKNOWN;
-    if (str_eqz(row_str(&r, 0, 0), "committed"))
-        return OUTCOME_COMMITTED;
-    if (str_eqz(row_str(&r, 0, 0), "in progress"))
-        return OUTCOME_RUNNING;
-    return str_eqz(row_str(&r, 0, 0), "aborted") ? OUTCOME_ABORTED : OUTCOME_UNKNOWN;
-}
-
-/* The server knows how each recent transaction ended, over its own restart, too. */
+/* Also over the server's restart, and on a standby that took over. */
 static enum status look_up(struct store_pg *s, struct session *x, struct error *e)
 {
     msec until = clock_mono(s->clock) + s->patience_ms, pause = PAUSE_FIRST_MS;
-    enum outcome got = OUTCOME_UNKNOWN;
+    enum pg_outcome got = PG_UNKNOWN;
     char xid[sizeof x->c.xid];
 
     snprintf(xid, sizeof xid, "%s", x->c.xid);
@@ -283,18 +264,18 @@ static enum status look_up(struct store_pg *s, struct session *x, struct error *
         x->c.lost = true;
         if (left <= 0 || connect_session(s, x, left, &why) != ST_OK)
             break;
-        got = ask_outcome(x, xid);
-        if (got != OUTCOME_RUNNING)
+        got = pg_mark_ask(&x->c, &x->marks, xid, s->path);
+        if (got != PG_RUNNING)
             break;
         clock_sleep(s->clock, pause);
         pause = pause * 2 < PAUSE_MAX_MS ? pause * 2 : PAUSE_MAX_MS;
     }
-    if (got == OUTCOME_COMMITTED) {
+    if (got == PG_COMMITTED) {
         error_clear(e);
         return ST_OK;
     }
-    error_prefix(e, got == OUTCOME_ABORTED ? "The transaction was not kept: "
-                                           : "Whether the transaction was kept is not known: ");
+    error_prefix(e, got == PG_NOT_KEPT ? "The transaction was not kept: "
+                                       : "Whether the transaction was kept is not known: ");
     return ST_RETRY;
 }
 
@@ -309,7 +290,9 @@ static enum status commit_write(struct store_pg *s, struct session *x, struct er
         let_go(s, TX_WRITE, x, PG_ROLLBACK);
         return st;
     }
-    enum status st = pg_send(&x->c, PG_COMMIT, NULL, 0, NULL, &why);
+    enum status st = pg_mark_send(&x->c, &x->marks, &why);
+    if (st == ST_OK)
+        st = pg_send(&x->c, PG_COMMIT, NULL, 0, NULL, &why);
     if (st == ST_OK)
         st = pg_sync(&x->c, &why);
     if (st == ST_OK)
@@ -318,12 +301,13 @@ static enum status commit_write(struct store_pg *s, struct session *x, struct er
         st = ST_OK;
     else if (x->c.lost)
         st = look_up(s, x, &why);
-    if (st == ST_OK)
+    if (st == ST_OK) {
+        pg_mark_kept(&x->marks);
         session_put(s, TX_WRITE, x);
-    else
-        let_go(s, TX_WRITE, x, PG_ROLLBACK);
-    if (st != ST_OK)
-        *e = why;
+        return ST_OK;
+    }
+    let_go(s, TX_WRITE, x, PG_ROLLBACK);
+    *e = why;
     return st;
 }
 
@@ -477,6 +461,8 @@ static struct store_pg *store_new(const struct store_pg_options *o)
     snprintf(s->path, sizeof s->path, "\"%s\", pg_temp", s->schema);
     snprintf(s->label, sizeof s->label, "PostgreSQL schema %s", s->schema);
     pool_new(&s->pool[TX_WRITE], at_most(o->writers_max, STORE_PG_WRITERS));
+    for (size_t i = 0; i < s->pool[TX_WRITE].n; i++)
+        pg_marks_init(&s->pool[TX_WRITE].all[i].marks, o->rng);
     pool_new(&s->pool[TX_READ], at_most(o->readers_max, STORE_PG_READERS));
     return s;
 }
@@ -507,6 +493,8 @@ static enum status open_first(struct store_pg *s, struct error *e)
         st = check_version(s, version, e);
     else if (st == ST_OK && version < MIGRATION_COUNT)
         st = pg_schema_migrate(&x->c, s->schema, e);
+    if (st == ST_OK && !s->read_only)
+        st = pg_marks_sweep(&x->c, s->schema, e);
     session_put(s, mode, x);
     return st;
 }

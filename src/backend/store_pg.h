@@ -5,10 +5,12 @@
  * next one that somebody does (tx_run with rows == NULL): they may fail as late as in commit.
  *
  * When the server goes away, begin waits for it a while and connects anew. A commit whose answer
- * was lost is looked up by the transaction's number; only what cannot be found out is ST_RETRY. */
+ * was lost is looked up by what the transaction left behind (pg_mark.h); what was not kept, or
+ * cannot be found out, is ST_RETRY. */
 #pragma once
 
 #include "world/clock.h"
+#include "world/rng.h"
 #include "world/sched.h"
 #include "world/store.h"
 
@@ -24,6 +26,7 @@ struct store_pg_options {
     const char *schema; /* letters, digits, - and _; at most 63 */
     struct sched *sched;
     struct clock *clock;
+    struct rng *rng;
     bool read_only;                  /* changes nothing, makes nothing */
     size_t writers_max, readers_max; /* 0: the numbers above */
     msec patience_ms;                /* 0: STORE_PG_PATIENCE_MS */

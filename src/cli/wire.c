@@ -276,6 +276,7 @@ static enum status open_pg(struct wire *w, const struct config *c, struct error 
         .schema = schema,
         .sched = w->world.sched,
         .clock = w->world.clock,
+        .rng = w->world.rng,
         .read_only = w->mode == WIRE_READ,
     };
 

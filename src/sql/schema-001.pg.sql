@@ -228,6 +228,15 @@ create table _environment (
 -- of 128, which one call may use up; rolled back or not, no number comes twice.
 create sequence _sequence increment by 128;
 
+-- What each write transaction leaves behind, for the case that the answer to its commit is lost: its
+-- row is here if and only if it was committed. A session is one connection of one process.
+create table _commits (
+    session uuid not null,
+    n bigint not null,
+    at timestamptz not null default now(),
+    primary key (session, n)
+);
+
 -- Small numbers that outlive a restart.
 create table _counters (
     name text collate "C" primary key,

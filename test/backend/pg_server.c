@@ -5,7 +5,6 @@
 #include <glob.h>
 #include <pwd.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +14,32 @@
 
 #include "temp_dir.h"
 
-enum { COMMAND_MAX = 4096, STOP_SECONDS = 30 };
+enum { COMMAND_MAX = 4096, BIN_MAX = 256, STOP_SECONDS = 60, FAMILY_MAX = 256 };
 
 struct pg_server {
     struct temp_dir dir;
-    char bin[128];
+    char bin[BIN_MAX];
     char as[64]; /* how to become somebody whom initdb accepts; "" for ordinary users */
     char url[256], database[32];
     unsigned databases;
+    int lifeline; /* open as long as this program lives */
+    pid_t guard;
 };
 
-/* The newest version there is. */
-static bool find_programs(char out[128])
+/* Those that PG_BIN names, or else the newest version there is. */
+static bool find_programs(char out[BIN_MAX])
 {
+    const char *named = getenv("PG_BIN");
     glob_t g;
-    bool found = glob("/usr/lib/postgresql/*/bin/initdb", 0, NULL, &g) == 0 && g.gl_pathc > 0;
 
+    if (named && named[0]) {
+        snprintf(out, BIN_MAX, "%s", named);
+        return true;
+    }
+    bool found = glob("/usr/lib/postgresql/*/bin/initdb", 0, NULL, &g) == 0 && g.gl_pathc > 0;
     if (found)
-        snprintf(out, 128, "%.*s", (int)(strlen(g.gl_pathv[g.gl_pathc - 1]) - strlen("/initdb")),
+        snprintf(out, BIN_MAX, "%.*s",
+                 (int)(strlen(g.gl_pathv[g.gl_pathc - 1]) - strlen("/initdb")),
                  g.gl_pathv[g.gl_pathc - 1]);
     globfree(&g);
     return found;
@@ -95,6 +102,33 @@ static void set_up(struct pg_server *s)
     must(s, "postgresql.conf", command);
 }
 
+/* A process that outlives this one, however that ends, and then takes the server with it. The
+ * lifeline is nobody's but ours: it closes when we exec. */
+static void set_guard(struct pg_server *s)
+{
+    static const char script[] =
+        "cat; pid=$(head -1 \"$1/data/postmaster.pid\") && kill -QUIT \"$pid\" &&"
+        "while kill -0 \"$pid\"; do sleep 0.05; done; rm -rf \"$1\"";
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        abort();
+    s->guard = fork();
+    if (s->guard < 0)
+        abort();
+    if (s->guard == 0) {
+        int none = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        setsid(); /* whoever kills our group spares it */
+        dup2(ends[0], STDIN_FILENO);
+        dup2(none, STDOUT_FILENO);
+        dup2(none, STDERR_FILENO);
+        execl("/bin/sh", "sh", "-c", script, "guard", s->dir.path, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[0]);
+    s->lifeline = ends[1];
+}
+
 struct pg_server *pg_server_start(void)
 {
     static struct pg_server server;
@@ -116,12 +150,13 @@ struct pg_server *pg_server_start(void)
         snprintf(s->as, sizeof s->as, "setpriv --reuid=%u --regid=%u --clear-groups", user->pw_uid,
                  user->pw_gid);
     }
+    set_guard(s);
     set_up(s);
     start(s);
     return s;
 }
 
-void pg_server_kill(struct pg_server *s)
+static pid_t postmaster_of(const struct pg_server *s)
 {
     char path[160], line[32] = "";
 
@@ -130,10 +165,56 @@ void pg_server_kill(struct pg_server *s)
     if (!f || !fgets(line, sizeof line, f))
         abort();
     fclose(f);
-    pid_t postmaster = (pid_t)strtol(line, NULL, 10);
-    kill(postmaster, SIGKILL); /* its children see that and end by themselves */
-    while (kill(postmaster, 0) == 0)
+    return (pid_t)strtol(line, NULL, 10);
+}
+
+/* The parent of a process, and whether it is more than a dead one's name. 0: it is gone. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], line[512] = "", state = 'Z';
+    int parent = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    const char *behind = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+    if (!behind || sscanf(behind, ") %c %d", &state, &parent) != 2)
+        parent = 0;
+    fclose(f);
+    return state == 'Z' ? 0 : (pid_t)parent;
+}
+
+static size_t children_of(pid_t parent, pid_t out[FAMILY_MAX])
+{
+    DIR *all = opendir("/proc");
+    size_t n = 0;
+
+    if (!all)
+        abort();
+    for (const struct dirent *one; (one = readdir(all)) && n < FAMILY_MAX;) {
+        pid_t pid = (pid_t)strtol(one->d_name, NULL, 10);
+        if (pid > 0 && parent_of(pid) == parent)
+            out[n++] = pid;
+    }
+    closedir(all);
+    return n;
+}
+
+void pg_server_kill(struct pg_server *s)
+{
+    pid_t postmaster = postmaster_of(s), family[FAMILY_MAX];
+
+    kill(postmaster, SIGSTOP); /* it makes no more children */
+    size_t n = children_of(postmaster, family);
+    for (size_t i = 0; i < n; i++)
+        kill(family[i], SIGKILL); /* at once: none has the time to write what is in memory */
+    kill(postmaster, SIGKILL);
+    while (parent_of(postmaster))
         usleep(1000);
+    for (size_t i = 0; i < n; i++)
+        while (parent_of(family[i]))
+            usleep(1000);
 }
 
 void pg_server_restart(struct pg_server *s)
@@ -165,6 +246,8 @@ void pg_server_stop(struct pg_server *s)
              "%s %s/pg_ctl -D %s/data -m immediate -w stop </dev/null >/dev/null 2>&1", s->as,
              s->bin, s->dir.path);
     shell(command, NULL, 0);
+    close(s->lifeline);
+    waitpid(s->guard, NULL, 0);
     temp_dir_remove(&s->dir);
 }
 

@@ -1,5 +1,6 @@
 /* pg_server.h - a PostgreSQL of the test's own: a cluster in a temporary directory, on a socket
- * there. Started once a program; stops with it. */
+ * there. Started once a program; stops with it, even when that is killed. PG_BIN names the folder
+ * of the server's programs; without it, the newest that Debian has installed. */
 #pragma once
 
 #include "base/base.h"
@@ -7,7 +8,7 @@
 struct pg_server;
 
 /* NULL, with a sentence on stderr, when the server's programs are not installed. Aborts when they
- * are and it does not start. */
+ * are and it does not start. One at a time. */
 struct pg_server *pg_server_start(void);
 void pg_server_stop(struct pg_server *s); /* NULL is fine */
 

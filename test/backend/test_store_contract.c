@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/clock_os.h"
+#include "backend/rng_os.h"
 #include "backend/sched_pthread.h"
 #include "backend/store_pg.h"
 #include "backend/store_sqlite.h"
@@ -41,6 +42,7 @@ static void open_pg(struct fixture *f)
 {
     struct error e = { 0 };
     struct store_pg_options o = { .url = pg_server_fresh(server),
+                                  .rng = rng_os(),
                                   .schema = "brindle_test",
                                   .sched = sched_pthread(),
                                   .clock = clock_os() };

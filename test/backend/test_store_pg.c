@@ -1,17 +1,21 @@
 /* What store_pg.h promises beyond the contract of world/store.h. */
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "backend/clock_os.h"
 #include "backend/pg_conn.h"
+#include "backend/rng_os.h"
 #include "backend/sched_pthread.h"
 #include "backend/store_pg.h"
 #include "pg_server.h"
 #include "unit.h"
 #include "world/tx.h"
+
+enum { PATIENCE_MS = 120 * 1000 }; /* nothing here is meant to use it up */
 
 static struct pg_server *server;
 static const char *url; /* of this test's database */
@@ -39,8 +43,9 @@ static enum status open_at(struct store **s, const char *at, bool read_only, str
                                         .schema = "brindle_test",
                                         .sched = sched_pthread(),
                                         .clock = clock_os(),
+                                        .rng = rng_os(),
                                         .read_only = read_only,
-                                        .patience_ms = 20000 };
+                                        .patience_ms = PATIENCE_MS };
 
     return store_pg_open(s, &o, e);
 }
@@ -51,6 +56,12 @@ static struct store *open_store(void)
 
     assert_ok(open_at(&s, url, false, &why));
     return s;
+}
+
+/* A session begins with its connection. */
+static struct pg_conn *conn_of(const struct tx *tx)
+{
+    return tx->impl;
 }
 
 static void sql(const char *text, char *out, size_t room)
@@ -228,13 +239,57 @@ static void sessions_that_end_come_back_and_lose_nothing(void **state)
     s->ops->close(s);
 }
 
-/* The connection breaks while the server commits: we look the transaction up, and find it kept. */
+static PGconn *connect_apart(void)
+{
+    PGconn *c = PQconnectdb(url);
+
+    if (PQstatus(c) != CONNECTION_OK)
+        fail_msg("%s", PQerrorMessage(c));
+    return c;
+}
+
+static void ask(PGconn *c, const char *query, char *out, size_t room)
+{
+    PGresult *r = PQexec(c, query);
+
+    if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", query, PQerrorMessage(c));
+    if (out)
+        snprintf(out, room, "%s", PQntuples(r) ? PQgetvalue(r, 0, 0) : "");
+    PQclear(r);
+}
+
+/* Who commits a change of a counter waits for this lock. */
+static PGconn *hold_up_commits(void)
+{
+    PGconn *c = connect_apart();
+
+    ask(c,
+        "create function brindle_test.dawdle() returns trigger language plpgsql as "
+        "$$ begin perform pg_advisory_xact_lock(4711); return null; end $$; "
+        "create constraint trigger dawdle after insert or update on brindle_test._counters "
+        "deferrable initially deferred for each row execute function brindle_test.dawdle(); "
+        "select pg_advisory_lock(4711)",
+        NULL, 0);
+    return c;
+}
+
+struct wire {
+    PGconn *lock; /* that holds the commit up */
+    int fd;
+};
+
+/* The connection breaks while the server commits. */
 static void *cut_the_wire(void *arg)
 {
-    const int *fd = arg;
+    const struct wire *w = arg;
+    char waiting[8] = "";
 
-    usleep(300 * 1000);
-    shutdown(*fd, SHUT_RDWR);
+    while (strcmp(waiting, "1") != 0)
+        ask(w->lock, "select count(*) from pg_locks where locktype = 'advisory' and not granted",
+            waiting, sizeof waiting);
+    shutdown(w->fd, SHUT_RDWR);
+    ask(w->lock, "select pg_advisory_unlock(4711)", NULL, 0);
     return NULL;
 }
 
@@ -242,26 +297,66 @@ static void a_commit_whose_answer_was_lost_is_looked_up(void **state)
 {
     ARENA(a, 4096);
     struct store *s = open_store();
+    struct wire w = { .lock = hold_up_commits() };
     struct rows r;
     struct error e = { 0 };
     pthread_t thread;
 
     (void)state;
-    sql("create function brindle_test.dawdle() returns trigger language plpgsql as "
-        "$$ begin perform pg_sleep(1); return null; end $$; "
-        "create constraint trigger dawdle after insert or update on brindle_test._counters "
-        "deferrable initially deferred for each row execute function brindle_test.dawdle()",
-        NULL, 0);
     CLEANUP(tx_end) struct tx tx = { 0 };
     assert_ok(tx_begin(&tx, s, TX_WRITE, &why));
     assert_ok(tx_run(&tx, STMT_COUNTER_ADD, &r, &a, &why, V_STR(S("c")), V_INT(1)));
-    int fd = PQsocket(((struct pg_conn *)tx.impl)->pg); /* a session begins with its connection */
-    pthread_create(&thread, NULL, cut_the_wire, &fd);
+    w.fd = dup(PQsocket(conn_of(&tx)->pg)); /* it is not the store's to close */
+    pthread_create(&thread, NULL, cut_the_wire, &w);
     enum status st = tx_commit(&tx, &e);
     pthread_join(thread, NULL);
+    close(w.fd);
+    PQfinish(w.lock);
     if (st != ST_OK)
         fail_msg("%s", e.text);
     assert_answer("select value from brindle_test._counters where name = 'c'", "1");
+    s->ops->close(s);
+}
+
+/* A server that is killed forgets the numbers of transactions that never reached its disk, and
+ * gives them to others. Begins one, kills the server, and has others commit until one of them got
+ * its number. False: the number did reach the disk. */
+static bool give_its_number_away(struct store *s, struct tx *tx)
+{
+    ARENA(a, 4096);
+    struct rows r;
+    char mine[24], theirs[24] = "";
+
+    assert_ok(tx_begin(tx, s, TX_WRITE, &why));
+    assert_ok(tx_run(tx, STMT_COUNTER_ADD, &r, &a, &why, V_STR(S("lost")), V_INT(1)));
+    snprintf(mine, sizeof mine, "%s", conn_of(tx)->xid);
+    pg_server_kill(server);
+    pg_server_restart(server);
+    while (strtoll(theirs, NULL, 10) < strtoll(mine, NULL, 10)) {
+        struct tx other; /* past tx_begin, which lets a thread have one at a time */
+        assert_ok(s->ops->begin(s, TX_WRITE, &other, &why));
+        assert_ok(tx_run(&other, STMT_COUNTER_ADD, &r, &a, &why, V_STR(S("kept")), V_INT(1)));
+        snprintf(theirs, sizeof theirs, "%s", conn_of(&other)->xid);
+        assert_ok(s->ops->commit(&other, &why));
+    }
+    return strcmp(mine, theirs) == 0;
+}
+
+static void a_number_that_another_transaction_got_proves_nothing(void **state)
+{
+    enum { ATTEMPTS = 20 };
+    struct store *s = open_store();
+    bool given = false;
+
+    (void)state;
+    for (int i = 0; i < ATTEMPTS && !given; i++) {
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct error e = { 0 };
+        given = give_its_number_away(s, &tx);
+        assert_int_equal(tx_commit(&tx, &e), ST_RETRY);
+    }
+    assert_true(given);
+    assert_answer("select count(*) from brindle_test._counters where name = 'lost'", "0");
     s->ops->close(s);
 }
 
@@ -329,6 +424,7 @@ int main(void)
         in_a_database(a_role_without_any_right_but_its_schema_is_enough),
         in_a_database(sessions_that_end_come_back_and_lose_nothing),
         in_a_database(a_commit_whose_answer_was_lost_is_looked_up),
+        in_a_database(a_number_that_another_transaction_got_proves_nothing),
         in_a_database(unsafe_settings_of_the_server_are_named),
         cmocka_unit_test(deadlocks_are_for_trying_again),
         cmocka_unit_test(nobody_listens_is_for_trying_again),

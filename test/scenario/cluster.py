@@ -41,6 +41,22 @@ pidfile = {dir}/pooler.pid
 """
 
 
+# Ends with the run, however that ends, and takes the server and its folder with it.
+GUARD = """cat; pid=$(head -1 "$1/data/postmaster.pid") && kill -QUIT "$pid" &&
+kill -CONT "$pid" && while kill -0 "$pid"; do sleep 0.05; done; rm -rf "$1\""""
+
+
+def programs():
+    """The folder that PG_BIN names, or else that of the newest version that Debian has installed."""
+    if os.environ.get("PG_BIN"):
+        return pathlib.Path(os.environ["PG_BIN"]).resolve()
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"),
+                   key=lambda p: int(p.split("/")[4].split(".")[0]))
+    if not found:
+        raise Missing("PostgreSQL's programs are not installed: apt-get install postgresql")
+    return pathlib.Path(found[-1]).parent
+
+
 class Cluster:
     def __init__(self, parent=None, pooler=False):
         """In memory where there is some, unless `parent` names a folder. With a pooler, the
@@ -48,14 +64,14 @@ class Cluster:
         self.pooler = None
         if pooler and not shutil.which("pgbouncer"):
             raise Missing("PgBouncer is not installed: apt-get install pgbouncer")
-        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"),
-                       key=lambda p: int(p.split("/")[4].split(".")[0]))
-        if not found:
-            raise Missing("PostgreSQL's programs are not installed: apt-get install postgresql")
-        self.bin = pathlib.Path(found[-1]).parent
+        self.bin = programs()
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="brindle-pg-", dir=parent or memory))
         self.databases = 0
+        # Nobody inherits our end of the pipe: it closes when this process ends.
+        self.guard = subprocess.Popen(["sh", "-c", GUARD, "guard", self.dir], stdin=subprocess.PIPE,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                      start_new_session=True)
         self.user = None
         if os.geteuid() == 0:  # initdb refuses root
             names = {u.pw_name: u for u in pwd.getpwall()}
@@ -110,20 +126,25 @@ class Cluster:
 
     def kill(self):
         """As the machine's power would go, but for the disk."""
-        family = self.family()
+        family = self.freeze()
         for pid in family:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        while any(os.path.exists(f"/proc/{pid}") for pid in family):
+            send(pid, signal.SIGKILL)
+        while any(alive(pid) for pid in family):
             time.sleep(0.005)
 
-    def family(self):
-        """The server and the processes that it has made."""
+    def freeze(self):
+        """Stops the server and the processes that it has made, and tells which."""
         first = self.postmaster()
+        send(first, signal.SIGSTOP)  # it makes no more of them
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(first)], capture_output=True)
-        return [first] + [int(p) for p in children.stdout.split()]
+        family = [first] + [int(p) for p in children.stdout.split()]
+        for pid in family:
+            send(pid, signal.SIGSTOP)
+        return family
+
+    def thaw(self, family):
+        for pid in family:
+            send(pid, signal.SIGCONT)
 
     def stop(self):
         self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop", ok=False)
@@ -133,6 +154,8 @@ class Cluster:
             self.pooler.kill()
             self.pooler.wait()
         self.run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop", ok=False)
+        self.guard.stdin.close()
+        self.guard.wait()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def database(self):
@@ -168,6 +191,22 @@ class Cluster:
         text = self.sql(database, f"select row_to_json(t) from ({sql}) t;")
         return [tuple(v for _, v in json.loads(line, object_pairs_hook=list))
                 for line in text.split("\n") if line]
+
+
+def send(pid, what):
+    try:
+        os.kill(pid, what)
+    except ProcessLookupError:
+        pass
+
+
+def alive(pid):
+    """Not so when nothing but its entry is left, until its parent asks."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def literal(value):

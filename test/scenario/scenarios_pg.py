@@ -1,6 +1,5 @@
 """What only a server of its own can do to us: be killed, hang, be restarted."""
 import os
-import signal
 import time
 
 from place import check, until
@@ -69,12 +68,9 @@ def the_server_is_killed_under_load_and_nothing_acknowledged_is_lost(place):
 def a_database_that_is_cut_off_for_seconds_costs_nothing_but_time(place):
     def trouble(d, load):
         more(load, 20)
-        family = place.cluster.family()
-        for pid in family:
-            os.kill(pid, signal.SIGSTOP)
+        family = place.cluster.freeze()
         time.sleep(CUT_SECONDS)
-        for pid in family:
-            os.kill(pid, signal.SIGCONT)
+        place.cluster.thaw(family)
         more(load, 20)
         place.cluster.stop()
         time.sleep(CUT_SECONDS)
