@@ -255,6 +255,8 @@ json_t *admin_reset(struct call *c)
 
 /* --- looking and meddling --- */
 
+enum { ROLL_S_MAX = 86400 };
+
 static enum type admin_type(struct call *c, str name)
 {
     enum type t = type_by_name(name);
@@ -359,18 +361,29 @@ json_t *admin_permissions(struct call *c)
     return p && !c->refused ? done() : NULL;
 }
 
-/* A new secret; the one before signs, too, for a day. [facts: 4.8] */
+/* {"expires_in_seconds": 3600}: a new secret; the one before signs, too, for so long, a day unless
+ * it is said. [facts: 4.8] */
 json_t *admin_roll(struct call *c)
 {
-    if (!admin_space(c))
-        return NULL;
-    struct record *r = path_record(c, T_WEBHOOK_ENDPOINT);
+    json_t *p = admin_space(c) ? admin_params(c) : NULL;
     char secret[ID_BYTES];
+
+    if (!p)
+        return NULL;
+    int64_t span =
+        json_object_get(p, "expires_in_seconds") ? number_of(p, "expires_in_seconds") : ROLL_S_MAX;
+    json_decref(p);
+    if (span < 0 || span > ROLL_S_MAX)
+        return refuse(c, 400, NULL, "expires_in_seconds",
+                      "The old secret expires at once or within a day: 0 to %d.", ROLL_S_MAX);
+    struct record *r = record_live(c->space, T_V2_CORE_EVENT_DESTINATION, c->part[0]);
+    if (!r)
+        r = path_record(c, T_WEBHOOK_ENDPOINT);
     if (!r)
         return NULL;
     make_id(c->emu, "whsec_", 32, secret);
     record_hide(r, "old_secret", json_incref(json_object_get(r->hidden, "secret")));
-    record_hide(r, "old_until", json_integer(now_s(c->emu) + 86400));
+    record_hide(r, "old_until", json_integer(wall_s(c->emu) + span));
     record_hide(r, "secret", json_string(secret));
     json_t *v = json_object();
     set_strz(v, "secret", secret);

@@ -46,9 +46,9 @@ struct route {
 /* For the parameters of a list. */
 #define PAGE " limit starting_after ending_before"
 
-/* The routes about money and about billing, beside those of routes.c. */
-extern const struct route money_routes[], billing_routes[];
-extern const size_t n_money_routes, n_billing_routes;
+/* The routes about money, billing and the platform itself, beside those of routes.c. */
+extern const struct route money_routes[], billing_routes[], platform_routes[];
+extern const size_t n_money_routes, n_billing_routes, n_platform_routes;
 
 /* ST_NONE: no such route. */
 enum status route_find(str method, str path, const struct route **out, str part[PATH_PARTS_MAX],

@@ -2,6 +2,7 @@
 
 #include "net/form.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,47 @@ static bool tree_put(struct call *c, json_t *tree, const struct form_pair *p)
     return true;
 }
 
+/* What /v2 says in JSON, as a form would say it. */
+static json_t *tree_of(const json_t *v)
+{
+    json_t *tree, *e;
+    const char *key;
+    size_t i;
+
+    if (json_is_object(v) || json_is_array(v)) {
+        tree = json_object();
+        json_object_foreach((json_t *)(uintptr_t)v, key, e) set_new(tree, key, tree_of(e));
+        json_array_foreach(v, i, e)
+        {
+            char number[24];
+            snprintf(number, sizeof number, "%zu", i);
+            set_new(tree, number, tree_of(e));
+        }
+        return tree;
+    }
+    if (json_is_string(v))
+        return json_incref((json_t *)(uintptr_t)v);
+    char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_NUMBERS);
+    tree = json_string(json_is_null(v) || !text ? "" : text);
+    free(text);
+    return tree;
+}
+
+static bool parse_json(struct call *c, str text)
+{
+    json_t *v = json_loadb(text.p, text.n, 0, NULL), *e;
+    const char *key;
+
+    if (!json_is_object(v)) {
+        json_decref(v);
+        refuse_value(c, NULL, NULL, "The request body is not a JSON object.");
+        return false;
+    }
+    json_object_foreach(v, key, e) set_new(c->params, key, tree_of(e));
+    json_decref(v);
+    return true;
+}
+
 static bool parse_into(struct call *c, str text)
 {
     struct form form = { 0 };
@@ -49,6 +91,8 @@ static bool parse_into(struct call *c, str text)
 
     if (!text.n || (c->route->params == NULL && str_starts(str_trim(text), S("{"))))
         return true; /* what is said in JSON is read by the handlers of /_emulator */
+    if (str_starts(c->http->path, S("/v2/")) && str_starts(str_trim(text), S("{")))
+        return parse_json(c, text);
     if (form_parse(text, &form, c->arena, &e) != ST_OK) {
         refuse_value(c, NULL, NULL,
                      "Invalid request (check that your request is properly encoded)");

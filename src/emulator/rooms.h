@@ -199,3 +199,15 @@ struct record *tax_id_make(const struct args *a, str customer);
 
 /* --- amounts.c --- */
 int64_t price_amount(struct record *price, const json_t *doc, int64_t quantity);
+
+/* --- destinations.c, thin.c: /v2 --- */
+handler destinations_create, destinations_list, destinations_get, destinations_update,
+    destinations_delete, destinations_disable, destinations_enable, destinations_ping;
+handler thin_events_list, thin_events_get;
+struct page_v2 {
+    size_t limit;
+    uint64_t before; /* only what was made before this one; 0: all */
+};
+bool page_v2_read(struct call *c, struct page_v2 *p);
+/* Takes `data` over; `last`: the seq of the last one when there are more, else 0. */
+json_t *page_v2_answer(struct call *c, json_t *data, uint64_t last);

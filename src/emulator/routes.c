@@ -185,28 +185,6 @@ static const struct route routes[] = {
     { "GET", "/v1/balance_transactions/{}", balance_transactions_get, T_BALANCE_TRANSACTION, false,
       "" },
 
-    { "GET", "/v1/events", events_list, T_EVENT, true, "created delivery_success type types" PAGE },
-    { "GET", "/v1/events/{}", events_get, T_EVENT, false, "" },
-    { "POST", "/v1/events/{}/retry", events_retry, T_EVENT, false, "webhook_endpoint" },
-    { "GET", "/v1/webhook_endpoints", webhooks_list, T_WEBHOOK_ENDPOINT, true, "" PAGE },
-    { "POST", "/v1/webhook_endpoints", webhooks_create, T_WEBHOOK_ENDPOINT, false,
-      "enabled_events* url* api_version connect description metadata" },
-    { "GET", "/v1/webhook_endpoints/{}", webhooks_get, T_WEBHOOK_ENDPOINT, false, "" },
-    { "POST", "/v1/webhook_endpoints/{}", webhooks_update, T_WEBHOOK_ENDPOINT, false,
-      "description disabled enabled_events metadata url" },
-    { "DELETE", "/v1/webhook_endpoints/{}", webhooks_delete, T_WEBHOOK_ENDPOINT, false, "" },
-
-    { "GET", "/v1/test_helpers/test_clocks", test_clocks_list, T_TEST_HELPERS_TEST_CLOCK, true,
-      "" PAGE },
-    { "POST", "/v1/test_helpers/test_clocks", test_clocks_create, T_TEST_HELPERS_TEST_CLOCK, false,
-      "frozen_time* name" },
-    { "GET", "/v1/test_helpers/test_clocks/{}", test_clocks_get, T_TEST_HELPERS_TEST_CLOCK, false,
-      "" },
-    { "DELETE", "/v1/test_helpers/test_clocks/{}", test_clocks_delete, T_TEST_HELPERS_TEST_CLOCK,
-      false, "" },
-    { "POST", "/v1/test_helpers/test_clocks/{}/advance", test_clocks_advance,
-      T_TEST_HELPERS_TEST_CLOCK, false, "frozen_time*" },
-
     { "GET", "/", root_get, T_NONE, false, NULL },
     { "POST", "/_emulator/faults", admin_faults_add, T_NONE, false, NULL },
     { "GET", "/_emulator/faults", admin_faults_list, T_NONE, false, NULL },
@@ -232,6 +210,7 @@ static const struct {
     { routes, &(const size_t){ COUNT(routes) } },
     { money_routes, &n_money_routes },
     { billing_routes, &n_billing_routes },
+    { platform_routes, &n_platform_routes },
 };
 
 /* "{}" takes one segment, whatever it is but empty. */

@@ -165,6 +165,15 @@ static const char *const shape[T_COUNT] = {
         "'timezone':'Etc/UTC'},'payments':{'statement_descriptor':'EMULATOR'},"
         "'payouts':{'debit_negative_balances':true,'schedule':{'delay_days':2,"
         "'interval':'daily'},'statement_descriptor':null}},'type':'standard'}",
+    [T_V2_CORE_EVENT_DESTINATION] =
+        "{'id':null,'object':'v2.core.event_destination','created':null,'description':'',"
+        "'enabled_events':[],'event_payload':'thin','events_from':['self'],'livemode':false,"
+        "'metadata':{},'name':null,'snapshot_api_version':null,'status':'enabled',"
+        "'status_details':null,'type':'webhook_endpoint','updated':null,"
+        "'webhook_endpoint':{'signing_secret':null,'url':null}}",
+    [T_V2_CORE_EVENT] =
+        "{'id':null,'object':'v2.core.event','context':null,'created':null,'livemode':false,"
+        "'reason':null,'related_object':null,'type':null}",
     [T_TEST_HELPERS_TEST_CLOCK] =
         "{'id':null,'object':'test_helpers.test_clock','created':0,'deletes_after':0,"
         "'frozen_time':0,'livemode':false,'name':null,'status':'ready','status_details':{}}",

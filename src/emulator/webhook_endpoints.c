@@ -1,3 +1,4 @@
+#include "emulator/event_names.h"
 #include "emulator/list.h"
 #include "emulator/rooms.h"
 
@@ -11,6 +12,22 @@ static const struct field webhook_fields[] = {
     { "enabled_events", F_LIST, NULL, 0 },
     { "metadata", F_METADATA, NULL, 0 },
 };
+
+static bool types_ok(const struct args *a, const json_t *doc)
+{
+    size_t i;
+    json_t *v;
+
+    json_array_foreach(json_object_get(doc, "enabled_events"), i, v)
+    {
+        str type = { json_string_value(v), json_string_length(v) };
+        if (!str_eq(type, S("*")) && !event_type_known(type))
+            refuse_value(a->c, NULL, arena_printf(a->c->arena, "enabled_events[%zu]", i).p,
+                         "Invalid enabled_events[%zu]: %.*s is not the type of an event", i,
+                         STR_ARG(type));
+    }
+    return !a->c->refused;
+}
 
 static bool webhook_apply(const struct args *a, json_t *doc)
 {
@@ -28,7 +45,7 @@ static bool webhook_apply(const struct args *a, json_t *doc)
                "Invalid array: enabled_events must not be empty");
         return false;
     }
-    return true;
+    return types_ok(a, doc);
 }
 
 /* The secret is told once, here. [facts: 4.8] */
@@ -43,6 +60,10 @@ json_t *webhooks_create(struct call *c)
         return NULL;
     }
     str version = arg_str(&a, "api_version");
+    if (version.n && !api_version_known(version)) {
+        json_decref(doc);
+        return refuse_value(c, NULL, "api_version", "Invalid API version: %.*s", STR_ARG(version));
+    }
     if (version.n)
         set_str(doc, "api_version", version);
     make_id(c->emu, "whsec_", SECRET_CHARS, secret);
@@ -69,6 +90,8 @@ json_t *webhooks_update(struct call *c)
         return NULL;
     }
     json_decref(before);
+    if (!disabled && r->hidden) /* it is given time anew */
+        json_object_del(r->hidden, "failing_since");
     record_touch(r);
     return answer_record(c, r);
 }
