@@ -74,14 +74,15 @@ enum status cmd_emulate(struct cli *cli, struct error *e)
 {
     struct emulating_options o = { .listen = "127.0.0.1:12111", .dir = cli->flags.data_dir };
     struct secret secret = { .n = 0 };
-    struct flag_list faults = { .n = 0 };
+    struct flag_list faults = { .n = 0 }, points = { .n = 0 };
     int64_t seed = SEED_DRAWN, rate = 0, retry_ms = 0;
     const struct flag flag[] = { { "listen", FLAG_TEXT, { .text = &o.listen } },
                                  { "webhook", FLAG_TEXT, { .text = &o.webhook_url } },
                                  { "seed", FLAG_NUMBER, { .number = &seed } },
                                  { "rate", FLAG_NUMBER, { .number = &rate } },
                                  { "retry-ms", FLAG_NUMBER, { .number = &retry_ms } },
-                                 { "fault", FLAG_LIST, { .list = &faults } } };
+                                 { "fault", FLAG_LIST, { .list = &faults } },
+                                 { "assume", FLAG_LIST, { .list = &points } } };
     struct words words = { 0 };
 
     enum status st = flags_read(cli, flag, COUNT(flag), &words, e);
@@ -93,6 +94,7 @@ enum status cmd_emulate(struct cli *cli, struct error *e)
         st = read_secret(&secret, e);
     o.webhook_secret = &secret;
     o.faults = &faults;
+    o.points = &points;
     o.seed = seed == SEED_DRAWN ? rng_below(wire_rng(), SEED_BELOW) : (uint64_t)seed;
     o.rate = (unsigned)rate;
     o.retry_ms = retry_ms;

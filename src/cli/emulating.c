@@ -12,6 +12,8 @@ static enum status prepare(struct emulator *emulator, const struct emulating_opt
                                   secret_reveal(o->webhook_secret), e);
     if (st == ST_OK && o->dir)
         st = emulator_journal(emulator, str_of(o->dir), e);
+    for (size_t i = 0; o->points && i < o->points->n && st == ST_OK; i++)
+        st = emulator_assume(emulator, str_of(o->points->item[i]), e);
     for (size_t i = 0; o->faults && i < o->faults->n && st == ST_OK; i++)
         st = emulator_add_fault(emulator, str_of(o->faults->item[i]), e);
     return st;

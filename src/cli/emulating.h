@@ -14,6 +14,7 @@ struct emulating_options {
     const char *webhook_url; /* NULL: none but those made through the API */
     const struct secret *webhook_secret;
     const struct flag_list *faults; /* NULL: none */
+    const struct flag_list *points; /* open points, P-5=no; NULL: as they are assumed */
 };
 
 struct emulating {

@@ -5,6 +5,7 @@
 #include "emulator/faults.h"
 #include "emulator/journal.h"
 #include "emulator/list.h"
+#include "emulator/points.h"
 #include "emulator/rooms.h"
 
 #include <stdio.h>
@@ -176,6 +177,25 @@ json_t *admin_faults_clear(struct call *c)
 {
     faults_clear(c->emu->faults);
     return admin_faults_list(c);
+}
+
+/* {"spec":"P-5=no"} decides an open point. */
+json_t *admin_points_set(struct call *c)
+{
+    struct error e = { 0 };
+    json_t *params = admin_params(c);
+
+    if (!params)
+        return NULL;
+    enum status st = emulator_assume(c->emu, get_str(params, "spec"), &e);
+    json_decref(params);
+    c->journaled = true;
+    return st == ST_OK ? points_document(c->emu) : refuse(c, 400, NULL, NULL, "%s", e.text);
+}
+
+json_t *admin_points(struct call *c)
+{
+    return points_document(c->emu);
 }
 
 json_t *admin_clock_get(struct call *c)

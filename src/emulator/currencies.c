@@ -41,9 +41,21 @@ int64_t currency_round(str currency, int64_t amount)
     return currency_decimals(currency) == 3 ? (amount + half) / 10 * 10 : amount;
 }
 
+/* Eight digits, but where money has many noughts. [facts: R-15] */
+static int64_t amount_max(str currency)
+{
+    if (str_eq(currency, S("idr")))
+        return 999999999999;
+    return currency_decimals(currency) == 0 || among("cop huf", 4, currency) ? 9999999999
+                                                                             : 99999999;
+}
+
 bool amount_fits(struct call *c, str currency, int64_t amount, const char *param)
 {
-    if (currency_decimals(currency) == 3 && amount % 10)
+    if (amount > amount_max(currency))
+        refuse(c, 400, "amount_too_large", param, "Amount must be no more than %lld",
+               (long long)amount_max(currency));
+    else if (currency_decimals(currency) == 3 && amount % 10)
         refuse(c, 400, NULL, param,
                "Invalid amount: amounts in %.*s must end in 0, because its third decimal place is "
                "not supported.",

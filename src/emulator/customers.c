@@ -1,4 +1,5 @@
 #include "emulator/list.h"
+#include "emulator/points.h"
 #include "emulator/rooms.h"
 
 #include <string.h>
@@ -117,7 +118,8 @@ json_t *customers_update(struct call *c)
     struct record *r = record_any(c->space, T_CUSTOMER, c->part[0]);
 
     if (!r || r->deleted)
-        return refuse_missing(c, T_CUSTOMER, c->part[0], r ? "id" : NULL);
+        return refuse_missing(c, T_CUSTOMER, c->part[0],
+                              r && point_is(c->emu, POINT_DELETED_CUSTOMER, "400") ? "id" : NULL);
     json_t *before = change_begin(r);
     if (!fields_apply(&a, r->doc, customer_fields, COUNT(customer_fields)) ||
         !methods_read(&a, &m) || !methods_apply(c, r, &m)) {

@@ -73,3 +73,7 @@ enum status emulator_add_webhook(struct emulator *e, str url, str secret,
  *     lock_timeout;method=POST;path=/v1/prices;count=2
  * Kinds, and what they take, stand in faults.h. ST_INVALID names the mistake. */
 enum status emulator_add_fault(struct emulator *e, str spec, struct error *err) MUST_USE;
+
+/* Decides an open point (points.def), "P-5=no", from now on; a journal that is open remembers it.
+ * ST_INVALID names the mistake. */
+enum status emulator_assume(struct emulator *e, str spec, struct error *err) MUST_USE;

@@ -1,5 +1,7 @@
 #include "emulator/journal.h"
 
+#include "emulator/points.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,6 +93,15 @@ void journal_advance(struct emulator *e)
     append(e->journal, line);
 }
 
+void journal_point(struct emulator *e, str spec)
+{
+    if (silent(e))
+        return;
+    json_t *line = line_new(e);
+    set_str(line, "point", spec);
+    append(e->journal, line);
+}
+
 void journal_delivered(struct emulator *e, uint64_t id, int http_status)
 {
     if (silent(e))
@@ -135,6 +146,8 @@ static enum status replay_line(struct emulator *e, const json_t *line, struct er
         return replay_request(e, line, err);
     } else if (json_object_get(line, "d")) {
         emulator_delivered(e, (uint64_t)get_int(line, "d"), (int)get_int(line, "s"));
+    } else if (json_object_get(line, "point")) {
+        return point_set(e, get_str(line, "point"), err);
     } else if (json_object_get(line, "advance")) {
         emulator_advance(e);
     }

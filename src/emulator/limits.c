@@ -1,5 +1,7 @@
 #include "emulator/limits.h"
 
+#include "emulator/points.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,7 +104,9 @@ static uint64_t fingerprint(const struct call *c)
 
 static enum status refuse_key(struct call *c, int status, const char *code, const char *text)
 {
-    refuse_typed(c, status, "idempotency_error", code, NULL, "%s", text);
+    bool other = code && point_is(c->emu, POINT_IN_FLIGHT, "invalid_request_error");
+
+    refuse_typed(c, status, other ? INVALID_REQUEST : "idempotency_error", code, NULL, "%s", text);
     c->validation = true; /* it says nothing about what the key got */
     return ST_REFUSED;
 }
@@ -142,8 +146,8 @@ enum status idem_find(struct call *c, struct idem_answer *out)
 {
     str key = c->idem_key;
 
-    if (!key.n || !str_eq(c->http->method, S("POST")))
-        return ST_NONE;
+    if (!key.n || !c->space || !str_eq(c->http->method, S("POST")))
+        return ST_NONE; /* the addresses below /_emulator know no keys */
     if (key.n > IDEM_KEY_BYTES_MAX)
         return refuse_key(c, 400, NULL, "Idempotency keys can be at most 255 characters long.");
     const struct idem_entry *x = *slot(keys_of(c), key);
@@ -161,7 +165,8 @@ enum status idem_find(struct call *c, struct idem_answer *out)
 
 void idem_keep(struct call *c, int status, str body)
 {
-    if (!c->idem_key.n || c->idem_key.n > IDEM_KEY_BYTES_MAX || !str_eq(c->http->method, S("POST")))
+    if (!c->idem_key.n || c->idem_key.n > IDEM_KEY_BYTES_MAX || !c->space ||
+        !str_eq(c->http->method, S("POST")))
         return;
     struct idem *i = keys_of(c);
     if (*slot(i, c->idem_key))

@@ -28,6 +28,18 @@ enum type {
     T_WEBHOOK_ENDPOINT,
     T_EVENT,
     T_ACCOUNT,
+    T_PLAN,
+    T_COUPON,
+    T_PROMOTION_CODE,
+    T_TAX_RATE,
+    T_TAX_ID,
+    T_SHIPPING_RATE,
+    T_SUBSCRIPTION_SCHEDULE,
+    T_CREDIT_NOTE,
+    T_QUOTE,
+    T_ENTITLEMENTS_FEATURE,
+    T_ENTITLEMENTS_ACTIVE_ENTITLEMENT,
+    T_BILLING_PORTAL_CONFIGURATION,
     T_DISCOUNT, /* what no list of its own shows */
     T_ITEM,
     T_CREDIT_NOTE_LINE_ITEM,
@@ -117,7 +129,7 @@ struct space {
     int64_t invoices_numbered;
 };
 
-enum { WEBHOOKS_MAX = 16 };
+enum { WEBHOOKS_MAX = 16, POINTS_MAX = 14 };
 
 struct webhook {
     char *url, *secret;
@@ -130,10 +142,11 @@ struct emulator {
     uint64_t seq;
     uint64_t rng; /* ids and secrets; only requests that change something draw from it */
     uint64_t n_requests;
-    msec now;                     /* wall, set at the entrance of every call from outside */
-    struct test_clock *following; /* the present request is about what lives by this clock */
-    msec offset;                  /* the admin's clock is ahead by this much */
-    msec frozen;                  /* the admin's clock stands still here; 0: it runs */
+    msec now;                        /* wall, set at the entrance of every call from outside */
+    struct test_clock *following;    /* the present request is about what lives by this clock */
+    msec offset;                     /* the admin's clock is ahead by this much */
+    msec frozen;                     /* the admin's clock stands still here; 0: it runs */
+    unsigned char point[POINTS_MAX]; /* which way each open point goes (points.h) */
     bool replaying;
     struct space *replay_space; /* whose request is replayed: the journal holds no keys */
     str replay_id;              /* the Request-Id of the request that is replayed */

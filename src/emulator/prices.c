@@ -1,11 +1,11 @@
 #include "emulator/list.h"
+#include "emulator/points.h"
 #include "emulator/rooms.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    AMOUNT_MAX = 99999999, /* [facts: R-15] */
     DECIMAL_PLACES_MAX = 12,
     LOOKUP_KEY_MAX = 200,
     MONTHS_MAX = 36,
@@ -75,12 +75,13 @@ static bool amount_apply(const struct args *a, json_t *doc, bool required)
     }
     if (fine)
         return decimal_apply(a, doc, decimal);
-    if (n < 0 || n > AMOUNT_MAX) {
-        refuse(c, 400, n < 0 ? "parameter_invalid_integer" : "amount_too_large",
-               arg_name(a, "unit_amount"),
-               n < 0 ? "Invalid non-negative integer" : "Amount must be no more than 99999999");
+    if (n < 0) {
+        refuse(c, 400, "parameter_invalid_integer", arg_name(a, "unit_amount"),
+               "Invalid non-negative integer");
         return false;
     }
+    if (!amount_fits(c, get_str(doc, "currency"), n, arg_name(a, "unit_amount")))
+        return false;
     set_int(doc, "unit_amount", n);
     set_str(doc, "unit_amount_decimal", arena_printf(c->arena, "%lld", (long long)n));
     return true;
@@ -193,15 +194,18 @@ static bool tiers_apply(const struct args *a, json_t *doc)
     return !a->c->refused;
 }
 
-static json_t *currency_option(const struct args *o)
+static json_t *currency_option(const struct args *o, const char *currency)
 {
     json_t *v = json_object();
+    int64_t n;
 
     set_null(v, "custom_unit_amount");
     set_strz(v, "tax_behavior", "unspecified");
     set_null(v, "unit_amount");
     set_null(v, "unit_amount_decimal");
     amount_apply(o, v, false);
+    if (arg_int(o, "unit_amount", &n))
+        amount_fits(o->c, str_of(currency), n, arg_name(o, "unit_amount"));
     str tax;
     if (arg_word(o, "tax_behavior", "inclusive exclusive unspecified", &tax))
         set_str(v, "tax_behavior", tax);
@@ -229,7 +233,7 @@ static bool options_apply(const struct args *a, json_t *options, str own, bool u
         if (arg_emptied(&all, currency))
             json_object_del(options, currency);
         else if (args_sub(&all, currency, &one))
-            set_new(options, currency, currency_option(&one));
+            set_new(options, currency, currency_option(&one, currency));
     }
     return !a->c->refused;
 }
@@ -313,7 +317,7 @@ static void own_option(struct record *r)
 struct record *price_keep(struct call *c, json_t *doc, bool is_inline)
 {
     json_t *hidden = json_incref(json_object_get(doc, aside));
-    json_t *made = record_shape(c->emu, c->space, T_PRICE, NULL);
+    json_t *made = record_shape(c->emu, c->space, T_PRICE, get_str(doc, "id").p);
 
     json_object_del(doc, aside);
     json_object_del(doc, "id");
@@ -353,7 +357,7 @@ struct record *price_inline(const struct args *data)
     }
     struct record *r = price_make(data, product, true);
     if (r)
-        emit(data->c, r, "price.created");
+        price_created(data->c, r);
     return r;
 }
 
@@ -382,6 +386,8 @@ static bool key_check(const struct args *a, const struct record *self, str *key,
 
     *holder = NULL;
     *key = arg_str(a, "lookup_key");
+    if (arg_emptied(a, "lookup_key") && point_is(c->emu, POINT_CLEAR_KEY, "no"))
+        arg_text(a, "lookup_key", key); /* cannot be unset */
     arg_bool(a, "transfer_lookup_key", &transfer);
     if (!key->n || c->refused)
         return !c->refused;
@@ -393,7 +399,9 @@ static bool key_check(const struct args *a, const struct record *self, str *key,
     if (!held || held == self)
         return true;
     if (!transfer) {
-        refuse(c, 400, NULL, "lookup_key", "A price (`%s`) already uses that lookup key.",
+        const char *code =
+            point_is(c->emu, POINT_KEY_CODE, "exists") ? "resource_already_exists" : NULL;
+        refuse(c, 400, code, "lookup_key", "A price (`%s`) already uses that lookup key.",
                held->id);
         return false;
     }
@@ -407,7 +415,7 @@ static void key_take(struct call *c, struct record *holder)
         return;
     json_t *before = change_begin(holder);
     set_null(holder->doc, "lookup_key");
-    change_end(c, holder, before, "price.updated");
+    price_changed(c, holder, before);
 }
 
 /* --- handlers --- */
@@ -441,7 +449,7 @@ json_t *prices_create(struct call *c)
     json_t *doc = price_build(&a, arg_str(&a, "product"));
     if (!doc)
         return NULL;
-    if (args_sub(&a, "product_data", &data)) { /* not made the default. [facts: R-27, open] */
+    if (args_sub(&a, "product_data", &data)) { /* [facts: R-27] */
         product = product_make(&data);
         if (!product) {
             json_decref(doc);
@@ -453,27 +461,48 @@ json_t *prices_create(struct call *c)
     key_take(c, holder);
     set_str(doc, "lookup_key", key.n ? key : (str){ 0 });
     struct record *r = price_keep(c, doc, false);
-    emit(c, r, "price.created");
+    price_created(c, r);
+    if (product && point_is(c->emu, POINT_DATA_IS_DEFAULT, "yes"))
+        product_default(c, product, r);
     return answer_record(c, r);
 }
 
-/* A price that is its product's default stays on sale, unless the product is archived already.
- * [facts: R-01, R-03] */
-static bool archive_check(struct call *c, struct record *price)
+/* Unless the product is archived already. [facts: R-03] */
+bool price_archive_check(struct call *c, struct record *price)
 {
     struct args a = args_of(c);
     bool active;
 
-    if (!arg_bool(&a, "active", &active) || active || !price->active)
+    if (!arg_bool(&a, "active", &active) || active == price->active)
         return !c->refused;
     struct record *product =
         record_live(c->space, T_PRODUCT, get_str(record_doc(price), "product"));
-    if (!product || !get_bool(record_doc(product), "active") ||
-        !is_str(product->doc, "default_price", price->id))
+    bool sold = product && get_bool(record_doc(product), "active");
+    if (active && !sold && point_is(c->emu, POINT_REACTIVATE_PRICE, "no"))
+        return refuse(c, 400, NULL, "active",
+                      "This price cannot be activated because its product is not active.");
+    if (active || !product || !is_str(product->doc, "default_price", price->id) ||
+        (!sold && point_is(c->emu, POINT_ARCHIVED_FREES, "yes")))
         return true;
     refuse(c, 400, NULL, NULL,
            "This price cannot be archived because it is the default price of its product.");
+    c->validation = point_is(c->emu, POINT_REFUSAL_KEPT, "no");
     return false;
+}
+
+bool price_sellable(struct call *c, struct record *price, const char *param)
+{
+    struct record *product =
+        record_live(c->space, T_PRODUCT, get_str(record_doc(price), "product"));
+
+    if (!price->active)
+        refuse(c, 400, NULL, param,
+               "The price specified is inactive. This field only accepts active prices.");
+    else if (product && !get_bool(record_doc(product), "active"))
+        refuse(c, 400, NULL, param,
+               "Price `%s` is not available to be purchased because its product is not active.",
+               price->id);
+    return !c->refused;
 }
 
 /* Once it is inclusive or exclusive it stays so. [facts: R-13] */
@@ -484,6 +513,9 @@ static bool tax_behavior_apply(const struct args *a, json_t *doc)
     if (!arg_word(a, "tax_behavior", "inclusive exclusive unspecified", &tax))
         return !a->c->refused;
     if (!str_eq(is, S("unspecified")) && !str_eq(is, tax)) {
+        if (point_is(a->c->emu, POINT_TAX_BEHAVIOR, "unknown"))
+            return refuse(a->c, 400, "parameter_unknown", "tax_behavior",
+                          "Received unknown parameter: tax_behavior");
         refuse(a->c, 400, NULL, "tax_behavior",
                "The `tax_behavior` of a price cannot be changed once it is `inclusive` or "
                "`exclusive`.");
@@ -500,7 +532,7 @@ json_t *prices_update(struct call *c)
     struct record *r = path_record(c, T_PRICE), *holder;
     str key;
 
-    if (!r || !archive_check(c, r) || !key_check(&a, r, &key, &holder))
+    if (!r || !price_archive_check(c, r) || !key_check(&a, r, &key, &holder))
         return NULL;
     json_t *before = change_begin(r);
     if (!r->hidden || !json_object_get(r->hidden, "currency_options"))
@@ -518,7 +550,7 @@ json_t *prices_update(struct call *c)
     if (key.p)
         set_str(r->doc, "lookup_key", key.n ? key : (str){ 0 });
     own_option(r);
-    change_end(c, r, before, "price.updated");
+    price_changed(c, r, before);
     return answer_record(c, r);
 }
 

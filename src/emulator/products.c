@@ -1,9 +1,16 @@
 #include "emulator/list.h"
+#include "emulator/points.h"
 #include "emulator/rooms.h"
 
 #include <string.h>
 
-enum { IMAGES_MAX = 8, FEATURES_MAX = 15, DESCRIPTOR_MAX = 22, UNIT_LABEL_MAX = 12 };
+enum {
+    IMAGES_MAX = 8,
+    FEATURES_MAX = 15,
+    FEATURE_NAME_MAX = 80,
+    DESCRIPTOR_MAX = 22,
+    UNIT_LABEL_MAX = 12
+};
 
 static const struct field product_fields[] = {
     { "name", F_TEXT, NULL, 0 },
@@ -32,15 +39,39 @@ static bool features_apply(const struct args *a, json_t *doc)
         return false;
     }
     json_t *list = json_array();
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (arg_str(&feature[i], "name").n > FEATURE_NAME_MAX)
+            refuse(a->c, 400, NULL, arg_name(&feature[i], "name"),
+                   "Invalid string: must be at most 80 characters");
         json_array_append_new(list, args_document(feature[i].hash));
+    }
     set_new(doc, "marketing_features", list);
     return true;
 }
 
+static bool descriptor_ok(const struct args *a)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    str s = arg_str(a, "statement_descriptor");
+    bool letter = false;
+
+    for (size_t i = 0; i < s.n; i++) {
+        if (strchr("<>\\\"'*", s.p[i]))
+            return refuse(a->c, 400, NULL, arg_name(a, "statement_descriptor"),
+                          "Invalid statement descriptor: it may not contain any of < > \\ \" ' *");
+        letter = letter || strchr(letters, s.p[i]);
+    }
+    if (s.n && !letter)
+        return refuse(a->c, 400, NULL, arg_name(a, "statement_descriptor"),
+                      "Invalid statement descriptor: it must contain at least one letter.");
+    return true;
+}
+
+/* [facts: R-37] */
 static bool product_apply(const struct args *a, json_t *doc)
 {
-    return fields_apply(a, doc, product_fields, COUNT(product_fields)) && features_apply(a, doc);
+    return fields_apply(a, doc, product_fields, COUNT(product_fields)) && features_apply(a, doc) &&
+           descriptor_ok(a);
 }
 
 struct record *product_make(const struct args *a)
@@ -92,11 +123,30 @@ json_t *products_create(struct call *c)
         set_strz(product->doc, "default_price", made->id);
         record_touch(product);
         emit(c, product, "product.created");
-        emit(c, made, "price.created");
+        price_created(c, made);
     } else {
         emit(c, product, "product.created");
     }
     return answer_record(c, product);
+}
+
+static void *refuse_default(struct call *c, const struct record *price, const char *why)
+{
+    if (point_is(c->emu, POINT_FOREIGN_DEFAULT, "missing"))
+        return refuse(c, 400, "resource_missing", "default_price", "No such price: '%s'",
+                      price->id);
+    return refuse(c, 400, NULL, "default_price", "The price specified in `default_price` (%s) %s",
+                  price->id, why);
+}
+
+static struct record *default_named(struct call *c, str id)
+{
+    struct record *price = record_live(c->space, T_PRICE, id);
+
+    if (!price && point_is(c->emu, POINT_OTHER_MODE, "plain"))
+        return refuse(c, 400, "resource_missing", "default_price", "No such price: '%.*s'",
+                      STR_ARG(id));
+    return price ? price : refuse_missing(c, T_PRICE, id, "default_price");
 }
 
 /* The price must be there, be of this product, and be active. [facts: R-24, R-25] "" clears it.
@@ -106,27 +156,58 @@ static bool default_price_apply(const struct args *a, struct record *product)
     struct call *c = a->c;
     str id = arg_str(a, "default_price");
 
-    if (!id.p)
+    if (id.p && !id.n && point_is(c->emu, POINT_CLEAR_DEFAULT, "no"))
+        arg_text(a, "default_price", &id); /* cannot be unset */
+    if (!id.p || c->refused)
         return !c->refused;
     if (!id.n) {
         set_null(product->doc, "default_price");
         return true;
     }
-    struct record *price = named_record(c, T_PRICE, id, "default_price");
+    struct record *price = default_named(c, id);
     if (!price)
         return false;
     if (!is_str(record_doc(price), "product", product->id))
-        refuse(c, 400, NULL, "default_price",
-               "The price specified in `default_price` (%s) does not belong to this product.",
-               price->id);
+        refuse_default(c, price, "does not belong to this product.");
     else if (!price->active && !str_eqz(get_str(product->doc, "default_price"), price->id))
-        refuse(c, 400, NULL, "default_price",
-               "The price specified in `default_price` (%s) is inactive. This field only accepts "
-               "active prices.",
-               price->id);
+        refuse_default(c, price, "is inactive. This field only accepts active prices.");
     else
         set_strz(product->doc, "default_price", price->id);
     return !c->refused;
+}
+
+/* An archived default price does not keep its product archived, unless P-7 says so. */
+static bool active_ok(struct call *c, struct record *product, const json_t *before)
+{
+    struct record *price = record_live(c->space, T_PRICE, get_str(product->doc, "default_price"));
+
+    if (!get_bool(product->doc, "active") || get_bool(before, "active") || !price ||
+        price->active || point_is(c->emu, POINT_REACTIVATE_PRODUCT, "yes"))
+        return true;
+    return refuse(c, 400, NULL, "active",
+                  "This product cannot be activated because its default price is not active.");
+}
+
+/* Told of the product, and if P-9 says so of the price that is the default now. */
+static void product_changed(struct call *c, struct record *product, json_t *before)
+{
+    str is = get_str(product->doc, "default_price");
+    bool moved = is.p && !str_eq(is, get_str(before, "default_price"));
+
+    if (!json_equal(before, product->doc))
+        set_int(product->doc, "updated", now_s(c->emu));
+    change_end(c, product, before, "product.updated");
+    struct record *price = moved ? record_live(c->space, T_PRICE, is) : NULL;
+    if (price && point_is(c->emu, POINT_DEFAULT_EVENTS, "two"))
+        emit(c, price, "price.updated");
+}
+
+void product_default(struct call *c, struct record *product, struct record *price)
+{
+    json_t *before = change_begin(product);
+
+    set_strz(product->doc, "default_price", price->id);
+    product_changed(c, product, before);
 }
 
 json_t *products_update(struct call *c)
@@ -137,13 +218,11 @@ json_t *products_update(struct call *c)
     if (!r)
         return NULL;
     json_t *before = change_begin(r);
-    if (!product_apply(&a, r->doc) || !default_price_apply(&a, r)) {
+    if (!product_apply(&a, r->doc) || !default_price_apply(&a, r) || !active_ok(c, r, before)) {
         change_abort(r, before);
         return NULL;
     }
-    if (!json_equal(before, r->doc))
-        set_int(r->doc, "updated", now_s(c->emu));
-    change_end(c, r, before, "product.updated");
+    product_changed(c, r, before);
     return answer_record(c, r);
 }
 

@@ -10,7 +10,7 @@ handler account_get, accounts_get, accounts_list, balance_get, balance_transacti
 handler root_get;
 handler admin_faults_add, admin_faults_list, admin_faults_clear, admin_requests, admin_clock,
     admin_clock_get, admin_state, admin_deliveries, admin_flush, admin_reset, admin_edit,
-    admin_remove, admin_bulk, admin_roll, admin_permissions;
+    admin_remove, admin_bulk, admin_roll, admin_permissions, admin_points, admin_points_set;
 /* events.c, webhook_endpoints.c */
 handler events_list, events_get, events_retry;
 handler webhooks_create, webhooks_list, webhooks_get, webhooks_update, webhooks_delete;
@@ -39,6 +39,8 @@ handler subscriptions_create, subscriptions_list, subscriptions_get, subscriptio
     subscriptions_cancel, subscriptions_resume;
 handler subscription_items_create, subscription_items_list, subscription_items_get,
     subscription_items_update, subscription_items_delete;
+/* plans.c */
+handler plans_create, plans_update, plans_delete;
 /* tax.c */
 handler tax_ids_create, tax_ids_list, tax_ids_get, tax_ids_delete;
 
@@ -53,11 +55,23 @@ struct record *price_make(const struct args *a, str product, bool is_inline);
 /* Checks what price_make would check, so that a caller can make something else first. */
 json_t *price_build(const struct args *a, str product);
 struct record *price_keep(struct call *c, json_t *doc, bool is_inline);
+/* A price that is its product's default stays on sale; false when refused. [facts: R-01] */
+bool price_archive_check(struct call *c, struct record *price);
+/* An active price of an active product, or refused. [facts] */
+bool price_sellable(struct call *c, struct record *price, const char *param);
 /* price_data of an item: its price, in line or the same as an earlier one. */
 struct record *price_inline(const struct args *price_data);
 
+/* --- plans.c --- */
+/* The same price as the older API sees it; a new reference. */
+json_t *plan_of(const json_t *price);
+/* Every price is made and changed through these: they keep its plan, and tell of both. */
+void price_created(struct call *c, struct record *price);
+void price_changed(struct call *c, struct record *price, json_t *before); /* takes it over */
+
 /* --- products.c --- */
 struct record *product_make(const struct args *a); /* of product_data; no event */
+void product_default(struct call *c, struct record *product, struct record *price);
 
 /* --- payment_methods.c --- */
 /* The payment method that `id` means: itself, or a new one when it is a magic one (pm_card_visa) or

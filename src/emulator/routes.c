@@ -201,6 +201,8 @@ static const struct route routes[] = {
     { "POST", "/_emulator/webhook_endpoints/{}/roll", admin_roll, T_NONE, false, NULL },
     { "POST", "/_emulator/permissions", admin_permissions, T_NONE, false, NULL },
     { "POST", "/_emulator/bulk", admin_bulk, T_NONE, false, NULL },
+    { "GET", "/_emulator/points", admin_points, T_NONE, false, NULL },
+    { "POST", "/_emulator/points", admin_points_set, T_NONE, false, NULL },
 };
 
 static const struct {

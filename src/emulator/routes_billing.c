@@ -31,6 +31,15 @@ const struct route billing_routes[] = {
     { "POST", "/v1/promotion_codes/{}", plain_update, T_PROMOTION_CODE, false,
       "active metadata restrictions" },
 
+    { "GET", "/v1/plans", plain_list, T_PLAN, true, "active created product" PAGE },
+    { "POST", "/v1/plans", plans_create, T_PLAN, false,
+      "currency* interval* active amount amount_decimal billing_scheme id interval_count metadata "
+      "meter nickname product tiers tiers_mode transform_usage trial_period_days usage_type" },
+    { "GET", "/v1/plans/{}", plain_get, T_PLAN, false, "" },
+    { "POST", "/v1/plans/{}", plans_update, T_PLAN, false,
+      "active metadata nickname product trial_period_days" },
+    { "DELETE", "/v1/plans/{}", plans_delete, T_PLAN, false, "" },
+
     { "GET", "/v1/tax_rates", plain_list, T_TAX_RATE, true, "active created inclusive" PAGE },
     { "POST", "/v1/tax_rates", plain_create, T_TAX_RATE, false,
       "display_name* inclusive* percentage* active country description jurisdiction metadata "

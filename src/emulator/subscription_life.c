@@ -2,7 +2,6 @@
  * payment, the end. */
 #include "emulator/list.h"
 #include "emulator/rooms.h"
-#include "emulator/shapes.h"
 
 #include <string.h>
 #include <time.h>
@@ -93,35 +92,14 @@ void subscription_embed(struct record *sub)
 
 /* --- items --- */
 
-/* The same price as the old API saw it. */
-static json_t *plan_of(const json_t *price)
-{
-    static const char *const same[] = { "id",       "active",    "billing_scheme", "created",
-                                        "currency", "livemode",  "metadata",       "nickname",
-                                        "product",  "tiers_mode" };
-    static const char *const recurring[] = { "interval", "interval_count", "meter",
-                                             "trial_period_days", "usage_type" };
-    json_t *plan = shape_parse(shape_plan);
-
-    for (size_t i = 0; i < COUNT(same); i++)
-        set_new(plan, same[i], json_deep_copy(json_object_get(price, same[i])));
-    for (size_t i = 0; i < COUNT(recurring); i++)
-        set_new(plan, recurring[i],
-                json_deep_copy(json_object_get(json_object_get(price, "recurring"), recurring[i])));
-    set_new(plan, "amount", json_deep_copy(json_object_get(price, "unit_amount")));
-    set_new(plan, "amount_decimal", json_deep_copy(json_object_get(price, "unit_amount_decimal")));
-    return plan;
-}
-
 static bool price_fits(const struct args *a, struct record *price, const char *param)
 {
     if (!is_str(record_doc(price), "type", "recurring")) /* [facts: R-33] */
         refuse(a->c, 400, NULL, param,
                "The price specified is set to `type=one_time` but this field only accepts prices "
                "with `type=recurring`.");
-    else if (!price->active) /* [facts: R-31] */
-        refuse(a->c, 400, NULL, param,
-               "The price specified is inactive. This field only accepts active prices.");
+    else
+        price_sellable(a->c, price, param);
     return !a->c->refused;
 }
 
