@@ -116,15 +116,32 @@ static enum status add_ref(struct put *p, str field, str to_type, str to_id, boo
                   V_INT(certain), V_INT(p->in->ticket));
 }
 
+/* Some objects change because another one does, and no event says so. A list page brings them all
+ * by itself. */
+static enum status follow_silent(struct put *p, const struct ref *ref, struct error *e)
+{
+    if (ref->kind != REF_SILENT || p->in->source == SOURCE_LIST)
+        return ST_OK;
+    return mark_due(p->tx, p->env, ref->to_type, ref->to_id, "follows", p->a, e);
+}
+
 static enum status on_ref(void *ctx, const struct ref *ref, struct error *e)
 {
     struct put *p = ctx;
-    bool certain = ref->kind == REF_ID || ref->kind == REF_COPY;
+    bool certain = ref->kind != REF_GUESS;
 
     if (!ref->to_type.n || !ref->to_id.n)
         return ST_OK;
     enum status st = add_ref(p, ref->field, ref->to_type, ref->to_id, false, certain, e);
-    return st == ST_OK && certain ? want_target(p, ref, e) : st;
+    if (st == ST_OK && certain)
+        st = want_target(p, ref, e);
+    return st == ST_OK ? follow_silent(p, ref, e) : st;
+}
+
+/* What is buried takes its words back: an invoice item is pending again. */
+static enum status on_last_ref(void *ctx, const struct ref *ref, struct error *e)
+{
+    return follow_silent(ctx, ref, e);
 }
 
 static enum status on_member(void *ctx, const struct ref_member *m, struct error *e)
@@ -411,6 +428,7 @@ enum status mirror_put(struct tx *tx, struct env *env, const struct answer *in,
 
 static enum status bury_row(struct put *p, const struct row *row, struct error *e)
 {
+    const struct ref_visitor v = { .ctx = p, .ref = on_last_ref };
     int64_t revision;
     enum status st = sequence_take(p->tx, p->in->pool, &revision, p->a, e);
 
@@ -420,6 +438,8 @@ static enum status bury_row(struct put *p, const struct row *row, struct error *
         st = tx_run(p->tx, STMT_OBJECT_BURY, NULL, p->a, e, V_INT(revision), V_INT(p->in->ticket),
                     V_INT(clock_wall(p->env->world->clock)), V_STR(p->in->type), v_account(p->env),
                     V_STR(p->in->id));
+    if (st == ST_OK && p->in->resource)
+        st = refs_visit(p->in->resource, row->data, &v, p->a, e);
     return st;
 }
 

@@ -36,6 +36,7 @@
 #define GUESS(path, targets) REFERENCE(GUESS, path, targets)
 #define MEMBERS(path, targets) REFERENCE(MEMBERS, path, targets)
 #define COPY(path, targets) REFERENCE(COPY, path, targets)
+#define SILENT(path, targets) REFERENCE(SILENT, path, targets)
 
 #define LIST_OF(type, ...) \
     (const struct type[])  \

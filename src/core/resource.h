@@ -43,6 +43,7 @@ enum ref_kind {
     REF_ID,      /* an id, or an expanded object: certain, and fetched when it is missing */
     REF_GUESS,   /* guessed from a field's documentation: recorded, never a reason to fetch */
     REF_MEMBERS, /* a nested list whose members are rows of their own */
+    REF_SILENT,  /* as REF_ID; its target changes with this object, and no event says so */
     REF_COPY,    /* a copy embedded in this object: its id is recorded, the copy is no row */
 };
 

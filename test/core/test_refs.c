@@ -21,6 +21,7 @@ static const char *kind_name(enum ref_kind kind)
     case REF_ID: return "id";
     case REF_GUESS: return "guess";
     case REF_MEMBERS: return "members";
+    case REF_SILENT: return "silent";
     case REF_COPY: return "copy";
     }
     return "?";

@@ -199,6 +199,7 @@ class Daemon extends Server {
 /** What our fetches ask for beyond what an object shows by itself. */
 const EXPANDED = {
   customer: ["sources", "tax_ids", "subscriptions", "cash_balance"],
+  invoice: ["payments"],
   price: ["tiers", "currency_options"],
   coupon: ["applies_to", "currency_options"],
 };
@@ -301,9 +302,8 @@ export class Place {
     return new Map(rows.map((row) => [row.id, JSON.parse(row.data)]));
   }
 
-  /** What the mirror has otherwise than `truth` (objects of one type), a sentence each; but for the
-   * fields named in `aside`. */
-  differences(type, truth, aside = []) {
+  /** What the mirror has otherwise than `truth` (objects of one type), a sentence each. */
+  differences(type, truth) {
     const mirror = this.mirrored(type),
       found = [];
     const alive = truth.filter((object) => !object.deleted);
@@ -316,7 +316,7 @@ export class Place {
       for (const name of EXPANDED[type] ?? []) if (!(name in object)) delete have[name];
       const names = [...new Set([...Object.keys(have), ...Object.keys(object)])].sort();
       const wrong = names.filter(
-        (name) => !aside.includes(name) && canonical(have[name]) !== canonical(object[name]),
+        (name) => canonical(have[name]) !== canonical(object[name]),
       );
       if (wrong.length) found.push(`${type} ${object.id} differs in ${wrong}`);
     }

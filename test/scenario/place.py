@@ -258,7 +258,7 @@ class Daemon:
 
 # What our fetches ask for beyond what an object shows by itself.
 EXPANDED = {"customer": {"sources", "tax_ids", "subscriptions", "cash_balance"},
-            "price": {"tiers", "currency_options"}, "coupon": {"applies_to", "currency_options"}}
+            "invoice": {"payments"}, "price": {"tiers", "currency_options"}, "coupon": {"applies_to", "currency_options"}}
 COMPARED = ["product", "price", "customer", "payment_method", "subscription", "invoice",
             "payment_intent", "charge", "refund", "invoiceitem"]
 

@@ -1,0 +1,215 @@
+"""The mirror: every object, any order, nothing missing."""
+import json
+import threading
+
+from place import Http, check, until
+from scenarios_state import event, fetches, shop
+
+SCENARIOS = []
+
+
+def scenario(ident):
+    return lambda function: SCENARIOS.append((ident, function)) or function
+
+
+def dangling(place, code=None):
+    out, _ = place.run("check", "refs", code=code)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def wanted(place):
+    """What Stripe could resolve; the emulator does not show its prices as plans."""
+    return [one for one in dangling(place) if one["state"] == "wanted" or one["type"] != "plan"]
+
+
+@scenario("MIRROR-01")
+def an_unknown_price_refuses_nothing(place):
+    e = place.emulator
+    product = e.post("/v1/products", name="new", default_price_data={
+        "unit_amount": 900, "currency": "usd", "recurring": {"interval": "month"}})
+    customer = e.post("/v1/customers", email="renews@example.com")
+    method = e.post("/v1/payment_methods", type="card", card={"token": "tok_visa"})
+    e.post(f"/v1/payment_methods/{method['id']}/attach", customer=customer["id"])
+    sub = e.post("/v1/subscriptions", customer=customer["id"], default_payment_method=method["id"],
+                 items=[{"price": product["default_price"]}])
+    invoice = e.get(f"/v1/invoices/{sub['latest_invoice']}", expand=["payments"])
+    intent = invoice["payments"]["data"][0]["payment"]["payment_intent"]
+    pair = [event("evt_a", "invoice.payment_failed", invoice),
+            event("evt_b", "payment_intent.payment_failed", {"id": intent, "object": "payment_intent"})]
+    d = place.start()
+    before = e.total()
+    answers = []
+    threads = [threading.Thread(target=lambda one=one: answers.append(
+        d.deliver(one, http_client=Http(d.port)))) for one in pair]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    check(answers == [200, 200], "the deliveries were answered", answers)
+    d.idle()
+    charge = place.one("select latest_charge from payment_intents where id = ?", intent)
+    for kind, ident in (("invoice", invoice["id"]), ("payment_intent", intent), ("charge", charge),
+                        ("subscription", sub["id"]), ("customer", customer["id"]),
+                        ("price", product["default_price"]), ("product", product["id"])):
+        check(ident in place.mirrored(kind), kind, ident, "is not in the mirror")
+    asked = [r["path"] for r in e.requests(after=before) if r["status"] == 200]
+    check(len(asked) == len(set(asked)), "asked twice:", sorted(asked))
+    check(d.status()["dead"] == 0 and not d.status().get("last_error"), "something failed")
+    check(not wanted(place), "something dangles")
+    d.deliver_ok(*reversed(pair))
+    d.idle()
+    place.check_all(d)
+
+
+@scenario("MIRROR-02")
+def a_default_price_may_be_known_before_its_price(place):
+    e = place.emulator
+    product = e.post("/v1/products", name="x", default_price_data={"unit_amount": 5, "currency": "usd"})
+    d = place.start()
+    e.fault("slow;method=GET;path=/v1/prices;delay_ms=300")
+    d.deliver_ok(event("evt_1", "product.created", product))
+    until("the product is stored without waiting for its price", lambda: place.mirrored("product"))
+    d.idle()
+    check(product["default_price"] in place.mirrored("price"), "the price was not fetched")
+    e.no_faults()
+    place.check_all(d)
+
+
+@scenario("MIRROR-05")
+def a_reference_to_nothing_is_absent_and_no_error(place):
+    e = place.emulator
+    product = e.post("/v1/products", name="x")
+    e.edit("product", product["id"], default_price="price_that_never_was")
+    d = place.start()
+    d.deliver_ok(event("evt_1", "product.updated", product))
+    d.idle()
+    check(place.one("select default_price from products") == "price_that_never_was", "it was not stored")
+    found = dangling(place, code=3)
+    check(len(found) == 1 and found[0]["state"] == "absent" and found[0]["status"] == 404 and
+          "No such price" in found[0]["answer"] and found[0]["next_at"] > found[0]["last_at"], found)
+    check(d.status()["dead"] == 0, "it counts as dead")
+    before = len(fetches(e, "/v1/prices/price_that_never_was", 0))
+    d.deliver_ok(event("evt_2", "product.updated", product))
+    d.idle()
+    check(len(fetches(e, "/v1/prices/price_that_never_was", 0)) == before, "it is asked for at every turn")
+    place.run("check", "refs", "--repair", code=3)
+    check(dangling(place, code=3)[0]["looks"] == 2, "--repair did not ask once more")
+
+
+@scenario("MIRROR-06")
+def what_lives_in_the_other_mode_is_foreign(place):
+    e = place.emulator
+    live = Emulated(e, "sk_live_scenario0123456789").post("/v1/prices", {
+        "unit_amount": "5", "currency": "usd", "product_data[name]": "live"})
+    product = e.post("/v1/products", name="x")
+    e.edit("product", product["id"], default_price=live["id"])
+    d = place.start()
+    d.deliver_ok(event("evt_1", "product.updated", product))
+    d.idle()
+    found = dangling(place, code=3)
+    check(len(found) == 1 and found[0]["state"] == "foreign", found)
+    before = len(fetches(e, f"/v1/prices/{live['id']}", 0))
+    place.run("check", "refs", "--repair", code=3)
+    check(len(fetches(e, f"/v1/prices/{live['id']}", 0)) == before, "asked again although it is foreign")
+
+
+class Emulated:
+    """The same emulator with another key."""
+
+    def __init__(self, emulator, key):
+        self.emulator, self.key = emulator, key
+
+    def post(self, path, params):
+        import urllib.parse
+        status, _, answer = self.emulator.http.ask(
+            "POST", path, urllib.parse.urlencode(params),
+            {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Bearer {self.key}"})
+        check(status == 200, path, "answered", status, answer[:200])
+        return json.loads(answer)
+
+
+@scenario("MIRROR-09")
+def a_deletion_is_a_tombstone_until_the_id_is_really_used_again(place):
+    e = place.emulator
+    product = e.post("/v1/products", id="gold", name="Gold")
+    coupon = e.post("/v1/coupons", id="SUMMER", percent_off=25, duration="once")
+    customer = e.post("/v1/customers", email="a@example.com")
+    item = e.post("/v1/invoiceitems", customer=customer["id"], amount=5, currency="usd")
+    tax_id = e.post(f"/v1/customers/{customer['id']}/tax_ids", type="eu_vat", value="DE123456789")
+    d = place.start()
+    place.catch_up(d)
+    for path in ("/v1/products/gold", "/v1/coupons/SUMMER", f"/v1/invoiceitems/{item['id']}",
+                 f"/v1/customers/{customer['id']}/tax_ids/{tax_id['id']}", f"/v1/customers/{customer['id']}"):
+        e.delete(path)
+    place.catch_up(d)
+    for kind, ident in (("product", "gold"), ("coupon", "SUMMER"), ("customer", customer["id"]),
+                        ("invoiceitem", item["id"])):
+        check(place.mirrored(kind)[ident][1] == 1, kind, "is no tombstone")
+    tomb = place.mirrored("tax_id")
+    check(tax_id["id"] not in tomb or tomb[tax_id["id"]][1] == 1, "the tax id lives on")
+    d.deliver_ok(event("evt_late1", "product.updated", product), event("evt_late2", "coupon.created", coupon))
+    d.idle()
+    check(place.one("select count(*) from products") == 0, "the view shows what is dead")
+    check(place.one("select name from products_all where id = 'gold'") == "Gold", "its last state is gone")
+    again = e.post("/v1/products", id="gold", name="Gold, again")
+    d.deliver_ok(event("evt_again", "product.created", again))
+    d.idle()
+    check(place.one("select name from products where id = 'gold'") == "Gold, again", "it did not come back")
+    place.check_all(d)
+
+
+@scenario("MIRROR-19")
+def what_hangs_on_an_object_is_one_command(place):
+    e = place.emulator
+    product, price, customer = shop(e)
+    subs = [e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+            for _ in range(3)]
+    place.run("sync")
+    of = json.loads(place.run("refs", price["id"])[0])["objects"]
+    hanging = {(r["type"], r.get("through")): r["count"] for o in of if o["type"] == "price"
+               for r in o["referred_by"]}
+    check(hanging.get(("subscription_item", None)) == 3 and
+          hanging.get(("subscription", "subscription_item")) == 3, hanging)
+    of = json.loads(place.run("refs", product["id"])[0])["objects"][0]["referred_by"]
+    check(any(r["type"] == "price" and r["count"] == 1 for r in of), of)
+    lines = [json.loads(line) for line in place.run("refs", customer["id"], "--all")[0].splitlines()]
+    check({r["id"] for r in lines if r["type"] == "subscription"} == {s["id"] for s in subs}, lines)
+    place.run("refs", "cus_nobody", code=1)
+    place.check_mirror()
+
+
+@scenario("MIRROR-26")
+def a_customers_deletion_cascades_into_nothing_here(place):
+    e = place.emulator
+    _, price, customer = shop(e)
+    sub = e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+    d = place.start()
+    place.catch_up(d)
+    before = e.total()
+    e.delete(f"/v1/customers/{customer['id']}")
+    wrote = [r for m in ("POST", "DELETE") for r in e.requests(method=m, after=before)]
+    place.catch_up(d)
+    check([r for m in ("POST", "DELETE") for r in e.requests(method=m, after=before)] == wrote,
+          "the mirror wrote to Stripe")
+    check(place.mirrored("customer")[customer["id"]][1] == 1, "no tombstone")
+    check(place.mirrored("subscription")[sub["id"]][0]["status"] == "canceled" and
+          not place.mirrored("subscription")[sub["id"]][1], "the subscription went along")
+    place.check_all(d)
+
+
+@scenario("MIRROR-30")
+def the_slow_answer_of_an_earlier_fetch_never_wins(place):
+    e = place.emulator
+    product = e.post("/v1/products", name="old")
+    d = place.start()
+    path = f"/v1/products/{product['id']}"
+    e.fault(f"slow;method=GET;path={path};count=1;delay_ms=1500")
+    d.deliver_ok(event("evt_1", "product.created", product))
+    until("the first fetch is under way", lambda: fetches(e, path, 0))
+    e.post(path, name="new")
+    out, _ = place.run("sync", "products")
+    check(place.one("select name from products") == "new", "the walk did not bring the new name")
+    d.idle()
+    check(place.one("select name from products") == "new", "the slow answer won")
+    check(not place.rows("select 1 from _history where data like '%\"new\"%'"), "it went back in between")
+    place.check_all(d)
