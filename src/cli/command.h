@@ -96,6 +96,7 @@ COMMAND(sync)
 COMMAND(status)
 COMMAND(get)
 COMMAND(list)
+COMMAND(state)
 COMMAND(inbox)
 COMMAND(trace)
 COMMAND(emulate)
@@ -111,6 +112,6 @@ COMMAND(version)
 void cli_exit_with(enum exit_code code);
 
 extern const char help_serve[], help_demo[], help_sync[], help_status[], help_get[], help_list[],
-    help_inbox[], help_trace[], help_copy[], help_emulate[], help_doctor[], help_help[],
-    help_version[];
+    help_state[], help_inbox[], help_trace[], help_copy[], help_emulate[], help_doctor[],
+    help_help[], help_version[];
 extern const char help_check[], help_refs[];

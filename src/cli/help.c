@@ -102,6 +102,20 @@ const char help_list[] =
     "  brindle list subscriptions --status=active --limit 10\n"
     "\n" COMMON;
 
+const char help_state[] =
+    "Usage: brindle state CUSTOMER\n"
+    "\n"
+    "The customer's subscription state from the mirror: the current subscription's status,\n"
+    "price, period and payment method, and every other subscription. JSON unless on a\n"
+    "terminal. Of several subscriptions the current one has the best status: active,\n"
+    "trialing, past_due, unpaid, paused, incomplete, canceled, incomplete_expired; then the\n"
+    "one created last. Status none: the customer has no subscription. Exit code 1: the\n"
+    "customer was never synced, or Stripe has no such; 6: it could not be fetched yet.\n"
+    "\n"
+    "Example:\n"
+    "  brindle state cus_NffrFeUfNV2Hib --json\n"
+    "\n" COMMON;
+
 const char help_inbox[] =
     "Usage: brindle inbox list [--outcome NAME] [--type EVENT_TYPE] [--limit N]\n"
     "       brindle inbox show EVENT\n"

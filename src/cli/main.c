@@ -17,6 +17,7 @@ const struct command command_table[] = {
     { "status", "how fresh, how complete, what is pending or dead", help_status, cmd_status },
     { "get", "one object, as Stripe sent it", help_get, cmd_get },
     { "list", "objects of a type, one a line", help_list, cmd_list },
+    { "state", "a customer's subscription state", help_state, cmd_state },
     { "inbox", "what webhooks arrived and what became of them", help_inbox, cmd_inbox },
     { "trace", "the story of an event or an object", help_trace, cmd_trace },
     { "check", "find what is missing or wrong, and mend it", help_check, cmd_check },

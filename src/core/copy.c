@@ -21,6 +21,7 @@ struct table {
 static const struct table tables[] = {
     { "objects", "ttt", STMT_COPY_OBJECTS_PAGE, STMT_COPY_OBJECTS_PUT },
     { "references", "tttttt", STMT_COPY_REFS_PAGE, STMT_COPY_REFS_PUT },
+    { "customer states", "tt", STMT_COPY_STATES_PAGE, STMT_COPY_STATES_PUT },
     { "history", "ttti", STMT_COPY_HISTORY_PAGE, STMT_COPY_HISTORY_PUT },
     { "inbox", "i", STMT_COPY_INBOX_PAGE, STMT_COPY_INBOX_PUT },
     { "conflicts", "i", STMT_COPY_CONFLICTS_PAGE, STMT_COPY_CONFLICTS_PUT },

@@ -6,6 +6,7 @@
 #include "core/followup.h"
 #include "core/references.h"
 #include "core/refs.h"
+#include "core/state.h"
 
 #include <string.h>
 
@@ -284,7 +285,12 @@ static enum status write_row(struct put *p, const struct row *row, struct error 
         st = row->there ? update_row(p, revision, e) : insert_row(p, revision, e);
     if (st == ST_OK)
         st = put_refs(p, row->there, e);
-    return st == ST_OK ? note_open_lists(p, e) : st;
+    if (st == ST_OK)
+        st = note_open_lists(p, e);
+    if (st != ST_OK || p->depth) /* what a member changes, its parent has changed */
+        return st;
+    return state_follow(p->tx, p->env, p->in->type, p->in->id, row->data, p->in->data, p->in->pool,
+                        p->a, e);
 }
 
 static bool same_content(str x, str y, struct arena *a)
@@ -440,6 +446,9 @@ static enum status bury_row(struct put *p, const struct row *row, struct error *
                     V_STR(p->in->id));
     if (st == ST_OK && p->in->resource)
         st = refs_visit(p->in->resource, row->data, &v, p->a, e);
+    if (st == ST_OK)
+        st = state_follow(p->tx, p->env, p->in->type, p->in->id, row->data, (str){ 0 }, p->in->pool,
+                          p->a, e);
     return st;
 }
 

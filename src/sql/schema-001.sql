@@ -147,6 +147,16 @@ create table _walks (
     primary key (type, variant, account)
 );
 
+-- Each customer's subscription state, written in the transaction of what it rests on.
+create table _states (
+    customer text not null,
+    account text not null,
+    value text not null,                  -- JSON
+    revision integer not null,            -- from _sequence: greater with each change
+    changed_at integer not null,          -- wall clock, milliseconds
+    primary key (customer, account)
+);
+
 -- Audit of every call to Stripe: no bodies, no secrets.
 create table _calls (
     seq integer primary key,

@@ -1,0 +1,333 @@
+#include "core/state.h"
+
+#include "base/json.h"
+#include "core/resource.h"
+#include "core/state_value.h"
+
+#include <string.h>
+
+enum {
+    STATE_BYTES_MAX = 64 << 20,
+    SUBSCRIPTIONS_PIECE = 100,
+    SUBSCRIPTIONS_MAX = 5000, /* of one customer; Stripe allows 500 that are not canceled */
+    ITEMS_MAX = 1000,         /* of one subscription */
+};
+
+static struct value v_account(const struct env *env)
+{
+    return V_STR(str_of(env->identity.account));
+}
+
+static str id_at(str object, const char *member, struct arena *a)
+{
+    struct json_token t = json_member(object, str_of(member));
+
+    if (t.type == JSON_STRING)
+        return json_unescape(t, a);
+    return t.type == JSON_OBJECT ? json_text(t.text, S("id"), a) : (str){ 0 };
+}
+
+/* ---- what a state is made of -------------------------------------------------------------------
+ */
+
+struct gathering {
+    struct tx *tx;
+    struct env *env;
+    struct state_parts parts;
+    struct state_subscription *subscription; /* the parts' */
+    struct arena *a;
+};
+
+/* An object that is there, or empty. */
+static enum status look(struct gathering *g, const char *type, str id, str *data, bool *deleted,
+                        struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(g->tx, STMT_OBJECT_GET, &r, g->a, e, V_STR(str_of(type)),
+                            v_account(g->env), V_STR(id));
+
+    if (st != ST_OK || !r.n_rows)
+        return st;
+    *data = row_str(&r, 0, 2);
+    *deleted = row_int(&r, 0, 5) != 0;
+    return ST_OK;
+}
+
+/* More items than the subscription shows itself: the mirror has them as rows of their own. */
+static enum status gather_items(struct gathering *g, struct state_subscription *s, struct error *e)
+{
+    struct rows r;
+
+    if (json_path(s->data, S("items.has_more")).type != JSON_TRUE)
+        return ST_OK;
+    enum status st = tx_run(g->tx, STMT_STATE_ITEMS, &r, g->a, e, v_account(g->env), V_STR(s->id),
+                            V_INT(ITEMS_MAX));
+    if (st != ST_OK)
+        return st;
+    str *item = arena_alloc(g->a, (r.n_rows ? r.n_rows : 1) * sizeof *item);
+    if (!item)
+        return fail(e, ST_LIMIT, "out of memory for the items of %.*s", STR_ARG(s->id));
+    for (size_t i = 0; i < r.n_rows; i++)
+        item[i] = row_str(&r, i, 0);
+    s->item = item;
+    s->n_items = r.n_rows;
+    return ST_OK;
+}
+
+static enum status gather_subscriptions(struct gathering *g, struct error *e)
+{
+    struct state_parts *p = &g->parts;
+    str after = { 0 };
+    enum status st = ST_OK;
+
+    g->subscription = arena_alloc(g->a, SUBSCRIPTIONS_MAX * sizeof *g->subscription);
+    if (!g->subscription)
+        return fail(e, ST_LIMIT, "out of memory for the subscriptions of %.*s",
+                    STR_ARG(p->customer_id));
+    p->subscription = g->subscription;
+    for (size_t n = SUBSCRIPTIONS_PIECE; st == ST_OK && n == SUBSCRIPTIONS_PIECE;) {
+        struct rows r;
+        st = tx_run(g->tx, STMT_STATE_SUBSCRIPTIONS, &r, g->a, e, V_STR(p->customer_id),
+                    v_account(g->env), V_STR(after), V_INT(SUBSCRIPTIONS_PIECE));
+        n = st == ST_OK ? r.n_rows : 0;
+        for (size_t i = 0; i < n && st == ST_OK; i++) {
+            if (p->n_subscriptions == SUBSCRIPTIONS_MAX)
+                return fail(e, ST_LIMIT, "customer %.*s has more than %d subscriptions",
+                            STR_ARG(p->customer_id), SUBSCRIPTIONS_MAX);
+            struct state_subscription *s = &g->subscription[p->n_subscriptions++];
+            *s = (struct state_subscription){ .id = row_str(&r, i, 0), .data = row_str(&r, i, 1) };
+            after = s->id;
+            st = gather_items(g, s, e);
+        }
+    }
+    return st;
+}
+
+static enum status gather(struct gathering *g, struct error *e)
+{
+    struct state_parts *p = &g->parts;
+    enum status st = look(g, "customer", p->customer_id, &p->customer, &p->customer_deleted, e);
+
+    return st == ST_OK ? gather_subscriptions(g, e) : st;
+}
+
+/* The value in the arena. */
+static enum status make_value(struct gathering *g, str *out, struct error *e)
+{
+    BUF(b, STATE_BYTES_MAX / 4);
+    str id = state_payment_method_id(&g->parts, g->a), method = { 0 };
+    bool detached = false;
+    enum status st = ST_OK;
+
+    if (id.n)
+        st = look(g, "payment_method", id, &method, &detached, e);
+    if (st != ST_OK)
+        return st;
+    state_write(&g->parts, detached ? (str){ 0 } : method, &b, g->a);
+    *out = arena_copy(g->a, buf_str(&b));
+    if (b.failed || !out->p)
+        return fail(e, ST_LIMIT, "the state of customer %.*s is too large",
+                    STR_ARG(g->parts.customer_id));
+    return ST_OK;
+}
+
+/* ---- writing it anew ---------------------------------------------------------------------------
+ */
+
+static enum status put(struct gathering *g, str old, str value, struct sequence_pool *pool,
+                       struct error *e)
+{
+    int64_t revision;
+
+    if (str_eq(old, value))
+        return ST_OK;
+    enum status st = sequence_take(g->tx, pool, &revision, g->a, e);
+    if (st != ST_OK)
+        return st;
+    return tx_run(g->tx, STMT_STATE_PUT, NULL, g->a, e, V_STR(g->parts.customer_id),
+                  v_account(g->env), V_STR(value), V_INT(revision),
+                  V_INT(clock_wall(g->env->world->clock)));
+}
+
+static enum status project(struct tx *tx, struct env *env, str customer, struct sequence_pool *pool,
+                           struct error *e)
+{
+    ARENA(a, STATE_BYTES_MAX);
+    struct gathering g = { .tx = tx, .env = env, .parts.customer_id = customer, .a = &a };
+    struct rows old;
+    str value;
+
+    enum status st = gather(&g, e);
+    if (st == ST_OK)
+        st = tx_run(tx, STMT_STATE_GET, &old, &a, e, V_STR(customer), v_account(env));
+    if (st != ST_OK)
+        return st;
+    if (!g.parts.n_subscriptions && !old.n_rows)
+        return ST_OK;
+    st = make_value(&g, &value, e);
+    return st == ST_OK ? put(&g, old.n_rows ? row_str(&old, 0, 0) : (str){ 0 }, value, pool, e)
+                       : st;
+}
+
+/* The customer of a subscription item, by way of its subscription. */
+static enum status owner_of_item(struct tx *tx, struct env *env, str item, str *out,
+                                 struct arena *a, struct error *e)
+{
+    struct gathering g = { .tx = tx, .env = env, .a = a };
+    str data = { 0 };
+    bool ignored = false;
+    enum status st = look(&g, "subscription", id_at(item, "subscription", a), &data, &ignored, e);
+
+    *out = data.n ? id_at(data, "customer", a) : (str){ 0 };
+    return st;
+}
+
+static enum status customer_of(struct tx *tx, struct env *env, str type, str id, str data, str *out,
+                               struct arena *a, struct error *e)
+{
+    *out = (str){ 0 };
+    if (!data.n)
+        return ST_OK;
+    if (str_eqz(type, "customer"))
+        *out = id;
+    else if (str_eqz(type, "subscription") || str_eqz(type, "payment_method"))
+        *out = id_at(data, "customer", a);
+    else if (str_eqz(type, "subscription_item"))
+        return owner_of_item(tx, env, data, out, a, e);
+    return ST_OK;
+}
+
+enum status state_follow(struct tx *tx, struct env *env, str type, str id, str before, str after,
+                         struct sequence_pool *pool, struct arena *a, struct error *e)
+{
+    str now, then;
+    enum status st = customer_of(tx, env, type, id, after, &now, a, e);
+
+    if (st == ST_OK)
+        st = customer_of(tx, env, type, id, before, &then, a, e);
+    if (st == ST_OK && now.n)
+        st = project(tx, env, now, pool, e);
+    if (st == ST_OK && then.n && !str_eq(then, now))
+        st = project(tx, env, then, pool, e);
+    return st;
+}
+
+/* ---- reading -----------------------------------------------------------------------------------
+ */
+
+/* Nobody has seen the customer: was Stripe asked, and what did it say? */
+static enum status read_unknown(struct gathering *g, struct error *e)
+{
+    const str id = g->parts.customer_id;
+    struct rows r;
+    enum status st = tx_run(g->tx, STMT_DUE_GET, &r, g->a, e, V_STR(S("object")),
+                            V_STR(S("customer")), V_STR(id), v_account(g->env));
+
+    if (st != ST_OK)
+        return st;
+    bool asked = r.n_rows && row_str(&r, 0, 5).n;
+    bool waits = r.n_rows && row_int(&r, 0, 1) < row_int(&r, 0, 0);
+    if (asked && waits)
+        return fail(e, ST_RETRY, "customer %.*s could not be fetched up to now: %.*s", STR_ARG(id),
+                    STR_ARG(row_str(&r, 0, 5)));
+    if (asked && row_int(&r, 0, 6) == 404)
+        return fail(e, ST_NONE, "Stripe has no customer %.*s in environment %s", STR_ARG(id),
+                    g->env->name);
+    return fail(e, ST_NONE,
+                "customer %.*s has never been synced in environment %s: brindle sync %.*s fetches "
+                "it",
+                STR_ARG(id), g->env->name, STR_ARG(id));
+}
+
+/* Without a row the customer has none; then its own row is the version. */
+static enum status read_none(struct gathering *g, struct customer_state *out, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(g->tx, STMT_OBJECT_GET, &r, g->a, e, V_STR(S("customer")),
+                            v_account(g->env), V_STR(g->parts.customer_id));
+
+    if (st != ST_OK)
+        return st;
+    if (!r.n_rows)
+        return read_unknown(g, e);
+    g->parts.customer = row_str(&r, 0, 2);
+    g->parts.customer_deleted = row_int(&r, 0, 5) != 0;
+    out->revision = row_int(&r, 0, 6);
+    out->changed_at = row_int(&r, 0, 9);
+    return make_value(g, &out->value, e);
+}
+
+static enum status read_value(struct gathering *g, struct customer_state *out, struct error *e)
+{
+    struct rows r;
+    enum status st =
+        tx_run(g->tx, STMT_STATE_GET, &r, g->a, e, V_STR(g->parts.customer_id), v_account(g->env));
+
+    if (st != ST_OK)
+        return st;
+    if (!r.n_rows)
+        return read_none(g, out, e);
+    out->value = row_str(&r, 0, 0);
+    out->revision = row_int(&r, 0, 1);
+    out->changed_at = row_int(&r, 0, 2);
+    return ST_OK;
+}
+
+static enum status read_pending(struct gathering *g, struct customer_state *out, struct error *e)
+{
+    const struct resource *subs = resource_by_type(S("subscription"));
+    struct rows r;
+    enum status st = tx_run(g->tx, STMT_STATE_PENDING, &r, g->a, e, v_account(g->env),
+                            V_STR(g->parts.customer_id));
+
+    if (st == ST_OK && r.n_rows) {
+        out->stale_since = row_int(&r, 0, 0);
+        out->failed = row_int(&r, 0, 1) > 0;
+        out->why = row_str(&r, 0, 2);
+    }
+    if (st == ST_OK)
+        st = tx_run(g->tx, STMT_STATE_COMPLETE, &r, g->a, e, V_STR(str_of(subs->type)),
+                    V_STR(str_of(subs->list_query)), v_account(g->env));
+    if (st == ST_OK)
+        out->complete = r.n_rows != 0;
+    return st;
+}
+
+enum status state_get(struct env *env, str customer, struct customer_state *out, struct arena *a,
+                      struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct gathering g = { .tx = &tx, .env = env, .parts.customer_id = customer, .a = a };
+
+    *out = (struct customer_state){ 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st == ST_OK)
+        st = read_value(&g, out, e);
+    if (st == ST_OK)
+        st = read_pending(&g, out, e);
+    if (st == ST_OK)
+        out->is_none = str_eqz(json_text(out->value, S("status"), a), "none");
+    return st;
+}
+
+void state_print(const struct customer_state *s, msec now, struct buf *out)
+{
+    str open = { s->value.p, s->value.n - 1 }; /* all but the closing brace */
+    struct json_writer w = { .b = out, .depth = 1, .comma = true };
+
+    assert(s->value.n > 2);
+    buf_append(out, open);
+    jw_key(&w, S("asOf"));
+    jw_int(&w, s->stale_since ? s->stale_since : now);
+    jw_key(&w, S("revision"));
+    jw_int(&w, s->revision);
+    jw_key(&w, S("complete"));
+    jw_bool(&w, s->complete);
+    jw_key(&w, S("stale"));
+    jw_bool(&w, s->stale_since != 0);
+    if (s->stale_since) {
+        jw_key(&w, S("staleWhy"));
+        jw_str(&w, s->failed && s->why.n ? s->why : S("news of it waits to be fetched"));
+    }
+    jw_end(&w);
+}

@@ -1,0 +1,39 @@
+/* state.h - every customer's subscription state (state_value.h), a row each.
+ *
+ * The row is written in the transaction of whatever it rests on: subscriptions, their items, the
+ * customer, the payment method. So it is never older or newer than the mirror. Its revision is from
+ * the store's sequence: it grows with every change, and a store that is made anew begins beyond
+ * what any earlier one has given out. A customer who never had a subscription needs no row. */
+#pragma once
+
+#include "base/buf.h"
+#include "core/env.h"
+#include "core/sequence.h"
+
+/* The object (type, id) has changed in this transaction: the states that rest on it are written
+ * anew. `before` and `after` are its contents; either may be empty. */
+enum status state_follow(struct tx *tx, struct env *env, str type, str id, str before, str after,
+                         struct sequence_pool *pool, struct arena *a, struct error *e) MUST_USE;
+
+struct customer_state {
+    str value; /* JSON as state_value.h has it */
+    int64_t revision;
+    msec changed_at; /* wall: when the value became what it is */
+    bool is_none;    /* the customer has no subscription */
+    /* Have the subscriptions of the account been listed to their end since the store was made? If
+     * not, there may be some that nobody has seen: `is_none` proves nothing. */
+    bool complete;
+    msec stale_since; /* wall: signals that wait since then; 0: none */
+    bool failed;      /* what waits could not be fetched up to now, */
+    str why;          /* and this is why */
+};
+
+/* ST_NONE: the mirror does not know the customer: it was never synced, or Stripe has no such; the
+ * sentence says which. ST_RETRY: Stripe was asked and could not be reached, or the store could not.
+ */
+enum status state_get(struct env *env, str customer, struct customer_state *out, struct arena *a,
+                      struct error *e) MUST_USE;
+
+/* The same as one JSON object: the value's members, and "asOf" (milliseconds: now, or since when
+ * news of it waits), "revision", "complete", "stale" and, when it is, "staleWhy". */
+void state_print(const struct customer_state *s, msec now, struct buf *out);
