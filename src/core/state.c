@@ -103,14 +103,6 @@ static enum status gather_subscriptions(struct gathering *g, struct error *e)
     return st;
 }
 
-static enum status gather(struct gathering *g, struct error *e)
-{
-    struct state_parts *p = &g->parts;
-    enum status st = look(g, "customer", p->customer_id, &p->customer, &p->customer_deleted, e);
-
-    return st == ST_OK ? gather_subscriptions(g, e) : st;
-}
-
 /* The value in the arena. */
 static enum status make_value(struct gathering *g, str *out, struct error *e)
 {
@@ -157,14 +149,16 @@ static enum status project(struct tx *tx, struct env *env, str customer, struct 
     struct rows old;
     str value;
 
-    enum status st = gather(&g, e);
+    enum status st = gather_subscriptions(&g, e);
     if (st == ST_OK)
         st = tx_run(tx, STMT_STATE_GET, &old, &a, e, V_STR(customer), v_account(env));
     if (st != ST_OK)
         return st;
     if (!g.parts.n_subscriptions && !old.n_rows)
         return ST_OK;
-    st = make_value(&g, &value, e);
+    st = look(&g, "customer", customer, &g.parts.customer, &g.parts.customer_deleted, e);
+    if (st == ST_OK)
+        st = make_value(&g, &value, e);
     return st == ST_OK ? put(&g, old.n_rows ? row_str(&old, 0, 0) : (str){ 0 }, value, pool, e)
                        : st;
 }
