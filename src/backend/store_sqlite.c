@@ -13,6 +13,7 @@
 #include "backend/lock_file.h"
 #include "backend/sqlite_conn.h"
 #include "backend/sqlite_schema.h"
+#include "backend/sqlite_vfs.h"
 #include "backend/sqlite_writer.h"
 #include "base/plant.h"
 
@@ -284,6 +285,8 @@ static enum status open_for_writing(struct store_sqlite *s, const struct store_s
     struct conn_options co = {
         .path = s->path, .vfs = s->vfs, .clock = s->clock, .writer = true, .create = o->in_memory
     };
+    if (!planted(PLANT_NO_FSYNC) && !planted(PLANT_FSYNC_NORMAL))
+        co.vfs = sqlite_vfs_over(s->vfs);
     struct conn *c = &s->writing;
     int64_t version = 0;
 

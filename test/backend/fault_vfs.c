@@ -10,7 +10,7 @@ const char *const fault_name[FAULT_COUNT] = { "none", "write", "torn", "full", "
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     enum fault fault;
-    int64_t at, seen, syncs;
+    int64_t at, seen, syncs, writes;
     bool forever, struck;
 } plan;
 
@@ -20,7 +20,7 @@ void fault_vfs_arm(enum fault fault, int64_t at, bool forever)
     plan.fault = fault;
     plan.at = at;
     plan.forever = forever;
-    plan.seen = plan.syncs = 0;
+    plan.seen = plan.syncs = plan.writes = 0;
     plan.struck = false;
     pthread_mutex_unlock(&lock);
 }
@@ -41,6 +41,14 @@ int64_t fault_vfs_syncs(void)
     return n;
 }
 
+int64_t fault_vfs_writes(void)
+{
+    pthread_mutex_lock(&lock);
+    int64_t n = plan.writes;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
 static bool is_about_writes(enum fault f)
 {
     return f == FAULT_WRITE || f == FAULT_TORN || f == FAULT_FULL;
@@ -54,6 +62,8 @@ static enum fault strike(enum fault what)
     pthread_mutex_lock(&lock);
     if (what == FAULT_SYNC)
         plan.syncs++;
+    if (what == FAULT_WRITE)
+        plan.writes++;
     if (plan.fault == what || (what == FAULT_WRITE && is_about_writes(plan.fault))) {
         plan.seen++;
         if (plan.seen == plan.at || (plan.forever && plan.seen > plan.at)) {

@@ -24,3 +24,4 @@ void fault_vfs_arm(enum fault fault, int64_t at, bool forever);
 bool fault_vfs_struck(void);
 /* Since the latest arming. */
 int64_t fault_vfs_syncs(void);
+int64_t fault_vfs_writes(void);
