@@ -218,6 +218,19 @@ enum status due_finish_absent(struct tx *tx, const struct env *env, const struct
     return finish(tx, env, c, V_STR(shortened(why)), V_INT(http_status), a, e);
 }
 
+enum status due_go_on(struct tx *tx, const struct env *env, const struct claim *c, struct arena *a,
+                      struct error *e)
+{
+    const struct due_mark m = { .key = c->key, .lane = c->lane, .cause = "nested" };
+    struct rows r;
+    enum status st = tx_run(tx, STMT_DUE_GET, &r, a, e, v_kind(&c->key), V_STR(c->key.type),
+                            V_STR(c->key.id), v_account(env));
+
+    if (st != ST_OK || (r.n_rows && row_int(&r, 0, 1) < c->gen))
+        return st;
+    return due_mark(tx, env, &m, a, e);
+}
+
 /* A statement of its own on a claim: $1 … are `args`, behind them the key and the token. */
 static enum status update_claim(struct env *env, enum stmt id, const struct claim *c,
                                 const struct value *args, size_t n, struct error *e)

@@ -69,6 +69,10 @@ enum status due_finish(struct tx *tx, const struct env *env, const struct claim 
 enum status due_finish_absent(struct tx *tx, const struct env *env, const struct claim *c,
                               const char *why, int http_status, struct arena *a,
                               struct error *e) MUST_USE;
+/* Claimed work that goes on after a part of it was stored: if another holder has finished the key
+ * meanwhile, it is due once more, for what he has seen may have been another state. */
+enum status due_go_on(struct tx *tx, const struct env *env, const struct claim *c, struct arena *a,
+                      struct error *e) MUST_USE;
 /* Not done: try again after a pause, and after too many attempts be dead. `why` is a sentence;
  * `http_status` 0 when no answer came. `*dead` says whether that was the last attempt. */
 enum status due_fail(struct env *env, const struct claim *c, const char *why, int http_status,

@@ -241,6 +241,8 @@ static enum status apply(struct job *j, const struct answer *in, size_t *open_li
         st = due_finish(&tx, j->env, j->c, j->a, e);
     else if (st == ST_OK)
         st = seen(j, &tx, e);
+    if (st == ST_OK && *open_lists)
+        st = due_go_on(&tx, j->env, j->c, j->a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
