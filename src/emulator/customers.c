@@ -14,7 +14,7 @@ static const struct field customer_fields[] = {
     { "shipping", F_HASH, NULL, 0 },           { "tax_exempt", F_WORD, "none exempt reverse", 0 },
 };
 
-enum { PREFIX_CHARS = 8 };
+enum { PREFIX_CHARS = 8, TAX_IDS_MAX = 5 };
 
 /* What a request wants to be the payment method of this customer. */
 struct methods {
@@ -85,11 +85,43 @@ static bool methods_apply(struct call *c, struct record *customer, const struct 
     return true;
 }
 
+/* What is made with the customer and has a room of its own. */
+struct extras {
+    struct discount_order discount;
+    struct args tax_id[TAX_IDS_MAX];
+    size_t n_tax_ids;
+};
+
+static bool extras_read(const struct args *a, str customer, struct extras *x)
+{
+    if (!discounts_read(a, customer, &x->discount))
+        return false;
+    x->n_tax_ids = args_list(a, "tax_id_data", x->tax_id, TAX_IDS_MAX);
+    for (size_t i = 0; i < x->n_tax_ids; i++)
+        if (!arg_str(&x->tax_id[i], "type").n || !arg_str(&x->tax_id[i], "value").n)
+            return refuse_param_missing(a->c, arg_name(&x->tax_id[i], "type"));
+    return !a->c->refused;
+}
+
+static void extras_make(const struct args *a, struct record *customer, const struct extras *x)
+{
+    customer_discount_apply(a->c, customer, &x->discount);
+    for (size_t i = 0; i < x->n_tax_ids; i++) {
+        struct record *r = tax_id_make(&x->tax_id[i], str_of(customer->id));
+        if (r)
+            emit(a->c, r, "customer.tax_id.created");
+    }
+}
+
 json_t *customers_create(struct call *c)
 {
     struct args a = args_of(c);
     struct methods m = { 0 };
+    struct extras extras;
     char prefix[ID_BYTES];
+
+    if (!extras_read(&a, (str){ 0 }, &extras))
+        return NULL;
     json_t *doc = record_shape(c->emu, c->space, T_CUSTOMER, NULL);
 
     make_id(c->emu, "", PREFIX_CHARS, prefix);
@@ -106,6 +138,7 @@ json_t *customers_create(struct call *c)
         return NULL;
     }
     record_touch(r);
+    extras_make(&a, r, &extras);
     emit(c, r, "customer.created");
     return answer_record(c, r);
 }
@@ -120,12 +153,16 @@ json_t *customers_update(struct call *c)
     if (!r || r->deleted)
         return refuse_missing(c, T_CUSTOMER, c->part[0],
                               r && point_is(c->emu, POINT_DELETED_CUSTOMER, "400") ? "id" : NULL);
+    struct discount_order discount;
+    if (!discounts_read(&a, c->part[0], &discount))
+        return NULL;
     json_t *before = change_begin(r);
     if (!fields_apply(&a, r->doc, customer_fields, COUNT(customer_fields)) ||
         !methods_read(&a, &m) || !methods_apply(c, r, &m)) {
         change_abort(r, before);
         return NULL;
     }
+    customer_discount_apply(c, r, &discount);
     change_end(c, r, before, "customer.updated");
     return answer_record(c, r);
 }

@@ -65,6 +65,15 @@ static const struct {
     { "charge", T_CHARGE },
     { "balance_transaction", T_BALANCE_TRANSACTION },
     { "coupon", T_COUPON },
+    { "discounts", T_DISCOUNT },
+    { "discount", T_DISCOUNT },
+    { "account_tax_ids", T_TAX_ID },
+    { "shipping_rate", T_SHIPPING_RATE },
+    { "schedule", T_SUBSCRIPTION_SCHEDULE },
+    { "subscription_schedule", T_SUBSCRIPTION_SCHEDULE },
+    { "quote", T_QUOTE },
+    { "feature", T_ENTITLEMENTS_FEATURE },
+    { "configuration", T_BILLING_PORTAL_CONFIGURATION },
     { "promotion_code", T_PROMOTION_CODE },
     { "source", T_CHARGE }, /* of a balance transaction; a refund is tried next */
     { "source", T_REFUND },
@@ -190,6 +199,21 @@ static json_t *resolve(struct call *c, str field, str id)
     return NULL;
 }
 
+/* A list of ids, such as discounts. */
+static void resolve_all(struct call *c, str field, json_t *list)
+{
+    size_t i;
+    json_t *v;
+
+    json_array_foreach(list, i, v)
+    {
+        str id = { json_string_value(v), json_string_length(v) };
+        json_t *new = json_is_string(v) ? resolve(c, field, id) : NULL;
+        if (new)
+            json_array_set_new(list, i, new);
+    }
+}
+
 static void expand_path(struct call *c, json_t *node, str path)
 {
     str first, rest = str_cut(path, '.', &first);
@@ -208,6 +232,8 @@ static void expand_path(struct call *c, json_t *node, str path)
         new = includable(c, node, first);
     else if (json_is_string(child))
         new = resolve(c, first, (str){ json_string_value(child), json_string_length(child) });
+    else if (json_is_array(child))
+        resolve_all(c, first, child);
     if (new) {
         json_object_setn_new(node, first.p, first.n, new);
         child = new;

@@ -10,56 +10,108 @@ static const struct field item_fields[] = {
     { "metadata", F_METADATA, NULL, 0 },
 };
 
-/* The price may stand in `price` (older clients) or in pricing[price]. */
-static bool price_apply(const struct args *a, json_t *doc)
+/* The price may stand in `price` (older clients) or in pricing[price]; false when refused. */
+static bool price_read(const struct args *a, struct record **price)
 {
     struct args pricing, data;
     str id = arg_str(a, "price");
-    struct record *price = NULL;
-    int64_t quantity = get_int(doc, "quantity");
 
+    *price = NULL;
     if (args_sub(a, "pricing", &pricing))
         id = arg_str(&pricing, "price");
     if (id.n)
-        price = named_record(a->c, T_PRICE, id, "price");
+        *price = named_record(a->c, T_PRICE, id, "price");
     else if (args_sub(a, "price_data", &data))
-        price = price_inline(&data);
-    if (!price)
-        return !a->c->refused;
+        *price = price_inline(&data);
+    if (*price && json_is_object(json_object_get(record_doc(*price), "recurring")))
+        return refuse(a->c, 400, NULL, "price",
+                      "The price specified is set to `type=recurring` but this field only accepts "
+                      "prices with `type=one_time`.");
+    return !a->c->refused;
+}
+
+static void price_apply(json_t *doc, struct record *price)
+{
     const json_t *p = record_doc(price);
-    set_int(doc, "amount", price_amount(price, p, quantity));
+
+    set_int(doc, "amount", price_amount(price, p, get_int(doc, "quantity")));
     set_str(doc, "currency", get_str(p, "currency"));
-    set_new(doc, "pricing",
-            json_pack("{s:{s:s,s:s%},s:s,s:O}", "price_details", "price", price->id, "product",
-                      get_str(p, "product").p, get_str(p, "product").n, "type", "price_details",
-                      "unit_amount_decimal", json_object_get(p, "unit_amount_decimal")));
+    set_new(doc, "pricing", price_pricing(p));
+}
+
+/* An amount a unit, which may have a fraction. */
+static bool unit_apply(const struct args *a, json_t *doc)
+{
+    double unit;
+    bool plain = arg_number(a, "unit_amount", &unit);
+
+    if (!plain && !arg_number(a, "unit_amount_decimal", &unit))
+        return !a->c->refused;
+    str said = arg_str(a, plain ? "unit_amount" : "unit_amount_decimal");
+    double all = unit * (double)get_int(doc, "quantity");
+    set_int(doc, "amount", (int64_t)(all < 0 ? all - 0.5 : all + 0.5));
+    set_new(
+        doc, "pricing",
+        json_pack("{s:s%,s:s}", "unit_amount_decimal", said.p, said.n, "type", "price_details"));
     return true;
+}
+
+static bool quantity_apply(const struct args *a, json_t *doc)
+{
+    int64_t n;
+    bool given = arg_int(a, "quantity", &n) || arg_int(a, "quantity_decimal", &n);
+    bool by_amount = arg_given(a, "amount");
+
+    if (given && by_amount)
+        return refuse(a->c, 400, "parameters_exclusive", "quantity",
+                      "You may only specify one of these parameters: amount, quantity.");
+    if (!given)
+        return !a->c->refused;
+    if (n < 0)
+        return refuse(a->c, 400, "parameter_invalid_integer", "quantity",
+                      "Invalid non-negative integer");
+    int64_t was = get_int(doc, "quantity");
+    str unit = get_str(json_object_get(doc, "pricing"), "unit_amount_decimal");
+    int64_t each;
+    if (was && str_to_int(unit, &each)) /* an update of a quantity alone */
+        set_int(doc, "amount", each * n);
+    set_int(doc, "quantity", n);
+    set_str(doc, "quantity_decimal", arena_printf(a->c->arena, "%lld", (long long)n));
+    return !a->c->refused;
+}
+
+static bool period_apply(const struct args *a, json_t *doc)
+{
+    struct args period;
+    json_t *p = json_object_get(doc, "period");
+    int64_t n;
+
+    if (!args_sub(a, "period", &period))
+        return !a->c->refused;
+    if (arg_int(&period, "start", &n))
+        set_int(p, "start", n);
+    if (arg_int(&period, "end", &n))
+        set_int(p, "end", n);
+    if (get_int(p, "end") < get_int(p, "start"))
+        refuse(a->c, 400, NULL, "period", "The period's end must not be before its start.");
+    return !a->c->refused;
 }
 
 static bool item_apply(const struct args *a, json_t *doc)
 {
-    struct args period;
-    int64_t n;
-    str unit;
+    struct discount_order discounts;
+    struct record *price;
 
-    if (!fields_apply(a, doc, item_fields, COUNT(item_fields)))
+    if (!fields_apply(a, doc, item_fields, COUNT(item_fields)) || !quantity_apply(a, doc) ||
+        !unit_apply(a, doc) || !period_apply(a, doc) ||
+        !tax_rates_read(a, "tax_rates", doc, "tax_rates") ||
+        !discounts_read(a, get_str(doc, "customer"), &discounts) || !price_read(a, &price))
         return false;
-    if (arg_int(a, "quantity", &n)) {
-        set_int(doc, "quantity", n);
-        set_str(doc, "quantity_decimal", arena_printf(a->c->arena, "%lld", (long long)n));
-    }
-    if (arg_int(a, "unit_amount", &n) ||
-        (arg_text(a, "unit_amount_decimal", &unit) && str_to_int(unit, &n)))
-        set_int(doc, "amount", n * get_int(doc, "quantity"));
-    if (args_sub(a, "period", &period)) {
-        json_t *p = json_object_get(doc, "period");
-        if (arg_int(&period, "start", &n))
-            set_int(p, "start", n);
-        if (arg_int(&period, "end", &n))
-            set_int(p, "end", n);
-    }
-    if (a->c->refused || !price_apply(a, doc))
-        return false;
+    if (price)
+        price_apply(doc, price);
+    discounts_apply(a->c, doc, &discounts,
+                    &(struct discount_target){ .customer = get_str(doc, "customer"),
+                                               .invoice_item = get_str(doc, "id") });
     set_int(doc, "net_amount", get_int(doc, "amount"));
     return true;
 }
@@ -90,17 +142,12 @@ static bool named_ok(const struct args *a, str customer, str invoice, str sub)
     return !c->refused;
 }
 
-json_t *invoiceitems_create(struct call *c)
+struct record *invoiceitem_make(const struct args *a, str customer, str sub, str currency)
 {
-    struct args a = args_of(c);
-    str customer = arg_str(&a, "customer"), currency = arg_str(&a, "currency");
-    str invoice = arg_str(&a, "invoice"), sub = arg_str(&a, "subscription");
-
-    if (!named_ok(&a, customer, invoice, sub))
-        return NULL;
+    struct call *c = a->c;
     json_t *doc = record_shape(c->emu, c->space, T_INVOICEITEM, NULL);
     set_str(doc, "customer", customer);
-    set_str(doc, "currency", currency.n ? currency : S("usd"));
+    set_str(doc, "currency", currency);
     set_int(doc, "date", now_s(c->emu));
     set_int(json_object_get(doc, "period"), "start", now_s(c->emu));
     set_int(json_object_get(doc, "period"), "end", now_s(c->emu));
@@ -108,11 +155,50 @@ json_t *invoiceitems_create(struct call *c)
         set_new(doc, "parent",
                 json_pack("{s:{s:s%},s:s}", "subscription_details", "subscription", sub.p, sub.n,
                           "type", "subscription_details"));
-    if (!item_apply(&a, doc)) {
+    if (!item_apply(a, doc)) {
         json_decref(doc);
         return NULL;
     }
-    struct record *r = record_add(c->emu, c->space, T_INVOICEITEM, doc);
+    return record_add(c->emu, c->space, T_INVOICEITEM, doc);
+}
+
+/* Without a price there is an amount, or one a unit. */
+static bool worth_given(const struct args *a)
+{
+    static const char *const one_of[] = { "amount", "unit_amount", "unit_amount_decimal",
+                                          "price",  "pricing",     "price_data" };
+
+    for (size_t i = 0; i < COUNT(one_of); i++)
+        if (arg_given(a, one_of[i]))
+            return true;
+    return refuse_param_missing(a->c, "amount");
+}
+
+/* The customer's currency, unless another is said: then it must be the same. [facts: R-12] */
+static bool item_currency(const struct args *a, struct record *customer, str *out)
+{
+    json_t *said = json_object();
+    str has = get_str(record_doc(customer), "currency");
+
+    *out = has.n ? has : S("usd");
+    if (arg_given(a, "currency") && currency_apply(a, said))
+        *out = arena_copy(a->c->arena, get_str(said, "currency"));
+    json_decref(said);
+    return !a->c->refused;
+}
+
+json_t *invoiceitems_create(struct call *c)
+{
+    struct args a = args_of(c);
+    str customer = arg_str(&a, "customer"), currency;
+    str invoice = arg_str(&a, "invoice"), sub = arg_str(&a, "subscription");
+
+    if (!named_ok(&a, customer, invoice, sub) || !worth_given(&a) ||
+        !item_currency(&a, record_live(c->space, T_CUSTOMER, customer), &currency))
+        return NULL;
+    struct record *r = invoiceitem_make(&a, customer, sub, currency);
+    if (!r)
+        return NULL;
     struct record *inv = invoice.n ? record_live(c->space, T_INVOICE, invoice) : NULL;
     json_t *before = inv ? change_begin(inv) : NULL;
     if (inv) {
@@ -139,6 +225,20 @@ static struct record *line_of(struct call *c, struct record *inv, const char *it
     return NULL;
 }
 
+static void line_follow(struct record *line, struct record *item)
+{
+    static const char *const same[] = { "amount",    "description", "discountable",
+                                        "discounts", "metadata",    "period",
+                                        "pricing",   "quantity",    "quantity_decimal" };
+    json_t *doc = record_doc(line);
+
+    for (size_t i = 0; i < COUNT(same); i++)
+        set_new(doc, same[i], json_deep_copy(json_object_get(item->doc, same[i])));
+    set_int(doc, "subtotal", get_int(item->doc, "amount"));
+    record_hide(line, "tax_rates", json_deep_copy(json_object_get(item->doc, "tax_rates")));
+    record_touch(line);
+}
+
 /* There is no event for it but the invoice's. */
 json_t *invoiceitems_update(struct call *c)
 {
@@ -147,6 +247,11 @@ json_t *invoiceitems_update(struct call *c)
 
     if (!r)
         return NULL;
+    struct record *on = record_live(c->space, T_INVOICE, get_str(record_doc(r), "invoice"));
+    if (on && !is_str(record_doc(on), "status", "draft"))
+        return refuse(c, 400, "invoice_not_editable", NULL,
+                      "This invoice item is attached to a finalized invoice and can no longer be "
+                      "changed.");
     json_t *before = change_begin(r);
     if (!item_apply(&a, r->doc)) {
         change_abort(r, before);
@@ -158,10 +263,7 @@ json_t *invoiceitems_update(struct call *c)
     struct record *line = inv ? line_of(c, inv, r->id) : NULL;
     if (line && is_str(record_doc(inv), "status", "draft")) {
         before = change_begin(inv);
-        set_int(record_doc(line), "amount", get_int(r->doc, "amount"));
-        set_int(line->doc, "subtotal", get_int(r->doc, "amount"));
-        set_str(line->doc, "description", get_str(r->doc, "description"));
-        record_touch(line);
+        line_follow(line, r);
         draft_changed(c, inv, before);
     }
     return answer_record(c, r);

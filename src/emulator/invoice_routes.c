@@ -16,14 +16,48 @@ static const struct field invoice_fields[] = {
     { "statement_descriptor", F_TEXT_NULL, NULL, 22 },
 };
 
+/* What shipping costs: a rate's amount, or one that is said here. */
+static bool shipping_apply(const struct args *a, json_t *doc)
+{
+    struct args cost, data, fixed;
+    struct record *rate = NULL;
+    int64_t amount = 0;
+
+    if (arg_emptied(a, "shipping_cost"))
+        set_null(doc, "shipping_cost");
+    if (!args_sub(a, "shipping_cost", &cost))
+        return !a->c->refused;
+    str id = arg_str(&cost, "shipping_rate");
+    if (id.n && !(rate = named_record(a->c, T_SHIPPING_RATE, id, "shipping_cost[shipping_rate]")))
+        return false;
+    if (rate)
+        amount = get_int(json_object_get(record_doc(rate), "fixed_amount"), "amount");
+    else if (args_sub(&cost, "shipping_rate_data", &data) &&
+             args_sub(&data, "fixed_amount", &fixed))
+        arg_int(&fixed, "amount", &amount);
+    set_new(doc, "shipping_cost",
+            json_pack("{s:I,s:i,s:I,s:o}", "amount_subtotal", (json_int_t)amount, "amount_tax", 0,
+                      "amount_total", (json_int_t)amount, "shipping_rate",
+                      json_str(id.n ? id : (str){ 0 })));
+    return !a->c->refused;
+}
+
 static bool invoice_apply(const struct args *a, struct record *inv)
 {
+    struct discount_order discounts;
     int64_t days;
+    json_t *doc = record_doc(inv);
 
-    if (!fields_apply(a, record_doc(inv), invoice_fields, COUNT(invoice_fields)))
+    if (!fields_apply(a, doc, invoice_fields, COUNT(invoice_fields)) ||
+        !tax_rates_read(a, "default_tax_rates", doc, "default_tax_rates") ||
+        !shipping_apply(a, doc) || !discounts_read(a, get_str(doc, "customer"), &discounts))
         return false;
     if (arg_int(a, "days_until_due", &days))
         record_hide(inv, "days_until_due", json_integer(days));
+    if (!a->c->refused)
+        discounts_apply(a->c, doc, &discounts,
+                        &(struct discount_target){ .customer = get_str(doc, "customer"),
+                                                   .invoice = str_of(inv->id) });
     return !a->c->refused;
 }
 
@@ -95,12 +129,30 @@ json_t *invoices_get(struct call *c)
     return r ? answer_record(c, r) : NULL;
 }
 
+/* Once it is finalised, what it comes to and whom it is for stay. [facts: 10.1] */
+static bool editable(const struct args *a, struct record *inv)
+{
+    static const char *const frozen[] = { "collection_method", "custom_fields",
+                                          "default_tax_rates", "discounts",
+                                          "due_date",          "days_until_due",
+                                          "shipping_cost",     "on_behalf_of",
+                                          "account_tax_ids",   "application_fee_amount" };
+
+    if (is_str(record_doc(inv), "status", "draft"))
+        return true;
+    for (size_t i = 0; i < COUNT(frozen); i++)
+        if (arg_given(a, frozen[i]))
+            return refuse(a->c, 400, "invoice_not_editable", frozen[i],
+                          "Finalized invoices can't be updated in this way");
+    return true;
+}
+
 json_t *invoices_update(struct call *c)
 {
     struct args a = args_of(c);
     struct record *inv = path_record(c, T_INVOICE);
 
-    if (!inv)
+    if (!inv || !editable(&a, inv))
         return NULL;
     json_t *before = change_begin(inv);
     if (!invoice_apply(&a, inv)) {
@@ -110,6 +162,8 @@ json_t *invoices_update(struct call *c)
     if (is_str(inv->doc, "status", "draft") && get_bool(inv->doc, "auto_advance") &&
         !get_bool(before, "auto_advance"))
         set_int(inv->doc, "automatically_finalizes_at", now_s(c->emu) + 3600);
+    if (is_str(inv->doc, "status", "draft"))
+        invoice_total(inv);
     change_end(c, inv, before, "invoice.updated");
     return answer_record(c, inv);
 }

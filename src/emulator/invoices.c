@@ -28,6 +28,20 @@ static void copy_customer(json_t *doc, struct record *customer)
         set_new(doc, part[i][0], json_deep_copy(json_object_get(record_doc(customer), part[i][1])));
 }
 
+static void copy_tax_ids(struct call *c, struct record *inv)
+{
+    json_t *ids = json_array();
+    str customer = get_str(record_doc(inv), "customer");
+
+    for (struct record *r = NULL; (r = owned_next(c->space, T_TAX_ID, customer, r));) {
+        json_t *id = json_object();
+        set_str(id, "type", get_str(record_doc(r), "type"));
+        set_str(id, "value", get_str(r->doc, "value"));
+        json_array_append_new(ids, id);
+    }
+    set_new(inv->doc, "customer_tax_ids", ids);
+}
+
 struct record *invoice_make(struct call *c, const struct invoice_order *o)
 {
     json_t *doc = record_shape(c->emu, c->space, T_INVOICE, NULL);
@@ -50,10 +64,15 @@ struct record *invoice_make(struct call *c, const struct invoice_order *o)
                 json_pack("{s:n,s:{s:o,s:s%},s:s}", "quote_details", "subscription_details",
                           "metadata", metadata, "subscription", o->subscription.p,
                           o->subscription.n, "type", "subscription_details"));
+        set_new(doc, "default_tax_rates",
+                json_deep_copy(json_object_get(sub->doc, "default_tax_rates")));
         set_bool(doc, "auto_advance", true);
         set_int(doc, "automatically_finalizes_at", now_s(c->emu) + 3600);
     }
-    return record_add(c->emu, c->space, T_INVOICE, doc);
+    struct record *inv = record_add(c->emu, c->space, T_INVOICE, doc);
+    copy_tax_ids(c, inv);
+    invoice_discounts(c, inv, customer, sub);
+    return inv;
 }
 
 static json_t *line_new(struct call *c, struct record *inv, int64_t amount, int64_t quantity)
@@ -69,7 +88,7 @@ static json_t *line_new(struct call *c, struct record *inv, int64_t amount, int6
     return line;
 }
 
-static json_t *pricing(const json_t *price)
+json_t *price_pricing(const json_t *price)
 {
     json_t *v = json_object();
     json_t *details = json_object();
@@ -80,6 +99,19 @@ static json_t *pricing(const json_t *price)
     set_strz(v, "type", "price_details");
     set_str(v, "unit_amount_decimal", get_str(price, "unit_amount_decimal"));
     return v;
+}
+
+/* With the discounts of the item that it is of, and its tax rates, which no line shows. */
+static void line_keep(struct call *c, json_t *line, const json_t *item)
+{
+    const json_t *rates = json_object_get(item, "tax_rates");
+    json_t *discounts = json_object_get(item, "discounts");
+
+    if (json_is_array(discounts))
+        set_new(line, "discounts", json_deep_copy(discounts));
+    struct record *r = record_add(c->emu, c->space, T_LINE_ITEM, line);
+    if (json_array_size(rates))
+        record_hide(r, "tax_rates", json_deep_copy(rates));
 }
 
 void invoice_line_from_item(struct call *c, struct record *inv, struct record *si, bool free)
@@ -107,9 +139,9 @@ void invoice_line_from_item(struct call *c, struct record *inv, struct record *s
     json_t *period = json_object_get(line, "period");
     set_int(period, "start", get_int(item, "current_period_start"));
     set_int(period, "end", get_int(item, "current_period_end"));
-    set_new(line, "pricing", pricing(price));
+    set_new(line, "pricing", price_pricing(price));
     set_str(line, "subscription", sub);
-    record_add(c->emu, c->space, T_LINE_ITEM, line);
+    line_keep(c, line, item);
 }
 
 void invoice_take_one(struct call *c, struct record *inv, struct record *ii)
@@ -121,11 +153,24 @@ void invoice_take_one(struct call *c, struct record *inv, struct record *ii)
 
     for (size_t i = 0; i < COUNT(same); i++)
         set_new(line, same[i], json_deep_copy(json_object_get(item, same[i])));
-    set_new(line, "parent",
-            json_pack("{s:{s:s,s:b,s:n,s:n},s:n,s:s}", "invoice_item_details", "invoice_item",
-                      ii->id, "proration", 0, "proration_details", "subscription",
-                      "subscription_item_details", "type", "invoice_item_details"));
-    record_add(c->emu, c->space, T_LINE_ITEM, line);
+    const json_t *of = get_path(item, "parent.subscription_details");
+    str sub = get_str(of, "subscription"), si = get_str(of, "subscription_item");
+    bool proration = get_bool(item, "proration");
+    json_t *credited = proration ? json_pack("{s:n}", "credited_items") : json_null();
+    set_str(line, "subscription", sub);
+    if (proration && si.p) /* a change of the subscription made it */
+        set_new(line, "parent",
+                json_pack("{s:n,s:{s:s,s:b,s:o,s:s%,s:s%},s:s}", "invoice_item_details",
+                          "subscription_item_details", "invoice_item", ii->id, "proration", 1,
+                          "proration_details", credited, "subscription", sub.p, sub.n,
+                          "subscription_item", si.p, si.n, "type", "subscription_item_details"));
+    else
+        set_new(line, "parent",
+                json_pack("{s:{s:s,s:b,s:o,s:o},s:n,s:s}", "invoice_item_details", "invoice_item",
+                          ii->id, "proration", proration, "proration_details", credited,
+                          "subscription", json_str(sub), "subscription_item_details", "type",
+                          "invoice_item_details"));
+    line_keep(c, line, item);
     set_strz(item, "invoice", inv->id);
     record_touch(ii);
 }
@@ -143,26 +188,6 @@ void invoice_take_pending(struct call *c, struct record *inv, str only_subscript
             continue;
         invoice_take_one(c, inv, r);
     }
-}
-
-void invoice_total(struct record *inv)
-{
-    static const char *const sums[] = { "subtotal", "subtotal_excluding_tax", "total",
-                                        "total_excluding_tax" };
-    int64_t sum = 0;
-    str id = str_of(inv->id);
-    json_t *doc = record_doc(inv);
-
-    for (struct record *r = NULL; (r = owned_next(inv->space, T_LINE_ITEM, id, r));)
-        sum += get_int(record_doc(r), "amount");
-    for (size_t i = 0; i < COUNT(sums); i++)
-        set_int(doc, sums[i], sum);
-    set_int(doc, "amount_due", sum > 0 ? sum : 0);
-    set_int(doc, "amount_remaining", sum > 0 ? sum : 0);
-    set_new(doc, "lines",
-            list_embedded(inv->space, T_LINE_ITEM, id,
-                          get_str(json_object_get(doc, "lines"), "url").p));
-    record_touch(inv);
 }
 
 /* --- finalising --- */

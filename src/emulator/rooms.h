@@ -41,6 +41,8 @@ handler subscription_items_create, subscription_items_list, subscription_items_g
     subscription_items_update, subscription_items_delete;
 /* plans.c */
 handler plans_create, plans_update, plans_delete;
+/* discounts.c */
+handler customers_discount_get, customers_discount_delete, subscriptions_discount_delete;
 /* tax.c */
 handler tax_ids_create, tax_ids_list, tax_ids_get, tax_ids_delete;
 
@@ -109,6 +111,37 @@ void charge_capture(struct call *c, struct record *charge, int64_t amount);
 void balance_add(struct call *c, struct record *source, const char *type, int64_t amount,
                  int64_t fee);
 
+/* --- discounts.c --- */
+/* What one element of discounts[] means: a coupon, perhaps by its promotion code, or a discount
+ * that is there already. */
+struct discount_source {
+    struct record *coupon, *code, *kept;
+};
+struct discount_order {
+    bool given;
+    struct discount_source source[20];
+    size_t n;
+};
+/* Reads and checks the parameter discounts (or coupon, promotion_code); false when refused. */
+bool discounts_read(const struct args *a, str customer, struct discount_order *o);
+/* What they are put on; others are {NULL, 0}. */
+struct discount_target {
+    str customer, subscription, subscription_item, invoice, invoice_item;
+};
+/* Makes them, and gives the list of their ids; tells of those of customers and subscriptions. */
+json_t *discounts_make(struct call *c, const struct discount_order *o,
+                       const struct discount_target *t);
+/* The same into doc.discounts, if any were given; what stood there and no longer does is ended. */
+void discounts_apply(struct call *c, json_t *doc, const struct discount_order *o,
+                     const struct discount_target *t);
+void customer_discount_apply(struct call *c, struct record *customer,
+                             const struct discount_order *o);
+/* The invoice gets its subscription's, or else its customer's. */
+void invoice_discounts(struct call *c, struct record *inv, struct record *customer,
+                       struct record *sub);
+/* The invoice has used up what its subscription or customer has once. */
+void discounts_used(struct call *c, struct record *inv, struct record *owner);
+
 /* --- invoices --- */
 struct invoice_order {
     str customer, currency, subscription, collection;
@@ -122,7 +155,13 @@ void invoice_line_from_item(struct call *c, struct record *invoice, struct recor
 void invoice_take_pending(struct call *c, struct record *invoice, str only_subscription);
 /* One pending item becomes a line. */
 void invoice_take_one(struct call *c, struct record *invoice, struct record *item);
-void invoice_total(struct record *invoice); /* sums the lines, embeds them */
+/* A pending item of what one element of add_invoice_items, or POST /v1/invoiceitems, says; no
+ * event; NULL when refused. */
+struct record *invoiceitem_make(const struct args *a, str customer, str sub, str currency);
+/* What a price looks like on a line; a new reference. */
+json_t *price_pricing(const json_t *price);
+/* Counts lines, discounts and taxes together (invoice_totals.c), and embeds the lines. */
+void invoice_total(struct record *invoice);
 /* Gives a number, opens it, makes its payment intent; a total of nothing is paid at once. */
 void invoice_finalize(struct call *c, struct record *invoice);
 /* Tries to charge it. ST_OK: paid. ST_REFUSED: declined. ST_NONE: there is no payment method. */
@@ -145,6 +184,7 @@ void subscription_unpaid(struct call *c, struct record *invoice);
 void subscription_embed(struct record *sub); /* its items, into its document */
 /* What one element of items[] wants. Checked whole before anything is made. */
 struct item_order {
+    struct discount_order discounts;
     struct args args;
     struct record *price; /* NULL: made of price_data when it is kept */
     int64_t quantity;
@@ -152,6 +192,7 @@ struct item_order {
 bool item_check(const struct args *a, struct item_order *o);
 struct record *item_keep(struct call *c, struct record *sub, const struct item_order *o,
                          int64_t start, int64_t end);
+int64_t add_months(int64_t from, int64_t months);
 /* The end of the period that begins at `start`, counted from the anchor so that the 31st stays. */
 int64_t period_end(int64_t anchor, int64_t start, const json_t *recurring);
 /* Price, quantity, metadata of an item that is there; false when refused. */
@@ -169,8 +210,8 @@ int64_t record_due(const struct record *r);
 int64_t time_or_never(const json_t *doc, const char *key); /* INT64_MAX when it is null */
 typedef int64_t due_rule(const struct record *r);
 typedef void act_rule(struct call *c, struct record *r);
-due_rule subscription_due, invoice_due, test_clock_due;
-act_rule subscription_act, invoice_act, test_clock_act;
+due_rule subscription_due, invoice_due, test_clock_due, discount_due;
+act_rule subscription_act, invoice_act, test_clock_act, discount_act;
 /* Does everything that is due on this clock up to `until`, in its order, each in its second. False
  * when there was no end of it. */
 bool clock_run(struct emulator *e, struct test_clock *k, int64_t until);

@@ -57,6 +57,11 @@ const struct route billing_routes[] = {
     { "GET", "/v1/customers/{}/tax_ids/{}", tax_ids_get, T_TAX_ID, false, "" },
     { "DELETE", "/v1/customers/{}/tax_ids/{}", tax_ids_delete, T_TAX_ID, false, "" },
 
+    { "GET", "/v1/customers/{}/discount", customers_discount_get, T_DISCOUNT, false, "" },
+    { "DELETE", "/v1/customers/{}/discount", customers_discount_delete, T_DISCOUNT, false, "" },
+    { "DELETE", "/v1/subscriptions/{}/discount", subscriptions_discount_delete, T_DISCOUNT, false,
+      "" },
+
     { "GET", "/v1/shipping_rates", plain_list, T_SHIPPING_RATE, true,
       "active created currency" PAGE },
     { "POST", "/v1/shipping_rates", plain_create, T_SHIPPING_RATE, false,

@@ -9,6 +9,7 @@ bool subscription_item_apply(const struct args *a, struct record *si)
 {
     struct call *c = a->c;
     struct item_order o;
+    struct discount_order discounts;
     json_t *doc = record_doc(si);
     int64_t quantity;
 
@@ -24,8 +25,14 @@ bool subscription_item_apply(const struct args *a, struct record *si)
     }
     if (arg_int(a, "quantity", &quantity))
         set_int(doc, "quantity", quantity);
-    if (!metadata_apply(a, doc))
+    if (!metadata_apply(a, doc) || !tax_rates_read(a, "tax_rates", doc, "tax_rates") ||
+        !discounts_read(a, (str){ 0 }, &discounts))
         return false;
+    struct record *of = record_any(c->space, T_SUBSCRIPTION, get_str(doc, "subscription"));
+    discounts_apply(c, doc, &discounts,
+                    &(struct discount_target){ .customer = get_str(record_doc(of), "customer"),
+                                               .subscription = str_of(of->id),
+                                               .subscription_item = str_of(si->id) });
     record_touch(si);
     return !c->refused;
 }

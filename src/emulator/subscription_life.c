@@ -16,7 +16,7 @@ static int days_in_month(int year, int month)
     return days[month] + (month == 1 && leap);
 }
 
-static int64_t add_months(int64_t from, int64_t months)
+int64_t add_months(int64_t from, int64_t months)
 {
     time_t t = (time_t)from;
     struct tm tm;
@@ -132,7 +132,11 @@ bool item_check(const struct args *a, struct item_order *o)
     if (o->quantity < 0)
         refuse(a->c, 400, "parameter_invalid_integer", arg_name(a, "quantity"),
                "Invalid non-negative integer");
-    if (a->c->refused)
+    json_t *scratch = json_object();
+    bool fine = tax_rates_read(a, "tax_rates", scratch, "tax_rates") &&
+                discounts_read(a, (str){ 0 }, &o->discounts);
+    json_decref(scratch);
+    if (a->c->refused || !fine)
         return false;
     if (id.n) {
         o->price = named_record(a->c, T_PRICE, id, arg_name(a, "price"));
@@ -142,6 +146,15 @@ bool item_check(const struct args *a, struct item_order *o)
         return inline_fits(&data);
     refuse_param_missing(a->c, arg_name(a, "price"));
     return false;
+}
+
+static void item_discounts(struct call *c, struct record *sub, const struct item_order *o,
+                           json_t *doc)
+{
+    discounts_apply(c, doc, &o->discounts,
+                    &(struct discount_target){ .customer = get_str(record_doc(sub), "customer"),
+                                               .subscription = str_of(sub->id),
+                                               .subscription_item = get_str(doc, "id") });
 }
 
 struct record *item_keep(struct call *c, struct record *sub, const struct item_order *o,
@@ -165,6 +178,8 @@ struct record *item_keep(struct call *c, struct record *sub, const struct item_o
                 : period_end(get_int(record_doc(sub), "billing_cycle_anchor"), start,
                              json_object_get(p, "recurring")));
     metadata_apply(&o->args, doc);
+    tax_rates_read(&o->args, "tax_rates", doc, "tax_rates");
+    item_discounts(c, sub, o, doc);
     return record_add(c->emu, c->space, T_SUBSCRIPTION_ITEM, doc);
 }
 
@@ -195,6 +210,8 @@ struct record *subscription_invoice(struct call *c, struct record *sub, const ch
     if (days)
         record_hide(inv, "days_until_due", json_integer(days));
     invoice_total(inv);
+    discounts_used(c, inv, sub);
+    discounts_used(c, inv, record_any(c->space, T_CUSTOMER, get_str(doc, "customer")));
     return inv;
 }
 

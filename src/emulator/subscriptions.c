@@ -20,6 +20,7 @@ static const struct field subscription_fields[] = {
 struct order {
     struct item_order item[ITEMS_MAX];
     size_t n_items;
+    struct discount_order discounts;
     str behavior;
     int64_t trial_end; /* 0: none */
 };
@@ -116,7 +117,8 @@ static bool subscription_apply(const struct args *a, struct record *sub)
     if (arg_emptied(a, "pause_collection"))
         set_null(doc, "pause_collection");
     return fields_apply(a, doc, subscription_fields, COUNT(subscription_fields)) &&
-           method_apply(a, doc) && trial_end_apply(a, doc);
+           method_apply(a, doc) && trial_end_apply(a, doc) &&
+           tax_rates_read(a, "default_tax_rates", doc, "default_tax_rates");
 }
 
 /* --- creating --- */
@@ -236,6 +238,9 @@ static struct record *subscription_make(struct call *c, const struct args *a, co
         record_undo(c, sub);
         return NULL;
     }
+    discounts_apply(c, doc, &o->discounts,
+                    &(struct discount_target){ .customer = str_of(customer->id),
+                                               .subscription = str_of(sub->id) });
     if (!trial && is_str(doc, "collection_method", "send_invoice"))
         set_strz(doc, "status", "active");
     return sub;
@@ -267,7 +272,8 @@ json_t *subscriptions_create(struct call *c)
     if (!id.n)
         return refuse_param_missing(c, "customer");
     struct record *customer = named_record(c, T_CUSTOMER, id, "customer");
-    if (!customer || !order_read(&a, &o) || !currency_check(c, customer, order_currency(&o)))
+    if (!customer || !order_read(&a, &o) || !discounts_read(&a, id, &o.discounts) ||
+        !currency_check(c, customer, order_currency(&o)))
         return NULL;
     arg_word(&a, "collection_method", "charge_automatically send_invoice", &collection);
     str own = arg_str(&a, "default_payment_method");
@@ -383,6 +389,7 @@ json_t *subscriptions_update(struct call *c)
 {
     struct args a = args_of(c), item[ITEMS_MAX];
     struct record *sub = path_record(c, T_SUBSCRIPTION);
+    struct discount_order discounts;
 
     if (!sub)
         return NULL;
@@ -390,6 +397,9 @@ json_t *subscriptions_update(struct call *c)
         is_str(sub->doc, "status", "incomplete_expired"))
         return refuse(c, 404, "resource_missing", "id", "No such subscription: '%s'", sub->id);
     size_t n = args_list(&a, "items", item, ITEMS_MAX);
+    str customer = get_str(sub->doc, "customer");
+    if (!discounts_read(&a, customer, &discounts))
+        return NULL;
     json_t *before = change_begin(sub);
     if (c->refused || !items_check(c, sub, item, n) || !subscription_apply(&a, sub) ||
         !trial_apply(&a, sub) || !cancel_apply(&a, sub) || !details_apply(&a, sub->doc) ||
@@ -397,6 +407,9 @@ json_t *subscriptions_update(struct call *c)
         change_abort(sub, before);
         return NULL;
     }
+    discounts_apply(
+        c, sub->doc, &discounts,
+        &(struct discount_target){ .customer = customer, .subscription = str_of(sub->id) });
     subscription_embed(sub);
     change_end(c, sub, before, "customer.subscription.updated");
     return answer_record(c, sub);

@@ -15,6 +15,7 @@ static const struct time_rule {
 } rule[T_COUNT] = {
     [T_SUBSCRIPTION] = { subscription_due, subscription_act },
     [T_INVOICE] = { invoice_due, invoice_act },
+    [T_DISCOUNT] = { discount_due, discount_act },
     [T_TEST_HELPERS_TEST_CLOCK] = { test_clock_due, test_clock_act },
 };
 

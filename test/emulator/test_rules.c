@@ -674,8 +674,11 @@ static void r_42_of_a_coupon_three_things_can_be_changed(void **state)
         refused(400, "parameter_unknown", fixed[i], post("/v1/coupons", coupon),
                 format(&stand, "%s=1", fixed[i]),
                 format(&stand, "Received unknown parameter: %s", fixed[i]));
+    const char *customer = make(&stand, "/v1/customers", format(&stand, "coupon=%s", coupon));
     ask_for(&stand, 200, format(&stand, "DELETE /v1/coupons/%s", coupon), NULL);
     ask_for(&stand, 404, format(&stand, "GET /v1/coupons/%s", coupon), NULL);
+    v = ask_for(&stand, 200, format(&stand, "GET /v1/customers/%s", customer), NULL);
+    assert_string_equal(text_at(v, "discount.source.coupon"), coupon);
 }
 
 /* --- open points: the assumed way is tested above, here is the other --- */
