@@ -6,91 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "backend/clock_os.h"
-#include "backend/pg_conn.h"
-#include "backend/rng_os.h"
-#include "backend/sched_pthread.h"
-#include "backend/store_pg.h"
-#include "pg_server.h"
-#include "unit.h"
-#include "world/tx.h"
-
-enum { PATIENCE_MS = 120 * 1000 }; /* nothing here is meant to use it up */
-
-static struct pg_server *server;
-static const char *url; /* of this test's database */
-
-static struct error why;
-
-#define assert_ok(call)                                                \
-    do {                                                               \
-        error_clear(&why);                                             \
-        enum status got = (call);                                      \
-        if (got != ST_OK)                                              \
-            fail_msg("%s: %s: %s", #call, status_name(got), why.text); \
-    } while (0)
-
-static int set_up(void **state)
-{
-    (void)state;
-    url = pg_server_fresh(server);
-    return 0;
-}
-
-static enum status open_at(struct store **s, const char *at, bool read_only, struct error *e)
-{
-    const struct store_pg_options o = { .url = at,
-                                        .schema = "brindle_test",
-                                        .sched = sched_pthread(),
-                                        .clock = clock_os(),
-                                        .rng = rng_os(),
-                                        .read_only = read_only,
-                                        .patience_ms = PATIENCE_MS };
-
-    return store_pg_open(s, &o, e);
-}
-
-static struct store *open_store(void)
-{
-    struct store *s = NULL;
-
-    assert_ok(open_at(&s, url, false, &why));
-    return s;
-}
+#include "pg_fixture.h"
 
 /* A session begins with its connection. */
 static struct pg_conn *conn_of(const struct tx *tx)
 {
     return tx->impl;
-}
-
-static void sql(const char *text, char *out, size_t room)
-{
-    char got[2048];
-
-    if (!pg_server_sql(server, text, got, sizeof got))
-        fail_msg("%s: %s", text, got);
-    if (out)
-        snprintf(out, room, "%s", got);
-}
-
-static void assert_answer(const char *text, const char *expected)
-{
-    char got[2048];
-
-    sql(text, got, sizeof got);
-    assert_string_equal(got, expected);
-}
-
-static void put_object(struct store *s, const char *id, str data)
-{
-    CLEANUP(tx_end) struct tx tx = { 0 };
-
-    assert_ok(tx_begin(&tx, s, TX_WRITE, &why));
-    assert_ok(tx_run(&tx, STMT_OBJECT_INSERT, NULL, NULL, &why, V_STR(S("product")),
-                     V_STR(S("acct_1")), V_STR(str_of(id)), V_STR(data), V_INT(0), V_INT(1),
-                     V_INT(1), V_INT(1), V_STR(S("v")), V_STR(S("get")), V_INT(0), V_NULL));
-    assert_ok(tx_commit(&tx, &why));
 }
 
 static void what_jsonb_refuses_is_replaced_for_the_views_alone(void **state)
@@ -124,90 +45,6 @@ static void what_jsonb_refuses_is_replaced_for_the_views_alone(void **state)
     s->ops->close(s);
 }
 
-static void *open_and_close(void *arg)
-{
-    struct store *s = NULL;
-    struct error e = { 0 };
-
-    if (open_at(&s, arg, false, &e) != ST_OK)
-        return arg;
-    s->ops->close(s);
-    return NULL;
-}
-
-static void many_that_start_at_once_make_the_tables_once(void **state)
-{
-    enum { STARTS = 6 };
-    pthread_t thread[STARTS];
-    char at[256];
-
-    (void)state;
-    snprintf(at, sizeof at, "%s", url);
-    for (size_t i = 0; i < STARTS; i++)
-        pthread_create(&thread[i], NULL, open_and_close, at);
-    for (size_t i = 0; i < STARTS; i++) {
-        void *failed;
-        pthread_join(thread[i], &failed);
-        assert_null(failed);
-    }
-    assert_answer("select count(*) from brindle_test._brindle", "1");
-}
-
-static void assert_refused(bool read_only, enum status expected, const char *words)
-{
-    struct store *s = NULL;
-    struct error e = { 0 };
-
-    assert_int_equal(open_at(&s, url, read_only, &e), expected);
-    if (!strstr(e.text, words))
-        fail_msg("\"%s\" does not say \"%s\"", e.text, words);
-}
-
-static void a_newer_schema_is_refused_with_a_sentence(void **state)
-{
-    struct store *s = open_store();
-
-    (void)state;
-    s->ops->close(s);
-    sql("update brindle_test._brindle set version = 999", NULL, 0);
-    assert_refused(false, ST_REFUSED, "use a newer brindle");
-    assert_refused(true, ST_REFUSED, "use a newer brindle");
-}
-
-static void tables_of_another_program_are_left_alone(void **state)
-{
-    (void)state;
-    sql("create schema brindle_test; create table brindle_test.theirs (x int)", NULL, 0);
-    assert_refused(false, ST_REFUSED, "another program");
-    assert_answer("select count(*) from brindle_test.theirs", "0");
-}
-
-static void a_reader_finds_nothing_and_makes_nothing(void **state)
-{
-    (void)state;
-    assert_refused(true, ST_NONE, "nothing is in it yet");
-    assert_answer("select count(*) from pg_namespace where nspname = 'brindle_test'", "0");
-}
-
-static void a_role_without_any_right_but_its_schema_is_enough(void **state)
-{
-    struct store *s = NULL;
-    char at[256];
-
-    (void)state;
-    sql("drop role if exists plain; create role plain login; create schema brindle_test "
-        "authorization plain; revoke all on schema public from public; "
-        "alter role plain set search_path to nowhere; "
-        "alter role plain set synchronous_commit to off",
-        NULL, 0);
-    snprintf(at, sizeof at, "%.*s=plain", (int)(strlen(url) - strlen("=postgres")), url);
-    assert_ok(open_at(&s, at, false, &why));
-    put_object(s, "prod_1", S("{\"id\":\"prod_1\"}"));
-    assert_answer("select count(*) from brindle_test.objects", "1");
-    s->ops->close(s);
-    sql("drop owned by plain", NULL, 0);
-}
-
 static void sessions_that_end_come_back_and_lose_nothing(void **state)
 {
     ARENA(a, 4096);
@@ -239,38 +76,18 @@ static void sessions_that_end_come_back_and_lose_nothing(void **state)
     s->ops->close(s);
 }
 
-static PGconn *connect_apart(void)
-{
-    PGconn *c = PQconnectdb(url);
-
-    if (PQstatus(c) != CONNECTION_OK)
-        fail_msg("%s", PQerrorMessage(c));
-    return c;
-}
-
-static void ask(PGconn *c, const char *query, char *out, size_t room)
-{
-    PGresult *r = PQexec(c, query);
-
-    if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
-        fail_msg("%s: %s", query, PQerrorMessage(c));
-    if (out)
-        snprintf(out, room, "%s", PQntuples(r) ? PQgetvalue(r, 0, 0) : "");
-    PQclear(r);
-}
-
-/* Who commits a change of a counter waits for this lock. */
+/* Who commits a change of a counter waits for the lock. */
 static PGconn *hold_up_commits(void)
 {
     PGconn *c = connect_apart();
 
     ask(c,
         "create function brindle_test.dawdle() returns trigger language plpgsql as "
-        "$$ begin perform pg_advisory_xact_lock(4711); return null; end $$; "
+        "$$ begin perform pg_advisory_xact_lock(" HELD_LOCK "); return null; end $$; "
         "create constraint trigger dawdle after insert or update on brindle_test._counters "
-        "deferrable initially deferred for each row execute function brindle_test.dawdle(); "
-        "select pg_advisory_lock(4711)",
+        "deferrable initially deferred for each row execute function brindle_test.dawdle()",
         NULL, 0);
+    hold(c);
     return c;
 }
 
@@ -283,13 +100,10 @@ struct wire {
 static void *cut_the_wire(void *arg)
 {
     const struct wire *w = arg;
-    char waiting[8] = "";
 
-    while (strcmp(waiting, "1") != 0)
-        ask(w->lock, "select count(*) from pg_locks where locktype = 'advisory' and not granted",
-            waiting, sizeof waiting);
+    await_waiting(w->lock, 1);
     shutdown(w->fd, SHUT_RDWR);
-    ask(w->lock, "select pg_advisory_unlock(4711)", NULL, 0);
+    let_go(w->lock);
     return NULL;
 }
 
@@ -360,6 +174,32 @@ static void a_number_that_another_transaction_got_proves_nothing(void **state)
     s->ops->close(s);
 }
 
+static void a_reader_that_idled_for_too_long_is_told_to_try_again(void **state)
+{
+    ARENA(a, 1 << 20);
+    struct store *s = open_store();
+    struct error e = { 0 };
+    enum status st = ST_OK;
+    struct rows r;
+    char at[512];
+
+    (void)state;
+    s->ops->close(s);
+    snprintf(at, sizeof at, "%s&options=-cidle_in_transaction_session_timeout%%3D1", url);
+    assert_ok(open_at(&s, at, true, &why));
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    assert_ok(tx_begin(&tx, s, TX_READ, &why));
+    while (st == ST_OK) { /* the server has a chance each time */
+        usleep(2000);
+        st = tx_run(&tx, STMT_COUNTER_GET, &r, &a, &e, V_STR(S("c")));
+    }
+    assert_int_equal(st, ST_RETRY);
+    tx_end(&tx);
+    assert_ok(tx_begin(&tx, s, TX_READ, &why)); /* on a connection that works */
+    tx_end(&tx);
+    s->ops->close(s);
+}
+
 static void deadlocks_are_for_trying_again(void **state)
 {
     static const struct {
@@ -398,42 +238,17 @@ static void unsafe_settings_of_the_server_are_named(void **state)
     s->ops->close(s);
 }
 
-static void nobody_listens_is_for_trying_again(void **state)
-{
-    struct store *s = NULL;
-    struct error e = { 0 };
-
-    (void)state;
-    assert_int_equal(open_at(&s, "postgresql://me:geheim@127.0.0.1:1/d", false, &e), ST_RETRY);
-    assert_null(strstr(e.text, "geheim"));
-}
-
-#define in_a_database(test)             \
-    {                                   \
-#test, test, set_up, NULL, NULL \
-    }
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         in_a_database(what_jsonb_refuses_is_replaced_for_the_views_alone),
-        in_a_database(many_that_start_at_once_make_the_tables_once),
-        in_a_database(a_newer_schema_is_refused_with_a_sentence),
-        in_a_database(tables_of_another_program_are_left_alone),
-        in_a_database(a_reader_finds_nothing_and_makes_nothing),
-        in_a_database(a_role_without_any_right_but_its_schema_is_enough),
         in_a_database(sessions_that_end_come_back_and_lose_nothing),
         in_a_database(a_commit_whose_answer_was_lost_is_looked_up),
         in_a_database(a_number_that_another_transaction_got_proves_nothing),
+        in_a_database(a_reader_that_idled_for_too_long_is_told_to_try_again),
         in_a_database(unsafe_settings_of_the_server_are_named),
         cmocka_unit_test(deadlocks_are_for_trying_again),
-        cmocka_unit_test(nobody_listens_is_for_trying_again),
     };
 
-    server = pg_server_start();
-    if (!server)
-        return 0;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    pg_server_stop(server);
-    return failed;
+    return pg_fixture_start() ? pg_fixture_end(cmocka_run_group_tests(tests, NULL, NULL)) : 0;
 }
