@@ -21,6 +21,10 @@ fuzz:
 	@tools/deps.sh build test
 	@tools/fuzz.sh
 
+soak:
+	@tools/deps.sh build test
+	@tools/soak.sh $(TIMES)
+
 sim:
 	@tools/deps.sh build test
 	@BUILD=build-test tools/sim.sh $(SEEDS)
@@ -34,4 +38,4 @@ deps:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run test bench fuzz sim install deps clean
+.PHONY: all run test bench fuzz soak sim install deps clean

@@ -5,6 +5,8 @@
     run.py --store pg  on a PostgreSQL of its own instead of SQLite
     run.py --store pgbouncer  and that behind a pooler in transaction mode
     BRINDLE=…/brindle  the program that is tested (default: build/brindle)
+    SOAK=10            ten times as many kills
+    PG_BIN=…/bin       the PostgreSQL to start (default: the newest of Debian's)
     KEEP=1             leaves the folder of a failed scenario and says where
 
 Ends with a line "N passed, N failed".

@@ -4,11 +4,11 @@ import subprocess
 import threading
 import time
 
-from place import BRINDLE, Http, check, until
+from place import BRINDLE, SOAK, Http, check, until
 from scenarios_state import event
 
 SCENARIOS = []
-KILLS = 20
+KILLS = 20 * SOAK
 SENDERS = 8
 
 
@@ -98,10 +98,11 @@ def killed_twenty_times_under_load_nothing_acknowledged_is_lost(place):
 @scenario("KILL-02")
 def a_sync_that_is_killed_goes_on_and_loses_at_most_a_page(place):
     e = place.emulator
-    e.admin("POST", "/bulk", {"type": "product", "count": 3000})
+    turns, objects = 3 * SOAK, 3000 * SOAK
+    e.admin("POST", "/bulk", {"type": "product", "count": objects})
     d = place.start()
     e.fault("slow;method=GET;path=/v1/products;delay_ms=20")
-    for turn in range(3):
+    for turn in range(turns):
         after = e.total()
         walk = subprocess.Popen([BRINDLE, "sync", "products"], cwd=place.dir, env=place.env(),
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -114,7 +115,7 @@ def a_sync_that_is_killed_goes_on_and_loses_at_most_a_page(place):
     e.no_faults()
     place.run("sync", "products")
     d.idle()
-    check(place.one("select count(*) from products") == 3000, "not all are there")
+    check(place.one("select count(*) from products") == objects, "not all are there")
     asked = [r["path"] for r in e.requests("/v1/products?")]
     # a sync that is asked for when the walk has just ended begins a new one: only the first counts
     first_walk = max(asked.index(page) for page in set(asked)) + 1

@@ -1,13 +1,12 @@
 """What only a server of its own can do to us: be killed, hang, be restarted."""
-import os
 import time
 
-from place import check, until
+from place import SOAK, check, until
 from scenarios_kill import Load
 from scenarios_state import event
 
 SCENARIOS = []
-SERVER_KILLS = int(os.environ.get("SERVER_KILLS", "5"))
+SERVER_KILLS = 5 * SOAK
 CUT_SECONDS = 3
 
 
@@ -81,7 +80,7 @@ def a_database_that_is_cut_off_for_seconds_costs_nothing_but_time(place):
 @scenario("PG-03")
 def sessions_that_are_ended_by_an_administrator_come_back(place):
     def trouble(d, load):
-        for _ in range(20):
+        for _ in range(20 * SOAK):
             more(load, 5)
             place.cluster.sql("postgres", "select count(pg_terminate_backend(pid)) from pg_stat_activity "
                               f"where datname = '{place.database}' and pid <> pg_backend_pid();")
