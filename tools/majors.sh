@@ -24,7 +24,8 @@ of = [v for v in json.load(sys.stdin) if v.startswith(sys.argv[1] + ".")]
 print(max(of, key=lambda v: [int(n) for n in re.findall(r"\d+", v)]))' "$1"
 }
 
-for major in ${*:-14 16 17 18}; do
+[ $# != 0 ] || set -- 14 16 17 18
+for major in "$@"; do
     version=$(newest "$major") || { echo "npm has no $major of $package"; failed=1; continue; }
     export PG_BIN="$dir/$major/node_modules/$package/native/bin"
     [ -x "$PG_BIN/initdb" ] ||
