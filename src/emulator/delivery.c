@@ -4,6 +4,7 @@
 #include "emulator/event_names.h"
 #include "emulator/faults.h"
 #include "emulator/journal.h"
+#include "emulator/listeners.h"
 #include "emulator/thin.h"
 
 #include <stdlib.h>
@@ -197,6 +198,7 @@ void deliveries_add(struct emulator *e, struct record *event)
         }
     }
     set_int(event->doc, "pending_webhooks", pending);
+    listeners_event(e, event);
 }
 
 void deliveries_again(struct emulator *e, struct record *event, struct record *endpoint)

@@ -7,6 +7,7 @@
 #include "emulator/faults.h"
 #include "emulator/journal.h"
 #include "emulator/limits.h"
+#include "emulator/listeners.h"
 #include "emulator/params.h"
 #include "emulator/rooms.h"
 #include "emulator/shapes.h"
@@ -42,6 +43,7 @@ void emulator_forget(struct emulator *e)
         e->space = next;
     }
     deliveries_forget(e->deliveries);
+    listeners_forget(e);
     e->rng = e->options.seed;
 }
 
@@ -52,6 +54,7 @@ void emulator_free(struct emulator *e)
     emulator_forget(e);
     journal_close(e->journal);
     deliveries_free(e->deliveries);
+    listeners_free(e);
     faults_free(e->faults);
     request_log_free(e->log);
     for (enum type t = 0; t < T_COUNT; t++)

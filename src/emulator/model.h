@@ -154,6 +154,7 @@ struct emulator {
     size_t n_webhooks;
     struct faults *faults;
     struct deliveries *deliveries;
+    struct listeners *listeners; /* NULL until somebody listens */
     struct request_log *log;
     struct journal *journal;
 };

@@ -1,5 +1,6 @@
 /* routes_platform.c - the routes of what the platform itself is: events and where they go, time,
  * search. */
+#include "emulator/listeners.h"
 #include "emulator/rooms.h"
 
 #define DESTINATION "description enabled_events metadata name webhook_endpoint include"
@@ -48,6 +49,8 @@ const struct route platform_routes[] = {
       false, "" },
     { "POST", "/v1/test_helpers/test_clocks/{}/advance", test_clocks_advance,
       T_TEST_HELPERS_TEST_CLOCK, false, "frozen_time*" },
+
+    { "POST", "/v1/stripecli/sessions", listen_session, T_NONE, false, NULL },
 };
 
 const size_t n_platform_routes = COUNT(platform_routes);

@@ -1,5 +1,6 @@
 #include "emulator/server.h"
 
+#include "emulator/listen.h"
 #include "emulator/model.h"
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct emulator_server {
     bool stopping;
     struct emulator_server_options options; /* what follows is set at the start */
     struct http_server *http;
+    struct listen *listen;
     pthread_t thread[SENDERS_MAX + 1];
     unsigned n_threads;
 };
@@ -37,6 +39,13 @@ static void refuse_whole(struct http_exchange *x, const struct error *e)
                                 "\"type\":\"api_error\"}}") });
 }
 
+/* Something may be due, or to be told. Under the lock. */
+static void news(struct emulator_server *s)
+{
+    pthread_cond_broadcast(&s->news);
+    listen_wake(s->listen);
+}
+
 static void handle(void *ctx, struct http_exchange *x, const struct http_request *q)
 {
     struct emulator_server *s = ctx;
@@ -45,9 +54,11 @@ static void handle(void *ctx, struct http_exchange *x, const struct http_request
     struct error e = { 0 };
 
     pthread_mutex_lock(&s->lock);
-    enum status st = emulator_handle(s->emulator, q, &arena, &answer, &e);
+    enum status st = ST_OK;
+    if (!listen_upgrade(s->listen, q, &arena, &answer))
+        st = emulator_handle(s->emulator, q, &arena, &answer, &e);
     if (!str_eq(q->method, S("GET")))
-        pthread_cond_broadcast(&s->news);
+        news(s);
     pthread_mutex_unlock(&s->lock);
     if (st == ST_OK)
         http_reply(x, &answer);
@@ -78,6 +89,7 @@ static void *tick(void *ctx)
     pthread_mutex_lock(&s->lock);
     while (!s->stopping) {
         emulator_advance(s->emulator);
+        listen_wake(s->listen);
         wait_ms(s, s->options.tick_ms);
     }
     pthread_mutex_unlock(&s->lock);
@@ -176,6 +188,7 @@ enum status emulator_server_open(struct emulator_server **out, struct emulator *
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&s->news, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    s->listen = listen_new(e, &s->lock);
     *out = s;
     return ST_OK;
 }
@@ -227,6 +240,7 @@ void emulator_server_close(struct emulator_server *s)
     if (!s)
         return;
     http_server_close(s->http);
+    listen_free(s->listen);
     pthread_cond_destroy(&s->news);
     pthread_mutex_destroy(&s->lock);
     free(s);

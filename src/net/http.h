@@ -39,7 +39,7 @@ str http_header_get(const struct http_request *q, str name, size_t *count);
 /* "Date", "Content-Length" and, where it is needed, "Connection" are added. A control character in
  * a header becomes a blank. Answers to HEAD, and 204 and 304, are sent without their body. */
 struct http_response {
-    int status;                       /* 200 to 999 */
+    int status;                       /* 200 to 999, or 101 */
     str content_type;                 /* empty: none is sent */
     str body;                         /* copied */
     const struct http_header *header; /* further headers, copied */
@@ -50,6 +50,13 @@ struct http_response {
     bool reset;          /* send nothing: reset the connection */
     size_t cut_at_bytes; /* close after so many bytes of the body, whose full length was promised */
     msec trickle;        /* pause between pieces of 64 bytes of the body */
+    /* With status 101 alone: when the answer is out, the socket is no longer the server's but given
+     * to this (blocking, on the loop's thread), with `upgrade_ctx` and `upgrade_id`. What the other
+     * side sent before it saw the answer is lost; it must not. Not called when the other side has
+     * gone before. */
+    void (*upgrade)(void *ctx, uint64_t id, int fd);
+    void *upgrade_ctx;
+    uint64_t upgrade_id;
 };
 
 struct http_handler {

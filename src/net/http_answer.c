@@ -7,6 +7,7 @@
 static str reason_phrase(int status)
 {
     switch (status) {
+    case 101: return S("Switching Protocols");
     case 200: return S("OK");
     case 201: return S("Created");
     case 202: return S("Accepted");
@@ -120,8 +121,11 @@ void http_answer_write(struct http_exchange *x, const struct http_response *r,
 {
     static const struct http_response too_large = { .status = 500 };
 
-    assert(r->status >= 200 && r->status <= 999);
-    x->close = close || r->close || !q->keep_alive || r->cut_at_bytes > 0;
+    assert((r->status >= 200 && r->status <= 999) || (r->status == 101 && r->upgrade));
+    x->close = r->status != 101 && (close || r->close || !q->keep_alive || r->cut_at_bytes > 0);
+    x->upgrade = r->status == 101 ? r->upgrade : NULL;
+    x->upgrade_ctx = r->upgrade_ctx;
+    x->upgrade_id = r->upgrade_id;
     x->reset = r->reset;
     x->delay = r->delay;
     x->trickle = r->trickle;

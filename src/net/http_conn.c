@@ -1,6 +1,7 @@
 #include "net/http_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -106,8 +107,29 @@ static void finish(struct http_conn *c)
     c->linger_until = c->server->now + HTTP_LINGER_MS;
 }
 
+/* The socket goes to whom the answer has promised it. */
+static void give_away(struct http_conn *c)
+{
+    struct http_exchange x = c->x;
+    int fd = dup(c->fd), flags = fcntl(c->fd, F_GETFL);
+
+    c->x.upgrade = NULL;
+    if (fd >= 0)
+        epoll_ctl(c->server->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    http_conn_close(c);
+    if (fd < 0)
+        return; /* out of descriptors: it is closed */
+    fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    x.upgrade(x.upgrade_ctx, x.upgrade_id, fd);
+}
+
 static void out_is_empty(struct http_conn *c)
 {
+    if (c->x.upgrade && c->phase == HTTP_READS) {
+        give_away(c);
+        return;
+    }
     buf_clear(&c->out);
     if (c->out.cap > HTTP_OUT_BYTES_KEPT)
         buf_free(&c->out);
@@ -380,7 +402,7 @@ static enum http_step parse(struct http_conn *c)
 static bool may_take_request(const struct http_conn *c)
 {
     return c->fd >= 0 && c->phase == HTTP_READS && !c->close_after_out && !c->trickle &&
-           !c->blocked && c->out.n - c->out_at < HTTP_OUT_BYTES_BATCH;
+           !c->x.upgrade && !c->blocked && c->out.n - c->out_at < HTTP_OUT_BYTES_BATCH;
 }
 
 /* Takes requests, and answers those whose answer comes at once. */
@@ -469,6 +491,7 @@ void http_conn_start(struct http_conn *c, int fd)
     c->parse = parse;
     http_parse_begin(&c->parse);
     c->x.conn = c;
+    c->x.upgrade = NULL;
     http_count(&s->count.connections);
     http_count(&s->count.open_connections);
     /* Edge-triggered and registered once: no call to epoll in the steady state. */

@@ -61,6 +61,10 @@ struct http_exchange {
     bool close, reset;
     msec delay, trickle;
     size_t cut_at_bytes;
+    void (*upgrade)(void *ctx, uint64_t id,
+                    int fd); /* NULL unless the socket is to be given away */
+    void *upgrade_ctx;
+    uint64_t upgrade_id;
 };
 
 struct http_replies {

@@ -2,7 +2,9 @@
 #include "stand.h"
 
 #include "emulator/event_names.h"
+#include "emulator/listeners.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { HOUR = 3600, DAY = 86400 };
@@ -267,6 +269,56 @@ static void pages_of_v2_lead_on_by_their_url(void **state)
     ask_for(&stand, 400, "GET /v2/core/events?page=x", NULL);
 }
 
+static enum status heard(uint64_t session, char id[64])
+{
+    str message;
+    enum status st = listener_next(stand.emulator, session, &stand.arena, &message);
+
+    if (st != ST_OK)
+        return st;
+    json_t *v = json_loadb(message.p, message.n, 0, NULL);
+    json_t *event = json_loads(text_at(v, "event_payload"), 0, NULL);
+    assert_string_equal(text_at(event, "object"), "event");
+    snprintf(id, 64, "%s", text_at(v, "webhook_id"));
+    json_decref(event);
+    json_decref(v);
+    return ST_OK;
+}
+
+static void a_listener_hears_again_what_it_did_not_acknowledge(void **state)
+{
+    (void)state;
+    char first[64], second[64], again[64];
+    json_t *v = ask_for(&stand, 200, "POST /v1/stripecli/sessions", "device_name=x");
+    str websocket = str_of(keep(&stand, text_at(v, "websocket_id")));
+    const char *secret = keep(&stand, text_at(v, "secret"));
+    make(&stand, "/v1/products", "name=before"); /* it waits for the connection */
+    assert_int_equal(listener_connect(stand.emulator, S("cliws_other")), 0);
+    uint64_t session = listener_connect(stand.emulator, websocket);
+    assert_int_equal(session, 1);
+    assert_int_equal(listener_connect(stand.emulator, websocket), 0); /* it is connected */
+    make(&stand, "/v1/products", "name=after");
+    stand.key = "sk_live_stand";
+    make(&stand, "/v1/products", "name=elsewhere");
+    assert_int_equal(heard(session, first), ST_OK);
+    assert_int_equal(heard(session, second), ST_OK);
+    assert_int_equal(heard(session, again), ST_NONE);
+    listener_hears(stand.emulator, session, S("nonsense"));
+    str ack = str_of(format(&stand, "{\"type\":\"event_ack\",\"webhook_id\":\"%s\"}", first));
+    listener_hears(stand.emulator, session, ack);
+    listener_hears(stand.emulator, session, ack);
+    listener_disconnect(stand.emulator, session);
+    assert_int_equal(listener_connect(stand.emulator, websocket), session);
+    assert_int_equal(heard(session, again), ST_OK);
+    assert_string_equal(again, second);
+    assert_int_equal(heard(session, again), ST_NONE);
+    stand.key = stand_key;
+    v = ask_for(&stand, 200, "POST /v1/stripecli/sessions", "");
+    assert_string_equal(text_at(v, "secret"), secret);
+    ask_for(&stand, 200, "POST /_emulator/reset", "");
+    assert_int_equal(heard(session, again), ST_REFUSED);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -281,6 +333,7 @@ int main(void)
         CASE(a_snapshot_destination_hears_all),
         CASE(a_destination_is_pinged_switched_and_deleted),
         CASE(pages_of_v2_lead_on_by_their_url),
+        CASE(a_listener_hears_again_what_it_did_not_acknowledge),
     };
     return cmocka_run_group_tests_name("endpoints", tests, NULL, NULL);
 }

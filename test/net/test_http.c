@@ -1,3 +1,4 @@
+#include <semaphore.h>
 /* The HTTP server over real sockets: what a well-behaved client sees. */
 #include "http_rig.h"
 
@@ -593,6 +594,54 @@ static void addresses_are_read_and_loopback_is_told_apart(void **state)
     }
 }
 
+static void give_and_close(void *ctx, uint64_t id, int fd)
+{
+    char text[32];
+    int n = snprintf(text, sizeof text, "mine %llu", (unsigned long long)id);
+
+    assert_true(write(fd, text, (size_t)n) == n);
+    close(fd);
+    sem_post(ctx);
+}
+
+static void an_upgraded_connection_is_given_away(void **state)
+{
+    struct rig r;
+    struct client c;
+    sem_t given;
+
+    (void)state;
+    sem_init(&given, 0, 0);
+    rig_open(&r, (struct http_options){ 0 });
+    const struct http_header header = { S("Upgrade"), S("something") };
+    rig_reply(&r, (struct http_response){ .status = 101,
+                                          .header = &header,
+                                          .n_headers = 1,
+                                          .upgrade = give_and_close,
+                                          .upgrade_ctx = &given,
+                                          .upgrade_id = 7 });
+    client_open(&c, &r);
+    client_send(&c, "GET /reply HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+                    "Upgrade: something\r\n\r\n");
+    struct answer a = client_read(&c, true);
+    assert_int_equal(a.status, 101);
+    assert_true(str_eqz(answer_header(&a, "Upgrade"), "something"));
+    sem_wait(&given);
+    char text[32] = "";
+    size_t n = c.in.n - c.used; /* it may have come with the answer */
+    memcpy(text, c.in.p + c.used, n);
+    while (n < strlen("mine 7")) {
+        ssize_t k = recv(c.fd, text + n, sizeof text - n - 1, 0);
+        assert_true(k > 0);
+        n += (size_t)k;
+    }
+    assert_string_equal(text, "mine 7");
+    assert_int_equal(http_server_counters(r.server).open_connections, 0);
+    client_close(&c);
+    rig_close(&r);
+    sem_destroy(&given);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -614,6 +663,7 @@ int main(void)
         cmocka_unit_test(replies_of_another_thread_reach_every_connection),
         cmocka_unit_test(turn_is_called_once_for_all_requests_of_a_turn),
         cmocka_unit_test(a_client_that_is_gone_before_its_answer_harms_nobody),
+        cmocka_unit_test(an_upgraded_connection_is_given_away),
         cmocka_unit_test(stopping_answers_what_is_under_way_and_refuses_what_comes),
         cmocka_unit_test(a_drain_that_takes_too_long_is_given_up),
         cmocka_unit_test(a_server_with_nothing_to_do_stops_at_once),
