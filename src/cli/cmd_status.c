@@ -151,6 +151,27 @@ static void print_lists(const struct env *env, str json)
         line("", COLOR_WARN, "not permitted:%s", names);
 }
 
+static void print_events(const struct shown *s, const struct mirror_status *m)
+{
+    msec now = clock_wall(wire_clock());
+    int64_t every = config_number(&s->conf->values, SET_CATCH_UP);
+    char read[48], until[48], from[48];
+
+    if (m->events_error[0])
+        line("events", COLOR_WARN, "not read: %s", m->events_error);
+    else if (!m->events_read_at)
+        line("events", every ? COLOR_WARN : COLOR_PLAIN, "%s",
+             every ? "not read yet: the daemon does, or `brindle sync`"
+                   : "never read (catch_up_seconds = 0): webhooks alone tell what changed");
+    else
+        line("events", COLOR_GOOD, "read %s; complete up to %s", ago(now - m->events_read_at, read),
+             ago(now - m->complete_up_to, until));
+    if (m->events_gap_to)
+        line("", COLOR_WARN,
+             "a gap from %s was longer than Stripe keeps events: all lists were walked anew",
+             ago(now - m->events_gap_from, from));
+}
+
 static void print_numbers(const struct shown *s, const struct env *env,
                           const struct mirror_status *m, str json)
 {
@@ -166,6 +187,7 @@ static void print_numbers(const struct shown *s, const struct env *env,
     line("objects", COLOR_PLAIN, "%s, and %lld deleted", objects, (long long)m->tombstones);
     line("freshness", COLOR_PLAIN, "last event %s, last fetch %s", ago(m->last_event_ago_ms, event),
          ago(m->last_fetch_ago_ms, fetch));
+    print_events(s, m);
     print_lists(env, json);
     print_work(s, m);
     print_inbox(s, m);

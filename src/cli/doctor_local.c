@@ -139,7 +139,13 @@ void doctor_machine(struct doctor *d)
 static void check_webhook_secrets(struct doctor *d, const struct env_config *conf)
 {
     looked(d);
-    if (conf->n_webhook_secrets == 0)
+    if (conf->n_webhook_secrets == 0 && config_number(&conf->values, SET_CATCH_UP) > 0)
+        found(d, WARNING, "webhook_secret_missing",
+              "set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret (whsec_…)",
+              "there is no webhook secret: changes are seen when the list of events is read, every "
+              "%lld s",
+              (long long)config_number(&conf->values, SET_CATCH_UP));
+    else if (conf->n_webhook_secrets == 0)
         found(d, ERROR, "webhook_secret_missing",
               "set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret (whsec_…)",
               "there is no webhook secret, so `brindle serve` cannot tell Stripe from others");

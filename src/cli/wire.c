@@ -347,6 +347,7 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     env_init(&w->env, conf->name, &w->world);
     keep_as_configured(w);
     w->made = true;
+    w->env.set.catch_up_ms = config_number(&conf->values, SET_CATCH_UP) * 1000;
     w->env.set.fuse_max = config_number(&conf->values, SET_FUSE);
     if (mode == WIRE_WRITE || mode == WIRE_ASK)
         st = open_stripe(w, e);

@@ -5,6 +5,12 @@
 
 /* Where the events were read up to, in Stripe's seconds; 0: never. */
 #define COUNTER_EVENTS_CURSOR "events_cursor"
+/* Wall time: since when events are followed without a gap, and when they were last read (by
+ * Stripe's clock); the last gap that events cannot close. */
+#define COUNTER_EVENTS_BEGUN "events_begun"
+#define COUNTER_EVENTS_READ "events_read"
+#define COUNTER_EVENTS_GAP_FROM "events_gap_from"
+#define COUNTER_EVENTS_GAP_TO "events_gap_to"
 /* The fuse: deletions that no event announced, since when they are counted, when it blew, and how
  * many are permitted by hand. */
 #define COUNTER_FUSE_COUNT "fuse_count"

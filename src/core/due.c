@@ -18,13 +18,14 @@ const char *due_kind_name(enum due_kind k)
     case DUE_WALK: return "walk";
     case DUE_SWEEP: return "sweep";
     case DUE_CHASE: return "chase";
+    case DUE_CATCHUP: return "catchup";
     }
     return "?";
 }
 
 static enum due_kind kind_of(str name)
 {
-    for (int k = DUE_OBJECT; k <= DUE_CHASE; k++)
+    for (int k = DUE_OBJECT; k <= DUE_CATCHUP; k++)
         if (str_eqz(name, due_kind_name((enum due_kind)k)))
             return (enum due_kind)k;
     return DUE_OBJECT;

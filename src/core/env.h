@@ -23,17 +23,24 @@ struct env_settings {
     unsigned attempts_max; /* failures in a row before due work is dead */
     msec backoff_ms, backoff_ms_max;
     msec confirm_ms;  /* pause before the second look at a 404 that nobody announced */
+    msec catch_up_ms; /* how often the list of events is read; 0: never */
     int64_t fuse_max; /* deletions an hour that no event announced; 0: no fuse */
     msec inbox_body_ms, inbox_id_ms, calls_ms, history_ms; /* retention */
 };
 
 extern const struct env_settings env_defaults;
 
+/* When this process last made something due by the clock (monotonic); the scheduler's own. */
+struct schedule_times {
+    msec events, absent;
+};
+
 struct env {
     char name[ENV_NAME_MAX + 1];
     struct world *world;
     struct identity identity; /* proven or declared before anything is written; then constant */
     bool identity_declared;   /* by the configuration: it cannot be proven again */
+    struct schedule_times scheduled;
     int64_t owner; /* greater than 1: marks our claims in a store that others work on, too */
     struct env_settings set;
 

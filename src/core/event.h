@@ -21,6 +21,8 @@ struct event {
     str body;        /* all of it, as received */
 
     msec received_at; /* wall */
+    const char *via;  /* NULL: a delivery; else how it was found: "events" */
+    bool late;        /* found so long after it happened that it is in no hurry */
     size_t secret;    /* index of the secret whose signature matched */
 };
 

@@ -23,11 +23,12 @@ static struct value mode_or_null(int livemode)
 }
 
 static enum status mark_keys(struct tx *tx, struct env *env, const struct plan *p,
-                             const char *cause, struct arena *a, struct error *e)
+                             const char *cause, enum stripe_lane lane, struct arena *a,
+                             struct error *e)
 {
     for (size_t i = 0; i < p->n_keys; i++) {
         struct due_mark m = { .key = { DUE_OBJECT, p->key[i].type, p->key[i].id },
-                              .lane = LANE_WEBHOOK,
+                              .lane = lane,
                               .cause = cause,
                               .gone = p->key[i].gone };
         enum status st = due_mark(tx, env, &m, a, e);
@@ -101,7 +102,7 @@ static enum status insert_one(struct tx *tx, const struct event *ev, struct putt
                                   text_or_null(ev->api_version),
                                   V_INT(ev->created),
                                   V_INT(ev->received_at),
-                                  V_STR(((str){ secret, (size_t)n })),
+                                  V_STR(ev->via ? str_of(ev->via) : ((str){ secret, (size_t)n })),
                                   V_STR(str_of(plan_outcome_name(p->plan.outcome))),
                                   text_or_null(str_of(p->plan.reason)),
                                   V_STR(ev->body) };
@@ -122,7 +123,8 @@ static enum status finish_one(struct tx *tx, struct env *env, const struct event
         if (st != ST_OK)
             return st;
     }
-    return mark_keys(tx, env, &p->plan, "webhook", a, e);
+    return mark_keys(tx, env, &p->plan, ev->via ? "catch-up" : "webhook",
+                     ev->late ? LANE_BACKFILL : LANE_WEBHOOK, a, e);
 }
 
 /* First all events, then what they make due: on a store across a network that is two waits. */
@@ -217,7 +219,7 @@ enum status inbox_replay(struct env *env, str event_id, struct error *e)
     if (p.outcome != PLAN_DUE)
         return fail(e, ST_REFUSED, "event %.*s is %s (%s): there is nothing to fetch for it",
                     STR_ARG(event_id), plan_outcome_name(p.outcome), p.reason);
-    st = mark_keys(&tx, env, &p, "replay", &a, e);
+    st = mark_keys(&tx, env, &p, "replay", LANE_WEBHOOK, &a, e);
     if (st == ST_OK)
         st = tx_run(&tx, STMT_INBOX_SET_OUTCOME, NULL, &a, e,
                     V_STR(str_of(plan_outcome_name(p.outcome))), V_STR(event_id));

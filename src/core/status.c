@@ -1,6 +1,7 @@
 #include "core/status.h"
 
 #include "base/json.h"
+#include "core/catchup.h"
 #include "core/fuse.h"
 #include "core/resource.h"
 
@@ -90,6 +91,33 @@ static enum status read_fuse(struct tx *tx, struct mirror_status *s, struct aren
     return st;
 }
 
+/* Nothing is missing that happened before the list of events was read, less the time that an event
+ * may take to show up in it, nor before what is due. */
+static enum status read_events(struct tx *tx, msec now, struct mirror_status *s, struct arena *a,
+                               struct error *e)
+{
+    struct catchup_state c;
+    struct rows r;
+    enum status st = catchup_read(tx, &c, a, e);
+
+    if (st == ST_OK)
+        st = tx_run0(tx, STMT_CATCHUP_ERROR, &r, a, e);
+    if (st != ST_OK)
+        return st;
+    s->events_read_at = c.read_at;
+    s->events_begun_at = c.begun_at;
+    s->events_gap_from = c.gap_from;
+    s->events_gap_to = c.gap_to;
+    if (r.n_rows)
+        snprintf(s->events_error, sizeof s->events_error, "%.*s", STR_ARG(row_str(&r, 0, 0)));
+    if (!c.read_at)
+        return ST_OK;
+    s->complete_up_to = c.read_at - (msec)EVENTS_LAG_S * 1000;
+    if (s->oldest_due_ms && now - s->oldest_due_ms < s->complete_up_to)
+        s->complete_up_to = now - s->oldest_due_ms;
+    return ST_OK;
+}
+
 static enum status read_all(struct tx *tx, struct env *env, struct mirror_status *s,
                             struct arena *a, struct error *e)
 {
@@ -103,6 +131,8 @@ static enum status read_all(struct tx *tx, struct env *env, struct mirror_status
         st = read_walks(tx, env, s, a, e);
     if (st == ST_OK)
         st = read_fuse(tx, s, a, e);
+    if (st == ST_OK)
+        st = read_events(tx, now, s, a, e);
     return st == ST_OK ? read_objects(tx, now, s, a, e) : st;
 }
 
@@ -145,6 +175,13 @@ static void write_numbers(struct json_writer *w, const struct mirror_status *s)
     put_int(w, "last_fetch_ago_ms", s->last_fetch_ago_ms);
     put_int(w, "types_complete", s->types_complete);
     put_int(w, "types_known", s->types_known);
+    put_int(w, "events_read_at", s->events_read_at);
+    put_int(w, "events_begun_at", s->events_begun_at);
+    put_int(w, "events_gap_from", s->events_gap_from);
+    put_int(w, "events_gap_to", s->events_gap_to);
+    put_int(w, "complete_up_to", s->complete_up_to);
+    if (s->events_error[0])
+        put_text(w, "events_error", str_of(s->events_error));
     put_int(w, "fuse_blown_at", s->fuse_blown_at);
     put_int(w, "fuse_held", s->fuse_held);
     if (s->last_error[0])

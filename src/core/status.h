@@ -16,6 +16,12 @@ struct mirror_status {
     int64_t types_complete, types_known; /* walked completely at least once; walkable */
     int64_t dangling;     /* references to what is not in the mirror and could be fetched; -1: not
                              counted */
+    msec events_read_at;  /* Stripe's time when its list of events was last read; 0: never */
+    msec events_begun_at; /* since when they are followed without a gap; 0: never */
+    msec events_gap_from, events_gap_to; /* the last gap that Stripe's thirty days left; 0: none */
+    char events_error[256];              /* why they could not be read last; "" when they could */
+    msec complete_up_to;  /* everything that happened before is in the mirror, of the types that are
+                             complete; wall, 0: nobody knows */
     msec fuse_blown_at;   /* wall; 0: the fuse is whole */
     int64_t fuse_held;    /* deletions that wait for a person's word */
     char last_error[256]; /* of work that is being retried or dead; "" when none */

@@ -1,6 +1,7 @@
 #include "core/sync.h"
 
 #include "base/json.h"
+#include "core/catchup.h"
 #include "core/due.h"
 #include "core/followup.h"
 #include "core/mirror.h"
@@ -182,6 +183,8 @@ enum status sync_start(struct env *env, const str *arg, size_t n, bool again, en
         st = want_everything(&tx, env, again, lane, &s, &a, e);
     for (size_t i = 0; i < n && st == ST_OK; i++)
         st = want_arg(&tx, env, arg[i], again, lane, &s, &a, e);
+    if (st == ST_OK && n == 0) /* from here on events are followed: what the lists show is older */
+        st = catchup_want(&tx, env, &a, e);
     if (st == ST_OK && s.n_objects < (n ? n : 1))
         st = followup_want_chase(&tx, env, &a, e);
     if (st == ST_OK)

@@ -49,8 +49,8 @@ const char *verify_hint(enum verify_result r)
 enum status verifier_new(struct verifier **out, const struct secret *secret, size_t n,
                          struct error *e)
 {
-    if (n == 0 || n > VERIFY_SECRETS_MAX)
-        return fail(e, ST_INVALID, "an environment takes 1 to %d webhook secrets, not %zu",
+    if (n > VERIFY_SECRETS_MAX)
+        return fail(e, ST_INVALID, "an environment takes %d webhook secrets at most, not %zu",
                     VERIFY_SECRETS_MAX, n);
     for (size_t i = 0; i < n; i++)
         if (secret_is_empty(&secret[i]))

@@ -30,8 +30,8 @@ const char *verify_hint(enum verify_result r);
 
 struct verifier;
 
-/* Keyed once for all its deliveries; used by one thread at a time. ST_INVALID: no secret, an empty
- * or blank one, or too many: an environment without a secret must refuse to start. */
+/* Keyed once for all its deliveries; used by one thread at a time. ST_INVALID: an empty
+ * or blank secret, or too many. With none at all nothing is Stripe's. */
 enum status verifier_new(struct verifier **out, const struct secret *secret, size_t n,
                          struct error *e) MUST_USE;
 void verifier_free(struct verifier *v);

@@ -158,11 +158,11 @@ static enum status check_options(const struct daemon_options *o, struct error *e
                     "the token is empty: set BRINDLE_TOKEN, or token in the "
                     "[brindle] section of brindle.conf");
     for (size_t i = 0; i < o->n_envs; i++)
-        if (o->env[i].n_webhook_secrets == 0)
+        if (o->env[i].n_webhook_secrets == 0 && o->env[i].env->set.catch_up_ms == 0)
             return fail(e, ST_INVALID,
-                        "environment %s has no webhook secret, so that nobody could tell Stripe's "
-                        "deliveries from others: set webhook_secret in its section of "
-                        "brindle.conf, or STRIPE_WEBHOOK_SECRET",
+                        "environment %s has no webhook secret and does not read the list of events "
+                        "either, so that it would hear of nothing: set webhook_secret in its "
+                        "section of brindle.conf, or STRIPE_WEBHOOK_SECRET, or catch_up_seconds",
                         o->env[i].env->name);
     return ST_OK;
 }
@@ -189,6 +189,7 @@ static enum status start_env(struct life *l, size_t i, struct error *e)
                                            .log = l->d.o->log,
                                            .workers = o->workers,
                                            .ingest = true,
+                                           .scheduled = true,
                                            .every_second = o->every_second,
                                            .abandon = o->abandon,
                                            .ctx = o->ctx,

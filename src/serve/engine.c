@@ -2,6 +2,7 @@
 
 #include "core/due.h"
 #include "core/retention.h"
+#include "core/schedule.h"
 #include "core/work.h"
 #include "serve/valve.h"
 
@@ -389,6 +390,19 @@ static bool forget_some(struct engine *g, enum status *st, struct error *e)
     return *st == ST_OK && more;
 }
 
+/* False: the store is damaged. */
+static bool run_schedule(struct engine *g)
+{
+    struct error e = { 0 };
+    enum status st = schedule_run(g->env, &e);
+
+    if (st == ST_BROKEN)
+        broke(g, &e);
+    else if (st != ST_OK)
+        say(g, LOG_WARN, LOG_housekeeping_failed, "", e.text);
+    return st != ST_BROKEN;
+}
+
 static void *housekeeping_main(void *arg)
 {
     struct engine *g = arg;
@@ -397,6 +411,8 @@ static void *housekeeping_main(void *arg)
     while (await_tick(g, tick += TICK_MS)) {
         if (g->o.every_second)
             g->o.every_second(g->o.ctx);
+        if (g->o.scheduled && !run_schedule(g))
+            break;
         if (now_mono(g) >= retention_at) {
             enum status st = ST_OK;
             struct error e = { 0 };

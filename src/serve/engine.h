@@ -16,6 +16,7 @@ struct engine_options {
     struct env *env;
     const struct log *log;
     unsigned workers; /* 0: 8 */
+    bool scheduled;   /* makes due what comes due by the clock */
     bool ingest;      /* with an ingest thread */
     /* Called every second on the housekeeping thread, e.g. to flush the audit of calls; may be
      * NULL. */

@@ -149,13 +149,27 @@ static void an_empty_secret_is_refused(void **state)
         struct error e = { 0 };
         assert_int_equal(verifier_new(&v, secrets, 2, &e), ST_INVALID);
     }
+}
+
+static void without_a_secret_nothing_is_stripes(void **state)
+{
+    (void)state;
+    ARENA(a, 8192);
+    struct verifier *v = NULL;
     struct error e = { 0 };
-    assert_int_equal(verifier_new(&v, NULL, 0, &e), ST_INVALID);
+    size_t which;
+    str signed_by_nobody = sign(&a, "", NOW);
+
+    assert_int_equal(verifier_new(&v, NULL, 0, &e), ST_OK);
+    str header = arena_printf(&a, "t=%d,v1=%.*s", NOW, STR_ARG(signed_by_nobody));
+    assert_int_not_equal(verify_signature(v, header, body, NOW * 1000LL, &which), VERIFY_OK);
+    verifier_free(v);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_secret_nothing_is_stripes),
         cmocka_unit_test(a_right_signature_is_accepted_and_names_its_secret),
         cmocka_unit_test(one_right_signature_among_several_is_enough),
         cmocka_unit_test(scheme_v0_counts_for_nothing),

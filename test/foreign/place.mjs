@@ -259,6 +259,7 @@ export class Place {
       DATABASE_URL: `sqlite:${path.join(this.dir, "data")}`,
       BRINDLE_TOKEN: TOKEN,
       BRINDLE_RATE_LIMIT: "0",
+      BRINDLE_CATCH_UP_SECONDS: "0", // deliveries alone are on trial
       BRINDLE_LISTEN: "127.0.0.1:0",
       ...more,
     };

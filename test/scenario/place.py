@@ -283,7 +283,8 @@ class Place:
                 "STRIPE_API_BASE": f"http://127.0.0.1:{self.emulator.port}",
                 "DATABASE_URL": self.cluster.url(self.database) if self.cluster else
                 f"sqlite:{self.dir / 'data'}", "BRINDLE_TOKEN": TOKEN,
-                "BRINDLE_RATE_LIMIT": "0"}
+                # Events are read where a scenario is about that.
+                "BRINDLE_RATE_LIMIT": "0", "BRINDLE_CATCH_UP_SECONDS": "0"}
 
     def start_emulator(self, *flags):
         self.emulator = Emulator(self, *flags)

@@ -1,6 +1,7 @@
 """The mirror: every object, any order, nothing missing."""
 import json
 import threading
+from random import Random
 
 from place import Http, check, until
 from scenarios_state import event, fetches, shop
@@ -213,3 +214,92 @@ def the_slow_answer_of_an_earlier_fetch_never_wins(place):
     check(place.one("select name from products") == "new", "the slow answer won")
     check(not place.rows("select 1 from _history where data like '%\"new\"%'"), "it went back in between")
     place.check_all(d)
+
+
+def status_of(place):
+    return json.loads(place.run("status", "--json")[0])
+
+
+@scenario("STATE-19")
+def lost_webhooks_are_made_up_for_by_the_list_of_events(place):
+    e = place.emulator
+    d = place.start(BRINDLE_CATCH_UP_SECONDS="1")
+    until("the list of events was read", lambda: status_of(place)["events_read_at"])
+    lost = Random(19)
+    for i in range(60):
+        product = e.post("/v1/products", name=f"p{i}")
+        if i % 3 == 0:
+            e.delete(f"/v1/products/{product['id']}")
+        elif i % 3 == 1:
+            e.post(f"/v1/products/{product['id']}", name=f"renamed{i}")
+    for one in e.events():
+        if lost.random() > 0.3:
+            d.deliver_ok(one)
+    until("the lost ones are found", lambda: place.one("select count(*) from _inbox") == len(e.events()))
+    d.idle()
+    place.check_mirror()
+    check(place.one("select count(*) from _inbox where secret = 'events'") > 5, "none was lost")
+    check(status_of(place)["complete_up_to"] > 0, "complete up to nothing")
+
+
+@scenario("STATE-19B")
+def a_mirror_without_any_webhook_converges(place):
+    e = place.emulator
+    _, price, customer = shop(e)
+    d = place.start(BRINDLE_CATCH_UP_SECONDS="1", STRIPE_WEBHOOK_SECRET="")
+    place.run("sync", env={"STRIPE_WEBHOOK_SECRET": ""})
+    for _ in range(3):
+        e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+    e.delete(f"/v1/customers/{e.post('/v1/customers', email='gone@example.com')['id']}")
+    want = len(e.events())
+    until("all events were read", lambda: place.one("select count(*) from _inbox") >= want - 10 and
+          not place.differences())
+    d.idle()
+    place.check_mirror()
+    check(d.deliver(event("evt_forged", "product.created", {"id": "prod_1", "object": "product"})) == 400,
+          "without a secret a delivery was taken for Stripe's")
+    out, _ = place.run("status")
+    check("complete up to" in out, out)
+
+
+@scenario("BEYOND-01")
+def what_happened_while_nobody_listened_is_caught_up_with(place):
+    e = place.emulator
+    product = e.post("/v1/products", name="before")
+    place.run("sync")
+    begun = status_of(place)["events_begun_at"]
+    check(begun > 0, "a sync does not begin to follow the events")
+    for i in range(250):
+        e.post(f"/v1/products/{product['id']}", name=f"n{i}")
+    gone = e.post("/v1/products", name="came and went")
+    e.delete(f"/v1/products/{gone['id']}")
+    d = place.start(BRINDLE_CATCH_UP_SECONDS="1")
+    until("the last name is there", lambda: place.one("select name from products where id = ?",
+                                                    product["id"]) == "n249")
+    until("every event is in the inbox",
+          lambda: place.one("select count(*) from _inbox where type like 'product.%'") >= 252)
+    d.idle()
+    check(len(fetches(e, f"/v1/products/{product['id']}", 0)) <= 3, "more than a fetch or two")
+    check(place.mirrored("product")[gone["id"]][1] == 1, "the deletion was missed")
+    now = status_of(place)
+    check(now["events_begun_at"] == begun and now["complete_up_to"] > 0, now)
+    place.check_mirror()
+
+
+@scenario("BEYOND-30")
+def a_local_clock_that_is_off_changes_nothing(place):
+    e = place.emulator
+    e.admin("POST", "/clock", {"advance_seconds": 3600})
+    product = e.post("/v1/products", name="from the future")
+    place.run("sync")
+    e.post(f"/v1/products/{product['id']}", name="later")
+    d = place.start(BRINDLE_CATCH_UP_SECONDS="1")
+    until("the change is there", lambda: place.one("select name from products") == "later")
+    for i in range(20):
+        e.post(f"/v1/products/{product['id']}", name=f"n{i}")
+        d.deliver(e.events(type="product.updated")[0])  # its second is an hour ahead of ours
+        if i % 5 == 0:
+            e.admin("POST", "/clock", {"advance_seconds": 3600})
+    until("the last change is there", lambda: place.one("select name from products") == "n19")
+    d.idle()
+    place.check_mirror()
