@@ -12,6 +12,8 @@
 
 enum {
     BATCH_BYTES_MAX = 4 << 20, /* of bound text; a batch that is larger is committed */
+    SCRUB_WAIT_MS = 10 * 1000, /* for readers, so that the WAL can be emptied */
+    SCRUB_PAUSE_MS = 50,
 };
 
 enum member_state { MEMBER_WAITS, MEMBER_TURN, MEMBER_SETTLED };
@@ -423,6 +425,45 @@ enum status writer_commit(struct writer *w, struct member *m, struct error *e)
     st = m->outcome.status;
     if (st != ST_OK)
         fail(e, st, "%s", m->outcome.text);
+    member_release(w, m);
+    return st;
+}
+
+/* Readers of this process are soon done; somebody else's may take for ever. */
+static enum status empty_wal(struct writer *w, struct error *e)
+{
+    msec until = clock_mono(w->c->clock) + SCRUB_WAIT_MS;
+
+    for (;;) {
+        int rc = sqlite3_wal_checkpoint_v2(w->c->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        if (rc == SQLITE_OK)
+            return ST_OK;
+        if ((rc & 0xff) != SQLITE_BUSY)
+            return conn_fail(w->c, rc, "checkpoint", e);
+        if (clock_mono(w->c->clock) >= until)
+            return fail(e, ST_RETRY,
+                        "%s: another program reads it and keeps former pages in its write-ahead "
+                        "log; end that program and run this again",
+                        w->c->path);
+        clock_sleep(w->c->clock, SCRUB_PAUSE_MS);
+    }
+}
+
+enum status writer_scrub(struct writer *w, struct error *e)
+{
+    struct member *m = member_take(w);
+
+    member_await(w, m, MEMBER_TURN);
+    if (w->open)
+        batch_commit(w);
+    enum status st = writer_health(w, e);
+    if (st == ST_OK)
+        st = conn_script(w->c, S("vacuum"), "vacuum", e);
+    if (st == ST_OK)
+        st = empty_wal(w, e);
+    if (st != ST_OK && st != ST_RETRY && conn_is_sick(w->c))
+        turn_sick(w, e);
+    turn_end(w);
     member_release(w, m);
     return st;
 }

@@ -39,5 +39,9 @@ enum status writer_script(struct writer *w, struct member *m, str sql, struct er
 enum status writer_commit(struct writer *w, struct member *m, struct error *e) MUST_USE;
 void writer_rollback(struct writer *w, struct member *m);
 
+/* Alone on the connection, once what is under way is committed: the file is made anew, and the WAL
+ * emptied. ST_RETRY: a reader keeps the WAL from being emptied. ST_LIMIT: the disk is full. */
+enum status writer_scrub(struct writer *w, struct error *e) MUST_USE;
+
 /* ST_OK, or ST_BROKEN with what happened. From any thread. */
 enum status writer_health(struct writer *w, struct error *e) MUST_USE;

@@ -361,6 +361,26 @@ static enum status pg_run_script(struct store *store, str sql, struct error *e)
     return st;
 }
 
+/* Dead rows go; what the server's own log and backups hold is its administrator's. */
+static enum status pg_scrub(struct store *store, struct error *e)
+{
+    static const char *const table[] = { "objects", "_history", "_inbox",   "_inbox_conflicts",
+                                         "_refs",   "_due",     "_dropped", "_states" };
+    struct store_pg *s = self(store);
+
+    if (s->read_only)
+        return fail(e, ST_REFUSED, "%s was opened for reading only", s->label);
+    struct session *x = session_take(s, TX_WRITE);
+    enum status st = connect_session(s, x, s->patience_ms, e);
+    for (size_t i = 0; st == ST_OK && i < COUNT(table); i++) {
+        char sql[256];
+        snprintf(sql, sizeof sql, "vacuum \"%s\".%s", s->schema, table[i]);
+        st = pg_script(&x->c, str_of(sql), "vacuum", e);
+    }
+    session_put(s, TX_WRITE, x);
+    return st;
+}
+
 enum status store_pg_unsafe(struct store *store, const char **setting, struct error *e)
 {
     static const char *const known[] = { "fsync", "full_page_writes" };
@@ -412,6 +432,7 @@ static const struct store_ops pg_ops = {
     .commit = pg_commit,
     .rollback = pg_rollback,
     .script = pg_run_script,
+    .scrub = pg_scrub,
     .close = pg_close,
 };
 

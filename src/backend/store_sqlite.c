@@ -16,6 +16,7 @@
 #include "backend/sqlite_vfs.h"
 #include "backend/sqlite_writer.h"
 #include "base/plant.h"
+#include "world/tx.h"
 
 struct reader {
     struct conn c;
@@ -170,6 +171,16 @@ static enum status sqlite_script(struct store *store, str sql, struct error *e)
     return st;
 }
 
+static enum status sqlite_scrub(struct store *store, struct error *e)
+{
+    struct store_sqlite *s = self(store);
+
+    if (s->read_only)
+        return fail(e, ST_REFUSED, "%s was opened for reading only", s->path);
+    assert(!tx_writing());
+    return writer_scrub(s->writer, e);
+}
+
 /* After a failure the WAL stays as it is: the next start decides what is in it. A foreign reader
  * may keep the checkpoint from its end: it is not waited for. */
 static void close_writing(struct store_sqlite *s)
@@ -210,6 +221,7 @@ static const struct store_ops sqlite_ops = {
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
     .script = sqlite_script,
+    .scrub = sqlite_scrub,
     .close = sqlite_close,
 };
 

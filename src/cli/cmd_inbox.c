@@ -74,7 +74,7 @@ static void print_lines(const struct cli *cli, str lines)
 static enum status check_outcome(str outcome, struct error *e)
 {
     static const enum plan_outcome known[] = { PLAN_DUE, PLAN_UNKNOWN, PLAN_UNFETCHABLE,
-                                               PLAN_QUARANTINED };
+                                               PLAN_QUARANTINED, PLAN_ERASED };
 
     if (!outcome.n)
         return ST_OK;
@@ -82,7 +82,7 @@ static enum status check_outcome(str outcome, struct error *e)
         if (str_eqz(outcome, plan_outcome_name(known[i])))
             return ST_OK;
     return fail(e, ST_INVALID,
-                "--outcome is one of due, unknown, unfetchable and quarantined, not \"%.*s\".",
+                "--outcome is one of due, unknown, unfetchable, quarantined and erased, not \"%.*s\".",
                 STR_ARG(outcome));
 }
 

@@ -99,6 +99,7 @@ COMMAND(list)
 COMMAND(state)
 COMMAND(inbox)
 COMMAND(trace)
+COMMAND(erase)
 COMMAND(emulate)
 COMMAND(check)
 COMMAND(refs)
@@ -112,6 +113,6 @@ COMMAND(version)
 void cli_exit_with(enum exit_code code);
 
 extern const char help_serve[], help_demo[], help_sync[], help_status[], help_get[], help_list[],
-    help_state[], help_inbox[], help_trace[], help_copy[], help_emulate[], help_doctor[],
-    help_help[], help_version[];
+    help_state[], help_inbox[], help_trace[], help_erase[], help_copy[], help_emulate[],
+    help_doctor[], help_help[], help_version[];
 extern const char help_check[], help_refs[];

@@ -177,6 +177,24 @@ const char help_check[] =
     "  brindle check refs --repair\n"
     "\n" COMMON;
 
+const char help_erase[] =
+    "Usage: brindle erase CUSTOMER [--dry-run] [--yes]\n"
+    "\n"
+    "Forgets a person: the customer and what hangs on it (payment methods, charges, invoices,\n"
+    "...), their former versions and the bodies of events about them. Their ids are blocked, so\n"
+    "that neither a sync nor an event brings them back. Nothing is changed at Stripe. On SQLite\n"
+    "the file is then made anew, which takes room for a copy; on PostgreSQL tables are vacuumed.\n"
+    "\n"
+    "  --dry-run   say what would be forgotten\n"
+    "  --yes       do not ask; needed where there is no terminal\n"
+    "\n"
+    "Exit: 6 when all is forgotten, but a program that reads the database keeps former pages in\n"
+    "the write-ahead log: end it and run this again.\n"
+    "\n"
+    "Example:\n"
+    "  brindle erase cus_NffrFeUfNV2Hib --dry-run\n"
+    "\n" COMMON;
+
 const char help_copy[] =
     "Usage: brindle copy FROM TO\n"
     "\n"

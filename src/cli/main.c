@@ -22,6 +22,7 @@ const struct command command_table[] = {
     { "trace", "the story of an event or an object", help_trace, cmd_trace },
     { "check", "find what is missing or wrong, and mend it", help_check, cmd_check },
     { "refs", "what hangs on an object, and what it refers to", help_refs, cmd_refs },
+    { "erase", "forget a person: a customer and all that hangs on it", help_erase, cmd_erase },
     { "copy", "move a mirror from one database to another", help_copy, cmd_copy },
     { "emulate", "a stateful Stripe for development and tests", help_emulate, cmd_emulate },
     { "doctor", "find what is set up wrongly, and how to mend it", help_doctor, cmd_doctor },

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/plant.h"
+#include "core/erase.h"
 #include "core/views.h"
 
 #include <stdio.h>
@@ -284,7 +285,8 @@ enum status env_adopt(struct env *env, const struct identity *id, struct error *
         return st;
     env->identity = *id;
     env->proven_at = clock_mono(env->world->clock);
-    return make_views(env, rec.views, e);
+    st = make_views(env, rec.views, e);
+    return st == ST_OK ? erase_look(env, e) : st;
 }
 
 enum status env_recall(struct env *env, struct error *e)

@@ -43,6 +43,7 @@ struct env {
     struct schedule_times scheduled;
     int64_t owner; /* greater than 1: marks our claims in a store that others work on, too */
     struct env_settings set;
+    bool has_erased; /* somebody was erased (erase.h): what arrives is looked at; atomic */
 
     struct gate *gate; /* guards what follows, and is where workers wait */
     uint64_t rings;    /* how often there was new due work */

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/plant.h"
 #include "core/due.h"
+#include "core/erase.h"
 
 #include <stdio.h>
 
@@ -68,7 +69,7 @@ static enum status put_again(struct tx *tx, struct env *env, const struct event 
         return fail(e, ST_BROKEN, "event %.*s is in the inbox and is not", STR_ARG(ev->id));
     result->verdict = INBOX_AGAIN;
     const char *reason = contradiction(&r, ev);
-    if (reason) {
+    if (reason && p->outcome != PLAN_ERASED) {
         result->verdict = INBOX_CONFLICTING;
         result->reason = reason;
         return tx_run(tx, STMT_INBOX_CONFLICT_ADD, NULL, a, e, V_STR(ev->id),
@@ -105,7 +106,7 @@ static enum status insert_one(struct tx *tx, const struct event *ev, struct putt
                                   V_STR(ev->via ? str_of(ev->via) : ((str){ secret, (size_t)n })),
                                   V_STR(str_of(plan_outcome_name(p->plan.outcome))),
                                   text_or_null(str_of(p->plan.reason)),
-                                  V_STR(ev->body) };
+                                  p->plan.outcome == PLAN_ERASED ? V_NULL : V_STR(ev->body) };
 
     return tx_run_later(tx, STMT_INBOX_INSERT, args, COUNT(args), &p->inserted, e);
 }
@@ -127,6 +128,17 @@ static enum status finish_one(struct tx *tx, struct env *env, const struct event
                      ev->late ? LANE_BACKFILL : LANE_WEBHOOK, a, e);
 }
 
+static enum status plan_one(struct tx *tx, struct env *env, const struct event *ev,
+                            struct plan *out, struct arena *a, struct error *e)
+{
+    bool erased;
+    enum status st = erase_on_event(tx, env, ev, &erased, a, e);
+
+    *out = erased ? (struct plan){ .outcome = PLAN_ERASED, .reason = "erased" }
+                  : plan_for_event(ev, &env->identity, a);
+    return st;
+}
+
 /* First all events, then what they make due: on a store across a network that is two waits. */
 static enum status put_batch(struct env *env, const struct event *events, size_t n,
                              struct inbox_result *results, bool *began, struct error *e)
@@ -140,9 +152,10 @@ static enum status put_batch(struct env *env, const struct event *events, size_t
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
     *began = st == ST_OK;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
-        p[i].plan = plan_for_event(&events[i], &env->identity, &a);
+        st = plan_one(&tx, env, &events[i], &p[i].plan, &a, e);
         results[i] = (struct inbox_result){ INBOX_NEW, p[i].plan.outcome, p[i].plan.reason };
-        st = insert_one(&tx, &events[i], &p[i], e);
+        if (st == ST_OK)
+            st = insert_one(&tx, &events[i], &p[i], e);
     }
     if (st == ST_OK)
         st = tx_settle(&tx, e);

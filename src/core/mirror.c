@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/plant.h"
 #include "core/due.h"
+#include "core/erase.h"
 #include "core/followup.h"
 #include "core/references.h"
 #include "core/refs.h"
@@ -28,7 +29,7 @@ static const char *source_name(enum source s)
 
 /* The row that an answer meets. */
 struct row {
-    bool there, deleted;
+    bool there, deleted, erased;
     int64_t ticket, revision, open_lists;
     msec changed_at;
     str data;
@@ -66,6 +67,7 @@ static enum status find_row(struct tx *tx, struct env *env, str type, str id, st
         return ST_OK;
     out->ticket = row_int(&r, 0, 0);
     out->deleted = row_int(&r, 0, 1) != 0;
+    out->erased = row_int(&r, 0, 1) == 2;
     out->revision = row_int(&r, 0, 2);
     out->data = row_str(&r, 0, 3);
     out->open_lists = row_int(&r, 0, 4);
@@ -327,6 +329,19 @@ static bool is_overtaken(const struct answer *in, const struct row *row)
     return in->ticket < row->revision;
 }
 
+/* A state that belongs to somebody who was erased leaves nothing but a blocked id. */
+static enum status write_unless_erased(struct put *p, const struct row *row,
+                                       enum mirror_result *result, struct error *e)
+{
+    bool erased;
+    enum status st = erase_on_arrival(p->tx, p->env, p->in, &erased, p->a, e);
+
+    if (st != ST_OK || !erased)
+        return st == ST_OK ? write_row(p, row, e) : st;
+    *result = MIRROR_ERASED;
+    return erase_object(p->tx, p->env, p->in->type, p->in->id, p->a, e);
+}
+
 /* Only the object's own GET, asked for later than its burial, brings it back. What has no GET of
  * its own lives in its parent's answer, and comes back with that. */
 static enum status meet_tombstone(struct put *p, const struct row *row, enum mirror_result *result,
@@ -339,7 +354,7 @@ static enum status meet_tombstone(struct put *p, const struct row *row, enum mir
 
     if (own_get && is_later) {
         *result = MIRROR_UPDATED;
-        return write_row(p, row, e);
+        return write_unless_erased(p, row, result, e);
     }
     *result = MIRROR_BURIED;
     if (!resource_fetchable(p->in->resource) || planted(PLANT_BURIED_NOT_ASKED))
@@ -353,6 +368,10 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
 {
     const struct answer *in = p->in;
 
+    if (row->erased) {
+        *result = MIRROR_ERASED;
+        return ST_OK;
+    }
     if (row->deleted)
         return meet_tombstone(p, row, result, e);
     bool same = same_content(row->data, in->data, p->a);
@@ -366,7 +385,7 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
         return drop_stale(p, true, result, e);
     if (!same) {
         *result = MIRROR_UPDATED;
-        return write_row(p, row, e);
+        return write_unless_erased(p, row, result, e);
     }
     *result = MIRROR_SAME;
     enum status st = tx_run(p->tx, STMT_OBJECT_TOUCH, NULL, p->a, e, V_INT(in->ticket),
@@ -412,7 +431,7 @@ static enum status put_in(struct put *p, const struct answer *in, enum mirror_re
         st = meet_row(p, &row, result, e);
     } else {
         *result = MIRROR_INSERTED;
-        st = write_row(p, &row, e);
+        st = write_unless_erased(p, &row, result, e);
     }
     if (st == ST_OK && open_lists)
         *open_lists = p->open_lists;
@@ -481,8 +500,13 @@ static enum status bury_members(struct put *p, struct error *e)
 static enum status bury_unknown(struct put *p, struct error *e)
 {
     int64_t revision;
-    enum status st = sequence_take(p->tx, p->in->pool, &revision, p->a, e);
+    bool erased;
+    enum status st = erase_on_arrival(p->tx, p->env, p->in, &erased, p->a, e);
 
+    if (st == ST_OK && erased)
+        return erase_object(p->tx, p->env, p->in->type, p->in->id, p->a, e);
+    if (st == ST_OK)
+        st = sequence_take(p->tx, p->in->pool, &revision, p->a, e);
     if (st == ST_OK)
         st = insert_row(p, revision, e);
     if (st != ST_OK)
@@ -520,6 +544,8 @@ enum status mirror_bury_as(struct tx *tx, struct env *env, const struct answer *
     st = find_row(tx, env, in->type, in->id, &row, a, e);
     if (st != ST_OK)
         return st;
+    if (row.erased)
+        return ST_OK;
     if (!row.there)
         return in->data.n ? bury_unknown(&p, e) : ST_NONE;
     if (in->ticket < row.ticket || (!row.deleted && is_overtaken(in, &row))) {
@@ -583,7 +609,7 @@ static enum status get_typed(struct tx *tx, struct env *env, str type, str id, s
 
     if (st != ST_OK)
         return st;
-    if (r.n_rows == 0)
+    if (r.n_rows == 0 || row_int(&r, 0, 5) == 2)
         return ST_NONE;
     *out = object_of_row(&r, 0);
     return ST_OK;

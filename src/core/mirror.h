@@ -34,6 +34,7 @@ enum mirror_result {
     MIRROR_STALE_DUE, /* dropped, but its content differed: due again */
     MIRROR_BURIED,    /* a tombstone, and this is no GET of its own: due again */
     MIRROR_DELETED,   /* the answer said "deleted": it is a tombstone now */
+    MIRROR_ERASED,    /* dropped: it is of somebody who was erased (erase.h) */
 };
 
 /* Stores one answer with its references and the members of its nested lists. `open_lists` (may be
@@ -69,7 +70,7 @@ struct object {
 };
 
 /* By id, whatever the type (a plan and a price can share one: the better-known prefix decides, else
- * the first by type). `type` may be empty. ST_NONE: not in the mirror. */
+ * the first by type). `type` may be empty. ST_NONE: not in the mirror, or erased. */
 enum status mirror_get(struct env *env, str type, str id, struct object *out, struct arena *a,
                        struct error *e) MUST_USE;
 

@@ -12,6 +12,7 @@ const char *plan_outcome_name(enum plan_outcome o)
     case PLAN_UNKNOWN: return "unknown";
     case PLAN_UNFETCHABLE: return "unfetchable";
     case PLAN_QUARANTINED: return "quarantined";
+    case PLAN_ERASED: return "erased";
     }
     return "?";
 }

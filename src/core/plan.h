@@ -9,9 +9,10 @@ enum plan_outcome {
     PLAN_UNKNOWN,     /* an object type that the resource table does not have */
     PLAN_UNFETCHABLE, /* nothing of it can be fetched: no id, or a type without a GET */
     PLAN_QUARANTINED, /* not of this environment: kept aside, see `reason` */
+    PLAN_ERASED,      /* about somebody who was erased: no work, and its body is not kept */
 };
 
-enum { PLAN_KEYS_MAX = 4 };
+enum { PLAN_KEYS_MAX = 4, PLAN_OUTCOME_COUNT = PLAN_ERASED + 1 };
 
 struct plan_key {
     str type, id;

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "core/due.h"
+#include "core/erase.h"
 #include "core/inbox.h"
 #include "core/references.h"
 #include "core/sync.h"
@@ -184,6 +185,37 @@ static enum status do_revive(const struct command *c, struct error *e)
     return tell(c, &line, e);
 }
 
+static void key_counts(struct json_writer *w, const struct erasure *x)
+{
+    jw_key(w, S("objects"));
+    jw_int(w, (int64_t)x->n);
+    jw_key(w, S("events"));
+    jw_int(w, x->events);
+    jw_key(w, S("versions"));
+    jw_int(w, x->versions);
+}
+
+static enum status do_erase(const struct command *c, struct error *e)
+{
+    ARENA(a, ERASE_BYTES_MAX);
+    BUF(line, ANSWER_BYTES_MAX);
+    struct json_writer w = { .b = &line };
+    str id = json_text(c->line, S("id"), c->arena);
+    struct erasure x;
+
+    if (!id.n)
+        return fail(e, ST_INVALID, "erase: whom? \"id\" must be a customer's");
+    enum status st = erase_run(c->env, id, &x, &a, e);
+    if (st != ST_OK)
+        return st;
+    jw_object(&w);
+    jw_key(&w, S("erased"));
+    jw_str(&w, id);
+    key_counts(&w, &x);
+    jw_end(&w);
+    return tell(c, &line, e);
+}
+
 static enum status do_ping(const struct command *c, struct error *e)
 {
     BUF(line, ANSWER_BYTES_MAX);
@@ -216,9 +248,10 @@ static const struct op {
     const char *name;
     enum status (*run)(const struct command *c, struct error *e);
 } op_table[] = {
-    { "sync", do_sync },     { "repair_refs", do_repair_refs },
-    { "replay", do_replay }, { "revive", do_revive },
-    { "ping", do_ping },     { "handover", do_handover },
+    { "sync", do_sync },         { "repair_refs", do_repair_refs },
+    { "replay", do_replay },     { "revive", do_revive },
+    { "erase", do_erase },       { "ping", do_ping },
+    { "handover", do_handover },
 };
 
 static const struct op *find_op(str line)
@@ -248,8 +281,9 @@ static enum status dispatch(const struct command *c, struct error *e)
         return op->run(c, e);
     if (!json_valid(c->line))
         return fail(e, ST_INVALID, "a command must be a JSON object on one line");
-    return fail(e, ST_INVALID,
-                "no such op; there are sync, repair_refs, replay, revive, ping and handover");
+    return fail(
+        e, ST_INVALID,
+        "no such op; there are sync, repair_refs, replay, revive, erase, ping and handover");
 }
 
 static void tell_end(const struct command *c, enum status st, const struct error *e)

@@ -1,6 +1,7 @@
 #include "serve/engine.h"
 
 #include "core/due.h"
+#include "core/erase.h"
 #include "core/retention.h"
 #include "core/schedule.h"
 #include "core/work.h"
@@ -406,13 +407,18 @@ static bool run_schedule(struct engine *g)
 static void *housekeeping_main(void *arg)
 {
     struct engine *g = arg;
-    msec tick = now_mono(g), retention_at = tick + RETENTION_FIRST_MS;
+    msec tick = now_mono(g), retention_at = tick + RETENTION_FIRST_MS, look_at = tick;
 
     while (await_tick(g, tick += TICK_MS)) {
         if (g->o.every_second)
             g->o.every_second(g->o.ctx);
         if (g->o.scheduled && !run_schedule(g))
             break;
+        if (now_mono(g) >= look_at) {
+            struct error ignored = { 0 };
+            (void)!erase_look(g->env, &ignored); /* another process may have erased somebody */
+            look_at = now_mono(g) + ERASE_LOOK_MS;
+        }
         if (now_mono(g) >= retention_at) {
             enum status st = ST_OK;
             struct error e = { 0 };

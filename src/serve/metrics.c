@@ -60,7 +60,7 @@ static void show_webhooks(struct buf *b, const struct served *s, const struct we
 
 static void show_events(struct buf *b, const struct served *s, const struct webhook_counters *c)
 {
-    for (enum plan_outcome o = PLAN_DUE; o <= PLAN_QUARANTINED; o++)
+    for (enum plan_outcome o = PLAN_DUE; o <= PLAN_ERASED; o++)
         expose(b, "brindle_events_total", s->env->name, "outcome", plan_outcome_name(o),
                (int64_t)c->outcome[o]);
 }

@@ -43,7 +43,7 @@ struct webhook_door {
 
     struct valve refused_lines, kept_lines;
     _Atomic uint64_t accepted, duplicate, conflicting, deferred, malformed, mismatches;
-    _Atomic uint64_t refused[VERIFY_RESULT_COUNT], outcome[PLAN_QUARANTINED + 1];
+    _Atomic uint64_t refused[VERIFY_RESULT_COUNT], outcome[PLAN_OUTCOME_COUNT];
     _Atomic msec mismatch_at, signed_at;
 };
 

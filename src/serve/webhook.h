@@ -32,7 +32,7 @@ struct webhook_counters {
     uint64_t deferred;                         /* 503 */
     uint64_t malformed;                        /* 400: signed, but no event */
     uint64_t refused[VERIFY_RESULT_COUNT];     /* 400, by enum verify_result */
-    uint64_t outcome[PLAN_QUARANTINED + 1];    /* of the new ones, by enum plan_outcome */
+    uint64_t outcome[PLAN_OUTCOME_COUNT];      /* of the new ones, by enum plan_outcome */
     uint64_t mismatches;                       /* signed wrongly since one was signed rightly */
     msec mismatch_at, signed_at;               /* monotonic; 0: never */
 };

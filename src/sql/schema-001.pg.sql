@@ -40,7 +40,7 @@ create table objects (
     id text collate "C" not null,
     raw text not null,
     data jsonb not null generated always as (_as_jsonb(raw)) stored,
-    deleted integer not null default 0,            -- 1: a tombstone, raw is the last known state
+    deleted integer not null default 0,            -- 1: a tombstone, raw is the last known state; 2: erased
     revision bigint not null,                      -- from _sequence, new at every change of this row
     ticket bigint not null,                        -- from _sequence, drawn before the request left
     fetched_at bigint not null,                    -- wall clock, milliseconds: when it was last seen so
@@ -52,6 +52,7 @@ create table objects (
     primary key (type, account, id)
 );
 create index objects_deleted on objects (type, account) where deleted = 1;
+create index objects_erased on objects (type, account) where deleted = 2;
 create index objects_ticket on objects (type, account, ticket, id);
 
 -- Every delivery once, by event id: no event without work, no work without its event.
@@ -69,7 +70,7 @@ create table _inbox (
     secret text not null,                          -- the name of the secret whose signature matched
     deliveries bigint not null default 1,
     last_at bigint not null,
-    outcome text not null,                         -- due, unknown, unfetchable, quarantined, replayed
+    outcome text not null,                         -- due, unknown, unfetchable, quarantined, erased
     reason text,
     body text
 );

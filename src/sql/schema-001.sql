@@ -6,7 +6,8 @@ create table objects (
     account text not null,
     id text not null,
     data text not null,
-    deleted integer not null default 0,   -- 1: a tombstone, data is the last known state
+    deleted integer not null default 0,   -- 1: a tombstone, data is the last known state;
+                                          -- 2: erased, data is nothing but its id
     revision integer not null,            -- from _sequence, new at every change of this row
     ticket integer not null,              -- from _sequence, drawn before the request left
     fetched_at integer not null,          -- wall clock, milliseconds: when it was last seen so
@@ -18,6 +19,7 @@ create table objects (
     primary key (type, id, account)       -- for joins on an id, which know no account
 );
 create index objects_deleted on objects (type, account) where deleted = 1;
+create index objects_erased on objects (type, account) where deleted = 2;
 create index objects_ticket on objects (type, account, ticket, id);
 
 -- Every delivery once, by event id: no event without work, no work without its event.
@@ -35,7 +37,7 @@ create table _inbox (
     secret text not null,                 -- the name of the secret whose signature matched
     deliveries integer not null default 1,
     last_at integer not null,
-    outcome text not null,                -- due, unknown, unfetchable, quarantined, replayed
+    outcome text not null,                -- due, unknown, unfetchable, quarantined, erased
     reason text,
     body text
 );

@@ -90,5 +90,9 @@ struct store_ops {
     void (*rollback)(struct tx *); /* harmless on a transaction that has ended */
     /* Runs several statements in one write transaction of its own: migrations and views alone. */
     enum status (*script)(struct store *, str sql, struct error *) MUST_USE;
+    /* What was deleted or overwritten before this call cannot be read from the database's files
+     * any more, as far as the store can see to that. Takes long, and room for a copy.
+     * ST_RETRY: a reader holds on to former pages; nothing else is lost. */
+    enum status (*scrub)(struct store *, struct error *) MUST_USE;
     void (*close)(struct store *);
 };

@@ -15,7 +15,7 @@
 #include "run.h"
 
 static const char *const commands[] = { "serve", "demo", "sync",    "status", "get",  "list",
-                                        "inbox", "trace", "copy", "emulate", "doctor", "help", "version" };
+                                        "inbox", "trace", "erase", "copy", "emulate", "doctor", "help", "version" };
 
 #define wrong(...) (print_error(__VA_ARGS__), assert_true(false))
 
@@ -105,7 +105,7 @@ static void exit_codes_tell_what_went_wrong(void **state)
         { none, { "emulate", "--listen", "nowhere" }, 2, "" },
         { none, { "emulate", "--fault", "nonsense" }, 2, "nonsense" },
         { none, { "inbox", "lst" }, 2, "list, show, replay and dead" },
-        { none, { "inbox", "list", "--outcome", "foo" }, 2, "unfetchable and quarantined" },
+        { none, { "inbox", "list", "--outcome", "foo" }, 2, "unfetchable, quarantined and erased" },
         { none, { "doctor", "--offline" }, 3, "" },
         { none, { "help", "nothing" }, 2, "no help about" },
         { none, { "--config", "/nowhere", "status" }, 2, "does not exist" },

@@ -409,7 +409,7 @@ class Place:
         if self.cluster:
             return {"the database": self.cluster.dump(self.database)}
         return {f.name: f.read_bytes().decode(errors="replace")
-                for f in (self.dir / "data").iterdir() if f.name != "token"}
+                for f in (self.dir / "data").iterdir() if f.is_file() and f.name != "token"}
 
     def text_of(self, name):
         path = self.dir / name

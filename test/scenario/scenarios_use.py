@@ -87,3 +87,66 @@ def the_story_of_an_event_is_told_from_receipt_to_store(place):
     check(story("evt_strange")["steps"][0]["what"] == "received", story("evt_strange"))
     place.run("trace", "evt_nobody", code=1)
     place.run("trace", "prod_nobody", code=1)
+
+
+def address_in_files(place, address):
+    """Names of the store's files, or of its tables, that hold the address."""
+    return [name for name, text in place.store_texts().items() if address in text]
+
+
+@scenario("USE-02")
+def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
+    e = place.emulator
+    address = "ada.lovelace@example.com"
+    d = place.start()
+    prices = []
+    product = e.post("/v1/products", name="tea")
+    prices.append(e.post("/v1/prices", product=product["id"], unit_amount=500, currency="usd",
+                         recurring={"interval": "month"}))
+
+    def join(email):
+        cus = e.post("/v1/customers", email=email, name=f"name of {email}")
+        pm = e.post("/v1/payment_methods/pm_card_visa/attach", customer=cus["id"])
+        e.post(f"/v1/customers/{cus['id']}", invoice_settings={"default_payment_method": pm["id"]})
+        sub = e.post("/v1/subscriptions", customer=cus["id"], items=[{"price": prices[0]["id"]}])
+        return cus, pm, sub
+
+    ada, ada_pm, ada_sub = join(address)
+    bob, _, bob_sub = join("bob@example.com")
+    place.catch_up(d)
+    place.run("sync")
+    e.post(f"/v1/customers/{ada['id']}", name="Ada, Countess of Lovelace")
+    place.catch_up(d)
+    check(address_in_files(place, address), "the address is nowhere, before")
+    place.run("erase", ada["id"], code=2)  # no terminal, no --yes
+    plan = json.loads(place.run("erase", ada["id"], "--dry-run", "--json")[0])
+    check(plan["types"]["customer"] == 1 and plan["types"]["subscription"] == 1 and not plan["erased"], plan)
+    check({"payment_method", "invoice", "line_item", "charge", "payment_intent"} <= set(plan["types"]), plan)
+    check(address_in_files(place, address), "a dry run erased it")
+    done = json.loads(place.run("erase", ada["id"], "--yes", "--json")[0])
+    check(done["erased"] and done["objects"] == sum(plan["types"].values()) and done["events"] > 5
+          and done["versions"] > 0, done)
+    found = address_in_files(place, address)
+    check(not found, "the address is still in", found)
+    check(not address_in_files(place, "Lovelace"), "the name is still there")
+    place.run("get", ada["id"], code=1)
+    check(place.one("select count(*) from customers") == 1, "not one customer is left")
+    check(place.one("select count(*) from subscriptions where customer = ?", bob["id"]) == 1, "Bob's is gone")
+    # nothing brings it back: neither its events, nor a walk, nor what is new
+    e.post(f"/v1/customers/{ada['id']}", name="Ada Lovelace again", metadata={"mail": address})
+    e.post("/v1/invoiceitems", customer=ada["id"], amount=100, currency="usd", description=f"for {address}")
+    place.catch_up(d)
+    place.run("sync", "--again")
+    place.run("sync", ada["id"], code=None)
+    d.idle()
+    check(not address_in_files(place, address), "it came back into", address_in_files(place, address))
+    check(not address_in_files(place, "Lovelace"), "the name came back")
+    check(place.one("select count(*) from invoice_items where customer = ?", ada["id"]) == 0, "an invoice item came")
+    check(place.one("select status from subscriptions where id = ?", bob_sub["id"]) == bob_sub["status"], "Bob's")
+    d.stop()
+    found = address_in_files(place, address)
+    check(not found, "after the end it is in", found)
+    # without a daemon, and of one who was erased: nothing happens, and it is no error
+    place.run("erase", ada["id"], "--yes")
+    place.run("erase", bob["id"], "--yes")
+    check(place.one("select count(*) from customers") == 0 and not address_in_files(place, "bob@example.com"), "Bob")

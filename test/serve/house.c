@@ -112,6 +112,12 @@ static enum status fault_script(struct store *s, str sql, struct error *e)
     return inner->ops->script(inner, sql, e);
 }
 
+static enum status fault_scrub(struct store *s, struct error *e)
+{
+    struct store *inner = faults(s)->inner;
+    return inner->ops->scrub(inner, e);
+}
+
 static void fault_close(struct store *s)
 {
     struct store *inner = faults(s)->inner;
@@ -126,6 +132,7 @@ static const struct store_ops fault_ops = {
     .commit = fault_commit,
     .rollback = fault_rollback,
     .script = fault_script,
+    .scrub = fault_scrub,
     .close = fault_close,
 };
 

@@ -243,6 +243,13 @@ static enum status watch_script(struct store *s, str sql, struct error *e)
     return w->inner->ops->script(w->inner, sql, e);
 }
 
+static enum status watch_scrub(struct store *s, struct error *e)
+{
+    struct watch *w = (struct watch *)s;
+
+    return w->inner->ops->scrub(w->inner, e);
+}
+
 static void watch_close(struct store *s)
 {
     struct watch *w = (struct watch *)s;
@@ -259,6 +266,7 @@ static const struct store_ops ops = {
     .commit = watch_commit,
     .rollback = watch_rollback,
     .script = watch_script,
+    .scrub = watch_scrub,
     .close = watch_close,
 };
 

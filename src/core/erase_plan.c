@@ -1,0 +1,373 @@
+/* What hangs on a customer. */
+#include "core/erase_plan.h"
+
+#include "base/json.h"
+
+#include <string.h>
+
+enum {
+    PIECE = 500,
+    PIECE_BYTES_MAX = 16 << 20,
+    TABLE_SIZE = ERASE_OBJECTS_MAX * 2,
+};
+
+static_assert((TABLE_SIZE & (TABLE_SIZE - 1)) == 0, "a power of two");
+
+/* The set while it grows, and the open-addressed table by which a member is found. */
+struct closure {
+    struct env *env;
+    struct erasure *out;
+    struct arena *a;
+    uint32_t *slot; /* index + 1 into out->key; 0: free */
+};
+
+static struct value v_account(const struct env *env)
+{
+    return V_STR(str_of(env->identity.account));
+}
+
+bool erase_is_the_shops(str type)
+{
+    static const char *const shops[] = { "account",
+                                         "application",
+                                         "application_fee",
+                                         "balance",
+                                         "billing.meter",
+                                         "coupon",
+                                         "payment_link",
+                                         "payout",
+                                         "person",
+                                         "plan",
+                                         "price",
+                                         "product",
+                                         "shipping_rate",
+                                         "tax_code",
+                                         "tax_rate",
+                                         "test_helpers.test_clock",
+                                         "topup",
+                                         "transfer",
+                                         "transfer_reversal" };
+
+    for (size_t i = 0; i < COUNT(shops); i++)
+        if (str_eqz(type, shops[i]))
+            return true;
+    return false;
+}
+
+/* What an object of somebody's may refer to that is theirs, too, although it may not say whose. */
+static bool is_a_persons(str type)
+{
+    static const char *const theirs[] = {
+        "payment_method", "card",           "bank_account",        "source",
+        "mandate",        "setup_attempt",  "setup_intent",        "payment_intent",
+        "charge",         "discount",       "balance_transaction", "review",
+        "file",           "payment_record", "checkout.session",    "financial_connections.account"
+    };
+
+    for (size_t i = 0; i < COUNT(theirs); i++)
+        if (str_eqz(type, theirs[i]))
+            return true;
+    return false;
+}
+
+/* ---- the set ------------------------------------------------------------------------------ */
+
+static uint32_t *find_slot(struct closure *c, str type, str id)
+{
+    uint64_t h = 14695981039346656037u; /* FNV-1a */
+
+    for (size_t i = 0; i < type.n; i++)
+        h = (h ^ (unsigned char)type.p[i]) * 1099511628211u;
+    for (size_t i = 0; i < id.n; i++)
+        h = (h ^ (unsigned char)id.p[i]) * 1099511628211u;
+    for (size_t at = h & (TABLE_SIZE - 1);; at = (at + 1) & (TABLE_SIZE - 1)) {
+        const struct erase_key *k = c->slot[at] ? &c->out->key[c->slot[at] - 1] : NULL;
+        if (!k || (str_eq(k->type, type) && str_eq(k->id, id)))
+            return &c->slot[at];
+    }
+}
+
+static enum status add(struct closure *c, str type, str id, struct error *e)
+{
+    uint32_t *slot = find_slot(c, type, id);
+
+    if (*slot)
+        return ST_OK;
+    if (c->out->n == ERASE_OBJECTS_MAX)
+        return fail(e, ST_LIMIT, "more than %d objects hang on %.*s", ERASE_OBJECTS_MAX,
+                    STR_ARG(c->out->id));
+    struct erase_key *k = &c->out->key[c->out->n];
+    *k = (struct erase_key){ arena_copy(c->a, type), arena_copy(c->a, id) };
+    if (!k->id.p || !k->type.p)
+        return fail(e, ST_LIMIT, "out of memory for what hangs on %.*s", STR_ARG(c->out->id));
+    *slot = (uint32_t)++c->out->n;
+    return ST_OK;
+}
+
+static void mention(struct closure *c, str type, str id)
+{
+    struct erasure *x = c->out;
+
+    for (size_t i = 0; i < x->n_mentions; i++)
+        if (str_eq(x->mention[i].type, type) && str_eq(x->mention[i].id, id))
+            return;
+    if (x->n_mentions < ERASE_MENTIONS_MAX)
+        x->mention[x->n_mentions++] =
+            (struct erase_key){ arena_copy(c->a, type), arena_copy(c->a, id) };
+}
+
+/* What was taken after all is not mentioned. */
+static void keep_others(struct closure *c)
+{
+    struct erasure *x = c->out;
+    size_t n = 0;
+
+    for (size_t i = 0; i < x->n_mentions; i++)
+        if (!*find_slot(c, x->mention[i].type, x->mention[i].id))
+            x->mention[n++] = x->mention[i];
+    x->n_mentions = n;
+}
+
+/* Does it name a customer, and not this one? */
+static enum status names_another(struct closure *c, struct tx *tx, str type, str id, bool *other,
+                                 struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_REFS_OTHER, &r, a, e, V_STR(type), v_account(c->env),
+                            V_STR(id), V_STR(S("customer")), V_STR(c->out->id));
+
+    if (st == ST_OK)
+        *other = r.n_rows != 0;
+    return st;
+}
+
+/* Takes it unless it is the shop's or another's. What is erased already is left. */
+static enum status consider(struct closure *c, struct tx *tx, str type, str id, struct arena *a,
+                            struct error *e)
+{
+    bool other = str_eq(type, S("customer"));
+    struct rows state;
+    enum status st = ST_OK;
+
+    if (*find_slot(c, type, id))
+        return ST_OK;
+    if (!other && !erase_is_the_shops(type))
+        st = names_another(c, tx, type, id, &other, a, e);
+    if (st != ST_OK)
+        return st;
+    if (other || erase_is_the_shops(type)) {
+        mention(c, type, id);
+        return ST_OK;
+    }
+    st = tx_run(tx, STMT_OBJECT_STATE, &state, a, e, V_STR(type), v_account(c->env), V_STR(id));
+    if (st != ST_OK || (state.n_rows && row_int(&state, 0, 0) == 2))
+        return st;
+    return add(c, type, id, e);
+}
+
+/* ---- along the references ----------------------------------------------------------------- */
+
+static enum status follow_back(struct closure *c, const struct erase_key *k, struct error *e)
+{
+    ARENA(place, 64 << 10);
+    str type = S(""), id = S("");
+
+    for (size_t n = PIECE; n == PIECE;) {
+        ARENA(a, PIECE_BYTES_MAX);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct rows r;
+        enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+        if (st == ST_OK)
+            st = tx_run(&tx, STMT_REFS_TO_PAGE, &r, &a, e, V_STR(k->type), v_account(c->env),
+                        V_STR(k->id), V_STR(type), V_STR(id), V_INT(PIECE));
+        for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+            st = consider(c, &tx, row_str(&r, i, 0), row_str(&r, i, 1), &a, e);
+        if (st != ST_OK)
+            return st;
+        n = r.n_rows;
+        if (n == PIECE) {
+            arena_free(&place);
+            type = arena_copy(&place, row_str(&r, n - 1, 0));
+            id = arena_copy(&place, row_str(&r, n - 1, 1));
+        }
+    }
+    return ST_OK;
+}
+
+static enum status follow_out(struct closure *c, const struct erase_key *k, struct error *e)
+{
+    ARENA(place, 64 << 10);
+    str field = S(""), type = S(""), id = S("");
+
+    for (size_t n = PIECE; n == PIECE;) {
+        ARENA(a, PIECE_BYTES_MAX);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct rows r;
+        enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+        if (st == ST_OK)
+            st = tx_run(&tx, STMT_REFS_OUT_PAGE, &r, &a, e, V_STR(k->type), v_account(c->env),
+                        V_STR(k->id), V_STR(field), V_STR(type), V_STR(id), V_INT(PIECE));
+        for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+            bool certain = row_int(&r, i, 4) != 0, member = row_int(&r, i, 3) != 0;
+            if (member || (certain && is_a_persons(row_str(&r, i, 1))))
+                st = consider(c, &tx, row_str(&r, i, 1), row_str(&r, i, 2), &a, e);
+        }
+        if (st != ST_OK)
+            return st;
+        n = r.n_rows;
+        if (n == PIECE) {
+            arena_free(&place);
+            field = arena_copy(&place, row_str(&r, n - 1, 0));
+            type = arena_copy(&place, row_str(&r, n - 1, 1));
+            id = arena_copy(&place, row_str(&r, n - 1, 2));
+        }
+    }
+    return ST_OK;
+}
+
+static enum status follow_all(struct closure *c, size_t from, struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = from; i < c->out->n && st == ST_OK; i++) {
+        const struct erase_key k = c->out->key[i];
+        st = follow_back(c, &k, e);
+        if (st == ST_OK)
+            st = follow_out(c, &k, e);
+    }
+    return st;
+}
+
+/* ---- by their text ------------------------------------------------------------------------ */
+
+/* Objects whose text names the customer although no reference does: of types that nobody told us
+ * about, and events. Of the others people are told. A second customer with the same e-mail address
+ * may be the same person: that is for people to decide. */
+static enum status weigh_naming(struct closure *c, str type, str id, struct error *e)
+{
+    if (*find_slot(c, type, id))
+        return ST_OK;
+    if (!resource_by_type(type) || str_eq(type, S("event")))
+        return add(c, type, id, e);
+    mention(c, type, id);
+    return ST_OK;
+}
+
+static enum status find_naming(struct closure *c, str email, struct error *e)
+{
+    ARENA(place, 64 << 10);
+    str type = S(""), id = S("");
+
+    for (size_t n = PIECE; n == PIECE;) {
+        ARENA(a, PIECE_BYTES_MAX);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct rows r;
+        enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+        if (st == ST_OK)
+            st = tx_run(&tx, STMT_OBJECTS_NAMING, &r, &a, e, v_account(c->env), V_STR(type),
+                        V_STR(id), V_STR(c->out->id), V_STR(email), V_INT(PIECE));
+        for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+            st = weigh_naming(c, row_str(&r, i, 0), row_str(&r, i, 1), e);
+        if (st != ST_OK)
+            return st;
+        n = r.n_rows;
+        if (n == PIECE) {
+            arena_free(&place);
+            type = arena_copy(&place, row_str(&r, n - 1, 0));
+            id = arena_copy(&place, row_str(&r, n - 1, 1));
+        }
+    }
+    return ST_OK;
+}
+
+/* What was the customer's once, and says so no more: a payment method that was detached. */
+static enum status find_former(struct closure *c, struct error *e)
+{
+    ARENA(place, 64 << 10);
+    str type = S(""), id = S("");
+
+    for (size_t n = PIECE; n == PIECE;) {
+        ARENA(a, PIECE_BYTES_MAX);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct rows r;
+        enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+        if (st == ST_OK)
+            st = tx_run(&tx, STMT_HISTORY_NAMING, &r, &a, e, v_account(c->env), V_STR(type),
+                        V_STR(id), V_STR(c->out->id), V_INT(PIECE));
+        for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+            st = consider(c, &tx, row_str(&r, i, 0), row_str(&r, i, 1), &a, e);
+        if (st != ST_OK)
+            return st;
+        n = r.n_rows;
+        if (n == PIECE) {
+            arena_free(&place);
+            type = arena_copy(&place, row_str(&r, n - 1, 0));
+            id = arena_copy(&place, row_str(&r, n - 1, 1));
+        }
+    }
+    return ST_OK;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------- */
+
+/* As it stands between the quotes: so it will be found in other texts. */
+static str email_of(str data)
+{
+    struct json_token t = json_member(data, S("email"));
+
+    return t.type == JSON_STRING && t.text.n > 2 ? str_sub(t.text, 1, t.text.n - 1) : S("");
+}
+
+static enum status look_at_customer(struct closure *c, str *email, struct error *e)
+{
+    ARENA(a, 64 << 20);
+    struct error why = { 0 };
+    struct object o;
+    enum status st = mirror_get(c->env, S("customer"), c->out->id, &o, &a, &why);
+
+    if (st == ST_OK) {
+        c->out->known = true;
+        *email = arena_copy(c->a, email_of(o.data));
+        return ST_OK;
+    }
+    *email = S("");
+    if (st != ST_NONE)
+        *e = why;
+    return st == ST_NONE ? ST_OK : st;
+}
+
+enum status erase_plan_named(struct env *env, str customer, struct erasure *out, str *email,
+                             struct arena *a, struct error *e)
+{
+    ARENA(table, TABLE_SIZE * sizeof(uint32_t) + 64);
+    struct closure c = { .env = env, .out = out, .a = a };
+
+    *out = (struct erasure){ .id = customer };
+    c.slot = arena_alloc(&table, TABLE_SIZE * sizeof *c.slot);
+    out->key = arena_alloc(a, ERASE_OBJECTS_MAX * sizeof *out->key);
+    out->mention = arena_alloc(a, ERASE_MENTIONS_MAX * sizeof *out->mention);
+    if (!c.slot || !out->key || !out->mention)
+        return fail(e, ST_LIMIT, "out of memory for what hangs on %.*s", STR_ARG(customer));
+    enum status st = look_at_customer(&c, email, e);
+    if (st == ST_OK)
+        st = add(&c, S("customer"), customer, e);
+    if (st == ST_OK)
+        st = follow_all(&c, 0, e);
+    size_t found = out->n;
+    if (st == ST_OK)
+        st = find_former(&c, e);
+    if (st == ST_OK)
+        st = find_naming(&c, *email, e);
+    if (st == ST_OK)
+        st = follow_all(&c, found, e);
+    keep_others(&c);
+    return st;
+}
+
+enum status erase_plan(struct env *env, str customer, struct erasure *out, struct arena *a,
+                       struct error *e)
+{
+    str email;
+
+    return erase_plan_named(env, customer, out, &email, a, e);
+}

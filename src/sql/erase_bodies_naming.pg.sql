@@ -1,0 +1,3 @@
+-- core/erase.c: bodies that name an erased person, of a run of events
+update _inbox set body = null where seq > $1 and seq <= $2 and body is not null
+    and (strpos(body, $3) > 0 or ($4 <> '' and strpos(body, $4) > 0))

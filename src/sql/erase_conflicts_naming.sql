@@ -1,0 +1,2 @@
+-- core/erase.c: contradicting deliveries that name an erased person
+delete from _inbox_conflicts where instr(body, $1) > 0 or ($2 <> '' and instr(body, $2) > 0)

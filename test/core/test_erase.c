@@ -1,0 +1,261 @@
+/* Forgetting a person takes what hangs on it, nothing else, and nothing brings it back. */
+#include "../unit.h"
+
+#include <stdio.h>
+
+#include "core/erase.h"
+#include "core/inbox.h"
+#include "small_world.h"
+
+#define OF(type, id, more) "{\"id\":\"" id "\",\"object\":\"" type "\"" more "}"
+#define MAIL ",\"email\":\"ada@example.com\""
+#define CUS(id) ",\"customer\":\"" id "\""
+
+static enum mirror_result put_from(struct small_world *w, const char *type, const char *id,
+                                   const char *data, enum source source)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+    enum mirror_result result = MIRROR_SAME;
+    struct answer in = { .resource = resource_by_type(str_of(type)),
+                         .type = str_of(type),
+                         .id = str_of(id),
+                         .data = str_of(data),
+                         .source = source,
+                         .api_version = S("v"),
+                         .cause = "test" };
+
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    assert_int_equal(sequence_draw(&tx, 1, &in.ticket, &a, &e), ST_OK);
+    assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    return result;
+}
+
+static enum mirror_result put(struct small_world *w, const char *type, const char *id,
+                              const char *data)
+{
+    return put_from(w, type, id, data, SOURCE_LIST);
+}
+
+/* Two customers of one shop; what is Ada's holds her address. */
+static void open_shop(struct small_world *w)
+{
+    put(w, "customer", "cus_ada", OF("customer", "cus_ada", MAIL));
+    put(w, "customer", "cus_bob",
+        OF("customer", "cus_bob",
+           ",\"email\":\"bob@example.com\",\"description\":\"friend of "
+           "ada@example.com\""));
+    put(w, "product", "prod_1", OF("product", "prod_1", ",\"default_price\":\"price_1\""));
+    put(w, "price", "price_1", OF("price", "price_1", ",\"product\":\"prod_1\""));
+    put(w, "charge", "ch_ada",
+        OF("charge", "ch_ada",
+           CUS("cus_ada") ",\"receipt_email\":\"ada@example.com\","
+                          "\"payment_method\":\"pm_once\""));
+    put(w, "charge", "ch_bob", OF("charge", "ch_bob", CUS("cus_bob")));
+    put(w, "refund", "re_ada", OF("refund", "re_ada", ",\"charge\":\"ch_ada\""));
+    put(w, "balance_transaction", "txn_ada",
+        OF("balance_transaction", "txn_ada",
+           ",\"source\":\"ch_ada\",\"description\":\"for ada@example.com\""));
+    put(w, "payment_method", "pm_once",
+        OF("payment_method", "pm_once", ",\"billing_details\":{\"email\":\"ada@example.com\"}"));
+    put(w, "payment_method", "pm_bob", OF("payment_method", "pm_bob", CUS("cus_bob")));
+    put(w, "payment_method", "pm_left",
+        OF("payment_method", "pm_left",
+           CUS("cus_ada") ",\"billing_details\":{\"email\":"
+                          "\"ada@example.com\"}"));
+    put_from(w, "payment_method", "pm_left",
+             OF("payment_method", "pm_left",
+                ",\"customer\":null,\"billing_details\":{\"email\":\"ada@example.com\"}"),
+             SOURCE_GET);
+    put(w, "invoice", "in_ada",
+        OF("invoice", "in_ada",
+           CUS("cus_ada") ",\"lines\":{\"object\":\"list\",\"data\":[{\"id\":\"il_ada\",\"object\":"
+                          "\"line_item\",\"description\":\"ada@example.com\",\"pricing\":{"
+                          "\"price_details\":{\"price\":\"price_1\"}}}],\"has_more\":false}"));
+    put(w, "wholly.new", "new_1", OF("wholly.new", "new_1", ",\"of\":\"cus_ada\""));
+}
+
+static void deliver(struct small_world *w, const char *id, const char *type, const char *object)
+{
+    ARENA(a, 1 << 20);
+    struct error e = { 0 };
+    struct inbox_result result;
+    struct event ev;
+    str body = arena_printf(&a,
+                            "{\"id\":\"%s\",\"object\":\"event\",\"type\":\"%s\",\"data\":{"
+                            "\"object\":%s}}",
+                            id, type, object);
+
+    assert_int_equal(event_parse(body, &ev, &a, &e), ST_OK);
+    ev.received_at = w->wall;
+    assert_int_equal(inbox_put_many(&w->env, &ev, 1, &result, &e), ST_OK);
+}
+
+static void erase(struct small_world *w, const char *id, struct erasure *x, struct arena *a)
+{
+    struct error e = { 0 };
+    enum status st = erase_run(&w->env, str_of(id), x, a, &e);
+
+    if (st != ST_OK)
+        print_error("%s\n", e.text);
+    assert_int_equal(st, ST_OK);
+}
+
+#define ADAS "select count(*) from objects where deleted < 2 and data like '%ada@%'"
+
+static void what_hangs_on_a_customer_is_forgotten_and_nothing_else(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    ARENA(a, ERASE_BYTES_MAX);
+    struct erasure x;
+
+    open_shop(w);
+    erase(w, "cus_ada", &x, &a);
+    assert_true(x.known);
+    assert_string_equal(
+        ask_text(w, "select group_concat(id, ' ') from (select id from objects where deleted = 2 "
+                    "order by id)"),
+        "ch_ada cus_ada il_ada in_ada new_1 pm_left pm_once re_ada txn_ada");
+    assert_string_equal(
+        ask_text(w, "select group_concat(id, ' ') from (select id from objects where deleted = 0 "
+                    "order by id)"),
+        "ch_bob cus_bob pm_bob price_1 prod_1");
+    assert_int_equal(ask_int(w, "select count(*) from objects where deleted = 2 and data like "
+                                "'%example.com%'"),
+                     0);
+    assert_int_equal(ask_int(w, "select count(*) from _history"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _refs where from_id like '%ada'"), 0);
+    assert_int_equal(x.n_mentions, 1); /* Bob's description */
+    assert_string_equal(x.mention[0].id.p, "cus_bob");
+    small_world_free(w);
+}
+
+static void no_answer_brings_an_erased_object_back(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    ARENA(a, ERASE_BYTES_MAX);
+    struct erasure x;
+
+    open_shop(w);
+    erase(w, "cus_ada", &x, &a);
+    assert_int_equal(put(w, "customer", "cus_ada", OF("customer", "cus_ada", MAIL)), MIRROR_ERASED);
+    assert_int_equal(
+        put_from(w, "customer", "cus_ada", OF("customer", "cus_ada", MAIL), SOURCE_GET),
+        MIRROR_ERASED);
+    assert_int_equal(put(w, "charge", "ch_ada", OF("charge", "ch_ada", MAIL)), MIRROR_ERASED);
+    assert_int_equal(ask_int(w, "select count(*) from customers_all where id = 'cus_ada' and email "
+                                "is not null"),
+                     0);
+    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 0);
+    small_world_free(w);
+}
+
+static void what_is_new_and_refers_to_the_erased_is_erased_as_it_comes(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    ARENA(a, ERASE_BYTES_MAX);
+    struct erasure x;
+
+    open_shop(w);
+    erase(w, "cus_ada", &x, &a);
+    assert_int_equal(put(w, "charge", "ch_new", OF("charge", "ch_new", CUS("cus_ada") MAIL)),
+                     MIRROR_ERASED);
+    assert_int_equal(put(w, "refund", "re_new", OF("refund", "re_new", ",\"charge\":\"ch_new\"")),
+                     MIRROR_ERASED);
+    assert_int_equal(put(w, "charge", "ch_bob2", OF("charge", "ch_bob2", CUS("cus_bob"))),
+                     MIRROR_INSERTED);
+    put(w, "payment_intent", "pi_guest", OF("payment_intent", "pi_guest", MAIL));
+    assert_int_equal(put_from(w, "payment_intent", "pi_guest",
+                              OF("payment_intent", "pi_guest", CUS("cus_ada") MAIL), SOURCE_GET),
+                     MIRROR_ERASED);
+    assert_int_equal(ask_int(w, "select count(*) from objects where deleted = 2 and id in "
+                                "('ch_new', 're_new', 'pi_guest')"),
+                     3);
+    assert_int_equal(ask_int(w, "select count(*) from _history where id = 'pi_guest'"), 0);
+    small_world_free(w);
+}
+
+static void bodies_of_events_are_forgotten_and_no_new_ones_are_kept(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    ARENA(a, ERASE_BYTES_MAX);
+    struct erasure x;
+
+    open_shop(w);
+    deliver(w, "evt_1", "customer.updated", OF("customer", "cus_ada", MAIL));
+    deliver(w, "evt_2", "odd.thing", OF("odd", "odd_1", ",\"who\":\"ada@example.com\""));
+    deliver(w, "evt_3", "customer.updated", OF("customer", "cus_bob", ""));
+    deliver(w, "evt_1", "customer.deleted", OF("customer", "cus_ada", MAIL)); /* contradicts */
+    erase(w, "cus_ada", &x, &a);
+    assert_int_equal(x.events, 2);
+    assert_string_equal(
+        ask_text(w, "select group_concat(event) from _inbox where body is not null"), "evt_3");
+    assert_int_equal(ask_int(w, "select count(*) from _inbox_conflicts"), 0);
+    deliver(w, "evt_4", "customer.updated", OF("customer", "cus_ada", MAIL));
+    deliver(w, "evt_5", "charge.succeeded", OF("charge", "ch_new", CUS("cus_ada") MAIL));
+    deliver(w, "evt_6", "charge.succeeded", OF("charge", "ch_bob2", CUS("cus_bob")));
+    assert_int_equal(ask_int(w, "select count(*) from _inbox where outcome = 'erased' and body is "
+                                "null"),
+                     2);
+    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen and id in "
+                                "('cus_ada', 'ch_new')"),
+                     0);
+    assert_int_equal(ask_int(w, "select count(*) from _due where id = 'ch_bob2'"), 1);
+    small_world_free(w);
+}
+
+static void an_erasure_that_was_interrupted_is_ended_by_another_one(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    ARENA(a, ERASE_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+    struct erasure x;
+
+    open_shop(w);
+    /* as far as the block, and one object */
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    assert_int_equal(erase_object(&tx, &w->env, S("refund"), S("re_ada"), &a, &e), ST_OK);
+    assert_int_equal(erase_object(&tx, &w->env, S("customer"), S("cus_ada"), &a, &e), ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    assert_int_equal(ask_int(w, ADAS), 7);
+    arena_free(&a);
+    erase(w, "cus_ada", &x, &a);
+    assert_false(x.known);
+    assert_int_equal(ask_int(w, ADAS), 1); /* Bob's description */
+    small_world_free(w);
+}
+
+static void a_customer_that_was_never_seen_is_blocked_all_the_same(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    ARENA(a, ERASE_BYTES_MAX);
+    struct erasure x;
+
+    erase(w, "cus_new", &x, &a);
+    assert_false(x.known);
+    assert_int_equal(put(w, "customer", "cus_new", OF("customer", "cus_new", MAIL)), MIRROR_ERASED);
+    small_world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_hangs_on_a_customer_is_forgotten_and_nothing_else),
+        cmocka_unit_test(no_answer_brings_an_erased_object_back),
+        cmocka_unit_test(what_is_new_and_refers_to_the_erased_is_erased_as_it_comes),
+        cmocka_unit_test(bodies_of_events_are_forgotten_and_no_new_ones_are_kept),
+        cmocka_unit_test(an_erasure_that_was_interrupted_is_ended_by_another_one),
+        cmocka_unit_test(a_customer_that_was_never_seen_is_blocked_all_the_same),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
