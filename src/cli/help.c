@@ -126,7 +126,7 @@ const char help_inbox[] =
     "due once more; that is always safe, for events are signals and Stripe's API is the\n"
     "truth. `dead` lists work that used up its attempts; --revive brings it back.\n"
     "\n"
-    "  --outcome NAME   due, unknown, unfetchable or quarantined\n"
+    "  --outcome NAME   due, unknown, unfetchable, quarantined or erased\n"
     "  --type TYPE      invoice.paid, ...\n"
     "  --limit N        newest N (default 20)\n"
     "\n"
