@@ -120,6 +120,9 @@ static bool expand_check(struct call *c, str path)
     if (c->route->list && str_eq(first, S("data")) && rest.p) {
         path = rest;
         str_cut(path, '.', &first);
+    } else if (str_eq(path, S("total_count")) &&
+               str_ends(str_of(c->route->pattern), S("/search"))) {
+        return true;
     } else if (c->route->list && str_eq(path, S("total_count"))) {
         refuse_value(c, NULL, NULL, "This property cannot be included (total_count).");
         return false;
@@ -246,7 +249,8 @@ void expand_document(struct call *c, json_t *doc, struct record *r, bool in_list
 {
     assert(!r || r->space == c->space);
     for (size_t i = 0; i < c->n_expand; i++)
-        expand_path(c, doc, in_list ? str_sub(c->expand[i], 5, c->expand[i].n) : c->expand[i]);
+        if (!in_list || str_starts(c->expand[i], S("data.")))
+            expand_path(c, doc, in_list ? str_sub(c->expand[i], 5, c->expand[i].n) : c->expand[i]);
 }
 
 json_t *deleted_stub(enum type t, str id)

@@ -266,3 +266,6 @@ struct page_v2 {
 bool page_v2_read(struct call *c, struct page_v2 *p);
 /* Takes `data` over; `last`: the seq of the last one when there are more, else 0. */
 json_t *page_v2_answer(struct call *c, json_t *data, uint64_t last);
+
+/* --- search.c: of the type that the route answers with --- */
+handler search;

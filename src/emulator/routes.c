@@ -209,10 +209,10 @@ static const struct {
     const struct route *route;
     const size_t *n;
 } groups[] = {
+    { platform_routes, &n_platform_routes },
     { routes, &(const size_t){ COUNT(routes) } },
     { money_routes, &n_money_routes },
     { billing_routes, &n_billing_routes },
-    { platform_routes, &n_platform_routes },
 };
 
 /* "{}" takes one segment, whatever it is but empty. */

@@ -3,9 +3,19 @@
 #include "emulator/listeners.h"
 #include "emulator/rooms.h"
 
+#define SEARCH "query* limit page"
 #define DESTINATION "description enabled_events metadata name webhook_endpoint include"
 
+/* Before the others, so that "search" is no id. */
 const struct route platform_routes[] = {
+    { "GET", "/v1/charges/search", search, T_CHARGE, true, SEARCH },
+    { "GET", "/v1/customers/search", search, T_CUSTOMER, true, SEARCH },
+    { "GET", "/v1/invoices/search", search, T_INVOICE, true, SEARCH },
+    { "GET", "/v1/payment_intents/search", search, T_PAYMENT_INTENT, true, SEARCH },
+    { "GET", "/v1/prices/search", search, T_PRICE, true, SEARCH },
+    { "GET", "/v1/products/search", search, T_PRODUCT, true, SEARCH },
+    { "GET", "/v1/subscriptions/search", search, T_SUBSCRIPTION, true, SEARCH },
+
     { "GET", "/v1/events", events_list, T_EVENT, true, "created delivery_success type types" PAGE },
     { "GET", "/v1/events/{}", events_get, T_EVENT, false, "" },
     { "POST", "/v1/events/{}/retry", events_retry, T_EVENT, false, "webhook_endpoint" },
