@@ -1,5 +1,6 @@
 #include "emulator/auth.h"
 
+#include "emulator/accounts.h"
 #include "emulator/shapes.h"
 
 #include <stdio.h>
@@ -117,6 +118,35 @@ static bool key_is(str key, str what)
     return key_read(key, &live, &tail) && str_starts(tail, what);
 }
 
+/* Stripe-Account: the account that the request is about, instead of the key's own. [facts: 4.5] */
+static bool account_read(struct call *c)
+{
+    str account = http_header_get(c->http, S("stripe-account"), NULL);
+    struct space *other = space_peek(c->emu, c->space->account, !c->space->livemode);
+
+    if (!account.n || str_eqz(account, c->space->account))
+        return true;
+    struct space *s = account_connected(c, account);
+    if (s) {
+        c->space = s;
+        return true;
+    }
+    if (other && record_live(other, T_ACCOUNT, account)) {
+        const char *made = c->space->livemode ? "test" : "live";
+        refuse(c, 403, "account_invalid", NULL,
+               "The account %.*s was a %s account created with a %smode key, and therefore can "
+               "only be used with %smode keys.",
+               STR_ARG(account), made, made, made);
+        return false;
+    }
+    str masked = key_masked(c->key, c->arena);
+    refuse(c, 403, "account_invalid", NULL,
+           "The provided key '%.*s' does not have access to account '%.*s' (or that account "
+           "does not exist). Application access may have been revoked.",
+           STR_ARG(masked), STR_ARG(account));
+    return false;
+}
+
 struct space *auth_admin(struct call *c)
 {
     struct emulator *e = c->emu;
@@ -124,8 +154,10 @@ struct space *auth_admin(struct call *c)
     if (e->replaying)
         return e->replay_space;
     str key = auth_key(c->http, c->arena);
-    if (key.n)
-        return auth_space(e, key);
+    if (key.n) {
+        c->space = auth_space(e, key);
+        return c->space && account_read(c) ? c->space : NULL;
+    }
     return e->space && !e->space->next ? e->space : NULL;
 }
 
@@ -162,16 +194,7 @@ bool auth_read(struct call *c)
         refuse(c, 401, NULL, NULL, "Invalid API Key provided: %.*s", STR_ARG(masked));
         return false;
     }
-    str account = http_header_get(c->http, S("stripe-account"), NULL);
-    if (account.n && !str_eqz(account, c->space->account)) {
-        str masked = key_masked(c->key, c->arena);
-        refuse(c, 403, "account_invalid", NULL,
-               "The provided key '%.*s' does not have access to account '%.*s' (or that account "
-               "does not exist). Application access may have been revoked.",
-               STR_ARG(masked), STR_ARG(account));
-        return false;
-    }
-    return true;
+    return account_read(c);
 }
 
 /* --- restricted keys --- */

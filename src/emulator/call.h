@@ -93,6 +93,9 @@ void expand_document(struct call *c, json_t *doc, struct record *r, bool in_list
 json_t *change_begin(struct record *r);
 /* Emits `type` with previous_attributes if anything differs. Takes `before` over. */
 void change_end(struct call *c, struct record *r, json_t *before, const char *type);
+/* The same, told in another account than the record's. */
+void change_end_in(struct call *c, struct space *s, struct record *r, json_t *before,
+                   const char *type);
 /* Puts everything back as it was. Takes `before` over. */
 void change_abort(struct record *r, json_t *before);
 void emit(struct call *c, struct record *r, const char *type);

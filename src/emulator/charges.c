@@ -6,20 +6,32 @@
 
 enum { FEE_PERMILLE = 29, FEE_FIXED = 30 };
 
-static json_t *details(struct record *method, int64_t amount)
+static json_t *card_details(struct record *method, int64_t amount)
 {
     static const char *const same[] = { "brand",     "checks",   "country",
                                         "exp_month", "exp_year", "fingerprint",
                                         "funding",   "last4",    "regulated_status" };
     json_t *d = shape_parse(shape_charge_details);
     json_t *card = json_object_get(d, "card");
-    const json_t *from = json_object_get(record_doc(method), "card");
+    const json_t *from = json_object_get(method->doc, "card");
 
     for (size_t i = 0; i < COUNT(same); i++)
         set_new(card, same[i], json_deep_copy(json_object_get(from, same[i])));
     set_int(card, "amount_authorized", amount);
     set_str(card, "network", get_str(from, "brand"));
     set_int(json_object_get(card, "overcapture"), "maximum_amount_capturable", amount);
+    return d;
+}
+
+static json_t *details(struct record *method, int64_t amount)
+{
+    str type = get_str(record_doc(method), "type");
+
+    if (str_eq(type, S("card")))
+        return card_details(method, amount);
+    json_t *d = json_object();
+    set_new(d, type.p, json_deep_copy(json_object_get(method->doc, type.p)));
+    set_str(d, "type", type);
     return d;
 }
 
@@ -38,11 +50,72 @@ static void charge_failed(json_t *doc, const struct outcome *o)
     set_strz(out, "type", "issuer_declined");
 }
 
+static struct record *charge_method(struct record *charge)
+{
+    return record_any(charge->space, T_PAYMENT_METHOD, get_str(charge->doc, "payment_method"));
+}
+
 static void money_in(struct call *c, struct record *charge, int64_t amount)
 {
+    struct record *method = charge_method(charge);
+    bool at_once = method && payment_method_after(method) == AFTER_AVAILABLE;
+
     set_bool(charge->doc, "captured", true);
     set_int(charge->doc, "amount_captured", amount);
-    balance_add(c, charge, "charge", amount, amount * FEE_PERMILLE / 1000 + FEE_FIXED);
+    struct movement in = { .source = charge,
+                           .type = "charge",
+                           .amount = amount,
+                           .fee = amount * FEE_PERMILLE / 1000 + FEE_FIXED,
+                           .later = !at_once };
+    if (charge->space->platform) /* a direct charge pays the platform out of itself */
+        in.application_fee = get_int(charge->doc, "application_fee_amount");
+    balance_add(c, &in);
+    charge_share(c, charge, amount);
+}
+
+void charge_after(struct call *c, struct record *charge)
+{
+    struct record *method = charge_method(charge);
+
+    switch (method ? payment_method_after(method) : AFTER_NOTHING) {
+    case AFTER_NOTHING:
+    case AFTER_REFUND_PENDS:
+    case AFTER_REFUND_FAILS: break;
+    case AFTER_AVAILABLE: balance_tell(c, charge->space); break;
+    case AFTER_DISPUTE: dispute_make(c, charge, "fraudulent", false); break;
+    case AFTER_DISPUTE_NOT_RECEIVED: dispute_make(c, charge, "product_not_received", false); break;
+    case AFTER_INQUIRY: dispute_make(c, charge, "fraudulent", true); break;
+    case AFTER_FRAUD_WARNING: fraud_warning_make(c, charge); break;
+    }
+}
+
+static void charge_copy(json_t *doc, struct record *pi, struct record *method)
+{
+    static const char *const same[] = { "application_fee_amount",
+                                        "currency",
+                                        "customer",
+                                        "description",
+                                        "metadata",
+                                        "on_behalf_of",
+                                        "receipt_email",
+                                        "shipping",
+                                        "statement_descriptor",
+                                        "statement_descriptor_suffix",
+                                        "transfer_data",
+                                        "transfer_group" };
+
+    for (size_t i = 0; i < COUNT(same); i++)
+        set_new(doc, same[i], json_deep_copy(json_object_get(pi->doc, same[i])));
+    set_strz(doc, "payment_intent", pi->id);
+    set_strz(doc, "payment_method", method->id);
+    set_new(doc, "billing_details",
+            json_deep_copy(json_object_get(record_doc(method), "billing_details")));
+}
+
+static void receipt(struct call *c, struct record *charge)
+{
+    set_str(charge->doc, "receipt_url",
+            arena_printf(c->arena, "https://pay.stripe.com/receipts/%s", charge->id));
 }
 
 struct record *charge_make(struct call *c, struct record *pi, struct record *method,
@@ -50,32 +123,56 @@ struct record *charge_make(struct call *c, struct record *pi, struct record *met
 {
     json_t *doc = record_shape(c->emu, c->space, T_CHARGE, NULL);
     int64_t amount = get_int(record_doc(pi), "amount");
-    static const char *const same[] = {
-        "currency",      "customer", "description",          "metadata",
-        "receipt_email", "shipping", "statement_descriptor", "statement_descriptor_suffix",
-        "transfer_group"
-    };
+    struct record *source = source_find(c->space, str_of(method->id));
 
-    for (size_t i = 0; i < COUNT(same); i++)
-        set_new(doc, same[i], json_deep_copy(json_object_get(pi->doc, same[i])));
+    charge_copy(doc, pi, method);
     set_int(doc, "amount", amount);
-    set_strz(doc, "payment_intent", pi->id);
-    set_strz(doc, "payment_method", method->id);
-    set_new(doc, "billing_details",
-            json_deep_copy(json_object_get(record_doc(method), "billing_details")));
     set_new(doc, "payment_method_details", details(method, amount));
-    if (!o->approved)
-        charge_failed(doc, o);
-    else
-        set_str(doc, "receipt_url",
-                arena_printf(c->arena, "https://pay.stripe.com/receipts/%.*s",
-                             STR_ARG(get_str(doc, "id"))));
+    if (source)
+        set_new(doc, "source", json_deep_copy(record_doc(source)));
     struct record *charge = record_add(c->emu, c->space, T_CHARGE, doc);
-    if (o->approved && captured)
-        money_in(c, charge, amount);
+    if (o->pending) {
+        set_bool(doc, "captured", true);
+        set_bool(doc, "paid", false);
+        set_strz(doc, "status", "pending");
+    } else if (!o->approved) {
+        charge_failed(doc, o);
+    } else {
+        receipt(c, charge);
+        if (captured)
+            money_in(c, charge, amount);
+    }
     record_touch(charge);
-    emit(c, charge, o->approved ? "charge.succeeded" : "charge.failed");
+    emit(c, charge,
+         o->pending    ? "charge.pending"
+         : o->approved ? "charge.succeeded"
+                       : "charge.failed");
     return charge;
+}
+
+void charge_settle(struct call *c, struct record *charge, const struct outcome *o)
+{
+    record_doc(charge);
+    if (o->code) {
+        charge_failed(charge->doc, o);
+    } else {
+        set_bool(charge->doc, "paid", true);
+        set_strz(charge->doc, "status", "succeeded");
+        receipt(c, charge);
+        money_in(c, charge, get_int(charge->doc, "amount"));
+    }
+    record_touch(charge);
+    emit(c, charge, o->code ? "charge.failed" : "charge.succeeded");
+}
+
+void charge_release(struct call *c, struct record *charge, const char *event)
+{
+    int64_t held = get_int(record_doc(charge), "amount");
+
+    set_int(charge->doc, "amount_refunded", held);
+    set_bool(charge->doc, "refunded", true);
+    record_touch(charge);
+    emit(c, charge, event);
 }
 
 /* What is not captured is given back. */
@@ -178,6 +275,7 @@ json_t *charges_capture(struct call *c)
         record_touch(pi);
         emit(c, pi, "payment_intent.succeeded");
     }
+    charge_after(c, r);
     return answer_record(c, r);
 }
 

@@ -183,20 +183,33 @@ static void delivery_start(struct emulator *e, struct delivery *x, str type)
 
 static const enum type endpoint_type[] = { T_WEBHOOK_ENDPOINT, T_V2_CORE_EVENT_DESTINATION };
 
-void deliveries_add(struct emulator *e, struct record *event)
+/* To the endpoints of an account: those for its own events, or those for its connected accounts'.
+ */
+static int64_t deliveries_to(struct emulator *e, struct record *event, struct space *s,
+                             bool connect)
 {
     str type = get_str(record_doc(event), "type");
     int64_t pending = 0;
 
     for (size_t k = 0; k < COUNT(endpoint_type); k++) {
-        const struct table *t = &event->space->table[endpoint_type[k]];
+        const struct table *t = &s->table[endpoint_type[k]];
         for (size_t i = 0; i < t->n; i++) {
-            if (!wants(t->row[i], type))
+            if (get_bool(t->row[i]->hidden, "connect") != connect || !wants(t->row[i], type))
                 continue;
             delivery_start(e, delivery_new(e, event, t->row[i]), type);
             pending++;
         }
     }
+    return pending;
+}
+
+void deliveries_add(struct emulator *e, struct record *event)
+{
+    struct space *platform = event->space->platform;
+    int64_t pending = deliveries_to(e, event, event->space, false);
+
+    if (platform)
+        pending += deliveries_to(e, event, platform, true);
     set_int(event->doc, "pending_webhooks", pending);
     listeners_event(e, event);
 }

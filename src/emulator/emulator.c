@@ -102,6 +102,7 @@ struct space *space_get(struct emulator *e, const char *account, bool livemode)
     snprintf(s->account, sizeof s->account, "%s", account);
     s->livemode = livemode;
     s->balance = json_object();
+    s->pending = json_object();
     while (*end)
         end = &(*end)->next;
     *end = s;

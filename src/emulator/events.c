@@ -46,6 +46,10 @@ static void emit_event(struct call *c, struct space *s, json_t *object, const ch
         set_str(request, "id", c->request_id);
         set_str(request, "idempotency_key", c->idem_key.n ? c->idem_key : (str){ 0 });
     }
+    if (s->platform) { /* of a connected account; the type stays the last member */
+        json_object_del(event, "type");
+        set_strz(event, "account", s->account);
+    }
     set_strz(event, "type", type);
     struct record *made = record_add(e, s, T_EVENT, event);
     deliveries_add(e, made);
@@ -76,6 +80,12 @@ void change_abort(struct record *r, json_t *before)
 
 void change_end(struct call *c, struct record *r, json_t *before, const char *type)
 {
+    change_end_in(c, r->space, r, before, type);
+}
+
+void change_end_in(struct call *c, struct space *s, struct record *r, json_t *before,
+                   const char *type)
+{
     json_t *previous = previous_attributes(before, record_doc(r));
 
     json_decref(before);
@@ -84,7 +94,7 @@ void change_end(struct call *c, struct record *r, json_t *before, const char *ty
         json_decref(previous);
         return;
     }
-    emit_event(c, r->space, json_deep_copy(r->doc), type, previous);
+    emit_event(c, s, json_deep_copy(r->doc), type, previous);
 }
 
 /* --- /v1/events --- */

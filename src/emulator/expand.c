@@ -34,6 +34,24 @@ static const char *const expandable[T_COUNT] = {
     [T_REFUND] = "balance_transaction charge customer failure_balance_transaction payment_intent "
                  "payment_method source_transfer_reversal transfer_reversal",
     [T_BALANCE_TRANSACTION] = "source",
+    [T_SETUP_INTENT] = "application customer latest_attempt mandate on_behalf_of payment_method "
+                       "single_use_mandate",
+    [T_SETUP_ATTEMPT] = "application customer on_behalf_of payment_method setup_intent",
+    [T_CHECKOUT_SESSION] = "customer discounts invoice line_items payment_intent payment_link "
+                           "setup_intent shipping_cost subscription total_details",
+    [T_PAYMENT_LINK] = "line_items on_behalf_of",
+    [T_ITEM] = "discounts price taxes",
+    [T_DISPUTE] = "balance_transactions charge evidence payment_intent",
+    [T_PAYOUT] = "balance_transaction destination failure_balance_transaction original_payout "
+                 "reversed_by",
+    [T_TOPUP] = "balance_transaction source",
+    [T_TRANSFER] = "balance_transaction destination destination_payment reversals "
+                   "source_transaction",
+    [T_TRANSFER_REVERSAL] = "balance_transaction destination_payment_refund source_refund transfer",
+    [T_APPLICATION_FEE] = "account application balance_transaction charge "
+                          "originating_transaction refunds",
+    [T_FEE_REFUND] = "balance_transaction fee",
+    [T_MANDATE] = "payment_method",
     [T_WEBHOOK_ENDPOINT] = "",
     [T_EVENT] = "",
     [T_ACCOUNT] = "external_accounts",
@@ -75,8 +93,32 @@ static const struct {
     { "feature", T_ENTITLEMENTS_FEATURE },
     { "configuration", T_BILLING_PORTAL_CONFIGURATION },
     { "promotion_code", T_PROMOTION_CODE },
-    { "source", T_CHARGE }, /* of a balance transaction; a refund is tried next */
+    { "source", T_CHARGE }, /* of a balance transaction; the others are tried next */
     { "source", T_REFUND },
+    { "source", T_PAYOUT },
+    { "source", T_TRANSFER },
+    { "source", T_TRANSFER_REVERSAL },
+    { "source", T_TOPUP },
+    { "source", T_DISPUTE },
+    { "source", T_APPLICATION_FEE },
+    { "source", T_FEE_REFUND },
+    { "default_source", T_CARD },
+    { "default_source", T_BANK_ACCOUNT },
+    { "setup_intent", T_SETUP_INTENT },
+    { "pending_setup_intent", T_SETUP_INTENT },
+    { "latest_attempt", T_SETUP_ATTEMPT },
+    { "mandate", T_MANDATE },
+    { "payment_link", T_PAYMENT_LINK },
+    { "failure_balance_transaction", T_BALANCE_TRANSACTION },
+    { "destination", T_ACCOUNT }, /* of a transfer; a payout's is a bank account */
+    { "destination", T_BANK_ACCOUNT },
+    { "source_transaction", T_CHARGE },
+    { "transfer", T_TRANSFER },
+    { "transfer_reversal", T_TRANSFER_REVERSAL },
+    { "application_fee", T_APPLICATION_FEE },
+    { "fee", T_APPLICATION_FEE },
+    { "original_payout", T_PAYOUT },
+    { "reversed_by", T_PAYOUT },
 };
 
 static bool has_word(const char *words, str word)
@@ -175,8 +217,13 @@ static json_t *includable(struct call *c, const json_t *node, str name)
     }
     if (t == T_CUSTOMER && (str_eq(name, S("sources")) || str_eq(name, S("tax_ids")))) {
         url = arena_printf(c->arena, "/v1/customers/%s/%.*s", r->id, STR_ARG(name));
-        return list_embedded(c->space, str_eq(name, S("sources")) ? T_CARD : T_TAX_ID, id, url.p);
+        return str_eq(name, S("sources")) ? sources_embedded(c, r, url.p)
+                                          : list_embedded(c->space, T_TAX_ID, id, url.p);
     }
+    if (t == T_CUSTOMER && str_eq(name, S("cash_balance")))
+        return cash_balance_document(r);
+    if ((t == T_CHECKOUT_SESSION || t == T_PAYMENT_LINK) && str_eq(name, S("line_items")))
+        return checkout_items_embedded(c, r, type_info[t].url);
     if (t == T_CHARGE && str_eq(name, S("refunds"))) {
         url = arena_printf(c->arena, "/v1/charges/%s/refunds", r->id);
         return list_embedded(c->space, T_REFUND, id, url.p);

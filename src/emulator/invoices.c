@@ -371,6 +371,11 @@ void invoice_unpayable(struct call *c, struct record *inv)
     attempt_failed(c, inv, before, false);
 }
 
+void invoice_bounced(struct call *c, struct record *inv)
+{
+    attempt_failed(c, inv, change_begin(inv), false);
+}
+
 enum status invoice_charge(struct call *c, struct record *inv, struct record *method,
                            struct outcome *o)
 {
@@ -382,11 +387,16 @@ enum status invoice_charge(struct call *c, struct record *inv, struct record *me
     json_t *before = change_begin(inv);
     set_int(inv->doc, "attempt_count", get_int(inv->doc, "attempt_count") + 1);
     *o = intent_confirm(c, pi, method, c->internal);
-    if (!o->approved) {
+    if (!o->approved && !o->pending) {
         attempt_failed(c, inv, before, o->action);
         return ST_REFUSED;
     }
-    json_decref(before);
+    if (o->pending) /* open until the bank has answered */
+        set_null(inv->doc, "next_payment_attempt");
+    if (o->pending)
+        change_end(c, inv, before, "invoice.updated");
+    else
+        json_decref(before);
     return ST_OK;
 }
 

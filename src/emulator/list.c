@@ -14,7 +14,7 @@ struct page {
 /* The hash is compared first: most records of others are never parsed. */
 static bool owned_by(struct record *r, str owner, uint64_t hash)
 {
-    return r->owner == hash && str_eq(get_str(record_doc(r), type_info[r->type].owner), owner);
+    return r->owner == hash && str_eq(record_owner(r), owner);
 }
 
 static bool listed(struct call *c, const struct list_query *q, struct record *r,

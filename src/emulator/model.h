@@ -122,7 +122,8 @@ struct space {
     } lock[LOCKS_MAX];
     size_t n_locks;
     json_t *permissions; /* of its restricted key: name -> "read" or "write"; NULL: everything */
-    json_t *balance;     /* currency -> amount */
+    struct space *platform;    /* NULL, or whose connected account this is */
+    json_t *balance, *pending; /* currency -> amount: what may be paid out, what may be soon */
     struct agenda agenda;
     struct test_clock *clocks;
     struct rate *rate;
@@ -204,6 +205,8 @@ void record_touch(struct record *r);  /* forget what was derived from the docume
 void record_rest(struct record *r);   /* keep the text alone; the document is parsed when needed */
 void record_delete(struct record *r); /* it is kept, and found by record_any alone */
 void record_hide(struct record *r, const char *key, json_t *value); /* takes value over */
+/* The id by which its lists are filtered: a member of the document, or a hidden one. */
+str record_owner(struct record *r);
 void space_free(struct space *s);
 
 /* Where the first record with seq >= `seq` stands. */

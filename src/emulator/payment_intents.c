@@ -1,9 +1,7 @@
+#include "emulator/cards.h"
 #include "emulator/list.h"
-#include "emulator/rooms.h"
 
 #include <string.h>
-
-enum { SECRET_CHARS = 25, INTENT_DAYS = 7 };
 
 static const struct field intent_fields[] = {
     { "application_fee_amount", F_INT, NULL, 0 },
@@ -16,129 +14,16 @@ static const struct field intent_fields[] = {
     { "statement_descriptor", F_TEXT_NULL, NULL, 22 },
     { "statement_descriptor_suffix", F_TEXT_NULL, NULL, 22 },
     { "transfer_group", F_TEXT, NULL, 0 },
+    { "excluded_payment_method_types", F_LIST, NULL, 0 },
+    { "on_behalf_of", F_TEXT, NULL, 0 },
+    { "payment_method_options", F_HASH, NULL, 0 },
     { "payment_method_types", F_LIST, NULL, 0 },
+    { "transfer_data", F_HASH, NULL, 0 },
 };
 
-static void intent_say(struct call *c, struct record *pi, const char *event)
+bool intent_fields_apply(const struct args *a, json_t *doc)
 {
-    record_touch(pi);
-    emit(c, pi, event);
-}
-
-struct record *intent_make(struct call *c, const struct intent_order *o)
-{
-    json_t *doc = record_shape(c->emu, c->space, T_PAYMENT_INTENT, NULL);
-    char secret[ID_BYTES];
-
-    make_id(c->emu, "_secret_", SECRET_CHARS, secret);
-    str whole = arena_printf(c->arena, "%.*s%s", STR_ARG(get_str(doc, "id")), secret);
-    set_str(doc, "client_secret", whole);
-    set_int(doc, "amount", o->amount);
-    set_str(doc, "currency", o->currency);
-    set_str(doc, "customer", o->customer);
-    set_str(doc, "description", o->description);
-    if (o->method) {
-        set_strz(doc, "payment_method", o->method->id);
-        set_strz(doc, "status", "requires_confirmation");
-    }
-    struct record *pi = record_add(c->emu, c->space, T_PAYMENT_INTENT, doc);
-    if (o->invoice.n)
-        record_hide(pi, "invoice", json_str(o->invoice));
-    return pi;
-}
-
-/* --- confirming --- */
-
-static void intent_approved(struct call *c, struct record *pi, struct record *method,
-                            const struct outcome *o)
-{
-    bool manual = is_str(pi->doc, "capture_method", "manual");
-    int64_t amount = get_int(pi->doc, "amount");
-    struct record *charge = charge_make(c, pi, method, o, !manual);
-
-    set_strz(pi->doc, "latest_charge", charge->id);
-    set_null(pi->doc, "last_payment_error");
-    set_null(pi->doc, "next_action");
-    set_strz(pi->doc, "status", manual ? "requires_capture" : "succeeded");
-    set_int(pi->doc, manual ? "amount_capturable" : "amount_received", amount);
-    intent_say(c, pi,
-               manual ? "payment_intent.amount_capturable_updated" : "payment_intent.succeeded");
-}
-
-static json_t *payment_error(struct call *c, struct record *charge, struct record *method,
-                             const struct outcome *o)
-{
-    json_t *e = json_object();
-
-    set_strz(e, "charge", charge->id);
-    set_strz(e, "code", o->code);
-    if (o->decline)
-        set_strz(e, "decline_code", o->decline);
-    str url = arena_printf(c->arena, "https://stripe.com/docs/error-codes/%s", o->code);
-    for (char *p = (char *)(uintptr_t)url.p; p && *p; p++)
-        if (*p == '_')
-            *p = '-';
-    set_str(e, "doc_url", url);
-    set_strz(e, "message", o->message);
-    set_new(e, "payment_method", json_deep_copy(record_doc(method)));
-    set_strz(e, "type", "card_error");
-    return e;
-}
-
-/* It waits for another payment method. */
-static void intent_declined(struct call *c, struct record *pi, struct record *method,
-                            const struct outcome *o)
-{
-    struct record *charge = charge_make(c, pi, method, o, false);
-
-    set_strz(pi->doc, "latest_charge", charge->id);
-    set_new(pi->doc, "last_payment_error", payment_error(c, charge, method, o));
-    set_null(pi->doc, "next_action");
-    set_null(pi->doc, "payment_method");
-    set_strz(pi->doc, "status", "requires_payment_method");
-    intent_say(c, pi, "payment_intent.payment_failed");
-}
-
-static void intent_wants_action(struct call *c, struct record *pi)
-{
-    set_new(pi->doc, "next_action",
-            json_pack("{s:s,s:{s:s}}", "type", "use_stripe_sdk", "use_stripe_sdk", "type",
-                      "three_d_secure_redirect"));
-    set_strz(pi->doc, "status", "requires_action");
-    intent_say(c, pi, "payment_intent.requires_action");
-}
-
-struct outcome intent_confirm(struct call *c, struct record *pi, struct record *method,
-                              bool off_session)
-{
-    struct outcome o = payment_method_outcome(method, off_session);
-    struct record *invoice = record_live(c->space, T_INVOICE, get_str(pi->hidden, "invoice"));
-
-    record_doc(pi);
-    /* Confirming once more is how the emulator's customer authenticates. */
-    if (o.action && is_str(pi->doc, "status", "requires_action"))
-        o = (struct outcome){ .approved = true };
-    set_strz(pi->doc, "payment_method", method->id);
-    if (o.action)
-        intent_wants_action(c, pi);
-    else if (o.approved)
-        intent_approved(c, pi, method, &o);
-    else
-        intent_declined(c, pi, method, &o);
-    if (invoice && o.approved && is_str(pi->doc, "status", "succeeded"))
-        invoice_settle(c, invoice, false);
-    return o;
-}
-
-void *refuse_declined(struct call *c, struct record *pi, const struct outcome *o)
-{
-    json_t *e = refuse_card(c, o->code, o->decline, o->message);
-    json_t *last = json_object_get(record_doc(pi), "last_payment_error");
-
-    set_str(e, "charge", get_str(pi->doc, "latest_charge"));
-    set_new(e, "payment_intent", json_deep_copy(pi->doc));
-    set_new(e, "payment_method", json_deep_copy(json_object_get(last, "payment_method")));
-    return NULL;
+    return fields_apply(a, doc, intent_fields, COUNT(intent_fields));
 }
 
 /* --- handlers --- */
@@ -154,6 +39,32 @@ static struct record *method_named(const struct args *a)
     if (id.n)
         return payment_method_take(a->c, id, "payment_method");
     return args_sub(a, "payment_method_data", &data) ? payment_method_from(&data) : NULL;
+}
+
+/* Of a type that the intent takes, and of the same customer. */
+static bool method_allowed(struct call *c, struct record *pi, struct record *method)
+{
+    str type = get_str(record_doc(method), "type"), owner = get_str(method->doc, "customer");
+    const json_t *types = json_object_get(pi->doc, "payment_method_types");
+    bool listed = get_bool(json_object_get(pi->doc, "automatic_payment_methods"), "enabled");
+    size_t i;
+    json_t *v;
+
+    json_array_foreach((json_t *)(uintptr_t)types, i, v) if (str_eqz(type, json_string_value(v)))
+        listed = true;
+    if (!listed)
+        refuse(c, 400, NULL, "payment_method",
+               "The PaymentMethod provided (%.*s) is not allowed for this PaymentIntent. Please "
+               "attach a PaymentMethod of one of the following types: %s.",
+               STR_ARG(type), json_string_value(json_array_get(types, 0)));
+    else if (owner.n && !str_eq(owner, get_str(pi->doc, "customer")))
+        refuse(c, 400, NULL, "payment_method",
+               "The payment method supplied (%s) belongs to a Customer. Please include the "
+               "Customer in the `customer` parameter on the PaymentIntent.",
+               method->id);
+    else if (method_way(type) == WAY_TRANSFER && !get_str(pi->doc, "customer").n)
+        refuse_param_missing(c, "customer");
+    return !c->refused;
 }
 
 static bool currency_and_amount(const struct args *a, json_t *doc)
@@ -187,6 +98,8 @@ static bool intent_apply(const struct args *a, struct record *pi)
     if (args_sub(a, "automatic_payment_methods", &automatic))
         set_new(pi->doc, "automatic_payment_methods", args_document(automatic.hash));
     struct record *method = method_named(a);
+    if (method && !method_allowed(a->c, pi, method))
+        return false;
     if (method) {
         set_strz(pi->doc, "payment_method", method->id);
         if (is_str(pi->doc, "status", "requires_payment_method"))
@@ -210,10 +123,10 @@ static json_t *confirm_now(struct call *c, struct record *pi)
                       "method. Update the PaymentIntent with a payment method and then confirm it "
                       "again.");
     struct outcome o = intent_confirm(c, pi, method, off_session || strict);
-    if (!o.approved && !o.action)
+    if (!o.approved && !o.action && !o.pending)
         return refuse_declined(c, pi, &o);
     str customer = get_str(pi->doc, "customer");
-    if (o.approved && customer.n && get_str(pi->doc, "setup_future_usage").n)
+    if (!o.action && !o.transfer && customer.n && get_str(pi->doc, "setup_future_usage").n)
         payment_method_attach(c, method, customer);
     return answer_record(c, pi);
 }
@@ -282,7 +195,8 @@ json_t *intents_confirm(struct call *c)
         return refuse(c, 400, "payment_intent_unexpected_state", NULL,
                       "You cannot confirm this PaymentIntent because it has already succeeded "
                       "after being previously confirmed.");
-    if (is_str(pi->doc, "status", "canceled") || is_str(pi->doc, "status", "requires_capture"))
+    if (is_str(pi->doc, "status", "canceled") || is_str(pi->doc, "status", "processing") ||
+        is_str(pi->doc, "status", "requires_capture"))
         return refuse_state(c, "confirm", pi);
     json_t *before = change_begin(pi);
     if (!intent_apply(&a, pi)) {
@@ -321,18 +235,41 @@ json_t *intents_capture(struct call *c)
     set_int(pi->doc, "amount_received", amount);
     set_strz(pi->doc, "status", "succeeded");
     intent_say(c, pi, "payment_intent.succeeded");
+    charge_after(c, charge);
     return answer_record(c, pi);
 }
 
-void intent_cancel(struct call *c, struct record *pi, const char *reason)
+/* Only a payment that asked for it, and is held, can hold more. */
+json_t *intents_increment(struct call *c)
 {
-    record_doc(pi);
-    set_int(pi->doc, "canceled_at", now_s(c->emu));
-    set_strz(pi->doc, "cancellation_reason", reason);
-    set_int(pi->doc, "amount_capturable", 0);
-    set_null(pi->doc, "next_action");
-    set_strz(pi->doc, "status", "canceled");
-    intent_say(c, pi, "payment_intent.canceled");
+    struct args a = args_of(c);
+    struct record *pi = path_record(c, T_PAYMENT_INTENT);
+    int64_t amount = 0;
+
+    if (!pi || !arg_int(&a, "amount", &amount))
+        return NULL;
+    const json_t *card = get_path(record_doc(pi), "payment_method_options.card");
+    if (!is_str(pi->doc, "status", "requires_capture"))
+        return refuse_state(c, "increment the authorization of", pi);
+    if (!is_str(card, "request_incremental_authorization", "if_available"))
+        return refuse(c, 400, NULL, NULL,
+                      "This PaymentIntent does not support incremental authorization: create it "
+                      "with payment_method_options[card][request_incremental_authorization]="
+                      "if_available.");
+    if (amount <= get_int(pi->doc, "amount"))
+        return refuse(c, 400, "amount_too_small", "amount",
+                      "The amount must be greater than the amount that is authorized already.");
+    if (!metadata_apply(&a, pi->doc))
+        return NULL;
+    struct record *charge = record_live(c->space, T_CHARGE, get_str(pi->doc, "latest_charge"));
+    json_t *before = change_begin(charge);
+    set_int(charge->doc, "amount", amount);
+    set_int(get_path(charge->doc, "payment_method_details.card"), "amount_authorized", amount);
+    change_end(c, charge, before, "charge.updated");
+    set_int(pi->doc, "amount", amount);
+    set_int(pi->doc, "amount_capturable", amount);
+    intent_say(c, pi, "payment_intent.amount_capturable_updated");
+    return answer_record(c, pi);
 }
 
 json_t *intents_cancel(struct call *c)
@@ -354,14 +291,10 @@ json_t *intents_cancel(struct call *c)
                       "requires_payment_method, requires_capture, requires_confirmation, "
                       "requires_action, processing.",
                       STR_ARG(get_str(pi->doc, "status")));
-    struct record *charge = record_live(c->space, T_CHARGE, get_str(pi->doc, "latest_charge"));
-    if (charge && is_str(pi->doc, "status", "requires_capture")) { /* what was held is released */
-        int64_t held = get_int(record_doc(charge), "amount");
-        set_int(charge->doc, "amount_refunded", held);
-        set_bool(charge->doc, "refunded", true);
-        record_touch(charge);
-        emit(c, charge, "charge.refunded");
-    }
+    if (is_str(pi->doc, "status", "processing") || checkout_holds(pi))
+        return refuse(c, 400, "payment_intent_unexpected_state", NULL,
+                      "You cannot cancel this PaymentIntent because it is %s.",
+                      checkout_holds(pi) ? "part of a Checkout Session" : "being processed");
     intent_cancel(c, pi, reason.n ? arena_copy(c->arena, reason).p : NULL);
     return answer_record(c, pi);
 }

@@ -1,98 +1,132 @@
-/* payment_methods.c - cards, and the well-known ids that stand for cards with a fate. */
+/* payment_methods.c - making, attaching and listing them. */
+#include "emulator/cards.h"
 #include "emulator/list.h"
-#include "emulator/rooms.h"
 #include "emulator/shapes.h"
 
 #include <string.h>
 
-/* What becomes of a payment with a card, by the second half of pm_card_… and tok_…. */
-static const struct card_kind {
-    const char *name, *number, *brand, *last4;
-    const char *code, *decline, *message; /* NULL: it is approved */
-    bool attaches, action;
-} kinds[] = {
-#define APPROVED NULL, NULL, NULL, true, false
-#define DECLINED "card_declined", "generic_decline", "Your card was declined."
-    { "visa", "4242424242424242", "visa", "4242", APPROVED },
-    { "visa_debit", "4000056655665556", "visa", "5556", APPROVED },
-    { "mastercard", "5555555555554444", "mastercard", "4444", APPROVED },
-    { "amex", "378282246310005", "amex", "0005", APPROVED },
-    { "discover", "6011111111111117", "discover", "1117", APPROVED },
-    { "jcb", "3566002020360505", "jcb", "0505", APPROVED },
-    { "us", "4242424242424242", "visa", "4242", APPROVED },
-    { "bypassPending", "4000000000000077", "visa", "0077", APPROVED },
-    { "chargeDeclined", "4000000000000002", "visa", "0002", DECLINED, false, false },
-    { "visa_chargeDeclined", "4000000000000002", "visa", "0002", DECLINED, false, false },
-    { "chargeDeclinedInsufficientFunds", "4000000000009995", "visa", "9995", "card_declined",
-      "insufficient_funds", "Your card has insufficient funds.", false, false },
-    { "visa_chargeDeclinedInsufficientFunds", "4000000000009995", "visa", "9995", "card_declined",
-      "insufficient_funds", "Your card has insufficient funds.", false, false },
-    { "chargeDeclinedExpiredCard", "4000000000000069", "visa", "0069", "expired_card", NULL,
-      "Your card has expired.", false, false },
-    { "chargeDeclinedIncorrectCvc", "4000000000000127", "visa", "0127", "incorrect_cvc", NULL,
-      "Your card's security code is incorrect.", false, false },
-    { "chargeDeclinedProcessingError", "4000000000000119", "visa", "0119", "processing_error", NULL,
-      "An error occurred while processing your card. Try again in a little bit.", false, false },
-    { "chargeCustomerFail", "4000000000000341", "visa", "0341", DECLINED, true, false },
-    { "authenticationRequired", "4000002760003184", "visa", "3184", NULL, NULL, NULL, true, true },
-    { "threeDSecure2Required", "4000000000003220", "visa", "3220", NULL, NULL, NULL, true, true },
-    { "threeDSecureRequired", "4000000000003063", "visa", "3063", NULL, NULL, NULL, true, true },
-#undef APPROVED
-#undef DECLINED
+/* What a type of payment method shows of itself, and how it pays. */
+static const struct method_type {
+    const char *name, *shape;
+    enum method_way way;
+} types[] = {
+    { "card", NULL, WAY_CARD },
+    { "sepa_debit",
+      "{'bank_code':null,'branch_code':null,'country':null,'fingerprint':null,"
+      "'generated_from':{'charge':null,'setup_attempt':null},'last4':null}",
+      WAY_DEBIT },
+    { "us_bank_account",
+      "{'account_holder_type':'individual','account_type':'checking','bank_name':'STRIPE TEST "
+      "BANK','financial_connections_account':null,'fingerprint':null,'last4':null,"
+      "'networks':{'preferred':'ach','supported':['ach']},'routing_number':'110000000',"
+      "'status_details':null}",
+      WAY_DEBIT },
+    { "bacs_debit", "{'fingerprint':null,'last4':null,'sort_code':'108800'}", WAY_DEBIT },
+    { "au_becs_debit", "{'bsb_number':'000000','fingerprint':null,'last4':null}", WAY_DEBIT },
+    { "customer_balance", "{}", WAY_TRANSFER },
+    { "link", "{'email':null}", WAY_CARD },
+    { "alipay", "{}", WAY_REDIRECT },
+    { "bancontact", "{}", WAY_REDIRECT },
+    { "cashapp", "{'buyer_id':null,'cashtag':null}", WAY_REDIRECT },
+    { "eps", "{'bank':null}", WAY_REDIRECT },
+    { "ideal", "{'bank':null,'bic':null}", WAY_REDIRECT },
+    { "klarna", "{'dob':null}", WAY_REDIRECT },
+    { "p24", "{'bank':null}", WAY_REDIRECT },
+    { "paypal", "{'country':null,'payer_email':null,'payer_id':null}", WAY_REDIRECT },
 };
 
-static const struct card_kind *kind_by_id(str id)
+static const struct method_type *type_named(str name)
 {
-    if (str_starts(id, S("pm_card_")))
-        id = str_sub(id, 8, id.n);
-    else if (str_starts(id, S("tok_")))
-        id = str_sub(id, 4, id.n);
-    else
-        return NULL;
-    for (size_t i = 0; i < COUNT(kinds); i++)
-        if (str_eqz(id, kinds[i].name))
-            return &kinds[i];
+    for (size_t i = 0; i < COUNT(types); i++)
+        if (str_eqz(name, types[i].name))
+            return &types[i];
     return NULL;
 }
 
-static const struct card_kind *kind_by_number(str number)
+enum method_way method_way(str type)
 {
-    for (size_t i = 0; i < COUNT(kinds); i++)
-        if (str_eqz(number, kinds[i].number))
-            return &kinds[i];
-    return &kinds[0];
+    const struct method_type *t = type_named(type);
+
+    return t ? t->way : WAY_UNKNOWN;
 }
 
-static const struct card_kind *kind_of(struct record *pm)
+/* The same number has the same one everywhere. */
+static void set_fingerprint(json_t *details, str number)
 {
-    str name = get_str(pm->hidden, "kind");
-
-    for (size_t i = 0; i < COUNT(kinds); i++)
-        if (str_eqz(name, kinds[i].name))
-            return &kinds[i];
-    return &kinds[0];
-}
-
-static struct record *method_make(struct call *c, const struct card_kind *k)
-{
-    json_t *doc = record_shape(c->emu, c->space, T_PAYMENT_METHOD, NULL);
-    json_t *card = shape_parse(shape_card);
-    char fingerprint[ID_BYTES];
-    uint64_t h = hash_str(str_of(k->number), 3);
-    str brand = str_of(k->brand);
+    char fingerprint[17] = { 0 };
+    uint64_t h = hash_str(number, 3);
 
     for (int i = 0; i < 16; i++)
         fingerprint[i] = "0123456789ABCDEFGHIJKLMNOPQRSTUV"[rng_next(&h) % 32];
-    fingerprint[16] = 0;
+    set_strz(details, "fingerprint", fingerprint);
+}
+
+static str last_four(str number)
+{
+    return str_sub(number, number.n > 4 ? number.n - 4 : 0, number.n);
+}
+
+static json_t *card_details(const struct card_kind *k)
+{
+    json_t *card = shape_parse(shape_card);
+    str brand = str_of(k->brand), number = str_of(k->number);
+
     set_str(card, "brand", brand);
+    set_strz(card, "country", k->country);
     set_str(card, "display_brand", brand);
-    set_strz(card, "last4", k->last4);
-    set_strz(card, "fingerprint", fingerprint);
+    if (strstr(k->name, "debit") || strstr(k->name, "prepaid"))
+        set_strz(card, "funding", strstr(k->name, "debit") ? "debit" : "prepaid");
+    set_str(card, "last4", last_four(number));
+    set_fingerprint(card, number);
     json_array_set_new(get_path(card, "networks.available"), 0, json_str(brand));
-    set_new(doc, "card", card);
+    return card;
+}
+
+/* `id` NULL: a new one. */
+static struct record *method_make(struct call *c, const struct card_kind *k, const char *id)
+{
+    json_t *doc = record_shape(c->emu, c->space, T_PAYMENT_METHOD, id);
+
+    set_new(doc, "card", card_details(k));
     struct record *r = record_add(c->emu, c->space, T_PAYMENT_METHOD, doc);
     record_hide(r, "kind", json_string(k->name));
     return r;
+}
+
+static struct record *bank_make(struct call *c, const struct method_type *t, const struct args *a)
+{
+    json_t *doc = record_shape(c->emu, c->space, T_PAYMENT_METHOD, NULL);
+    json_t *details = shape_parse(t->shape);
+    struct args sub;
+    str number = { 0 };
+
+    if (args_sub(a, t->name, &sub)) {
+        static const char *const holder[] = { "account_holder_type", "account_type",
+                                              "routing_number" };
+        number = arg_str(&sub, arg_given(&sub, "iban") ? "iban" : "account_number");
+        if (arg_given(&sub, "iban"))
+            set_str(details, "country", str_sub(number, 0, number.n < 2 ? number.n : 2));
+        for (size_t i = 0; i < COUNT(holder); i++)
+            if (arg_given(&sub, holder[i]) && json_object_get(details, holder[i]))
+                set_str(details, holder[i], arg_str(&sub, holder[i]));
+    }
+    if (t->way == WAY_DEBIT) {
+        set_str(details, "last4", last_four(number));
+        set_fingerprint(details, number);
+    }
+    json_object_del(doc, "card");
+    set_strz(doc, "type", t->name);
+    set_new(doc, t->name, details);
+    struct record *r = record_add(c->emu, c->space, T_PAYMENT_METHOD, doc);
+    record_hide(r, "number", json_str(number));
+    return r;
+}
+
+struct record *payment_method_card(struct call *c, str kind, const char *id)
+{
+    const struct card_kind *k = card_by_id(kind);
+
+    return k ? method_make(c, k, id) : NULL;
 }
 
 /* A card whose fate is not played here is refused: as an ordinary one it would pass a test that it
@@ -109,13 +143,15 @@ static void *refuse_magic(struct call *c, str id, const char *param)
 struct record *payment_method_take(struct call *c, str id, const char *param)
 {
     struct record *r = record_live(c->space, T_PAYMENT_METHOD, id);
-    const struct card_kind *k = kind_by_id(id);
+    const struct card_kind *k = card_by_id(id);
 
     if (r)
         return r;
+    if ((r = token_used(c, id, param)) || c->refused)
+        return r;
     if (!k && (str_starts(id, S("pm_card_")) || str_starts(id, S("tok_"))))
         return refuse_magic(c, id, param);
-    return k ? method_make(c, k) : refuse_missing(c, T_PAYMENT_METHOD, id, param);
+    return k ? method_make(c, k, NULL) : refuse_missing(c, T_PAYMENT_METHOD, id, param);
 }
 
 static const struct field billing_fields[] = {
@@ -139,7 +175,7 @@ static bool method_apply(const struct args *a, json_t *doc)
     if (args_sub(a, "billing_details", &sub))
         fields_apply(&sub, json_object_get(doc, "billing_details"), billing_fields,
                      COUNT(billing_fields));
-    if (args_sub(a, "card", &sub)) {
+    if (json_is_object(json_object_get(doc, "card")) && args_sub(a, "card", &sub)) {
         json_t *card = json_object_get(doc, "card");
         if (arg_int(&sub, "exp_month", &n))
             set_int(card, "exp_month", n);
@@ -149,27 +185,35 @@ static bool method_apply(const struct args *a, json_t *doc)
     return !a->c->refused;
 }
 
+/* The card that a hash card means: by token, by number, or an ordinary one. */
+static const struct card_kind *card_named(const struct args *data)
+{
+    struct args card;
+
+    if (!args_sub(data, "card", &card))
+        return card_by_number(S(""));
+    str token = arg_str(&card, "token"), number = arg_str(&card, "number");
+    struct record *t = token.n ? record_live(data->c->space, T_TOKEN, token) : NULL;
+    if (t)
+        token = get_str(t->hidden, "kind");
+    const struct card_kind *k = token.n ? card_by_id(token) : card_by_number(number);
+    return k ? k : refuse_magic(data->c, token, arg_name(&card, "token"));
+}
+
 struct record *payment_method_from(const struct args *data)
 {
-    struct args card = { 0 };
-    const struct card_kind *k = &kinds[0];
     struct call *c = data->c;
     str type = S("card");
 
     arg_text(data, "type", &type);
-    if (!str_eq(type, S("card")))
+    const struct method_type *t = type_named(type);
+    if (!t)
         return refuse(c, 400, NULL, arg_name(data, "type"),
-                      "The emulator knows payment methods of type card alone.");
-    if (args_sub(data, "card", &card)) {
-        str token = arg_str(&card, "token"), number = arg_str(&card, "number");
-        if (token.n)
-            k = kind_by_id(token);
-        else if (number.n)
-            k = kind_by_number(number);
-        if (!k)
-            return refuse_magic(c, token, arg_name(&card, "token"));
-    }
-    struct record *r = method_make(c, k);
+                      "The emulator does not know payment methods of type %.*s.", STR_ARG(type));
+    const struct card_kind *k = t->shape ? NULL : card_named(data);
+    if (c->refused)
+        return NULL;
+    struct record *r = k ? method_make(c, k, NULL) : bank_make(c, t, data);
     if (method_apply(data, r->doc))
         return r;
     record_undo(c, r);
@@ -183,31 +227,6 @@ void payment_method_attach(struct call *c, struct record *pm, str customer)
     set_str(pm->doc, "customer", customer);
     record_touch(pm);
     emit(c, pm, "payment_method.attached");
-}
-
-struct outcome payment_method_outcome(struct record *pm, bool off_session)
-{
-    const struct card_kind *k = kind_of(pm);
-
-    if (k->action && off_session)
-        return (struct outcome){ .code = "authentication_required",
-                                 .decline = "authentication_required",
-                                 .message = "Your card was declined. This transaction requires "
-                                            "authentication." };
-    return (struct outcome){ .approved = !k->code && !k->action,
-                             .action = k->action,
-                             .code = k->code,
-                             .decline = k->decline,
-                             .message = k->message };
-}
-
-struct outcome payment_method_attach_outcome(struct record *pm)
-{
-    const struct card_kind *k = kind_of(pm);
-    struct outcome o = payment_method_outcome(pm, false);
-
-    o.approved = k->attaches;
-    return o;
 }
 
 /* --- handlers --- */
@@ -229,11 +248,11 @@ json_t *payment_methods_create(struct call *c)
 json_t *payment_methods_get(struct call *c)
 {
     struct record *r = record_live(c->space, T_PAYMENT_METHOD, c->part[0]);
-    const struct card_kind *k = kind_by_id(c->part[0]);
+    const struct card_kind *k = card_by_id(c->part[0]);
 
     if (!r && k) {
         uint64_t rng = c->emu->rng, seq = c->emu->seq; /* a GET leaves no trace */
-        r = method_make(c, k);
+        r = method_make(c, k, NULL);
         json_t *doc = json_deep_copy(r->doc);
         record_undo(c, r);
         c->emu->rng = rng;

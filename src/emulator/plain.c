@@ -11,6 +11,9 @@ static const struct plain *plain_of(enum type t)
     for (size_t i = 0; i < n_plains_billing; i++)
         if (plains_billing[i]->type == t)
             return plains_billing[i];
+    for (size_t i = 0; i < n_plains_money; i++)
+        if (plains_money[i]->type == t)
+            return plains_money[i];
     return NULL;
 }
 

@@ -28,8 +28,8 @@ struct plain {
 };
 
 /* Every one of them; each room has its own list. */
-extern const struct plain *const plains_billing[];
-extern const size_t n_plains_billing;
+extern const struct plain *const plains_billing[], *const plains_money[];
+extern const size_t n_plains_billing, n_plains_money;
 
 /* For routes whose type is in one of the lists; get and list take any type. */
 handler plain_create, plain_get, plain_list, plain_update, plain_delete;

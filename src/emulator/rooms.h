@@ -4,9 +4,10 @@
 #include "emulator/call.h"
 #include "emulator/params.h"
 
-/* account.c, admin.c */
-handler account_get, accounts_get, accounts_list, balance_get, balance_transactions_get,
-    balance_transactions_list;
+/* account.c, balance.c, root.c, admin.c */
+handler account_get, accounts_get, accounts_list, accounts_create, accounts_update, accounts_delete,
+    accounts_reject, account_links_create, login_links_create, capabilities_list, capabilities_get,
+    capabilities_update, balance_get, balance_transactions_list;
 handler root_get;
 handler admin_faults_add, admin_faults_list, admin_faults_clear, admin_requests, admin_clock,
     admin_clock_get, admin_state, admin_deliveries, admin_flush, admin_reset, admin_edit,
@@ -24,9 +25,12 @@ handler payment_methods_create, payment_methods_list, payment_methods_get, payme
     payment_methods_attach, payment_methods_detach;
 /* payment_intents.c, charges.c, refunds.c */
 handler intents_create, intents_list, intents_get, intents_update, intents_confirm, intents_capture,
-    intents_cancel;
+    intents_cancel, intents_increment;
 handler charges_create, charges_list, charges_get, charges_update, charges_capture, charges_refunds;
-handler refunds_create, refunds_list, refunds_get, refunds_update;
+handler refunds_create, refunds_list, refunds_get, refunds_update, refunds_cancel, refunds_expire,
+    charges_refund;
+/* disputes.c */
+handler disputes_update, disputes_close;
 /* invoices.c, invoice_actions.c, invoice_items.c */
 handler invoices_create, invoices_list, invoices_get, invoices_update, invoices_delete,
     invoices_finalize, invoices_pay, invoices_void, invoices_uncollectible, invoices_send,
@@ -47,6 +51,29 @@ handler customers_discount_get, customers_discount_delete, subscriptions_discoun
 handler tax_ids_create, tax_ids_list, tax_ids_get, tax_ids_delete;
 
 void customer_remove(struct call *c, struct record *customer);
+/* --- nested.c --- */
+/* A record for `doc` (taken over), told of as `event`. */
+struct record *keep_told(struct call *c, enum type t, json_t *doc, const char *event);
+void *refuse_status(struct call *c, struct record *r, const char *code, const char *what,
+                    const char *which);
+/* What the request POST `path` with these parameters (taken over) would make, within this one; NULL
+ * when it was refused, and so was this one. */
+struct record *nested_make(struct call *c, const char *path, json_t *params);
+void param_put(json_t *params, const char *path, str value); /* "a.b"; nothing for {NULL, 0} */
+
+/* cash_balance.c */
+handler cash_fund, cash_get, cash_update, cash_transactions, cash_transaction, intents_apply_cash;
+/* setup_intents.c */
+handler setups_create, setups_update, setups_confirm, setups_cancel;
+/* payouts.c, transfers.c */
+handler payouts_create, payouts_cancel, payouts_reverse, topups_create, topups_cancel;
+handler transfers_create, reversals_create, fee_refunds_create, below_get, below_update;
+/* checkout.c, checkout_pages.c, payment_links.c */
+handler sessions_create, sessions_list, sessions_update, sessions_expire, sessions_items, pages_get, pages_confirm;
+handler links_create, links_update, links_items, links_open;
+/* sources.c */
+handler tokens_create, sources_create, sources_list, sources_get, sources_update, sources_delete;
+
 /* {"id", "object", "deleted": true}; a new reference. */
 json_t *deleted_stub(enum type t, str id);
 
@@ -79,17 +106,42 @@ void product_default(struct call *c, struct record *product, struct record *pric
 /* The payment method that `id` means: itself, or a new one when it is a magic one (pm_card_visa) or
  * a token (tok_visa). NULL when refused. */
 struct record *payment_method_take(struct call *c, str id, const char *param);
+/* A card of a kind ("tok_visa"), under an id (NULL: a new one); NULL when the kind is not known. */
+struct record *payment_method_card(struct call *c, str kind, const char *id);
 /* From a hash payment_method_data. */
 struct record *payment_method_from(const struct args *data);
 void payment_method_attach(struct call *c, struct record *pm, str customer);
 /* What charging it leads to. */
 struct outcome {
     bool approved, action; /* action: the customer would have to authenticate */
+    bool pending;          /* known after settle_s seconds: then approved, unless there is a code */
+    bool transfer;         /* waits until the customer has sent the money */
+    int64_t settle_s;
     const char *code, *decline, *message;
 };
+/* What follows a payment that was approved. */
+enum after {
+    AFTER_NOTHING,
+    AFTER_AVAILABLE, /* its money can be paid out at once */
+    AFTER_DISPUTE,
+    AFTER_DISPUTE_NOT_RECEIVED,
+    AFTER_INQUIRY,
+    AFTER_FRAUD_WARNING,
+    AFTER_REFUND_PENDS, /* a refund of it succeeds later */
+    AFTER_REFUND_FAILS, /* a refund of it turns out to have failed */
+};
+enum after payment_method_after(struct record *pm);
 struct outcome payment_method_outcome(struct record *pm, bool off_session);
 /* Attaching alone is already refused (pm_card_chargeDeclined is "declined" when attached). */
 struct outcome payment_method_attach_outcome(struct record *pm);
+
+/* --- sources.c --- */
+/* The payment method that a token of POST /v1/tokens stands for; NULL without a refusal when there
+ * is no such token. */
+struct record *token_used(struct call *c, str id, const char *param);
+/* What a customer's source (card_…, ba_…) is: its record, or NULL. */
+struct record *source_find(struct space *s, str id);
+json_t *sources_embedded(struct call *c, struct record *customer, const char *url);
 
 /* --- payment_intents.c, charges.c --- */
 struct intent_order {
@@ -103,13 +155,76 @@ struct record *intent_make(struct call *c, const struct intent_order *o);
 struct outcome intent_confirm(struct call *c, struct record *pi, struct record *method,
                               bool off_session);
 void intent_cancel(struct call *c, struct record *pi, const char *reason);
+void intent_say(struct call *c, struct record *pi, const char *event); /* after a change */
+/* It is paid with `method`, whatever that method's fate. */
+void intent_paid(struct call *c, struct record *pi, struct record *method);
+/* What payment_intent_data, too, may say of an intent. */
+bool intent_fields_apply(const struct args *a, json_t *doc);
+/* What the customer has to do next, of an intent. */
+json_t *next_action(struct call *c, struct record *r);
+
+/* --- setup_intents.c --- */
+struct record *setup_make(struct call *c, str customer); /* no event */
+struct outcome setup_confirm(struct call *c, struct record *si, struct record *method);
+struct record *mandate_make(struct call *c, struct record *method);
+
+/* --- cash_balance.c --- */
+/* Pays out of the customer's cash balance, or asks for a bank transfer. */
+struct outcome cash_pay(struct call *c, struct record *pi, struct record *method,
+                        const struct outcome *o);
+json_t *cash_balance_document(struct record *customer);
+
+/* --- checkout.c --- */
+/* The intent of a session, which had been processing, is paid or has failed. */
+bool checkout_holds(struct record *pi); /* it belongs to a page that is still open */
+void checkout_settled(struct call *c, struct record *pi, bool paid);
+json_t *checkout_items_embedded(struct call *c, struct record *of, const char *parent);
+
 /* Refuses with 402, with the intent in the error. */
 void *refuse_declined(struct call *c, struct record *pi, const struct outcome *o);
 struct record *charge_make(struct call *c, struct record *pi, struct record *method,
                            const struct outcome *o, bool captured);
 void charge_capture(struct call *c, struct record *charge, int64_t amount);
-void balance_add(struct call *c, struct record *source, const char *type, int64_t amount,
-                 int64_t fee);
+/* A pending one is known now: failed when `o` has a code. */
+void charge_settle(struct call *c, struct record *charge, const struct outcome *o);
+/* What was held is given back; nothing was captured. */
+void charge_release(struct call *c, struct record *charge, const char *event);
+/* What its card brings about once it is paid: a dispute, for instance. */
+void charge_after(struct call *c, struct record *charge);
+
+/* --- refunds.c --- */
+/* `doc` (taken over) is of a refund; not told of before refund_tell. */
+struct record *refund_make(struct call *c, struct record *charge, json_t *doc, int64_t amount);
+void refund_tell(struct call *c, struct record *charge, struct record *r);
+
+/* --- transfers.c --- */
+/* A refund takes the shares of others back, where it is asked to; whether it may be. */
+bool charge_unshare_check(struct call *c, struct record *charge, bool transfer, bool fee);
+void charge_unshare(struct call *c, struct record *charge, struct record *refund, bool transfer,
+                    bool fee);
+/* The shares of others in a captured charge: the application's fee, the destination's transfer. */
+void charge_share(struct call *c, struct record *charge, int64_t amount);
+
+/* --- disputes.c --- */
+void dispute_make(struct call *c, struct record *charge, const char *reason, bool inquiry);
+/* Whether a dispute keeps the charge from being refunded. */
+bool dispute_holds(struct space *s, struct record *charge);
+void fraud_warning_make(struct call *c, struct record *charge);
+
+/* --- balance.c --- */
+struct movement {
+    struct record *source;
+    const char *type, *category; /* category NULL: the same as the type */
+    int64_t amount, fee, application_fee;
+    bool later; /* not to be paid out before PENDING_DAYS have passed */
+};
+/* Moves money of source's account; the transaction. */
+struct record *balance_move(struct call *c, const struct movement *m);
+/* The same, and it becomes the source's balance_transaction. */
+struct record *balance_add(struct call *c, const struct movement *m);
+void balance_tell(struct call *c, struct space *s); /* balance.available */
+/* Whether so much may be paid out now; refuses when not. */
+bool balance_enough(struct call *c, str currency, int64_t amount);
 
 /* --- discounts.c --- */
 /* What one element of discounts[] means: a coupon, perhaps by its promotion code, or a discount
@@ -167,6 +282,8 @@ void invoice_finalize(struct call *c, struct record *invoice);
 /* Tries to charge it. ST_OK: paid. ST_REFUSED: declined. ST_NONE: there is no payment method. */
 enum status invoice_charge(struct call *c, struct record *invoice, struct record *method,
                            struct outcome *o);
+/* The debit that should have paid it came back. */
+void invoice_bounced(struct call *c, struct record *invoice);
 /* It was due, and there is nothing to charge. */
 void invoice_unpayable(struct call *c, struct record *invoice);
 void invoice_settle(struct call *c, struct record *invoice, bool out_of_band);
@@ -212,6 +329,10 @@ typedef int64_t due_rule(const struct record *r);
 typedef void act_rule(struct call *c, struct record *r);
 due_rule subscription_due, invoice_due, test_clock_due, discount_due;
 act_rule subscription_act, invoice_act, test_clock_act, discount_act;
+due_rule transaction_due, intent_due, refund_due, dispute_due, checkout_due, payout_due, topup_due,
+    account_due;
+act_rule transaction_act, intent_act, refund_act, dispute_act, checkout_act, payout_act, topup_act,
+    account_act;
 /* Does everything that is due on this clock up to `until`, in its order, each in its second. False
  * when there was no end of it. */
 bool clock_run(struct emulator *e, struct test_clock *k, int64_t until);

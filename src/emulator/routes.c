@@ -3,6 +3,7 @@
  * The names are those of the API's own declaration (2026-10-28.endive); older
  * names that its clients still send stand at the end of each list. */
 #include "emulator/passive.h"
+#include "emulator/plain.h"
 #include "emulator/rooms.h"
 
 #include "base/url.h"
@@ -182,7 +183,7 @@ static const struct route routes[] = {
     { "GET", "/v1/balance", balance_get, T_BALANCE, false, "" },
     { "GET", "/v1/balance_transactions", balance_transactions_list, T_BALANCE_TRANSACTION, true,
       "created currency payout source type" PAGE },
-    { "GET", "/v1/balance_transactions/{}", balance_transactions_get, T_BALANCE_TRANSACTION, false,
+    { "GET", "/v1/balance_transactions/{}", plain_get, T_BALANCE_TRANSACTION, false,
       "" },
 
     { "GET", "/", root_get, T_NONE, false, NULL },

@@ -56,7 +56,7 @@ const struct type_info type_info[T_COUNT] = {
                                          "configuration", "/v1/billing_portal/configurations", NULL,
                                          false },
     [T_DISCOUNT] = { "discount", "di_", "discount", "id", "/v1/discounts", NULL, false },
-    [T_ITEM] = { "item", "li_", "line item", "id", "/v1/items", NULL, true },
+    [T_ITEM] = { "item", "li_", "line item", "id", "/v1/items", "of", true },
     [T_CREDIT_NOTE_LINE_ITEM] = { "credit_note_line_item", "cnli_", "credit note line item", "id",
                                   "/v1/credit_notes/lines", NULL, true },
     [T_PRODUCT_FEATURE] = { "product_feature", "prodft_", "product_feature", "id",
@@ -327,10 +327,17 @@ str record_text(struct record *r)
     return (str){ r->text, r->n_text };
 }
 
+str record_owner(struct record *r)
+{
+    const char *name = type_info[r->type].owner;
+    str owner = name ? get_str(record_doc(r), name) : (str){ 0 };
+
+    return name && !owner.p ? get_str(r->hidden, name) : owner;
+}
+
 void record_touch(struct record *r)
 {
-    const struct type_info *info = &type_info[r->type];
-    str owner = info->owner ? get_str(r->doc, info->owner) : (str){ 0 };
+    str owner = record_owner(r);
 
     r->owner = owner.p ? hash_str(owner, 0) : 0;
     r->active = get_bool(r->doc, "active");
@@ -376,6 +383,7 @@ void space_free(struct space *s)
     free(s->agenda.heap);
     free(s->bucket);
     json_decref(s->balance);
+    json_decref(s->pending);
     json_decref(s->permissions);
     free(s);
 }

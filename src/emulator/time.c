@@ -16,6 +16,14 @@ static const struct time_rule {
     [T_SUBSCRIPTION] = { subscription_due, subscription_act },
     [T_INVOICE] = { invoice_due, invoice_act },
     [T_DISCOUNT] = { discount_due, discount_act },
+    [T_BALANCE_TRANSACTION] = { transaction_due, transaction_act },
+    [T_PAYMENT_INTENT] = { intent_due, intent_act },
+    [T_REFUND] = { refund_due, refund_act },
+    [T_DISPUTE] = { dispute_due, dispute_act },
+    [T_CHECKOUT_SESSION] = { checkout_due, checkout_act },
+    [T_PAYOUT] = { payout_due, payout_act },
+    [T_TOPUP] = { topup_due, topup_act },
+    [T_ACCOUNT] = { account_due, account_act },
     [T_TEST_HELPERS_TEST_CLOCK] = { test_clock_due, test_clock_act },
 };
 

@@ -55,6 +55,8 @@ json_t *webhooks_create(struct call *c)
     char secret[ID_BYTES];
     json_t *doc = record_shape(c->emu, c->space, T_WEBHOOK_ENDPOINT, NULL);
 
+    bool connect = false; /* for what happens in connected accounts, and nothing else */
+    arg_bool(&a, "connect", &connect);
     if (!webhook_apply(&a, doc)) {
         json_decref(doc);
         return NULL;
@@ -67,7 +69,10 @@ json_t *webhooks_create(struct call *c)
     if (version.n)
         set_str(doc, "api_version", version);
     make_id(c->emu, "whsec_", SECRET_CHARS, secret);
+    if (connect)
+        set_strz(doc, "application", "ca_emulator");
     struct record *r = record_add(c->emu, c->space, T_WEBHOOK_ENDPOINT, doc);
+    record_hide(r, "connect", json_boolean(connect));
     record_hide(r, "secret", json_string(secret));
     json_t *answer = json_deep_copy(doc);
     set_strz(answer, "secret", secret);

@@ -144,8 +144,14 @@ static void a_payment_intent_goes_from_no_method_to_succeeded(void **state)
     v = ask_for(&stand, 400, format(&stand, "POST /v1/payment_intents/%s/confirm", id), "");
     assert_string_equal(text_at(v, "error.code"), "payment_intent_unexpected_state");
     v = ask_for(&stand, 200, "GET /v1/balance", NULL);
+    assert_int_equal(int_at(v, "available.0.amount"), 0);
+    assert_int_equal(int_at(v, "pending.0.amount"), 500 - (14 + 30));
+    assert_string_equal(text_at(v, "pending.0.currency"), "eur");
+    pass(2 * DAY);
+    v = ask_for(&stand, 200, "GET /v1/balance", NULL);
     assert_int_equal(int_at(v, "available.0.amount"), 500 - (14 + 30));
-    assert_string_equal(text_at(v, "available.0.currency"), "eur");
+    assert_int_equal(int_at(v, "pending.0.amount"), 0);
+    assert_int_equal(count_events(&stand, "balance.available"), 1);
 }
 
 static void a_manual_payment_intent_is_captured_in_part_or_cancelled(void **state)
@@ -212,11 +218,11 @@ static void a_magic_card_without_its_magic_is_refused(void **state)
 {
     (void)state;
     json_t *v =
-        ask_for(&stand, 400, "POST /v1/payment_methods", "type=card&card[token]=tok_createDispute");
+        ask_for(&stand, 400, "POST /v1/payment_methods", "type=card&card[token]=tok_avsFail");
     assert_non_null(strstr(text_at(v, "error.message"), "does not implement"));
     v = ask_for(&stand, 400, "POST /v1/payment_intents",
-                "amount=1000&currency=usd&payment_method=pm_card_createDisputeInquiry");
-    assert_non_null(strstr(text_at(v, "error.message"), "pm_card_createDisputeInquiry"));
+                "amount=1000&currency=usd&payment_method=pm_card_avsFail");
+    assert_non_null(strstr(text_at(v, "error.message"), "pm_card_avsFail"));
 }
 
 /* --- invoices --- */

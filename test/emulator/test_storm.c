@@ -201,6 +201,8 @@ static void check_balance(struct stand *s)
         int_at(v, "net");
     json_array_foreach(at(ask_for(s, 200, "GET /v1/balance", NULL), "available"), i, v) have +=
         int_at(v, "amount");
+    json_array_foreach(at(ask_for(s, 200, "GET /v1/balance", NULL), "pending"), i, v) have +=
+        int_at(v, "amount");
     assert_int_equal(sum, have);
 }
 
