@@ -19,13 +19,14 @@ const char *due_kind_name(enum due_kind k)
     case DUE_SWEEP: return "sweep";
     case DUE_CHASE: return "chase";
     case DUE_CATCHUP: return "catchup";
+    case DUE_CUSTOMER: return "customer";
     }
     return "?";
 }
 
 static enum due_kind kind_of(str name)
 {
-    for (int k = DUE_OBJECT; k <= DUE_CATCHUP; k++)
+    for (int k = DUE_OBJECT; k <= DUE_CUSTOMER; k++)
         if (str_eqz(name, due_kind_name((enum due_kind)k)))
             return (enum due_kind)k;
     return DUE_OBJECT;

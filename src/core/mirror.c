@@ -289,7 +289,7 @@ static enum status write_row(struct put *p, const struct row *row, struct error 
         st = put_refs(p, row->there, e);
     if (st == ST_OK)
         st = note_open_lists(p, e);
-    if (st != ST_OK || p->depth) /* what a member changes, its parent has changed */
+    if (st != ST_OK || p->depth || p->in->source == SOURCE_NESTED) /* its parent follows */
         return st;
     return state_follow(p->tx, p->env, p->in->type, p->in->id, row->data, p->in->data, p->in->pool,
                         p->a, e);

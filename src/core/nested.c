@@ -6,6 +6,7 @@
 #include "core/path.h"
 #include "core/references.h"
 #include "core/refs.h"
+#include "core/state.h"
 
 #include <string.h>
 
@@ -117,6 +118,9 @@ static enum status one_page(struct env *env, struct claim *c, const struct answe
         st = tx_begin(&tx, env->world->store, TX_WRITE, e);
     if (st == ST_OK)
         st = put_members(&tx, env, parent, field, &page, c->ticket, &last, &n, &a, e);
+    if (st == ST_OK)
+        st =
+            state_follow(&tx, env, parent->type, parent->id, (str){ 0 }, parent->data, NULL, &a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st != ST_OK)

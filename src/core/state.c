@@ -141,8 +141,9 @@ static enum status put(struct gathering *g, str old, str value, struct sequence_
                   V_INT(clock_wall(g->env->world->clock)));
 }
 
-static enum status project(struct tx *tx, struct env *env, str customer, struct sequence_pool *pool,
-                           struct error *e)
+/* A customer without subscriptions needs no row, unless `even_none`. */
+static enum status project(struct tx *tx, struct env *env, str customer, bool even_none,
+                           struct sequence_pool *pool, struct error *e)
 {
     ARENA(a, STATE_BYTES_MAX);
     struct gathering g = { .tx = tx, .env = env, .parts.customer_id = customer, .a = &a };
@@ -154,7 +155,7 @@ static enum status project(struct tx *tx, struct env *env, str customer, struct 
         st = tx_run(tx, STMT_STATE_GET, &old, &a, e, V_STR(customer), v_account(env));
     if (st != ST_OK)
         return st;
-    if (!g.parts.n_subscriptions && !old.n_rows)
+    if (!g.parts.n_subscriptions && !old.n_rows && !even_none)
         return ST_OK;
     st = look(&g, "customer", customer, &g.parts.customer, &g.parts.customer_deleted, e);
     if (st == ST_OK)
@@ -200,33 +201,59 @@ enum status state_follow(struct tx *tx, struct env *env, str type, str id, str b
     if (st == ST_OK)
         st = customer_of(tx, env, type, id, before, &then, a, e);
     if (st == ST_OK && now.n)
-        st = project(tx, env, now, pool, e);
+        st = project(tx, env, now, false, pool, e);
     if (st == ST_OK && then.n && !str_eq(then, now))
-        st = project(tx, env, then, pool, e);
+        st = project(tx, env, then, false, pool, e);
     return st;
+}
+
+enum status state_synced(struct tx *tx, struct env *env, str customer, msec started_at,
+                         struct sequence_pool *pool, struct arena *a, struct error *e)
+{
+    enum status st = project(tx, env, customer, true, pool, e);
+
+    return st == ST_OK ? tx_run(tx, STMT_STATE_SYNCED, NULL, a, e, V_INT(started_at),
+                                V_STR(customer), v_account(env))
+                       : st;
 }
 
 /* ---- reading -----------------------------------------------------------------------------------
  */
 
+/* What came of the due work about a customer, by its kind. */
+static enum status read_asked(struct gathering *g, const char *kind, bool *waits, bool *absent,
+                              str *why, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(g->tx, STMT_DUE_GET, &r, g->a, e, V_STR(str_of(kind)),
+                            V_STR(S("customer")), V_STR(g->parts.customer_id), v_account(g->env));
+
+    if (st != ST_OK || !r.n_rows || !row_str(&r, 0, 5).n)
+        return st;
+    *why = row_str(&r, 0, 5);
+    *waits = *waits || row_int(&r, 0, 1) < row_int(&r, 0, 0);
+    *absent = *absent || row_int(&r, 0, 6) == 404;
+    return ST_OK;
+}
+
 /* Nobody has seen the customer: was Stripe asked, and what did it say? */
 static enum status read_unknown(struct gathering *g, struct error *e)
 {
     const str id = g->parts.customer_id;
-    struct rows r;
-    enum status st = tx_run(g->tx, STMT_DUE_GET, &r, g->a, e, V_STR(S("object")),
-                            V_STR(S("customer")), V_STR(id), v_account(g->env));
+    bool waits = false, absent = false;
+    str why = { 0 };
+    enum status st = read_asked(g, "object", &waits, &absent, &why, e);
 
+    if (st == ST_OK)
+        st = read_asked(g, "customer", &waits, &absent, &why, e);
     if (st != ST_OK)
         return st;
-    bool asked = r.n_rows && row_str(&r, 0, 5).n;
-    bool waits = r.n_rows && row_int(&r, 0, 1) < row_int(&r, 0, 0);
-    if (asked && waits)
-        return fail(e, ST_RETRY, "customer %.*s could not be fetched up to now: %.*s", STR_ARG(id),
-                    STR_ARG(row_str(&r, 0, 5)));
-    if (asked && row_int(&r, 0, 6) == 404)
+    if (absent)
         return fail(e, ST_NONE, "Stripe has no customer %.*s in environment %s", STR_ARG(id),
                     g->env->name);
+    if (waits)
+        return fail(e, ST_RETRY, "customer %.*s could not be fetched up to now: %.*s", STR_ARG(id),
+                    STR_ARG(why));
     return fail(e, ST_NONE,
                 "customer %.*s has never been synced in environment %s: brindle sync %.*s fetches "
                 "it",
@@ -264,6 +291,7 @@ static enum status read_value(struct gathering *g, struct customer_state *out, s
     out->value = row_str(&r, 0, 0);
     out->revision = row_int(&r, 0, 1);
     out->changed_at = row_int(&r, 0, 2);
+    out->synced_at = row_int(&r, 0, 3);
     return ST_OK;
 }
 
@@ -283,7 +311,7 @@ static enum status read_pending(struct gathering *g, struct customer_state *out,
         st = tx_run(g->tx, STMT_STATE_COMPLETE, &r, g->a, e, V_STR(str_of(subs->type)),
                     V_STR(str_of(subs->list_query)), v_account(g->env));
     if (st == ST_OK)
-        out->complete = r.n_rows != 0;
+        out->complete = r.n_rows != 0 || out->synced_at != 0;
     return st;
 }
 
@@ -315,6 +343,8 @@ void state_print(const struct customer_state *s, msec now, struct buf *out)
     jw_int(&w, s->stale_since ? s->stale_since : now);
     jw_key(&w, S("revision"));
     jw_int(&w, s->revision);
+    jw_key(&w, S("syncedAt"));
+    s->synced_at ? jw_int(&w, s->synced_at) : jw_null(&w);
     jw_key(&w, S("complete"));
     jw_bool(&w, s->complete);
     jw_key(&w, S("stale"));

@@ -15,13 +15,19 @@
 enum status state_follow(struct tx *tx, struct env *env, str type, str id, str before, str after,
                          struct sequence_pool *pool, struct arena *a, struct error *e) MUST_USE;
 
+/* The customer was synced as a whole (customer.h), beginning at `started_at` (wall): its state is
+ * complete, even if it is none. */
+enum status state_synced(struct tx *tx, struct env *env, str customer, msec started_at,
+                         struct sequence_pool *pool, struct arena *a, struct error *e) MUST_USE;
+
 struct customer_state {
     str value; /* JSON as state_value.h has it */
     int64_t revision;
     msec changed_at; /* wall: when the value became what it is */
     bool is_none;    /* the customer has no subscription */
-    /* Have the subscriptions of the account been listed to their end since the store was made? If
-     * not, there may be some that nobody has seen: `is_none` proves nothing. */
+    msec synced_at;  /* when the last full sync of this customer began; 0: there was none */
+    /* Has the customer been synced as a whole, or have the account's subscriptions been listed to
+     * their end? If not, there may be some that nobody has seen: `is_none` proves nothing. */
     bool complete;
     msec stale_since; /* wall: signals that wait since then; 0: none */
     bool failed;      /* what waits could not be fetched up to now, */

@@ -137,7 +137,9 @@ static enum status object_of_arg(str arg, struct sync_object *out, struct error 
     if (!resource_fetchable(r))
         return fail(e, ST_INVALID, "%s cannot be fetched by id: sync the %s it belongs to", r->view,
                     r->parent ? r->parent : "object");
-    *out = (struct sync_object){ .type = r->type };
+    *out =
+        (struct sync_object){ .kind = strcmp(r->type, "customer") == 0 ? DUE_CUSTOMER : DUE_OBJECT,
+                              .type = r->type };
     memcpy(out->id, id.p, id.n);
     return ST_OK;
 }
@@ -151,7 +153,7 @@ static enum status want_object(struct tx *tx, struct env *env, str arg, struct s
 
     if (st != ST_OK)
         return st;
-    struct due_mark m = { .key = { DUE_OBJECT, str_of(o->type), str_of(o->id) },
+    struct due_mark m = { .key = { o->kind, str_of(o->type), str_of(o->id) },
                           .lane = LANE_USER,
                           .cause = "sync" };
     st = due_mark(tx, env, &m, a, e);
@@ -296,7 +298,7 @@ static enum status count_objects(struct env *env, const struct sync *s, struct s
 
     for (size_t i = 0; i < s->n_objects && st == ST_OK; i++) {
         const struct sync_object *o = &s->object[i];
-        const struct due_key key = { DUE_OBJECT, str_of(o->type), str_of(o->id) };
+        const struct due_key key = { o->kind, str_of(o->type), str_of(o->id) };
         bool done = false, dead = false;
         st = due_is_done(env, &key, o->gen, &done, &dead, e);
         p->dead += dead;

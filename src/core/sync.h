@@ -2,13 +2,15 @@
 #pragma once
 
 #include "base/buf.h"
+#include "core/due.h"
 #include "core/env.h"
 
 enum { SYNC_ARGS_MAX = 64 };
 
 /* A single object that was asked for: done when this generation of its key is. */
 struct sync_object {
-    const char *type; /* the resource table's */
+    enum due_kind kind; /* a customer comes as a whole, with its subscriptions */
+    const char *type;   /* the resource table's */
     char id[256];
     int64_t gen;
 };

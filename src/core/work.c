@@ -4,6 +4,7 @@
 #include "base/plant.h"
 #include "core/api.h"
 #include "core/catchup.h"
+#include "core/customer.h"
 #include "core/due.h"
 #include "core/event.h"
 #include "core/followup.h"
@@ -376,6 +377,7 @@ enum status work_one(struct env *env, struct work_report *report, struct error *
     case DUE_SWEEP: return followup_sweep(env, &c, e);
     case DUE_CHASE: return followup_chase(env, &c, e);
     case DUE_CATCHUP: return catchup_run(env, &c, report, e);
+    case DUE_CUSTOMER: return customer_sync(env, &c, report, e);
     }
     return fail(e, ST_BROKEN, "a claim of no kind");
 }

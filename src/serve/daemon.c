@@ -247,6 +247,8 @@ static enum status start(struct life *l, struct error *e)
     if (st == ST_OK)
         st = desk_open(&l->d.desk, e);
     if (st == ST_OK)
+        st = waiting_open(&l->d.waiting, l->d.clock, &l->stop_asked_at, e);
+    if (st == ST_OK)
         st = open_http(l, e);
     return st;
 }
@@ -284,6 +286,7 @@ static msec grace_left(struct life *l)
 static void end(struct life *l)
 {
     desk_close(l->d.desk);
+    waiting_close(l->d.waiting);
     pthread_mutex_lock(&l->lock);
     l->engines_gone = true;
     pthread_mutex_unlock(&l->lock);

@@ -12,3 +12,5 @@ void reply_error_with(struct http_exchange *x, int status, const char *reason, c
                       str header, str value);
 /* 503 with Retry-After. */
 void reply_later(struct http_exchange *x, const char *reason, const char *message);
+/* What could not be read or asked for, by its status. */
+void reply_failure(struct http_exchange *x, enum status st, const struct error *e);

@@ -18,6 +18,8 @@ static const struct route route_table[] = {
     { "GET", "/readyz", health_ready, BY_DESK | OPEN_TO_ALL },
     { "GET", "/metrics", metrics_show, BY_DESK },
     { "GET", "/api/{env}/status", api_status, BY_DESK },
+    { "GET", "/api/{env}/customers/{id}/state", customer_state, BY_DESK },
+    { "POST", "/api/{env}/sync/{id}", object_sync, BY_DESK },
 };
 
 /* ---- webhooks: first, for they are what matters ---- */

@@ -5,6 +5,7 @@
 #include "serve/daemon.h"
 #include "serve/desk.h"
 #include "serve/numbers.h"
+#include "serve/waiting.h"
 #include "serve/webhook.h"
 
 /* One environment while it is served. */
@@ -22,6 +23,7 @@ struct daemon {
     struct clock *clock;
     struct http_server *http;
     struct desk *desk;
+    struct waiting *waiting;
     struct served env[DAEMON_ENVS_MAX];
     size_t n_envs;
     msec started_at; /* monotonic */
@@ -48,3 +50,5 @@ void health_live(const struct route_call *c);
 void health_ready(const struct route_call *c);
 void metrics_show(const struct route_call *c);
 void api_status(const struct route_call *c);
+void customer_state(const struct route_call *c);
+void object_sync(const struct route_call *c);

@@ -189,6 +189,7 @@ create table _states (
     value text not null,                  -- JSON
     revision bigint not null,            -- from _sequence: greater with each change
     changed_at bigint not null,          -- wall clock, milliseconds
+    synced_at bigint not null default 0, -- likewise: when the last full sync began
     primary key (customer, account)
 );
 

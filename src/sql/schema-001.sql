@@ -156,6 +156,7 @@ create table _states (
     value text not null,                  -- JSON
     revision integer not null,            -- from _sequence: greater with each change
     changed_at integer not null,          -- wall clock, milliseconds
+    synced_at integer not null default 0, -- likewise: when the last full sync began
     primary key (customer, account)
 );
 

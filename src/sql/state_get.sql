@@ -1,2 +1,2 @@
 -- core/state.c: a customer's state
-select value, revision, changed_at from _states where customer = $1 and account = $2
+select value, revision, changed_at, synced_at from _states where customer = $1 and account = $2

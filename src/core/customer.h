@@ -1,0 +1,13 @@
+/* customer.h - a customer as a whole: the object and every subscription it has.
+ *
+ * One full sync: GET the customer, walk the list of its subscriptions to the end (status=all), and
+ * make due what the mirror has of it and the list did not show. It is due work of its own kind: a
+ * burst of signals costs one sync that runs and one that waits. */
+#pragma once
+
+#include "core/due.h"
+#include "core/work.h"
+
+/* For work.c. ST_OK: done, put back or given up; `report` says which. */
+enum status customer_sync(struct env *env, struct claim *c, struct work_report *report,
+                          struct error *e) MUST_USE;

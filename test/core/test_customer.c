@@ -1,0 +1,182 @@
+/* A customer's full sync: the whole list or nothing, and nothing is deleted for a page that failed.
+ */
+#include "../unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/due.h"
+#include "core/state.h"
+#include "core/sync.h"
+#include "small_world.h"
+
+#define CUSTOMER "{\"id\":\"cus_1\",\"object\":\"customer\"}"
+#define SUB(id, status)                                                                          \
+    "{\"id\":\"" id "\",\"object\":\"subscription\",\"customer\":\"cus_1\",\"status\":\"" status \
+    "\",\"created\":5}"
+#define LIST(more, has_more)                                             \
+    "{\"object\":\"list\",\"url\":\"/v1/subscriptions\",\"data\":[" more \
+    "],\"has_more\":" has_more "}"
+#define SECOND_PAGE                                                                              \
+    "/v1/subscriptions?limit=100&status=all&customer=cus_1&starting_after=sub_1&expand[0]=data." \
+    "discounts"
+#define GONE                                                                                  \
+    "{\"error\":{\"type\":\"invalid_request_error\",\"code\":\"resource_missing\",\"param\":" \
+    "\"id\",\"message\":\"No such\"}}"
+
+static void want(struct small_world *w)
+{
+    struct error e = { 0 };
+    struct sync s;
+    const str arg = S("cus_1");
+
+    assert_int_equal(sync_start(&w->env, &arg, 1, false, LANE_BACKFILL, &s, &e), ST_OK);
+    assert_int_equal(s.object[0].kind, DUE_CUSTOMER);
+}
+
+static int64_t pending(struct small_world *w)
+{
+    return ask_int(w, "select count(*) from _due where kind = 'customer' and done_gen < gen");
+}
+
+static const char *current(struct small_world *w)
+{
+    return ask_text(w, "select json_extract(value, '$.status') from _states");
+}
+
+static void one_sync_brings_the_customer_and_every_subscription(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
+    script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "canceled"), "true"));
+    script(w, SECOND_PAGE, 200, LIST(SUB("sub_2", "active"), "false"));
+    want(w);
+    work_off(w);
+    assert_int_equal(pending(w), 0);
+    assert_int_equal(ask_int(w, "select count(*) from subscriptions"), 2);
+    assert_int_equal(ask_int(w, "select count(*) from customers"), 1);
+    assert_string_equal(current(w), "active");
+    small_world_free(w);
+}
+
+static void a_burst_of_wishes_is_one_sync(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
+    script(w, "/v1/subscriptions", 200, LIST("", "false"));
+    for (int i = 0; i < 10; i++)
+        want(w);
+    work_off(w);
+    assert_int_equal(asked(w, "/v1/subscriptions"), 1);
+    assert_string_equal(current(w), "none"); /* known, and not only unseen */
+    assert_int_equal(ask_int(w, "select synced_at from _states"), w->wall);
+    small_world_free(w);
+}
+
+static void what_the_whole_list_does_not_show_is_looked_at_and_buried(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
+    script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "active"), "false"));
+    want(w);
+    work_off(w);
+    assert_string_equal(current(w), "active");
+    script(w, "/v1/subscriptions", 200, LIST("", "false"));
+    script(w, "/v1/subscriptions/sub_1", 404, GONE);
+    want(w);
+    pass(w, w->env.set.settle_ms);
+    work_off(w);
+    pass(w, w->env.set.confirm_ms);
+    work_off(w);
+    assert_string_equal(current(w), "none");
+    small_world_free(w);
+}
+
+static void a_page_that_fails_deletes_nothing_and_is_asked_for_again(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
+    script(w, "/v1/subscriptions", 200,
+           LIST(SUB("sub_1", "canceled") "," SUB("sub_2", "active"), "false"));
+    want(w);
+    work_off(w);
+    script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "canceled"), "true"));
+    script(w, SECOND_PAGE, 500, "{\"error\":{\"message\":\"down\"}}");
+    script_last(w)->times = 3;
+    want(w);
+    pass(w, w->env.set.settle_ms);
+    work_off(w);
+    assert_int_equal(pending(w), 1);
+    assert_int_equal(asked(w, "/v1/subscriptions/sub_2"), 0);
+    assert_string_equal(current(w), "active");
+    script(w, SECOND_PAGE, 200, LIST(SUB("sub_2", "past_due"), "false"));
+    pass(w, w->env.set.backoff_ms_max);
+    work_off(w);
+    assert_int_equal(pending(w), 0);
+    assert_string_equal(current(w), "past_due");
+    small_world_free(w);
+}
+
+static void a_cursor_that_left_the_list_begins_it_anew(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
+    script(w, "/v1/subscriptions", 200, LIST(SUB("sub_2", "active"), "false"));
+    script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "active"), "true"));
+    script_last(w)->times = 1;
+    script(w, SECOND_PAGE, 400,
+           "{\"error\":{\"code\":\"resource_missing\",\"param\":\"starting_after\",\"message\":"
+           "\"No such subscription\"}}");
+    script(w, "/v1/subscriptions/sub_1", 200, SUB("sub_1", "canceled"));
+    want(w);
+    work_off(w);
+    assert_int_equal(pending(w), 0);
+    assert_int_equal(asked(w, "/v1/subscriptions/sub_1"), 1); /* the second list has it no more */
+    assert_string_equal(current(w), "active");
+    assert_string_equal(ask_text(w, "select status from subscriptions where id = 'sub_1'"),
+                        "canceled");
+    small_world_free(w);
+}
+
+static void a_customer_that_is_not_there_is_asked_for_by_itself(void **state)
+{
+    (void)state;
+    ARENA(a, 1 << 20);
+    struct small_world *w = small_world_new();
+    struct customer_state s;
+    struct error e = { 0 };
+
+    script(w, "/v1/customers/cus_1", 404, GONE);
+    want(w);
+    work_off(w);
+    pass(w, w->env.set.confirm_ms);
+    work_off(w);
+    assert_int_equal(pending(w), 0);
+    assert_int_equal(asked(w, "/v1/subscriptions"), 0);
+    assert_int_equal(state_get(&w->env, S("cus_1"), &s, &a, &e), ST_NONE);
+    assert_non_null(strstr(e.text, "Stripe has no customer cus_1"));
+    small_world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_sync_brings_the_customer_and_every_subscription),
+        cmocka_unit_test(a_burst_of_wishes_is_one_sync),
+        cmocka_unit_test(what_the_whole_list_does_not_show_is_looked_at_and_buried),
+        cmocka_unit_test(a_page_that_fails_deletes_nothing_and_is_asked_for_again),
+        cmocka_unit_test(a_cursor_that_left_the_list_begins_it_anew),
+        cmocka_unit_test(a_customer_that_is_not_there_is_asked_for_by_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
