@@ -114,6 +114,9 @@ static enum status forget_traces(struct tx *tx, struct env *env, str type, str i
     if (st == ST_OK)
         st = tx_run(tx, STMT_ERASE_DUE, NULL, a, e, V_STR(S("object")), V_STR(type), V_STR(id),
                     v_account(env));
+    if (st == ST_OK && str_eq(type, S("customer"))) /* as a whole */
+        st = tx_run(tx, STMT_ERASE_DUE, NULL, a, e, V_STR(S("customer")), V_STR(type), V_STR(id),
+                    v_account(env));
     if (st == ST_OK)
         st = forget_lists(tx, env, type, id, a, e);
     if (st == ST_OK && count) {
