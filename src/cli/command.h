@@ -100,6 +100,7 @@ COMMAND(state)
 COMMAND(inbox)
 COMMAND(trace)
 COMMAND(erase)
+COMMAND(schema)
 COMMAND(emulate)
 COMMAND(check)
 COMMAND(refs)
@@ -113,6 +114,6 @@ COMMAND(version)
 void cli_exit_with(enum exit_code code);
 
 extern const char help_serve[], help_demo[], help_sync[], help_status[], help_get[], help_list[],
-    help_state[], help_inbox[], help_trace[], help_erase[], help_copy[], help_emulate[],
-    help_doctor[], help_help[], help_version[];
+    help_state[], help_inbox[], help_trace[], help_erase[], help_schema[], help_copy[],
+    help_emulate[], help_doctor[], help_help[], help_version[];
 extern const char help_check[], help_refs[];

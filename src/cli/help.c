@@ -177,6 +177,19 @@ const char help_check[] =
     "  brindle check refs --repair\n"
     "\n" COMMON;
 
+const char help_schema[] =
+    "Usage: brindle schema [TYPE]\n"
+    "\n"
+    "The views that every mirror has, one for each type of Stripe's objects, or one view with\n"
+    "its columns: their types on SQLite and PostgreSQL, what they refer to, where they stand in\n"
+    "Stripe's object, and whether a filter on them uses an index. Needs no store.\n"
+    "Every view has a twin named ..._all that shows deleted objects, too. On PostgreSQL the same\n"
+    "stands in the comments of views and columns (\\d+ in psql). examples/ has reports.\n"
+    "\n"
+    "Example:\n"
+    "  brindle schema subscriptions\n"
+    "\n" COMMON;
+
 const char help_erase[] =
     "Usage: brindle erase CUSTOMER [--dry-run] [--yes]\n"
     "\n"

@@ -23,6 +23,7 @@ const struct command command_table[] = {
     { "check", "find what is missing or wrong, and mend it", help_check, cmd_check },
     { "refs", "what hangs on an object, and what it refers to", help_refs, cmd_refs },
     { "erase", "forget a person: a customer and all that hangs on it", help_erase, cmd_erase },
+    { "schema", "the views of the mirror, their columns and indexes", help_schema, cmd_schema },
     { "copy", "move a mirror from one database to another", help_copy, cmd_copy },
     { "emulate", "a stateful Stripe for development and tests", help_emulate, cmd_emulate },
     { "doctor", "find what is set up wrongly, and how to mend it", help_doctor, cmd_doctor },

@@ -1,5 +1,7 @@
 #include "core/views.h"
 
+#include "core/view_notes.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -216,6 +218,23 @@ static void pg_data(struct buf *b, const struct resource *r)
         buf_append(b, S(" as data"));
 }
 
+static void pg_comments(struct buf *b, const struct resource *r)
+{
+    for (int all = 0; all <= 1; all++) {
+        buf_printf(b, "comment on view \"%s%s\" is '", r->view, all ? "_all" : "");
+        view_note(r, all, b);
+        buf_append(b, S("';\n"));
+    }
+    for (size_t i = 0; i < common_column_count; i++)
+        buf_printf(b, "comment on column \"%s\".%s is '%s';\n", r->view, common_columns[i].name,
+                   common_columns[i].note);
+    for (size_t i = 0; i < r->n_columns; i++) {
+        buf_printf(b, "comment on column \"%s\".\"%s\" is '", r->view, r->column[i].name);
+        column_note(r, &r->column[i], b);
+        buf_append(b, S("';\n"));
+    }
+}
+
 /* "create or replace" keeps the views that users have made on this one. It takes new columns at the
  * end alone; so those that every view has stand in front. */
 static void pg_views(struct buf *b, const struct dialect *d, const struct resource *r)
@@ -229,6 +248,7 @@ static void pg_views(struct buf *b, const struct dialect *d, const struct resour
 
     buf_printf(b, "create or replace view \"%s\" as select * from \"%s_all\" where deleted = 0;\n",
                r->view, r->view);
+    pg_comments(b, r);
 }
 
 /* ---- Both ---- */

@@ -15,7 +15,7 @@
 #include "run.h"
 
 static const char *const commands[] = { "serve", "demo", "sync",    "status", "get",  "list",
-                                        "inbox", "trace", "erase", "copy", "emulate", "doctor", "help", "version" };
+                                        "inbox", "trace", "erase", "schema", "copy", "emulate", "doctor", "help", "version" };
 
 #define wrong(...) (print_error(__VA_ARGS__), assert_true(false))
 

@@ -2,7 +2,7 @@
 import json
 import time
 
-from place import check, until
+from place import ROOT, check, until
 from scenarios_state import event, shop
 
 SCENARIOS = []
@@ -150,3 +150,146 @@ def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
     place.run("erase", ada["id"], "--yes")
     place.run("erase", bob["id"], "--yes")
     check(place.one("select count(*) from customers") == 0 and not address_in_files(place, "bob@example.com"), "Bob")
+
+
+def report(place, name):
+    text = (ROOT / "examples" / f"{name}.sql").read_text()
+    query = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    return place.rows(query.strip().rstrip(";"))
+
+
+def small_shop(e):
+    """Prices of all periods, people who pay, fail, subscribe twice and leave."""
+    tea = e.post("/v1/products", name="tea")
+    coffee = e.post("/v1/products", name="coffee")
+
+    def price(product, amount, interval, count=1):
+        return e.post("/v1/prices", product=product["id"], unit_amount=amount, currency="usd",
+                      recurring={"interval": interval, "interval_count": count})
+
+    prices = [price(tea, 1000, "month"), price(tea, 12000, "year"), price(coffee, 300, "month", 3),
+              price(coffee, 700, "week")]
+    people = []
+
+    def join(email, price, card="pm_card_visa", customer=None, quantity=1):
+        if not customer:
+            customer = e.post("/v1/customers", email=email)
+            method = e.post(f"/v1/payment_methods/{card}/attach", customer=customer["id"])
+            e.post(f"/v1/customers/{customer['id']}", invoice_settings={"default_payment_method": method["id"]})
+            people.append(customer)
+        return customer, e.post("/v1/subscriptions", customer=customer["id"],
+                                items=[{"price": price["id"], "quantity": quantity}])
+
+    for i in range(5):
+        join(f"p{i}@example.com", prices[i % 4], quantity=i + 1)
+    twice, _ = join("twice@example.com", prices[0])
+    join(None, prices[2], customer=twice)
+    join("same@example.com", prices[0])
+    join("same@example.com", prices[1])
+    _, gone = join("gone@example.com", prices[0])
+    e.delete(f"/v1/subscriptions/{gone['id']}")
+    join("broke@example.com", prices[1], card="pm_card_chargeCustomerFail")
+    return people
+
+
+@scenario("MIRROR-22")
+def what_a_user_would_ask_in_sql_is_what_stripe_knows(place):
+    e = place.emulator
+    small_shop(e)
+    place.run("sync")
+    price_of = {p["id"]: p for p in e.state("price")}
+    email_of = {c["id"]: c["email"] for c in e.state("customer")}
+    running = [s for s in e.state("subscription") if s["status"] in ("active", "past_due")]
+    months = {"year": 1 / 12, "month": 1, "week": 365 / 7 / 12, "day": 365 / 12}
+    mrr = {}
+    for s in running:
+        for item in s["items"]["data"]:
+            p = price_of[item["price"]["id"]]
+            r = p["recurring"]
+            mrr[p["id"]] = mrr.get(p["id"], 0) + \
+                p["unit_amount"] * item["quantity"] * months[r["interval"]] / r["interval_count"]
+    told = {row[1]: row[8] for row in report(place, "mrr_by_price")}
+    check(told.keys() == mrr.keys() and all(abs(told[k] - v) <= 1 for k, v in mrr.items()), told, mrr)
+    check(all(isinstance(v, int) for v in told.values()), "not integers", told)
+    failed = {i["id"]: i for i in e.state("invoice") if i["status"] == "open" and i["attempt_count"] > 0}
+    rows = report(place, "failed_payments")
+    check(failed and {r[0]: r[4] for r in rows} == {k: v["amount_remaining"] for k, v in failed.items()}, rows)
+    check([r[2] for r in rows] == ["broke@example.com"] and rows[0][7], "whom to write to", rows)
+    rows = report(place, "several_subscriptions")
+    check([(r[0], r[1], r[3], r[4]) for r in rows] ==
+          [("one address", "same@example.com", 2, 2), ("one customer", "twice@example.com", 1, 2)], rows)
+    # active subscriptions with price, product and e-mail address
+    rows = place.rows("""select s.id, p.id, pr.name, c.email from subscriptions s
+        join subscription_items i on i.subscription = s.id join prices p on p.id = i.price
+        join products pr on pr.id = p.product join customers c on c.id = s.customer
+        where s.status = 'active'""")
+    truth = sorted((s["id"], i["price"]["id"], email_of[s["customer"]]) for s in running
+                   if s["status"] == "active" for i in s["items"]["data"])
+    check(sorted((r[0], r[1], r[3]) for r in rows) == truth, rows, truth)
+    # revenue by month and currency, in minor units; times as times
+    rows = place.rows("""select substr(cast(created as text), 1, 7), currency, cast(sum(amount_paid) as bigint)
+        from invoices where status = 'paid' group by 1, 2""")
+    revenue = {}
+    for i in e.state("invoice"):
+        if i["status"] == "paid":
+            month = time.strftime("%Y-%m", time.gmtime(i["created"]))
+            revenue[month, i["currency"]] = revenue.get((month, i["currency"]), 0) + i["amount_paid"]
+    check({(r[0], r[1]): r[2] for r in rows} == revenue and revenue, rows, revenue)
+    # failed payments of the week
+    week = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 7 * 86400))
+    rows = place.rows("select id, amount from charges where status = 'failed' and created >= ?", week)
+    truth = {c["id"]: c["amount"] for c in e.state("charge") if c["status"] == "failed"}
+    check(dict(rows) == truth and truth, rows, truth)
+
+
+def fill_for_planner(place, views):
+    """Rows of every type that has an index, each with values of its own."""
+    rows = []
+    for v in views:
+        indexed = [c for c in v["columns"] if "index" in c]
+        for n in range(200 if indexed else 0):
+            data = {"id": f"filler_{n}"}
+            for c in indexed:
+                at = data
+                *heads, last = c["path"].split(".")
+                for head in heads:
+                    at = at.setdefault(head, {})
+                at[last] = n * 86400 if c["type"] == "time" else f"v{n}"
+            rows.append(f"('{v['type']}', 'acct_x', 'filler_{n}', '{json.dumps(data)}', 1, 1, 1, 1, '', 'get')")
+    place.cluster.sql(place.database, "insert into objects (type, account, id, raw, revision, ticket, fetched_at, "
+                      f"changed_at, api_version, source) values {','.join(rows)};\nanalyze objects")
+
+
+@scenario("USE-03")
+def typical_filters_search_an_index_and_columns_are_described(place):
+    e = place.emulator
+    small_shop(e)
+    place.run("sync", "products")
+    views = [json.loads(line) for line in place.run("schema", "--json")[0].splitlines()]
+    check(len(views) > 100 and {"customers", "invoice_payments"} <= {v["view"] for v in views}, len(views))
+    filters = [(v["view"], c["name"], c["type"], c["index"]) for v in views for c in v["columns"] if "index" in c]
+    wanted = {("subscriptions", "status"), ("subscriptions", "customer"), ("invoices", "created"),
+              ("customers", "email"), ("prices", "lookup_key"), ("prices", "product"), ("charges", "customer"),
+              ("subscription_items", "price"), ("invoices", "subscription")}
+    check(wanted <= {f[:2] for f in filters}, wanted - {f[:2] for f in filters})
+    if place.cluster:  # its planner looks at how many rows there are, and of what
+        fill_for_planner(place, views)
+    for view, column, kind, index in filters:
+        value = "2026-01-01" if kind == "time" else "x"
+        op = ">" if kind == "time" else "="
+        query = f"select id from {view} where {column} {op} '{value}'"
+        if place.cluster:
+            plan = place.cluster.sql(place.database, f"explain {query}")
+        else:
+            plan = " ".join(r[3] for r in place.rows(f"explain query plan {query}"))
+        check(index in plan, view, column, "does not search", index, ":", plan)
+    if not place.cluster:
+        return
+    rows = place.rows("""select c.relname, a.attname, col_description(c.oid, a.attnum) from pg_class c
+        join pg_attribute a on a.attrelid = c.oid where c.relkind = 'v' and a.attnum > 0
+        and c.relnamespace = 'brindle_test'::regnamespace and c.relname not like '%\\_all'""")
+    bare = [r for r in rows if not r[2]]
+    check(rows and not bare, "without a comment:", bare[:5])
+    notes = {(v["view"], c["name"]): c["note"] for v in views for c in v["columns"]}
+    wrong = [r for r in rows if notes[r[0], r[1]] != r[2]]
+    check(not wrong, "schema and comments differ:", wrong[:3])
