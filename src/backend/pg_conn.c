@@ -20,9 +20,10 @@ enum {
 };
 
 /* A transaction that ends up committed must be on disk whatever the role's settings say; one whose
- * process hangs must not hold its locks for ever. */
+ * process hangs must not hold its locks for ever. Rows that decide something are locked one by one:
+ * a stricter isolation, as a role may have by default, would only make more to be tried again. */
 static const char *const verb_text[] = {
-    "begin",
+    "begin isolation level read committed",
     "begin isolation level repeatable read read only",
     "select set_config('search_path', $1, true), set_config('synchronous_commit', "
     "case current_setting('synchronous_commit') when 'off' then 'on' "
@@ -229,10 +230,7 @@ bool pg_conn_alive(struct pg_conn *c)
     if (!c->pg || c->lost || PQstatus(c->pg) != CONNECTION_OK)
         return false;
     struct pollfd p = { .fd = PQsocket(c->pg), .events = POLLIN };
-    if (poll(&p, 1, 0) <= 0)
-        return true;
-    return !(p.revents & (POLLERR | POLLNVAL)) && PQconsumeInput(c->pg) == 1 &&
-           PQstatus(c->pg) == CONNECTION_OK;
+    return poll(&p, 1, 0) == 0;
 }
 
 /* ---- sending ------------------------------------------------------------------------------ */

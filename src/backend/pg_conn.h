@@ -54,7 +54,8 @@ struct pg_conn {
 enum status pg_conn_open(struct pg_conn *c, const char *url, const char *label,
                          struct error *e) MUST_USE;
 void pg_conn_close(struct pg_conn *c);
-/* False when the other side has hung up since. */
+/* Between transactions. False when the other side has hung up since, or speaks unasked: mostly that
+ * is the reason why it is about to. */
 bool pg_conn_alive(struct pg_conn *c);
 
 /* Sends; nothing is awaited. `what`: an enum stmt or pg_verb. `later` (may be NULL) gets the number

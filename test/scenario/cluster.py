@@ -58,9 +58,9 @@ def programs():
 
 
 class Cluster:
-    def __init__(self, parent=None, pooler=False):
+    def __init__(self, parent=None, pooler=False, copy_of=None):
         """In memory where there is some, unless `parent` names a folder. With a pooler, the
-        addresses are those of a PgBouncer in transaction mode in front."""
+        addresses are those of a PgBouncer in transaction mode in front. See standby() for a copy."""
         self.pooler = None
         if pooler and not shutil.which("pgbouncer"):
             raise Missing("PgBouncer is not installed: apt-get install pgbouncer")
@@ -77,13 +77,37 @@ class Cluster:
             names = {u.pw_name: u for u in pwd.getpwall()}
             self.user = names.get("postgres") or names["nobody"]
             os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
+        if copy_of:
+            return
         self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                  "--locale=C.UTF-8", "-N")
-        with open(self.data / "postgresql.conf", "a") as f:
-            f.write(SETTINGS.format(dir=self.dir))
+        self.configure(SETTINGS.format(dir=self.dir))
         self.start()
         if pooler:
             self.start_pooler()
+
+    def configure(self, text):
+        with open(self.data / "postgresql.conf", "a") as f:
+            f.write(text)
+
+    def standby(self):
+        """A second server that follows this one. What is committed here is there, too, as soon as
+        the commit is answered: this one waits for it."""
+        self.stop()
+        other = Cluster(copy_of=self)
+        subprocess.run(["cp", "-a", self.data, other.data], check=True)
+        other.configure(f"unix_socket_directories = '{other.dir}'\n"
+                        f"primary_conninfo = 'host={self.dir} user=postgres application_name=standby'\n")
+        (other.data / "standby.signal").touch()
+        self.configure("synchronous_standby_names = 'standby'\n")
+        self.start()
+        other.start()
+        while self.sql("postgres", "select sync_state from pg_stat_replication;").strip() != "sync":
+            time.sleep(0.01)
+        return other
+
+    def promote(self):
+        self.run("pg_ctl", "-D", self.data, "-w", "-t", "60", "promote")
 
     def start_pooler(self):
         config = self.dir / "pooler.ini"

@@ -33,6 +33,10 @@ class Failure(AssertionError):
     pass
 
 
+class Skip(Exception):
+    """This machine does not have what the scenario needs; says what."""
+
+
 def check(truth, *words):
     if not truth:
         raise Failure(" ".join(str(w) for w in words))

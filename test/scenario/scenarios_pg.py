@@ -1,7 +1,14 @@
 """What only a server of its own can do to us: be killed, hang, be restarted."""
+import contextlib
+import os
+import random
+import re
+import subprocess
+import tempfile
 import time
 
-from place import SOAK, check, until
+from cluster import Cluster
+from place import ROOT, SOAK, Skip, check, until
 from scenarios_kill import Load
 from scenarios_state import event
 
@@ -27,10 +34,10 @@ def settle(place, d, products, load):
     place.check_mirror()
 
 
-def under_load(place, trouble):
+def under_load(place, trouble, **env):
     e = place.emulator
     products = [e.post("/v1/products", name=f"p{i}") for i in range(40)]
-    d = place.start()
+    d = place.start(**env)
     load = Load(e, products)
     load.port = d.port
     try:
@@ -156,6 +163,12 @@ def views_are_made_anew_under_a_users_own(place):
         "join prices on prices.id = i.price join products p on p.id = prices.product;")
     before = place.rows("select * from public.payers")
     check(len(before) == 1 and before[0][:2] == ("a@example.com", "x"), "the query finds", before)
+    readme = (ROOT / "README.md").read_text()
+    query = re.search(r'psql "\$DATABASE_URL" -c "(.*?)"', readme, re.S)[1].replace("past_due", "active")
+    sql(place.database, "create table public.users (name text, email text); "
+        "insert into public.users values ('Ada', 'a@example.com'), ('Bob', 'b@example.com');")
+    found = sql(place.database, query + ";", schema="public").split("|")
+    check(found[:2] == ["Ada", "active"] and float(found[2]) == 7, "the README's query finds", found)
     first = place.one("select string_agg(column_name, ', ' order by ordinal_position) from "
                       "information_schema.columns where table_schema = 'brindle_test' "
                       "and table_name = 'products' and ordinal_position <= 5")
@@ -169,3 +182,121 @@ def views_are_made_anew_under_a_users_own(place):
                             "table_schema = 'brindle_test' and table_name = 'prices'"))
     check(kinds["unit_amount"] == "bigint" and kinds["created"] == "timestamp with time zone", kinds)
     place.check_all(d)
+
+
+@contextlib.contextmanager
+def pair(place):
+    """A server of this scenario's own, and one that follows it."""
+    usual = place.cluster
+    first = place.cluster = Cluster()
+    place.database = first.database()
+    second = None
+    try:
+        second = first.standby()
+        yield first, second
+    finally:
+        place.cluster = usual
+        for cluster in filter(None, (first, second)):
+            cluster.remove()
+
+
+@scenario("PG-07")
+def a_standby_is_not_written_until_it_takes_over_and_nothing_is_lost(place):
+    with pair(place) as (first, second):
+        there = {"DATABASE_URL": second.url(place.database)}
+        either = (f"postgresql:///{place.database}?host={first.dir},{second.dir}&user=postgres"
+                  "&target_session_attrs=read-write")
+
+        def trouble(d, load):
+            more(load, 20)
+            _, said = place.run("serve", code=6, env=there)
+            check("point DATABASE_URL at the primary" in said, "serve says", said)
+            place.run("list", "products", env=there)  # to read it is fine
+            first.kill()
+            second.promote()
+            place.cluster = second
+        under_load(place, trouble, DATABASE_URL=either)
+
+
+@scenario("PG-08")
+def an_administrators_settings_change_nothing(place):
+    for name, value in (("default_transaction_isolation", "serializable"), ("search_path", "pg_catalog"),
+                        ("synchronous_commit", "off"), ("DateStyle", "German"), ("TimeZone", "Asia/Kolkata"),
+                        ("IntervalStyle", "sql_standard"), ("bytea_output", "escape"), ("lock_timeout", "2s"),
+                        ("standard_conforming_strings", "off"), ("enable_indexscan", "off")):
+        place.cluster.sql("postgres", f"alter database {place.database} set {name} = '{value}';")
+    under_load(place, lambda d, load: more(load, 200))
+
+
+@contextlib.contextmanager
+def small_disk(place, megabytes):
+    """A disk of that size, where the tables of the place will lie."""
+    if os.geteuid() != 0:
+        raise Skip("a small disk is mounted by root alone")
+    where = tempfile.mkdtemp(prefix="brindle-disk-")
+
+    def mount(*options):
+        done = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", where], capture_output=True)
+        if done.returncode != 0:
+            raise Skip(done.stderr.decode().strip())
+
+    sql = place.cluster.sql
+    try:
+        mount("-o", f"size={megabytes}m")
+        try:
+            os.chown(where, place.cluster.user.pw_uid, place.cluster.user.pw_gid)
+            sql("postgres", f"create tablespace small location '{where}';")
+            sql("postgres", f"alter database {place.database} set default_tablespace = small;")
+            yield lambda megabytes: mount("-o", f"remount,size={megabytes}m")
+            sql("postgres", f"drop database {place.database} with (force);")
+            sql("postgres", "drop tablespace small;")
+        finally:
+            subprocess.run(["umount", "-l", where], check=True)
+    finally:
+        os.rmdir(where)
+
+
+@scenario("PG-09")
+def a_full_disk_refuses_until_there_is_room_and_loses_nothing(place):
+    e = place.emulator
+    products = [e.post("/v1/products", name=f"p{i}") for i in range(10)]
+    taken, dice = [], random.Random(1)
+    noise = "".join(dice.choices("0123456789abcdef", k=60000))  # that nobody makes much smaller
+
+    with small_disk(place, 12) as make_room:
+        d = place.start()
+
+        def take_one():
+            ident = f"evt_{len(taken)}"
+            status = d.deliver(event(ident, "product.updated", products[len(taken) % 10], noise=noise))
+            check(status in (200, 503), "a delivery is answered", status)
+            if status == 200:
+                taken.append(ident)
+            return status == 200
+        check(any(not take_one() for _ in range(1000)), "the disk is not full")
+        check(not d.gone(), "the daemon ended")
+        check("the server's disk is full" in place.text_of("daemon.log"), "the log does not say why")
+        make_room(200)
+        until("it goes on when there is room", take_one)
+        for p in products:
+            d.deliver_ok(event(f"evt_last_{p['id']}", "product.updated", p))
+        d.idle()
+        known = {r[0] for r in place.rows("select event from _inbox")}
+        check(not set(taken) - known, len(set(taken) - known), "acknowledged events are lost")
+        place.check_mirror()
+        d.stop()
+
+
+@scenario("PG-10")
+def a_server_that_keeps_no_promise_is_named_by_the_doctor(place):
+    place.start()
+    sql = place.cluster.sql
+    for name in ("fsync", "full_page_writes"):
+        try:
+            sql("postgres", f"alter system set {name} = off;")
+            sql("postgres", "select pg_reload_conf();")
+            until(f"the doctor names {name}", lambda: f"{name}=off" in place.run("doctor", code=None)[0])
+        finally:
+            sql("postgres", f"alter system reset {name};")
+            sql("postgres", "select pg_reload_conf();")
+    until("it is content again", lambda: "=off" not in place.run("doctor", code=None)[0])
