@@ -23,6 +23,7 @@ enum plant {
     PLANT_STALE_TAKEN,          /* a row takes what an earlier request brought */
     PLANT_OVERLAP_TAKEN,        /* of two requests under way together, the later sent one wins */
     PLANT_STALE_FINISHES,       /* who comes late finishes the work of who reads the lists */
+    PLANT_LISTS_FINISHED_LATE,  /* so does who read the lists and lost the claim meanwhile */
     PLANT_STALE_FORGOTTEN,      /* a dropped answer that differs is not asked for again */
     PLANT_LEASE_UNCHECKED,      /* a walk is moved by whoever lost it */
     PLANT_CURSOR_FIRST,         /* the cursor moves before the page's objects are stored */

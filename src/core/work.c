@@ -200,20 +200,6 @@ static enum status on_gone(struct job *j, const char *why, struct error *e)
     return st == ST_OK && held ? on_blown(j, why, e) : st;
 }
 
-/* Bugs of the simulator's: the answer gets a ticket that is drawn behind it; the work is finished
- * before its answer is stored. */
-static enum status spoil(struct job *j, struct answer *in, struct error *e)
-{
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
-
-    if (st == ST_OK && planted(PLANT_CLAIM_TICKET_LATE))
-        st = sequence_draw(&tx, 1, &in->ticket, j->a, e);
-    if (st == ST_OK && planted(PLANT_FINISHED_FIRST))
-        st = due_finish(&tx, j->env, j->c, j->a, e);
-    return st == ST_OK ? tx_commit(&tx, e) : st;
-}
-
 /* Its work may take long yet, or fail: but 404s are counted in a row, and this was none. */
 static enum status seen(struct job *j, struct tx *tx, struct error *e)
 {
@@ -232,11 +218,11 @@ static enum status apply(struct job *j, const struct answer *in, size_t *open_li
     enum mirror_result result;
 
     pooled.pool = &pool;
-    enum status st = ST_OK;
-    if (planted(PLANT_CLAIM_TICKET_LATE) || planted(PLANT_FINISHED_FIRST))
-        st = spoil(j, &pooled, e);
-    if (st == ST_OK)
-        st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
+    enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
+    if (st == ST_OK && planted(PLANT_CLAIM_TICKET_LATE))
+        st = sequence_draw(&tx, 1, &pooled.ticket, j->a, e);
+    if (st == ST_OK && planted(PLANT_FINISHED_FIRST))
+        st = tx_split(&tx, due_finish(&tx, j->env, j->c, j->a, e), e);
     if (st == ST_OK)
         st = mirror_put(&tx, j->env, &pooled, &result, open_lists, j->a, e);
     if (st == ST_OK && *open_lists == 0)
@@ -261,18 +247,27 @@ static enum status apply_anew(struct job *j, const struct answer *in, size_t *op
     }
 }
 
+/* Only for who still has the claim: another one may have found the object again, with its lists
+ * open anew, and may fail to read them. */
 static enum status finish_lists(struct job *j, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
-    const struct claim *c = j->c;
+    struct claim *c = j->c;
+    int64_t ticket = c->ticket;
     enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
 
+    if (st == ST_OK && !planted(PLANT_LISTS_FINISHED_LATE))
+        st = due_extend(&tx, j->env, c, j->a, e);
     if (st == ST_OK)
         st = tx_run(&tx, STMT_OBJECT_CLOSE_LISTS, NULL, j->a, e, V_STR(c->key.type),
                     V_STR(str_of(j->env->identity.account)), V_STR(c->key.id));
     if (st == ST_OK)
         st = due_finish(&tx, j->env, c, j->a, e);
-    return st == ST_OK ? tx_commit(&tx, e) : st;
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st != ST_OK)
+        c->ticket = ticket;
+    return st;
 }
 
 static enum status on_object(struct job *j, const struct api_answer *got, struct error *e)
@@ -304,7 +299,9 @@ static enum status on_object(struct job *j, const struct api_answer *got, struct
         return ST_OK;
     st = nested_complete(j->env, j->c, &in, &why);
     if (st == ST_OK)
-        return finish_lists(j, e);
+        st = finish_lists(j, &why);
+    if (st == ST_OK)
+        return st;
     if (st == ST_BROKEN) {
         *e = why;
         return st;

@@ -31,6 +31,17 @@ enum status tx_run_later(struct tx *tx, enum stmt id, const struct value *args, 
                          int64_t *changed, struct error *e) MUST_USE;
 enum status tx_settle(struct tx *tx, struct error *e) MUST_USE;
 
+/* For planted bugs (base/plant.h): `st` was a part of what is one transaction, and becomes one of
+ * its own. */
+static inline enum status tx_split(struct tx *tx, enum status st, struct error *e)
+{
+    struct store *s = tx->store;
+
+    if (st == ST_OK)
+        st = tx_commit(tx, e);
+    return st == ST_OK ? tx_begin(tx, s, TX_WRITE, e) : st;
+}
+
 enum { TX_ATTEMPTS = 5 };
 
 /* A transaction ended so; is it worth the same once more, at once? `attempt` counts from 1. */

@@ -536,6 +536,43 @@ static void a_truncated_nested_list_is_read_to_its_end(void **state)
     small_world_free(w);
 }
 
+static void lease_runs_out_meanwhile(void *ctx)
+{
+    ARENA(a, 1 << 16);
+    struct small_world *w = ctx;
+    struct error e = { 0 };
+    struct claim c;
+
+    pass(w, w->env.set.lease_ms + 1);
+    assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_OK);
+}
+
+/* The other one finds the object again, its lists open, and may fail to read them. */
+static void who_lost_its_lease_does_not_finish_the_lists(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct work_report report;
+    struct error e = { 0 };
+
+    script(w, "/v1/subscriptions/sub_1", 200, SUB);
+    script(w, "/v1/subscription_items?subscription=sub_1&limit=100", 200,
+           LIST(SI("1") "," SI("2"), "false"));
+    script_last(w)->meanwhile = lease_runs_out_meanwhile;
+    script_last(w)->ctx = w;
+    deliver(w, "evt_1", "customer.subscription.updated", "subscription", "sub_1");
+    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
+    assert_true(report.failed);
+    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 1);
+    assert_int_equal(ask_int(w, "select open_lists from objects where id = 'sub_1'"), 1);
+    script_last(w)->meanwhile = NULL;
+    pass(w, w->env.set.lease_ms + 1);
+    work_off(w);
+    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 0);
+    assert_int_equal(ask_int(w, "select open_lists from objects where id = 'sub_1'"), 0);
+    small_world_free(w);
+}
+
 static void an_inline_price_that_no_list_shows_is_chased(void **state)
 {
     (void)state;
@@ -794,6 +831,7 @@ int main(void)
         cmocka_unit_test(a_singleton_that_a_server_lacks_is_no_failure),
         cmocka_unit_test(a_page_in_flight_does_not_undo_a_change),
         cmocka_unit_test(a_truncated_nested_list_is_read_to_its_end),
+        cmocka_unit_test(who_lost_its_lease_does_not_finish_the_lists),
         cmocka_unit_test(an_inline_price_that_no_list_shows_is_chased),
         cmocka_unit_test(an_argument_that_is_no_type_and_no_id_is_named),
         cmocka_unit_test(a_restart_with_any_number_of_due_keys_is_possible),
