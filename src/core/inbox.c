@@ -117,13 +117,9 @@ static enum status finish_one(struct tx *tx, struct env *env, const struct event
 {
     if (!p->inserted)
         return put_again(tx, env, ev, &p->plan, result, a, e);
-    if (planted(PLANT_INBOX_APART)) {
-        enum status st = tx_commit(tx, e);
-        if (st == ST_OK)
-            st = tx_begin(tx, env->world->store, TX_WRITE, e);
-        if (st != ST_OK)
-            return st;
-    }
+    enum status st = planted(PLANT_INBOX_APART) ? tx_split(tx, ST_OK, e) : ST_OK;
+    if (st != ST_OK)
+        return st;
     return mark_keys(tx, env, &p->plan, ev->via ? "catch-up" : "webhook",
                      ev->late ? LANE_BACKFILL : LANE_WEBHOOK, a, e);
 }

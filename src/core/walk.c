@@ -124,23 +124,17 @@ static enum status put_item(struct tx *tx, struct walk *w, const struct page_ite
     return st == ST_OK && open_lists ? want_completion(tx, w, item, a, e) : st;
 }
 
-/* A bug of the simulator's: who has lost the walk moves it all the same. */
-static enum status steal_back(struct walk *w, struct tx *tx, str cursor, struct arena *a,
-                              struct error *e)
+/* A part of the page is stored: as far as `cursor`. */
+static enum status move(struct walk *w, struct tx *tx, str cursor, int64_t n, bool end,
+                        struct arena *a, struct error *e)
 {
     const struct due_key *k = &w->c->key;
-    msec now = clock_mono(w->env->world->clock);
+    struct rows moved;
 
-    enum status st = sequence_draw(tx, 1, &w->c->ticket, a, e);
-    if (st == ST_OK)
-        st = tx_run(tx, STMT_DUE_TAKE, NULL, a, e, V_INT(w->c->ticket), V_INT(now),
-                    V_INT(w->env->set.lease_ms), V_STR(S("walk")), V_STR(k->type), V_STR(k->id),
-                    v_account(w->env));
-    if (st == ST_OK)
-        st = tx_run(tx, STMT_WALK_MOVE, NULL, a, e, V_STR(cursor), V_INT(0), V_INT(1),
-                    V_STR(k->type), V_STR(k->id), v_account(w->env), V_INT(w->run),
-                    V_INT(w->c->ticket));
-    w->lost = false;
+    enum status st =
+        tx_run(tx, STMT_WALK_MOVE, &moved, a, e, V_STR(cursor), V_INT(n), V_INT(end),
+               V_STR(k->type), V_STR(k->id), v_account(w->env), V_INT(w->run), V_INT(w->c->ticket));
+    w->lost = st == ST_OK && moved.n_changed == 0;
     return st;
 }
 
@@ -151,11 +145,12 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct sequence_pool pool = { 0 };
     struct page_item item = { 0 }, last = { 0 };
-    struct rows moved;
     size_t bytes = 0;
     int64_t n = 0;
 
     enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK && planted(PLANT_PAGE_TICKET_LATE))
+        st = due_extend(&tx, w->env, w->c, a, e);
     while (st == ST_OK && bytes < PIECE_BYTES_MAX && tx.n_runs < PIECE_RUNS_MAX) {
         st = page_next(page, &item, a, e);
         if (st != ST_OK)
@@ -163,20 +158,23 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
         last = item;
         bytes += item.data.n;
         n++;
-        st = put_item(&tx, w, &item, &pool, a, e);
+        if (planted(PLANT_CURSOR_FIRST))
+            st = tx_split(&tx, move(w, &tx, item.id, 0, false, a, e), e);
+        if (st == ST_OK)
+            st = put_item(&tx, w, &item, &pool, a, e);
     }
     if (st != ST_OK && st != ST_NONE)
         return st;
     *end = st == ST_NONE;
     if (last.id.n > CURSOR_MAX)
         return fail(e, ST_LIMIT, "an id of %zu bytes cannot be a cursor", last.id.n);
-    st = tx_run(&tx, STMT_WALK_MOVE, &moved, a, e, V_STR(n ? last.id : str_of(w->cursor)), V_INT(n),
-                V_INT(*end), V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env),
-                V_INT(w->run), V_INT(w->c->ticket));
-    w->lost = st == ST_OK && moved.n_changed == 0;
-    if (w->lost && planted(PLANT_LEASE_UNCHECKED))
-        st = steal_back(w, &tx, n ? last.id : str_of(w->cursor), a, e);
-    else if (w->lost)
+    if (planted(PLANT_LEASE_UNCHECKED)) /* whoever comes has it again */
+        st =
+            tx_run(&tx, STMT_DUE_TAKE, NULL, a, e, V_INT(w->c->ticket),
+                   V_INT(clock_mono(w->env->world->clock)), V_INT(w->env->set.lease_ms),
+                   V_STR(S("walk")), V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env));
+    st = move(w, &tx, n ? last.id : str_of(w->cursor), n, *end, a, e);
+    if (w->lost)
         return fail(e, ST_CONFLICT, "the walk of %s has been given to somebody else", w->r->view);
     /* The next request's ticket is drawn behind the page's last piece and no earlier: every piece
      * carries the ticket of the request that brought it. */
@@ -211,25 +209,6 @@ static enum status store_piece_anew(struct walk *w, struct page *page, bool *end
     }
 }
 
-/* Bugs of the simulator's: the cursor moves before the page's objects are stored; they get a ticket
- * that is drawn behind the answer. */
-static enum status spoil(struct walk *w, struct page page, struct arena *a, struct error *e)
-{
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct page_item item, last = { 0 };
-
-    while (page_next(&page, &item, a, e) == ST_OK)
-        last = item;
-    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
-    if (st == ST_OK && planted(PLANT_CURSOR_FIRST) && last.id.n)
-        st = tx_run(&tx, STMT_WALK_MOVE, NULL, a, e, V_STR(last.id), V_INT(0), V_INT(0),
-                    V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env), V_INT(w->run),
-                    V_INT(w->c->ticket));
-    if (st == ST_OK && planted(PLANT_PAGE_TICKET_LATE))
-        st = due_extend(&tx, w->env, w->c, a, e);
-    return st == ST_OK ? tx_commit(&tx, e) : st;
-}
-
 static enum status store_page(struct walk *w, str body, bool *more, struct arena *a,
                               struct error *e)
 {
@@ -239,8 +218,6 @@ static enum status store_page(struct walk *w, str body, bool *more, struct arena
 
     memcpy(before, w->cursor, sizeof before);
     enum status st = page_open(body, &page, e);
-    if (st == ST_OK && (planted(PLANT_CURSOR_FIRST) || planted(PLANT_PAGE_TICKET_LATE)))
-        st = spoil(w, page, a, e);
     while (st == ST_OK && !end)
         st = store_piece_anew(w, &page, &end, a, e);
     if (st == ST_OK && page.has_more && strcmp(before, w->cursor) == 0)
