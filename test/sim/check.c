@@ -50,6 +50,8 @@ static int64_t claim_ticket;
 static uint64_t claim_order;
 static msec start[STARTS_MAX];
 static uint64_t n_starts;
+static bool complete; /* a sync has brought what no event tells of */
+static const char *when_now = "at rest";
 
 void check_begin(const struct climate *c, const char *acct)
 {
@@ -143,18 +145,33 @@ void check_asked(str path, int http_status, str body)
     }
 }
 
-void check_heard(str body)
+static void hear_one(str body)
 {
     ARENA(a, 4096);
     int64_t version = version_of(body);
 
-    if (!version || !json_valid(body))
+    if (!version)
         return;
     str type = json_text(body, S("object"), &a), id = json_text(body, S("id"), &a);
     struct object_story *o = find(arena_copy(&a, type).p, id);
     for (size_t i = 0; o && i < o->n; i++)
         if (o->state[i].version == version && i + 1 > o->heard)
             o->heard = i + 1;
+}
+
+void check_heard(str body)
+{
+    if (!json_valid(body))
+        return;
+    hear_one(body);
+    struct json_token data = json_member(body, S("data"));
+    if (data.type != JSON_ARRAY)
+        return;
+    struct json_reader r;
+    json_init(&r, data.text);
+    (void)json_next(&r);
+    for (struct json_token t; (t = json_value(&r)).type == JSON_OBJECT;)
+        hear_one(t.text);
 }
 
 void check_new_life(void)
@@ -170,8 +187,8 @@ void check_rate(void)
 
     assert(limit < STARTS_MAX);
     if (n_starts >= limit && now - start[(n_starts - limit) % STARTS_MAX] < 1000)
-        broke("%u requests started within %lld ms, but the budget is %u a second", limit + 1,
-              (long long)(now - start[(n_starts - limit) % STARTS_MAX]), limit);
+        broke(PROMISE_BUDGET, "%u requests started within %lld ms, but the budget is %u a second",
+              limit + 1, (long long)(now - start[(n_starts - limit) % STARTS_MAX]), limit);
     if (n_starts >= limit && now - start[(n_starts - limit) % STARTS_MAX] < 1100)
         mark(MARK_BUSY_BUDGET);
     start[n_starts++ % STARTS_MAX] = now;
@@ -214,14 +231,17 @@ void check_applied(const struct mirror_change *c, uint64_t order)
         return;
     int i = place(o, o->at ? o->at - 1 : 0, c->version, c->deleted);
     if (i < 0 && c->deleted && place(o, 0, 0, true) < 0)
-        broke("%s %s was buried, but Stripe never deleted it", c->type, c->id);
+        broke(PROMISE_ALIVE, "%s %s was buried, but Stripe never deleted it", c->type, c->id);
     if (i < 0 && c->deleted)
-        broke("%s %s was buried, but Stripe has brought it back before", c->type, c->id);
+        broke(PROMISE_ALIVE, "%s %s was buried, but Stripe has brought it back before", c->type,
+              c->id);
     if (i < 0 && o->state[o->at - 1].deleted)
-        broke("%s %s rose from the dead: the mirror shows version %lld, from before its deletion",
+        broke(PROMISE_BURIED,
+              "%s %s rose from the dead: the mirror shows version %lld, from before its deletion",
               c->type, c->id, (long long)c->version);
     if (i < 0)
-        broke("%s %s went back: the mirror had version %lld and now shows version %lld", c->type,
+        broke(PROMISE_FORWARD,
+              "%s %s went back: the mirror had version %lld and now shows version %lld", c->type,
               c->id, (long long)o->state[o->at - 1].version, (long long)c->version);
     o->order = order;
     note_arrival(o, (size_t)i);
@@ -230,9 +250,9 @@ void check_applied(const struct mirror_change *c, uint64_t order)
 void check_claim(int64_t ticket, uint64_t order)
 {
     if (ticket == claim_ticket)
-        broke("two claims have ticket %lld", (long long)ticket);
+        broke(PROMISE_TICKETS, "two claims have ticket %lld", (long long)ticket);
     if (order > claim_order ? ticket < claim_ticket : ticket > claim_ticket)
-        broke("ticket %lld was given out behind ticket %lld", (long long)ticket,
+        broke(PROMISE_TICKETS, "ticket %lld was given out behind ticket %lld", (long long)ticket,
               (long long)claim_ticket);
     if (order > claim_order) {
         claim_order = order;
@@ -271,7 +291,7 @@ static sqlite3_stmt *ask(sqlite3 *db, const char *sql)
     sqlite3_stmt *q = NULL;
 
     if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
-        broke("the database cannot be read: %s", sqlite3_errmsg(db));
+        broke(PROMISE_SOUND, "the database cannot be read: %s", sqlite3_errmsg(db));
     return q;
 }
 
@@ -280,7 +300,7 @@ static bool next(sqlite3 *db, sqlite3_stmt *q)
     int rc = sqlite3_step(q);
 
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        broke("the database cannot be read: %s", sqlite3_errmsg(db));
+        broke(PROMISE_SOUND, "the database cannot be read: %s", sqlite3_errmsg(db));
     return rc == SQLITE_ROW;
 }
 
@@ -307,7 +327,8 @@ static void check_events(sqlite3 *db, const char *when)
     for (size_t i = 0; i < n_acknowledged; i++) {
         sqlite3_bind_text(q, 1, acknowledged[i], -1, SQLITE_STATIC);
         if (!next(db, q))
-            broke("%s: event %s was answered 200 and is not in the inbox", when, acknowledged[i]);
+            broke(PROMISE_KEPT, "%s: event %s was answered 200 and is not in the inbox", when,
+                  acknowledged[i]);
         sqlite3_reset(q);
     }
     sqlite3_finalize(q);
@@ -325,12 +346,12 @@ static void check_objects(sqlite3 *db, const char *when)
         sqlite3_bind_text(q, 1, o->type, -1, SQLITE_STATIC);
         sqlite3_bind_text(q, 2, o->id, -1, SQLITE_STATIC);
         if (!next(db, q))
-            broke("%s: %s %s was committed and is not there", when, o->type, o->id);
+            broke(PROMISE_KEPT, "%s: %s %s was committed and is not there", when, o->type, o->id);
         bool deleted = sqlite3_column_int(q, 0);
         int64_t version = version_of(text(q, 1));
         if (place(o, o->at - 1, version, deleted) < 0)
-            broke("%s: %s %s is older than what was committed: version %lld%s", when, o->type,
-                  o->id, (long long)version, deleted ? " (deleted)" : "");
+            broke(PROMISE_KEPT, "%s: %s %s is older than what was committed: version %lld%s", when,
+                  o->type, o->id, (long long)version, deleted ? " (deleted)" : "");
         sqlite3_reset(q);
     }
     sqlite3_finalize(q);
@@ -346,9 +367,9 @@ void check_disk(const char *when)
         check_events(db, when);
         check_objects(db, when);
         if (number(db, "select count(*) from _due where done_gen > gen"))
-            broke("%s: more generations are done than there were", when);
+            broke(PROMISE_SOUND, "%s: more generations are done than there were", when);
     } else if (n_acknowledged) {
-        broke("%s: the database is empty, but events were acknowledged", when);
+        broke(PROMISE_KEPT, "%s: the database is empty, but events were acknowledged", when);
     }
     look_close(db);
 }
@@ -417,7 +438,8 @@ static void compare_untold(const struct object_story *o, str data, bool deleted)
         at = i; /* of several deletions, the last one */
 
     if (at < 0 || (size_t)at + 1 < o->heard)
-        broke("at rest: %s %s is older than what Stripe has told the program: version %lld",
+        broke(PROMISE_EQUAL,
+              "%s: %s %s is older than what Stripe has told the program: version %lld", when_now,
               o->type, o->id, (long long)o->state[o->heard - 1].version);
 }
 
@@ -428,35 +450,37 @@ static void compare_row(str type, str id, str data, bool deleted, bool open)
     const struct object_story *o = find(arena_copy(&a, type).p, id);
     str body;
 
-    if (o && o->untold && !climate->last_sync) {
+    if (o && o->untold && !complete) {
         compare_untold(o, data, deleted);
         return;
     }
 
     if (!r || !r->get_path || strstr(r->get_path, "{parent}"))
         return;
-    if (!climate->last_sync && !is_told(type))
+    if (!complete && !is_told(type))
         return;
     int status = ask_stripe(r, id, &body, &a);
     bool gone = status == 404 || json_bool(body, S("deleted")) == JSON_TRUE;
     if (gone && !deleted)
-        broke("at rest: %.*s %.*s is deleted at Stripe and alive in the mirror", STR_ARG(type),
-              STR_ARG(id));
+        broke(PROMISE_EQUAL, "%s: %.*s %.*s is deleted at Stripe and alive in the mirror", when_now,
+              STR_ARG(type), STR_ARG(id));
     if (gone)
         return;
     if (status != 200)
-        broke("at rest: the emulator answers %d for %.*s %.*s", status, STR_ARG(type), STR_ARG(id));
+        broke(PROMISE_SOUND, "%s: the emulator answers %d for %.*s %.*s", when_now, status,
+              STR_ARG(type), STR_ARG(id));
     if (deleted)
-        broke("at rest: %.*s %.*s is alive at Stripe and buried in the mirror", STR_ARG(type),
-              STR_ARG(id));
+        broke(PROMISE_EQUAL, "%s: %.*s %.*s is alive at Stripe and buried in the mirror", when_now,
+              STR_ARG(type), STR_ARG(id));
     if (!json_same(str_trim(body), data, &a)) {
         trace("Stripe has %.*s", STR_ARG(body));
         trace("the mirror has %.*s", STR_ARG(data));
-        broke("at rest: %.*s %.*s differs from what Stripe has", STR_ARG(type), STR_ARG(id));
+        broke(PROMISE_EQUAL, "%s: %.*s %.*s differs from what Stripe has", when_now, STR_ARG(type),
+              STR_ARG(id));
     }
     if (open)
-        broke("at rest: %.*s %.*s has a nested list that was never read to its end", STR_ARG(type),
-              STR_ARG(id));
+        broke(PROMISE_EQUAL, "%s: %.*s %.*s has a nested list that was never read to its end",
+              when_now, STR_ARG(type), STR_ARG(id));
 }
 
 static void compare_rows(sqlite3 *db)
@@ -478,15 +502,17 @@ static void compare_stories(sqlite3 *db)
     for (size_t i = 0; i < n_stories; i++) {
         const struct object_story *o = &story[i];
         bool gone = o->state[o->n - 1].deleted;
-        if (o->untold && !climate->last_sync)
+        if (o->untold && !complete)
             continue;
         sqlite3_bind_text(q, 1, o->type, -1, SQLITE_STATIC);
         sqlite3_bind_text(q, 2, o->id, -1, SQLITE_STATIC);
         bool there = next(db, q);
         if (!there && !gone)
-            broke("at rest: %s %s is at Stripe and not in the mirror", o->type, o->id);
+            broke(PROMISE_EQUAL, "%s: %s %s is at Stripe and not in the mirror", when_now, o->type,
+                  o->id);
         if (there && gone && !sqlite3_column_int(q, 0))
-            broke("at rest: %s %s is deleted at Stripe and alive in the mirror", o->type, o->id);
+            broke(PROMISE_EQUAL, "%s: %s %s is deleted at Stripe and alive in the mirror", when_now,
+                  o->type, o->id);
         sqlite3_reset(q);
     }
     sqlite3_finalize(q);
@@ -518,10 +544,11 @@ static void compare_list(sqlite3 *db, const char *parents, const char *list, con
             sqlite3_bind_text(row, 1, member, -1, SQLITE_STATIC);
             sqlite3_bind_text(row, 2, member_id.p, (int)member_id.n, SQLITE_STATIC);
             if (!next(db, row) || sqlite3_column_int(row, 1))
-                broke("at rest: %s %.*s of %s %.*s is missing", member, STR_ARG(member_id), parents,
-                      STR_ARG(id));
+                broke(PROMISE_EQUAL, "at rest: %s %.*s of %s %.*s is missing", member,
+                      STR_ARG(member_id), parents, STR_ARG(id));
             if (!json_same(t.text, text(row, 0), &a))
-                broke("at rest: %s %.*s differs from what Stripe has", member, STR_ARG(member_id));
+                broke(PROMISE_EQUAL, "at rest: %s %.*s differs from what Stripe has", member,
+                      STR_ARG(member_id));
             sqlite3_reset(row);
         }
     }
@@ -545,7 +572,8 @@ static void compare_references(sqlite3 *db)
         if (!r || !r->get_path || strstr(r->get_path, "{parent}"))
             continue;
         if (ask_stripe(r, text(q, 1), &body, &a) == 200)
-            broke("at rest: %.*s %.*s is referred to and at Stripe, but not in the mirror",
+            broke(PROMISE_EQUAL,
+                  "at rest: %.*s %.*s is referred to and at Stripe, but not in the mirror",
                   STR_ARG(text(q, 0)), STR_ARG(text(q, 1)));
     }
     sqlite3_finalize(q);
@@ -573,7 +601,7 @@ static void check_history(sqlite3 *db)
             continue;
         int i = place(o, at, version, deleted);
         if (i < 0)
-            broke("the history of %s %s goes back to %s %lld", o->type, o->id,
+            broke(PROMISE_FORWARD, "the history of %s %s goes back to %s %lld", o->type, o->id,
                   deleted ? "a deletion behind version" : "version", (long long)version);
         at = (size_t)i;
     }
@@ -591,13 +619,48 @@ static void check_secrets(sqlite3 *db)
                  "select count(*) from _calls where %s like '%%sk_test_%%' or %s like '%%whsec_%%'",
                  column[i], column[i]);
         if (number(db, sql))
-            broke("a secret stands in _calls.%s", column[i]);
+            broke(PROMISE_SECRET, "a secret stands in _calls.%s", column[i]);
     }
     if (number(db, "select count(*) from _due where last_error like '%sk\\_test\\_sim%' escape '\\'"
                    " or last_error like '%whsec\\_%' escape '\\'"))
-        broke("a secret stands in _due.last_error");
+        broke(PROMISE_SECRET, "a secret stands in _due.last_error");
     if (number(db, "select count(*) from _calls where method <> 'GET'"))
-        broke("the mirror has written to Stripe");
+        broke(PROMISE_READ_ONLY, "the mirror has written to Stripe");
+}
+
+/* What was heard of an object that no event tells of. */
+static void compare_heard(sqlite3 *db)
+{
+    sqlite3_stmt *q = ask(db, "select data, deleted from objects where type = ?1 and id = ?2");
+
+    for (size_t i = 0; i < n_stories; i++) {
+        const struct object_story *o = &story[i];
+        if (!o->untold || !o->heard)
+            continue;
+        sqlite3_bind_text(q, 1, o->type, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 2, o->id, -1, SQLITE_STATIC);
+        if (next(db, q))
+            compare_untold(o, text(q, 0), sqlite3_column_int(q, 1));
+        sqlite3_reset(q);
+    }
+    sqlite3_finalize(q);
+}
+
+void check_lull(bool all_told)
+{
+    sqlite3 *db = look_open();
+
+    if (!db)
+        return;
+    mark(MARK_LULL);
+    complete = false;
+    when_now = "in a lull";
+    compare_heard(db);
+    if (all_told) {
+        compare_stories(db);
+        compare_rows(db);
+    }
+    look_close(db);
 }
 
 void check_rest(void)
@@ -605,7 +668,9 @@ void check_rest(void)
     sqlite3 *db = look_open();
 
     if (!db)
-        broke("at rest: there is no database");
+        broke(PROMISE_KEPT, "at rest: there is no database");
+    complete = climate->last_sync;
+    when_now = "at rest";
     check_events(db, "at rest");
     check_objects(db, "at rest");
     check_history(db);

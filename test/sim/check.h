@@ -23,7 +23,7 @@ void check_untold(void);
 bool check_never_deleted(str path);
 /* A request was answered. */
 void check_asked(str path, int http_status, str body);
-/* An object's own GET has arrived at the program. */
+/* An object, or a page of them, has arrived at the program. */
 void check_heard(str body);
 void check_rate(void); /* a request leaves now */
 void check_new_life(void);
@@ -46,6 +46,9 @@ void check_claim(int64_t ticket, uint64_t order);
 void check_disk(const char *when);
 /* Is there nothing due? `dead`: how much was given up. */
 bool check_idle(int64_t *due, int64_t *dead);
+/* Nothing is due and nobody asks or delivers, while the merchant works on: what the program was
+ * told is in the mirror. `all_told`: no event was withheld. */
+void check_lull(bool all_told);
 /* Everything has come to rest: the mirror equals Stripe. */
 void check_rest(void);
 void check_why_not(char *out, size_t size); /* what is still due, for people */

@@ -3,6 +3,8 @@
 #include "seed.h"
 #include "trace.h"
 
+#include <string.h>
+
 static bool often(void)
 {
     return seed_chance(60);
@@ -53,6 +55,7 @@ static void draw_stripe(struct climate *c)
 static void draw_rest(struct climate *c)
 {
     c->late = seed_rate(30);
+    c->delivery_ms_max = 5000;
     c->late_ms_max = seed_chance(40) ? 3LL * 86400000 : seed_between(1, 600) * 1000;
     c->doubled = seed_rate(30);
     c->lost_answers = seed_rate(10);
@@ -67,6 +70,7 @@ static void draw_rest(struct climate *c)
     c->life_ms_max = seed_chance(15) ? 0 : seed_between(1, seed_chance(50) ? 10 : 100) * 1000;
     c->cuts = (unsigned)seed_between(20, 100);
     c->kills = 50;
+    c->violent_lives = 10;
     c->disk.write_slow = seed_chance(50) ? 0 : (unsigned)seed_between(1, 100);
     c->disk.sync_ms_max = seed_chance(30) ? 0 : seed_between(1, 60);
     c->disk.read_fails = seed_chance(20) ? (unsigned)seed_between(1, 60) : 0;
@@ -76,6 +80,8 @@ static void draw_rest(struct climate *c)
     c->clock_jumps = seed_rate(50) * 10;
     c->syncs = seed_rate(80) * 10;
     c->wrong_keys = !c->from_nothing && seed_chance(15) ? (unsigned)seed_between(20, 300) : 0;
+    c->syncs_max = 5;
+    c->people_ms_max = 2000;
     c->last_sync = seed_chance(50);
     c->early_sync = c->last_sync && seed_chance(50);
     if (c->early_sync)
@@ -93,22 +99,160 @@ static void draw_storm(struct climate *c)
     c->objects = (unsigned)seed_between(1, 3);
     c->action_pause_ms = seed_between(50, 1500);
     c->actions = (unsigned)seed_between(30, 80);
+    c->churn = seed_chance(50);
     c->late = seed_rate(10);
     c->syncs = (unsigned)seed_between(0, 900);
     c->requests_per_second = 100;
 }
 
-/* Lists of which each page is another one. */
+/* Lists of which each page is another one, slow enough for news to overtake them. */
 static void draw_churn(struct climate *c)
 {
     c->churn = true;
-    c->objects = (unsigned)seed_between(4, 8);
-    c->page_limit = (unsigned)seed_between(1, 2);
+    c->workers = (unsigned)seed_between(3, 6);
+    c->set.lease_ms = seed_between(10, 60) * 1000;
+    c->set.settle_ms = seed_between(0, 100);
+    c->objects = (unsigned)seed_between(2, 8);
+    c->page_limit = (unsigned)seed_between(1, 3);
     c->answer_ms_max = seed_between(50, 400);
-    c->action_pause_ms = seed_between(20, 300);
+    c->slow = (unsigned)seed_between(10, 60);
+    c->action_pause_ms = seed_between(20, 500);
     c->actions = (unsigned)seed_between(40, 120);
+    c->ghosts = seed_chance(50) ? (unsigned)seed_between(10, 50) : 0;
+    c->burst = seed_chance(50) ? (unsigned)seed_between(3, 15) : 0;
+    c->late = seed_rate(5);
     c->syncs = 900;
     c->requests_per_second = 100;
+    if (c->life_ms_max && c->life_ms_max < 10000)
+        c->life_ms_max += 10000;
+}
+
+/* A sync that must survive everything, and is the only one to tell of what was changed. */
+static void draw_tug(struct climate *c)
+{
+    c->churn = true;
+    c->objects = (unsigned)seed_between(3, 8);
+    c->page_limit = (unsigned)seed_between(1, 2);
+    c->set.lease_ms = seed_between(1, 4) * 1000;
+    c->answer_ms_max = seed_between(10, 100);
+    c->stall_before = (unsigned)seed_between(0, 10);
+    c->stall_after = (unsigned)seed_between(0, 30);
+    c->behind_back = (unsigned)seed_between(20, 70);
+    c->dropped = (unsigned)seed_between(0, 60);
+    c->actions = (unsigned)seed_between(20, 60);
+    c->action_pause_ms = seed_between(20, seed_chance(50) ? 300 : 3000);
+    c->burst = (unsigned)seed_between(3, 15);
+    c->life_ms_max = seed_between(1, 8) * 1000;
+    c->cuts = (unsigned)seed_between(30, 100);
+    c->violent_lives = 25;
+    c->syncs = 900;
+    c->last_sync = c->early_sync = true;
+    c->omissions = c->ghosts = 0;
+}
+
+/* Slow answers and quick news: what is asked for changes while one asks. */
+static void draw_echo(struct climate *c)
+{
+    c->workers = (unsigned)seed_between(3, 6);
+    c->set.lease_ms = seed_between(30, 60) * 1000;
+    c->set.settle_ms = seed_between(0, 50);
+    c->objects = (unsigned)seed_between(2, 5);
+    c->churn = true;
+    c->answer_ms_max = seed_between(100, 400);
+    c->slow = (unsigned)seed_between(30, 90);
+    c->stall_before = c->stall_after = 0;
+    c->action_pause_ms = seed_between(100, 2000);
+    c->actions = (unsigned)seed_between(30, 80);
+    c->burst = (unsigned)seed_between(2, 8);
+    c->delivery_ms_max = seed_between(5, 100);
+    c->late = c->doubled = 0;
+    c->lost_answers = seed_chance(50) ? 0 : c->lost_answers;
+    c->life_ms_max = 0;
+    c->syncs = seed_chance(50) ? 0 : 900;
+    c->last_sync = c->early_sync = false;
+    c->requests_per_second = 100;
+}
+
+/* Hardly an event: lists and single looks meet at the same objects. */
+static void draw_whisper(struct climate *c)
+{
+    c->churn = true;
+    c->workers = (unsigned)seed_between(3, 6);
+    c->set.lease_ms = seed_between(5, 30) * 1000;
+    c->set.settle_ms = seed_between(0, 100);
+    c->objects = (unsigned)seed_between(1, 4);
+    c->page_limit = (unsigned)seed_between(2, 5);
+    c->answer_ms_max = seed_between(20, 300);
+    c->slow = (unsigned)seed_between(20, 70);
+    c->stall_before = c->stall_after = 0;
+    c->behind_back = (unsigned)seed_between(50, 100);
+    c->burst = (unsigned)seed_between(2, 8);
+    c->ghosts = (unsigned)seed_between(0, 50);
+    c->action_pause_ms = seed_between(50, 1000);
+    c->actions = (unsigned)seed_between(40, 80);
+    c->delivery_ms_max = seed_between(5, 200);
+    c->late = 0;
+    c->life_ms_max = 0;
+    c->syncs = 900;
+    c->syncs_max = 300;
+    c->people_ms_max = seed_between(100, 500);
+    c->last_sync = c->early_sync = false;
+    c->requests_per_second = 100;
+}
+
+/* Invoices with many lines, looked at by several at once who may die behind it. */
+static void draw_bills(struct climate *c)
+{
+    c->money = c->bills = true;
+    c->workers = (unsigned)seed_between(3, 6);
+    c->set.lease_ms = seed_between(500, 3000);
+    c->set.settle_ms = seed_between(0, 100);
+    c->answer_ms_max = seed_between(20, 300);
+    c->stall_before = (unsigned)seed_between(5, 30);
+    c->stall_after = (unsigned)seed_between(5, 40);
+    c->lost_before = (unsigned)seed_between(0, 20);
+    c->lost_after = (unsigned)seed_between(0, 20);
+    c->errors = (unsigned)seed_between(0, 15);
+    c->burst = (unsigned)seed_between(2, 8);
+    c->action_pause_ms = seed_between(100, 1500);
+    c->actions = (unsigned)seed_between(20, 50);
+    c->delivery_ms_max = seed_between(10, 1000);
+    c->lies = (unsigned)seed_between(0, 20);
+    c->requests_per_second = 100;
+}
+
+static enum weather forced;
+
+void climate_force(enum weather w)
+{
+    forced = w;
+}
+
+bool climate_by_name(const char *name, enum weather *out)
+{
+    static const char *const names[] = {
+#define WEATHER(w, text) text,
+        WEATHERS(WEATHER)
+#undef WEATHER
+    };
+
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum weather)i;
+            return true;
+        }
+    return false;
+}
+
+static enum weather draw_weather(void)
+{
+    static const enum weather odds[] = {
+        WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_STORM,   WEATHER_STORM,
+        WEATHER_CHURN, WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS,
+    };
+    enum weather w = odds[seed_draw() % COUNT(odds)];
+
+    return forced == WEATHER_ANY ? w : forced;
 }
 
 void climate_draw(struct climate *c)
@@ -117,10 +261,16 @@ void climate_draw(struct climate *c)
     draw_node(c);
     draw_stripe(c);
     draw_rest(c);
-    if (seed_chance(35))
-        draw_storm(c);
-    if (seed_chance(20))
-        draw_churn(c);
+    switch (draw_weather()) {
+    case WEATHER_STORM: draw_storm(c); break;
+    case WEATHER_CHURN: draw_churn(c); break;
+    case WEATHER_TUG: draw_tug(c); break;
+    case WEATHER_ECHO: draw_echo(c); break;
+    case WEATHER_WHISPER: draw_whisper(c); break;
+    case WEATHER_BILLS: draw_bills(c); break;
+    case WEATHER_ANY:
+    case WEATHER_PLAIN: break;
+    }
 }
 
 void climate_calm(struct climate *c)

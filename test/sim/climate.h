@@ -5,6 +5,23 @@
 #include "core/env.h"
 #include "disk.h"
 
+/* What a climate is about; ANY leaves that to the seed, too. */
+#define WEATHERS(WEATHER)                                                  \
+    WEATHER(ANY, "any")                                                    \
+    WEATHER(PLAIN, "plain")                                                \
+    WEATHER(STORM, "storm")     /* answers that overtake each other */     \
+    WEATHER(CHURN, "churn")     /* lists that are overtaken */             \
+    WEATHER(TUG, "tug")         /* a sync that must survive everything */  \
+    WEATHER(ECHO, "echo")       /* news of what is just being asked for */ \
+    WEATHER(WHISPER, "whisper") /* changes of which only syncs hear */     \
+    WEATHER(BILLS, "bills")     /* nested lists longer than a page */
+
+enum weather {
+#define WEATHER(w, text) WEATHER_##w,
+    WEATHERS(WEATHER)
+#undef WEATHER
+};
+
 struct climate {
     /* the node */
     unsigned workers;
@@ -31,18 +48,26 @@ struct climate {
     unsigned objects, actions;
     msec action_pause_ms;
     unsigned behind_back; /* edits without an event: a sync ends the seed */
-    bool churn;           /* products alone, made and deleted while lists are walked */
     bool money;           /* customers subscribe */
+    unsigned burst;       /* so many things at once, then a pause */
+    bool churn;           /* products come and go, and nothing else happens */
+    bool bills;           /* invoices, most of all */
+    msec delivery_ms_max; /* of what is not late */
 
     /* the node's fate */
-    msec life_ms_max;     /* 0: nothing happens to it */
-    unsigned cuts, kills; /* of a hundred ends; the rest are orderly stops */
+    msec life_ms_max;       /* 0: nothing happens to it */
+    unsigned cuts, kills;   /* of a hundred ends; the rest are orderly stops */
+    unsigned violent_lives; /* at most */
     struct disk_climate disk;
     unsigned full_spells, clock_jumps, syncs, wrong_keys; /* in 1000, a minute */
-    bool last_sync;                                       /* a sync ends the seed */
-    bool early_sync; /* it begins while things still go wrong, and must survive that */
+    unsigned syncs_max;
+    msec people_ms_max; /* between their commands, when they are in a hurry */
+    bool last_sync;     /* a sync ends the seed */
+    bool early_sync;    /* it begins while things still go wrong, and must survive that */
 };
 
+void climate_force(enum weather w); /* of all seeds from now on */
+bool climate_by_name(const char *name, enum weather *out);
 void climate_draw(struct climate *c);
 void climate_calm(struct climate *c); /* the same node in a world without faults */
 void climate_tell(const struct climate *c);

@@ -46,16 +46,18 @@ static void wake(void)
     gate_unlock(&sim_sched, gate);
 }
 
+/* Without the lock, which could let others run before the life has ended: nobody runs between
+ * somebody's look and his sleep. */
 void courier_hang_up(void)
 {
     if (gate)
-        wake();
+        gate_wake(&sim_sched, gate);
 }
 
 static msec how_late(void)
 {
     if (calm || !seed_chance(climate->late))
-        return seed_between(1, calm ? 200 : 5000);
+        return seed_between(1, calm ? 200 : climate->delivery_ms_max);
     msec late = seed_between(1, climate->late_ms_max);
     if (late >= DAY_MS)
         mark(MARK_LATE);

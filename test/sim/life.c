@@ -14,8 +14,6 @@
 #include <stdlib.h>
 
 enum {
-    LIVES_MAX = 10, /* violent ends in one seed */
-    SYNCS_MAX = 5,
     STEPS_MAX = 1500000,
     FAULT_STEPS_MAX = 150000,
     FAULT_LIVES_MAX = 60,
@@ -51,7 +49,7 @@ static void fate(void *arg)
         bool wrong_key = !calm && seed_chance_of(climate.wrong_keys, 1000);
         node_boot(machine, wrong_key);
         machine = false;
-        msec span = climate.life_ms_max && violent < LIVES_MAX
+        msec span = climate.life_ms_max && violent < climate.violent_lives
                         ? seed_between(0, climate.life_ms_max)
                         : INT64_MAX / 4;
         msec end = span == INT64_MAX / 4 ? INT64_MAX : fibre_now() + span;
@@ -106,12 +104,13 @@ static void people(void *arg)
 
     (void)arg;
     while (!calm) {
-        fibre_pause(seed_between(100, seed_chance(50) || climate.churn ? 2000 : MINUTE_MS));
+        fibre_pause(seed_between(100, seed_chance(50) || climate.churn ? climate.people_ms_max
+                                                                       : MINUTE_MS));
         if (calm)
             return;
-        if (syncs < SYNCS_MAX && seed_chance_of(climate.syncs, 1000))
-            syncs += seed_chance(climate.churn ? 10 : 60) ? node_sync(seed_chance(30))
-                                                          : node_sync_something();
+        if (syncs < climate.syncs_max && seed_chance_of(climate.syncs, 1000))
+            syncs += seed_chance(climate.churn ? 3 : 60) ? node_sync(seed_chance(30))
+                                                         : node_sync_something();
         if (seed_chance(3))
             node_second_writer();
         if (seed_chance(5))
@@ -125,7 +124,7 @@ static void people(void *arg)
 static void limit_steps(void)
 {
     if (tally->steps > STEPS_MAX)
-        broke("%d steps and no end: somebody turns in circles", STEPS_MAX);
+        broke(PROMISE_REST, "%d steps and no end: somebody turns in circles", STEPS_MAX);
 }
 
 static void run_until(msec when)
@@ -153,10 +152,28 @@ static bool is_tired(void)
     return tally->steps > FAULT_STEPS_MAX || tally->lives > FAULT_LIVES_MAX;
 }
 
+/* At most one behind each thing that the merchant did. */
+static void look_at_lull(unsigned *seen)
+{
+    int64_t due, dead;
+
+    if (*seen == merchant_acts() || sim_stripe_calls() || !node_works())
+        return;
+    emulator_advance(emu());
+    courier_collect();
+    if (courier_waiting() || !check_idle(&due, &dead) || dead)
+        return;
+    *seen = merchant_acts();
+    check_lull(!climate.last_sync || !climate.dropped);
+}
+
 static void with_faults(void)
 {
+    unsigned seen = 0;
+
     while (!merchant_is_done()) {
         run_until(fibre_now() + 1000);
+        look_at_lull(&seen);
         if (fibre_now() > 86400000 || is_tired())
             break;
     }
@@ -199,8 +216,8 @@ static void come_to_rest(void)
         pause = 250;
     }
     check_why_not(why, sizeof why);
-    broke("it did not come to rest: %zu deliveries wait, %s, due: %s", courier_waiting(),
-          node_works() ? "the node works" : "the node does not work", why);
+    broke(PROMISE_REST, "it did not come to rest: %zu deliveries wait, %s, due: %s",
+          courier_waiting(), node_works() ? "the node works" : "the node does not work", why);
 }
 
 static void begin(uint64_t seed)
@@ -260,7 +277,7 @@ void life_prepare(const char *lock_path)
     node_end(END_STOPPED);
     run_until(fibre_now() + 60000);
     if (node_is_up())
-        broke("the first node did not stop");
+        broke(PROMISE_SOUND, "the first node did not stop");
     strip_views();
     disk_freeze();
 }

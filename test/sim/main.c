@@ -4,9 +4,9 @@
  * a power cut leaves behind in memory goes with the process, and a crash is just another verdict.
  */
 
-#include "base/plant.h"
 #include "disk.h"
 #include "life.h"
+#include "planted.h"
 #include "trace.h"
 
 #include <inttypes.h>
@@ -22,10 +22,6 @@
 
 enum { JOBS_MAX = 16, SEED_SECONDS_MAX = 120 };
 
-#ifdef BRINDLE_PLANTED
-enum plant planted_bug;
-#endif
-
 /* Under AddressSanitizer: what a power cut leaves in memory is no leak. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -36,7 +32,8 @@ const char *__asan_default_options(void)
 struct options {
     uint64_t first, count;
     unsigned jobs;
-    bool trace, hash, marks, planted;
+    bool trace, hash, marks, planted, quiet;
+    enum weather weather;
     const char *bug;
 };
 
@@ -47,6 +44,8 @@ struct job {
 
 static struct tally *shared; /* one a job, in memory that children write */
 static struct tally total;
+static enum promise verdict_promise; /* of the failed seed */
+static char verdict_text[1024];
 static char lock_path[JOBS_MAX][64];
 static char dir[32];
 
@@ -94,11 +93,13 @@ static bool verdict(const struct options *o, unsigned slot, uint64_t seed, int s
     bool crashed = WIFSIGNALED(status) || (WEXITSTATUS(status) && !t->broken[0]);
 
     if (crashed)
+        t->promise = PROMISE_SOUND;
+    if (crashed)
         snprintf(t->broken, sizeof t->broken, "the process crashed (%s %d)",
                  WIFSIGNALED(status) ? "signal" : "exit",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     add(t);
-    if (t->broken[0])
+    if (t->broken[0] && !o->quiet)
         printf("seed %" PRIu64 ": %s\n", seed, t->broken);
     else if (o->hash)
         printf("seed %" PRIu64 ": %016" PRIx64 " after %" PRIu64 " steps\n", seed, t->hash,
@@ -129,8 +130,11 @@ static uint64_t run(const struct options *o, uint64_t *done)
             job[i].pid = 0;
             running--;
             ++*done;
-            if (!verdict(o, i, job[i].seed, status) && (!failed || job[i].seed < failed))
+            if (!verdict(o, i, job[i].seed, status) && (!failed || job[i].seed < failed)) {
                 failed = job[i].seed;
+                verdict_promise = shared[i].promise;
+                snprintf(verdict_text, sizeof verdict_text, "%s", shared[i].broken);
+            }
         }
     }
 }
@@ -168,58 +172,11 @@ static bool all_reached(void)
     return all;
 }
 
-#ifdef BRINDLE_PLANTED
-static const char *const plant_name[PLANT_COUNT] = {
-    [PLANT_NOTHING] = "nothing",
-    [PLANT_NO_FSYNC] = "no_fsync",
-    [PLANT_FSYNC_NORMAL] = "fsync_normal",
-    [PLANT_FAILED_COMMIT_IS_OK] = "failed_commit_is_ok",
-    [PLANT_EVENT_SWALLOWED] = "event_swallowed",
-    [PLANT_TOMBSTONE_YIELDS] = "tombstone_yields",
-    [PLANT_TOMBSTONE_OLD_TICKET] = "tombstone_old_ticket",
-    [PLANT_PAGE_TICKET_LATE] = "page_ticket_late",
-    [PLANT_INBOX_APART] = "inbox_apart",
-    [PLANT_404_AT_ONCE] = "404_at_once",
-    [PLANT_MISSES_ADD_UP] = "misses_add_up",
-    [PLANT_CLAIM_TICKET_LATE] = "claim_ticket_late",
-    [PLANT_STALE_TAKEN] = "stale_taken",
-    [PLANT_OVERLAP_TAKEN] = "overlap_taken",
-    [PLANT_STALE_FINISHES] = "stale_finishes",
-    [PLANT_STALE_FORGOTTEN] = "stale_forgotten",
-    [PLANT_LEASE_UNCHECKED] = "lease_unchecked",
-    [PLANT_CURSOR_FIRST] = "cursor_first",
-    [PLANT_NESTED_FIRST_PAGE] = "nested_first_page",
-    [PLANT_CLAIMS_SURVIVE] = "claims_survive",
-    [PLANT_BURIED_NOT_ASKED] = "buried_not_asked",
-    [PLANT_SWEEP_BURIES] = "sweep_buries",
-    [PLANT_RING_MISSED] = "ring_missed",
-    [PLANT_FINISHED_FIRST] = "finished_first",
-    [PLANT_BUDGET_FORGOTTEN] = "budget_forgotten",
-    [PLANT_WRONG_ACCOUNT] = "wrong_account",
-    [PLANT_OPEN_LISTS_FORGOTTEN] = "open_lists_forgotten",
-};
-
-static bool plant(const char *name)
-{
-    for (unsigned i = 0; i < PLANT_COUNT; i++)
-        if (strcmp(name, plant_name[i]) == 0) {
-            planted_bug = (enum plant)i;
-            return true;
-        }
-    return false;
-}
-#else
-static bool plant(const char *name)
-{
-    (void)name;
-    return false;
-}
-#endif
-
 static bool read_options(int argc, char **argv, struct options *o)
 {
-    *o = (struct options){ .first = 1, .count = 100, .jobs = 2 };
+    *o = (struct options){ .first = 1, .jobs = 2 };
     unsigned numbers = 0;
+    bool good = true;
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
         if (strcmp(argv[i], "--trace") == 0)
@@ -232,6 +189,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             o->planted = true;
         else if (strcmp(argv[i], "--bug") == 0 && more)
             o->bug = argv[++i];
+        else if (strcmp(argv[i], "--weather") == 0 && more)
+            good = climate_by_name(argv[++i], &o->weather);
         else if (strcmp(argv[i], "--jobs") == 0 && more)
             o->jobs = (unsigned)strtoul(argv[++i], NULL, 10);
         else if (argv[i][0] != '-' && numbers == 0)
@@ -241,7 +200,7 @@ static bool read_options(int argc, char **argv, struct options *o)
         else
             return false;
     }
-    return o->jobs >= 1 && o->jobs <= JOBS_MAX && o->first >= 1;
+    return good && o->jobs >= 1 && o->jobs <= JOBS_MAX && o->first >= 1;
 }
 
 static void prepare(void)
@@ -274,30 +233,40 @@ static void clean(void)
     rmdir(dir);
 }
 
-#ifdef BRINDLE_PLANTED
-/* Each bug must be found within its budget of seeds; else the simulator is blind to it. */
+/* Each bug must be found within its budget of seeds, by the check that stands for the promise it
+ * breaks; else the simulator is blind to it. */
+static bool find_one(struct options o, enum plant bug)
+{
+    const struct planting *p = &planting[bug];
+    uint64_t done = 0;
+
+    plant(bug);
+    if (o.weather)
+        climate_force(o.weather);
+    if (!o.count)
+        o.count = p->seeds;
+    o.quiet = true;
+    uint64_t failed = run(&o, &done);
+    bool expected = failed && p->breaks & 1u << verdict_promise;
+    printf("%-22s ", p->name);
+    if (!failed)
+        printf("NOT FOUND in %" PRIu64 " seeds\n", o.count);
+    else
+        printf("%sseed %" PRIu64 " of %" PRIu64 " (%s): %.100s\n",
+               expected ? "" : "FOUND BY ANOTHER CHECK: ", failed, o.count,
+               promise_text[verdict_promise], verdict_text);
+    fflush(stdout);
+    return expected;
+}
+
 static int find_planted(struct options o)
 {
     int missed = 0;
 
-    for (unsigned i = PLANT_NOTHING + 1; i < PLANT_COUNT; i++) {
-        uint64_t done = 0;
-        planted_bug = (enum plant)i;
-        printf("%-22s ", plant_name[i]);
-        uint64_t failed = run(&o, &done);
-        if (!failed)
-            printf("NOT FOUND in %" PRIu64 " seeds\n", done);
-        missed += !failed;
-    }
+    for (unsigned i = PLANT_NOTHING + 1; i < PLANT_COUNT; i++)
+        missed += !find_one(o, (enum plant)i);
     return missed;
 }
-#else
-static int find_planted(struct options o)
-{
-    (void)o;
-    return 1;
-}
-#endif
 
 int main(int argc, char **argv)
 {
@@ -305,18 +274,24 @@ int main(int argc, char **argv)
     struct timespec t0, t1;
     uint64_t done = 0;
 
-    if (!read_options(argc, argv, &o) || (o.bug && !plant(o.bug))) {
+    if (!read_options(argc, argv, &o) || (o.bug && !planting_by_name(o.bug))) {
         fprintf(stderr, "usage: sim [FIRST_SEED [COUNT]] [--bug NAME] [--jobs N] [--trace] "
-                        "[--hash] [--marks] [--planted]\n");
+                        "[--hash] [--marks] [--planted] [--weather NAME]\n");
         return 2;
     }
     prepare();
+    if (o.bug)
+        plant(planting_by_name(o.bug));
+    if (o.weather)
+        climate_force(o.weather);
     if (o.planted) {
         int missed = find_planted(o);
         clean();
         fflush(stdout);
         _exit(missed != 0);
     }
+    if (!o.count)
+        o.count = 100;
     clock_gettime(CLOCK_MONOTONIC, &t0);
     uint64_t failed = run(&o, &done);
     clock_gettime(CLOCK_MONOTONIC, &t1);

@@ -16,6 +16,7 @@ enum {
     KEPT_MAX = 32, /* of each kind that the merchant remembers */
     ANSWER_BYTES_MAX = 8 << 20,
     FORM_BYTES_MAX = 4096,
+    BREATH_MS_MAX = 20000,
     LINES_MAX = 13, /* more than an invoice shows of itself */
 };
 
@@ -45,6 +46,11 @@ bool merchant_is_done(void)
     return stopped || done >= climate->actions;
 }
 
+unsigned merchant_acts(void)
+{
+    return done;
+}
+
 void merchant_stop(void)
 {
     stopped = true;
@@ -54,6 +60,14 @@ static void keep(enum kind k, str id)
 {
     if (kept[k].n < KEPT_MAX)
         snprintf(kept[k].id[kept[k].n++], ID_BYTES_MAX, "%.*s", STR_ARG(id));
+}
+
+static void keep_once(enum kind k, const char *id)
+{
+    for (size_t i = 0; i < kept[k].n; i++)
+        if (strcmp(kept[k].id[i], id) == 0)
+            return;
+    keep(k, str_of(id));
 }
 
 static const char *any(enum kind k)
@@ -242,15 +256,23 @@ static void unbill(void)
 static void edit_behind_the_back(void)
 {
     ARENA(a, ANSWER_BYTES_MAX);
-    enum kind k = seed_chance(50) ? PRODUCT : CUSTOMER;
+    enum kind k = climate->churn || seed_chance(50) ? PRODUCT : CUSTOMER;
     const char *id = any(k);
+    char product[32];
     str body, ignored;
 
+    if (k == PRODUCT && seed_chance(30)) { /* one that is not there, perhaps */
+        snprintf(product, sizeof product, "prod_%u", (unsigned)(seed_draw() % climate->objects));
+        id = product;
+    }
     if (!id)
         return;
     int64_t v = check_next_version();
     str path = arena_printf(&a, "/_emulator/objects/%s/%s", kind_info[k].type, id);
     bool gone = k == PRODUCT && seed_chance(30);
+    if (gone &&
+        emu_ask("GET", arena_printf(&a, "/v1/products/%s", id), S(""), S(""), &body, &a) == 200)
+        stripe_remember(arena_printf(&a, "/v1/products/%s", id), body);
     int status =
         gone ? emu_ask("DELETE", path, S(""), S(""), &body, &a)
              : emu_ask("POST", path, S(""),
@@ -260,8 +282,10 @@ static void edit_behind_the_back(void)
     mark(MARK_BEHIND_BACK);
     if (!gone && status == 200)
         (void)note(k, status, body, &ignored, &a);
-    if (!gone && status == 200)
+    if (!gone && status == 200) {
         check_untold();
+        keep_once(k, id);
+    }
     if (gone && status == 200) {
         char copy[ID_BYTES_MAX];
         snprintf(copy, sizeof copy, "%s", id);
@@ -294,14 +318,32 @@ static void churn(void)
     }
 }
 
+static void invoice(void)
+{
+    if (kept[CUSTOMER].n < 2) {
+        create_customer();
+        return;
+    }
+    switch (seed_draw() % 5) {
+    case 0:
+    case 1: edit(INVOICE); break;
+    case 2: unbill(); break;
+    default: bill(); break;
+    }
+}
+
 static void act(void)
 {
+    if (seed_chance(climate->behind_back)) {
+        edit_behind_the_back();
+        return;
+    }
     if (climate->churn) {
         churn();
         return;
     }
-    if (seed_chance(climate->behind_back)) {
-        edit_behind_the_back();
+    if (climate->bills) {
+        invoice();
         return;
     }
     if (climate->money && seed_chance(40)) {
@@ -329,6 +371,8 @@ static void work(void *arg)
         create_product();
     while (!merchant_is_done()) {
         fibre_pause(seed_between(0, climate->action_pause_ms));
+        if (climate->burst && done % climate->burst == 0)
+            fibre_pause(seed_between(BREATH_MS_MAX / 4, BREATH_MS_MAX));
         if (stopped)
             break;
         act();

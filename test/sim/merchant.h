@@ -6,4 +6,5 @@
 void merchant_open(const struct climate *c);
 /* One thing at a time until the climate's number is reached. */
 bool merchant_is_done(void);
+unsigned merchant_acts(void); /* so far */
 void merchant_stop(void);

@@ -100,22 +100,26 @@ static void bury(struct node *n)
 
 void node_end(enum node_end how)
 {
-    if (!node)
+    struct node *n = node;
+
+    if (!n)
         return;
+    if (how == END_STOPPED && !n->works) /* nobody listens to signals yet */
+        how = END_KILLED;
     switch (how) {
     case END_STOPPED:
         trace("the node is told to stop");
-        env_stop(&node->env);
-        gate_lock(&sim_sched, node->queue);
-        node->stopping = node->closed = true;
-        gate_wake(&sim_sched, node->queue);
-        gate_unlock(&sim_sched, node->queue);
+        env_stop(&n->env);
+        gate_lock(&sim_sched, n->queue);
+        n->stopping = n->closed = true;
+        gate_wake(&sim_sched, n->queue);
+        gate_unlock(&sim_sched, n->queue);
         return;
     case END_KILLED:
         trace("the node is killed");
         mark(MARK_KILLED);
         tally->kills++;
-        bury(node);
+        bury(n);
         check_disk("after a kill");
         return;
     case END_POWER_CUT:
@@ -123,7 +127,7 @@ void node_end(enum node_end how)
         mark(MARK_POWER_CUT);
         tally->power_cuts++;
         disk_power_cut();
-        bury(node);
+        bury(n);
         check_disk("after a power cut");
         return;
     }
@@ -147,7 +151,7 @@ static bool disk_may_fail(const struct node *n)
 static void damaged(struct node *n, const struct error *e)
 {
     if (!disk_may_fail(n))
-        broke("the store is given up although the disk never failed: %s", e->text);
+        broke(PROMISE_SOUND, "the store is given up although the disk never failed: %s", e->text);
     mark(MARK_DAMAGE_ENDED_IT);
     exit_because(n, e->text);
 }
@@ -196,7 +200,7 @@ static void worker(void *arg)
     while (!env_stopping(&n->env) && work_once(n, &rings))
         ;
     if (n->env.stopped_why)
-        broke("the key has not changed, but: %s", n->env.stopped_why);
+        broke(PROMISE_APART, "the key has not changed, but: %s", n->env.stopped_why);
     n->n_running--;
 }
 
@@ -308,7 +312,7 @@ int node_receive(str body, str signature, struct gate *gate)
     item->arena.max = BODY_BYTES_MAX;
     item->gate = gate;
     if (event_parse(body, &item->event, &item->arena, &e) != ST_OK)
-        broke("an event of Stripe's cannot be read: %s", e.text);
+        broke(PROMISE_SOUND, "an event of Stripe's cannot be read: %s", e.text);
     item->event.received_at = now;
     item->event.secret = which;
     if (enqueue(n, item) != ST_OK)
@@ -379,7 +383,7 @@ static enum status open_store(struct node *n, struct error *e)
 
     enum status st = lock_file_take(lock_path, &n->lock, e);
     if (st != ST_OK)
-        broke("the only node does not get the lock: %s", e->text);
+        broke(PROMISE_ONE_WRITER, "the only node does not get the lock: %s", e->text);
     st = store_sqlite_open(&real, &o, e);
     if (st == ST_OK)
         n->world.store = watch_open(real);
@@ -418,9 +422,10 @@ static enum status open_all(struct node *n, struct error *e)
     if (st == ST_CONFLICT && n->wrong_key)
         mark(MARK_WRONG_KEY);
     else if (st == ST_CONFLICT)
-        broke("the right key is refused: %s", e->text);
+        broke(PROMISE_APART, "the right key is refused: %s", e->text);
     else if (st == ST_OK && strcmp(id.account, account) != 0)
-        broke("the mirror of %s was taken over with a key for %s", account, id.account);
+        broke(PROMISE_APART, "the mirror of %s was taken over with a key for %s", account,
+              id.account);
     return st == ST_OK ? due_restart(&n->env, e) : st;
 }
 
@@ -461,7 +466,8 @@ static void daemon_life(void *arg)
         abort();
     enum status st = open_all(n, &e);
     if (st == ST_BROKEN && !disk_may_fail(n))
-        broke("the store cannot be opened although the disk never failed: %s", e.text);
+        broke(PROMISE_SOUND, "the store cannot be opened although the disk never failed: %s",
+              e.text);
     if (st != ST_OK)
         exit_because(n, e.text);
     n->works = true;
@@ -526,9 +532,10 @@ static enum status run_sync(struct node *n, bool again, const char *arg, struct 
 
 static void run_command(void *arg)
 {
-    static const char *const something[] = { "products",      "customers",     "prices",
-                                             "invoices",      "subscriptions", "prod_0",
-                                             "product:prod_1" };
+    static const char *const something[] = { "products", "products",       "prod_0",
+                                             "prod_1",   "product:prod_2", "customers",
+                                             "prices",   "invoices",       "subscriptions" };
+    enum { PRODUCTS = 5 }; /* the first ones */
     struct command *c = arg;
     struct error e = { 0 };
     enum status st = ST_OK;
@@ -536,10 +543,12 @@ static void run_command(void *arg)
 
     switch (c->what) {
     case COMMAND_SYNC: st = run_sync(c->n, false, NULL, &e); break;
-    case COMMAND_SYNC_AGAIN: st = run_sync(c->n, true, NULL, &e); break;
+    case COMMAND_SYNC_AGAIN: /* in this weather there is nothing else that changes */
+        st = run_sync(c->n, true, c->n->c->churn ? "products" : NULL, &e);
+        break;
     case COMMAND_SYNC_SOMETHING:
         st = run_sync(c->n, seed_chance(50),
-                      something[seed_draw() % (c->n->c->churn ? 1 : COUNT(something))], &e);
+                      something[seed_draw() % (c->n->c->churn ? PRODUCTS : COUNT(something))], &e);
         break;
     case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
     }
@@ -594,6 +603,7 @@ void node_second_writer(void)
         return;
     enum status st = lock_file_take(lock_path, &fd, &e);
     if (st != ST_CONFLICT)
-        broke("a second process may write: %s", st == ST_OK ? "it got the lock" : e.text);
+        broke(PROMISE_ONE_WRITER, "a second process may write: %s",
+              st == ST_OK ? "it got the lock" : e.text);
     mark(MARK_SECOND_REFUSED);
 }

@@ -57,7 +57,7 @@ static void ask(const char *key, str method, str path, str query, str form,
     q.target = arena_printf(a, "%.*s%.*s%.*s", STR_ARG(path), STR_ARG(mark), STR_ARG(query));
     put_header(&q, S("Authorization"), arena_printf(a, "Bearer %s", key));
     if (emulator_handle(the_emulator, &q, a, out, &e) != ST_OK)
-        broke("the emulator has no answer to %.*s: %s", STR_ARG(path), e.text);
+        broke(PROMISE_SOUND, "the emulator has no answer to %.*s: %s", STR_ARG(path), e.text);
 }
 
 int emu_ask(const char *method, str path, str query, str form, str *body, struct arena *a)
@@ -358,7 +358,7 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
         mark(MARK_LOST_AFTER);
         return lost(e, "after Stripe had answered");
     }
-    if (p->http_status == 200)
+    if (p->http_status == 200 && json_valid(p->body))
         hear(q->path, p->body, sent);
     return ST_OK;
 }
@@ -367,10 +367,10 @@ static enum status sim_call(struct stripe *stripe, const struct stripe_request *
                             struct stripe_response *p, struct arena *a, struct error *e)
 {
     if (tx_writing())
-        broke("Stripe was called inside a write transaction");
+        broke(PROMISE_SOUND, "Stripe was called inside a write transaction");
     if (q->method != STRIPE_GET)
-        broke("the mirror sends %s %.*s to Stripe", q->method == STRIPE_POST ? "POST" : "DELETE",
-              STR_ARG(q->path));
+        broke(PROMISE_READ_ONLY, "the mirror sends %s %.*s to Stripe",
+              q->method == STRIPE_POST ? "POST" : "DELETE", STR_ARG(q->path));
     tally->requests++;
     check_rate();
     trace("asks GET %.*s%s%.*s (%.*s)", STR_ARG(q->path), q->query.n ? "?" : "", STR_ARG(q->query),

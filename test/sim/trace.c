@@ -13,6 +13,12 @@ const char *const mark_text[MARK_COUNT] = {
 #undef MARK
 };
 
+const char *const promise_text[PROMISE_COUNT] = {
+#define PROMISE(name, text) text,
+    PROMISES(PROMISE)
+#undef PROMISE
+};
+
 struct tally *tally;
 static bool telling;
 
@@ -59,14 +65,15 @@ void trace(const char *fmt, ...)
         print(line);
 }
 
-void broke(const char *fmt, ...)
+void broke(enum promise p, const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(tally->broken, sizeof tally->broken, fmt, ap);
     va_end(ap);
-    trace("BROKEN PROMISE: %s", tally->broken);
+    tally->promise = p;
+    trace("BROKEN PROMISE (%s): %s", promise_text[p], tally->broken);
     fflush(stdout);
     _Exit(1);
 }

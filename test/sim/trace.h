@@ -43,7 +43,8 @@
     MARK(BUSY_BUDGET, "a request waited for the rate budget")      \
     MARK(FORGOTTEN, "housekeeping forgot something old")           \
     MARK(CALLS_FLUSHED, "the audit of calls was written")          \
-    MARK(BEHIND_BACK, "an object changed without an event")
+    MARK(BEHIND_BACK, "an object changed without an event")        \
+    MARK(LULL, "nothing was to do while the merchant went on")
 
 enum mark {
 #define MARK(name, text) MARK_##name,
@@ -52,6 +53,30 @@ enum mark {
         MARK_COUNT
 };
 
+/* What the program promises; each check stands for one. PROMISE(NAME, text) */
+#define PROMISES(PROMISE)                                                 \
+    PROMISE(KEPT, "what was acknowledged or committed is on the disk")    \
+    PROMISE(FORWARD, "the mirror never goes back")                        \
+    PROMISE(BURIED, "what is deleted stays deleted")                      \
+    PROMISE(ALIVE, "nothing is buried that Stripe has not deleted")       \
+    PROMISE(EQUAL, "at rest the mirror equals Stripe")                    \
+    PROMISE(REST, "it comes to rest")                                     \
+    PROMISE(TICKETS, "tickets are drawn once, in order")                  \
+    PROMISE(BUDGET, "no second has more requests than the budget allows") \
+    PROMISE(APART, "no account is mixed with another")                    \
+    PROMISE(ONE_WRITER, "nobody else may write")                          \
+    PROMISE(SECRET, "no secret is told")                                  \
+    PROMISE(READ_ONLY, "the mirror changes nothing at Stripe")            \
+    PROMISE(SOUND, "nothing breaks that nobody has broken")
+
+enum promise {
+#define PROMISE(name, text) PROMISE_##name,
+    PROMISES(PROMISE)
+#undef PROMISE
+        PROMISE_COUNT
+};
+
+extern const char *const promise_text[PROMISE_COUNT];
 extern const char *const mark_text[MARK_COUNT];
 
 /* One seed's, and the sum of many. */
@@ -62,7 +87,8 @@ struct tally {
         lies, refused;
     uint64_t events, deliveries, virtual_ms;
     uint64_t hash;
-    char broken[1024]; /* the promise that broke; empty: none */
+    enum promise promise;
+    char broken[1024]; /* how that promise broke; empty: it held, and all others */
 };
 
 extern struct tally *tally; /* of the seed under way */
@@ -75,4 +101,4 @@ bool trace_is_on(void);
 void trace(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* A promise broke: the first one is the seed's verdict, and ends it. */
-void broke(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
+void broke(enum promise p, const char *fmt, ...) PRINTF_LIKE(2, 3) __attribute__((noreturn));

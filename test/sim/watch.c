@@ -284,7 +284,7 @@ static void know_statements(void)
 
     for (size_t i = 0; i < COUNT(known); i++)
         if (stmt_table[known[i].id].n_args != known[i].n_args)
-            broke("the statement %s has changed: watch.c must learn what it means",
+            broke(PROMISE_SOUND, "the statement %s has changed: watch.c must learn what it means",
                   stmt_table[known[i].id].name);
 }
 

@@ -1,0 +1,56 @@
+#include "planted.h"
+
+#include <string.h>
+
+enum plant planted_bug;
+
+#define ONE(promise) (1u << PROMISE_##promise)
+
+/* A bug that is found by another check than its own has shown something else. */
+const struct planting planting[PLANT_COUNT] = {
+    [PLANT_NOTHING] = { "nothing", WEATHER_ANY, 0, 0 },
+    [PLANT_NO_FSYNC] = { "no_fsync", WEATHER_ANY, ONE(KEPT), 20 },
+    [PLANT_FSYNC_NORMAL] = { "fsync_normal", WEATHER_ANY, ONE(KEPT), 20 },
+    [PLANT_FAILED_COMMIT_IS_OK] = { "failed_commit_is_ok", WEATHER_ANY, ONE(KEPT) | ONE(TICKETS),
+                                    40 },
+    [PLANT_EVENT_SWALLOWED] = { "event_swallowed", WEATHER_STORM, ONE(EQUAL), 300 },
+    [PLANT_TOMBSTONE_YIELDS] = { "tombstone_yields", WEATHER_CHURN, ONE(BURIED), 300 },
+    [PLANT_TOMBSTONE_OLD_TICKET] = { "tombstone_old_ticket", WEATHER_STORM, ONE(BURIED), 300 },
+    [PLANT_PAGE_TICKET_LATE] = { "page_ticket_late", WEATHER_CHURN, ONE(FORWARD) | ONE(BURIED),
+                                 300 },
+    [PLANT_INBOX_APART] = { "inbox_apart", WEATHER_ANY, ONE(EQUAL), 300 },
+    [PLANT_404_AT_ONCE] = { "404_at_once", WEATHER_ANY, ONE(ALIVE), 300 },
+    [PLANT_MISSES_ADD_UP] = { "misses_add_up", WEATHER_STORM, ONE(ALIVE) | ONE(EQUAL), 300 },
+    [PLANT_CLAIM_TICKET_LATE] = { "claim_ticket_late", WEATHER_STORM, ONE(FORWARD) | ONE(BURIED),
+                                  300 },
+    [PLANT_STALE_TAKEN] = { "stale_taken", WEATHER_STORM, ONE(FORWARD), 300 },
+    [PLANT_OVERLAP_TAKEN] = { "overlap_taken", WEATHER_CHURN, ONE(FORWARD), 300 },
+    [PLANT_STALE_FINISHES] = { "stale_finishes", WEATHER_STORM, ONE(EQUAL), 300 },
+    [PLANT_LISTS_FINISHED_LATE] = { "lists_finished_late", WEATHER_BILLS, ONE(EQUAL), 300 },
+    [PLANT_STALE_FORGOTTEN] = { "stale_forgotten", WEATHER_CHURN, ONE(EQUAL), 300 },
+    [PLANT_LEASE_UNCHECKED] = { "lease_unchecked", WEATHER_TUG, ONE(EQUAL), 300 },
+    [PLANT_CURSOR_FIRST] = { "cursor_first", WEATHER_TUG, ONE(EQUAL), 300 },
+    [PLANT_NESTED_FIRST_PAGE] = { "nested_first_page", WEATHER_ANY, ONE(EQUAL), 300 },
+    [PLANT_CLAIMS_SURVIVE] = { "claims_survive", WEATHER_ANY, ONE(REST), 300 },
+    [PLANT_BURIED_NOT_ASKED] = { "buried_not_asked", WEATHER_TUG, ONE(EQUAL), 300 },
+    [PLANT_SWEEP_BURIES] = { "sweep_buries", WEATHER_ANY, ONE(ALIVE), 300 },
+    [PLANT_RING_MISSED] = { "ring_missed", WEATHER_ANY, ONE(REST), 300 },
+    [PLANT_FINISHED_FIRST] = { "finished_first", WEATHER_ANY, ONE(EQUAL), 300 },
+    [PLANT_BUDGET_FORGOTTEN] = { "budget_forgotten", WEATHER_ANY, ONE(BUDGET), 300 },
+    [PLANT_WRONG_ACCOUNT] = { "wrong_account", WEATHER_ANY, ONE(APART), 300 },
+    [PLANT_OPEN_LISTS_FORGOTTEN] = { "open_lists_forgotten", WEATHER_ANY, ONE(EQUAL), 300 },
+};
+
+void plant(enum plant bug)
+{
+    planted_bug = bug;
+    climate_force(planting[bug].weather);
+}
+
+enum plant planting_by_name(const char *name)
+{
+    for (unsigned i = PLANT_NOTHING + 1; i < PLANT_COUNT; i++)
+        if (strcmp(name, planting[i].name) == 0)
+            return (enum plant)i;
+    return PLANT_NOTHING;
+}
