@@ -32,6 +32,7 @@ const char *__asan_default_options(void)
 struct options {
     uint64_t first, count;
     unsigned jobs;
+    time_t seconds; /* seeds begin for so long, and failing ones do not end it; 0: while all hold */
     bool trace, hash, marks, planted, quiet;
     enum weather weather;
     const char *bug;
@@ -107,15 +108,22 @@ static bool verdict(const struct options *o, unsigned slot, uint64_t seed, int s
     return !t->broken[0];
 }
 
-/* Runs all seeds, several at a time, until one fails. The failed seed, or 0. */
+static bool goes_on(const struct options *o, time_t began, uint64_t failed)
+{
+    return o->seconds ? time(NULL) - began < o->seconds : !failed;
+}
+
+/* Runs all seeds, several at a time, until one fails or the time is over. The first failed seed, or
+ * 0. */
 static uint64_t run(const struct options *o, uint64_t *done)
 {
+    time_t began = time(NULL);
     struct job job[JOBS_MAX] = { 0 };
     uint64_t next = o->first, failed = 0;
     unsigned running = 0;
 
     for (;;) {
-        for (unsigned i = 0; i < o->jobs && !failed; i++)
+        for (unsigned i = 0; i < o->jobs && goes_on(o, began, failed); i++)
             if (!job[i].pid && next < o->first + o->count) {
                 start(o, i, &job[i], next++);
                 running++;
@@ -191,6 +199,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             o->bug = argv[++i];
         else if (strcmp(argv[i], "--weather") == 0 && more)
             good = climate_by_name(argv[++i], &o->weather);
+        else if (strcmp(argv[i], "--seconds") == 0 && more)
+            o->seconds = (time_t)strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--jobs") == 0 && more)
             o->jobs = (unsigned)strtoul(argv[++i], NULL, 10);
         else if (argv[i][0] != '-' && numbers == 0)
@@ -276,7 +286,7 @@ int main(int argc, char **argv)
 
     if (!read_options(argc, argv, &o) || (o.bug && !planting_by_name(o.bug))) {
         fprintf(stderr, "usage: sim [FIRST_SEED [COUNT]] [--bug NAME] [--jobs N] [--trace] "
-                        "[--hash] [--marks] [--planted] [--weather NAME]\n");
+                        "[--hash] [--marks] [--planted] [--weather NAME] [--seconds N]\n");
         return 2;
     }
     prepare();
@@ -296,7 +306,7 @@ int main(int argc, char **argv)
     uint64_t failed = run(&o, &done);
     clock_gettime(CLOCK_MONOTONIC, &t1);
     double seconds = (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9;
-    if (!failed && done > 1)
+    if ((!failed || o.seconds) && done > 1)
         tell(done, seconds);
     if (failed)
         printf("to be told: sim %" PRIu64 " 1 --trace%s%s\n", failed, o.bug ? " --bug " : "",
