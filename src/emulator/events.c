@@ -33,6 +33,12 @@ static void emit_event(struct call *c, struct space *s, json_t *object, const ch
                        json_t *previous)
 {
     struct emulator *e = c->emu;
+
+    if (c->preview) {
+        json_decref(object);
+        json_decref(previous);
+        return;
+    }
     json_t *event = record_shape(e, s, T_EVENT, NULL);
     json_t *data = json_object();
 

@@ -311,14 +311,7 @@ json_t *invoices_uncollectible(struct call *c)
         return refuse(c, 400, "invoice_not_editable", NULL,
                       "You can only mark an open invoice as uncollectible; this one is %.*s.",
                       STR_ARG(get_str(inv->doc, "status")));
-    json_t *before = change_begin(inv);
-    set_strz(inv->doc, "status", "uncollectible");
-    set_null(inv->doc, "next_payment_attempt");
-    set_int(json_object_get(inv->doc, "status_transitions"), "marked_uncollectible_at",
-            now_s(c->emu));
-    record_touch(inv);
-    emit(c, inv, "invoice.marked_uncollectible");
-    change_end(c, inv, before, "invoice.updated");
+    invoice_write_off(c, inv);
     return answer_record(c, inv);
 }
 

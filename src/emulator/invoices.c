@@ -414,3 +414,14 @@ void invoice_void(struct call *c, struct record *inv)
         intent_cancel(c, pi, "void_invoice");
     invoice_changed(c, inv, before, "invoice.voided");
 }
+
+void invoice_write_off(struct call *c, struct record *inv)
+{
+    json_t *before = change_begin(inv);
+
+    set_strz(inv->doc, "status", "uncollectible");
+    set_null(inv->doc, "next_payment_attempt");
+    set_int(json_object_get(inv->doc, "status_transitions"), "marked_uncollectible_at",
+            now_s(c->emu));
+    invoice_changed(c, inv, before, "invoice.marked_uncollectible");
+}

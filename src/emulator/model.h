@@ -128,6 +128,7 @@ struct space {
     struct test_clock *clocks;
     struct rate *rate;
     int64_t invoices_numbered;
+    struct emulator *emulator; /* of a preview's space alone */
 };
 
 enum { WEBHOOKS_MAX = 16, POINTS_MAX = 14 };

@@ -7,6 +7,7 @@
 enum {
     INCOMPLETE_HOURS = 23,
     WILL_END_DAYS = 3,
+    UPCOMING_DAYS = 7,
 };
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -23,6 +24,9 @@ int64_t time_or_never(const json_t *doc, const char *key)
 
 int64_t invoice_due(const struct record *r)
 {
+    if (is_str(r->doc, "status", "open") && is_str(r->doc, "collection_method", "send_invoice") &&
+        !get_bool(r->hidden, "overdue"))
+        return time_or_never(r->doc, "due_date");
     if (!get_bool(r->doc, "auto_advance"))
         return INT64_MAX;
     if (is_str(r->doc, "status", "draft"))
@@ -50,15 +54,18 @@ int64_t subscription_due(const struct record *r)
         bool told = get_bool(r->hidden, "told");
         return sooner(cancel, told || end == INT64_MAX ? end : end - WILL_END_DAYS * 86400);
     }
-    if (is_str(doc, "status", "active") || is_str(doc, "status", "past_due"))
-        return sooner(cancel, shown_period_end(doc));
-    return INT64_MAX;
+    if (!is_str(doc, "status", "active") && !is_str(doc, "status", "past_due"))
+        return INT64_MAX;
+    int64_t resumes = time_or_never(json_object_get(doc, "pause_collection"), "resumes_at");
+    int64_t end = shown_period_end(doc);
+    if (end < INT64_MAX && end != get_int(r->hidden, "upcoming"))
+        end -= UPCOMING_DAYS * 86400; /* of that period nothing was told yet */
+    return sooner(resumes, sooner(cancel, end));
 }
 
 /* --- acting --- */
 
-/* The items enter the period that begins now. */
-static void next_period(struct record *sub, int64_t start)
+void items_next_period(struct record *sub, int64_t start)
 {
     int64_t anchor = get_int(record_doc(sub), "billing_cycle_anchor");
     str id = str_of(sub->id);
@@ -72,11 +79,37 @@ static void next_period(struct record *sub, int64_t start)
     }
 }
 
+/* What is collected while collection is paused. */
+static void pause_apply(struct call *c, struct record *sub, struct record *inv)
+{
+    str behavior = get_str(json_object_get(sub->doc, "pause_collection"), "behavior");
+    json_t *before = change_begin(inv);
+
+    if (!behavior.p) {
+        json_decref(before);
+        return;
+    }
+    set_bool(inv->doc, "auto_advance", false);
+    set_null(inv->doc, "automatically_finalizes_at");
+    if (str_eq(behavior, S("keep_as_draft"))) {
+        change_end(c, inv, before, "invoice.updated");
+        return;
+    }
+    json_decref(before);
+    invoice_finalize(c, inv);
+    if (!is_str(inv->doc, "status", "open"))
+        return;
+    if (str_eq(behavior, S("void")))
+        invoice_void(c, inv);
+    else
+        invoice_write_off(c, inv);
+}
+
 static void renew(struct call *c, struct record *sub, int64_t start)
 {
     json_t *before = change_begin(sub);
 
-    next_period(sub, start);
+    items_next_period(sub, start);
     if (is_str(sub->doc, "status", "trialing"))
         set_strz(sub->doc, "status", "active");
     struct record *inv = subscription_invoice(c, sub, "subscription_cycle");
@@ -84,6 +117,7 @@ static void renew(struct call *c, struct record *sub, int64_t start)
     subscription_embed(sub);
     emit(c, inv, "invoice.created");
     change_end(c, sub, before, "customer.subscription.updated");
+    pause_apply(c, sub, inv);
 }
 
 static void trial_over(struct call *c, struct record *sub)
@@ -127,9 +161,26 @@ void subscription_act(struct call *c, struct record *sub)
         emit(c, sub, "customer.subscription.trial_will_end");
     } else if (is_str(doc, "status", "trialing")) {
         trial_over(c, sub);
+    } else if (time_or_never(json_object_get(doc, "pause_collection"), "resumes_at") <= now) {
+        json_t *before = change_begin(sub);
+        set_null(doc, "pause_collection");
+        change_end(c, sub, before, "customer.subscription.updated");
+    } else if (subscription_period_end(sub) > now) {
+        record_hide(sub, "upcoming", json_integer(subscription_period_end(sub)));
+        record_touch(sub);
+        upcoming_emit(c, sub);
     } else {
         renew(c, sub, subscription_period_end(sub));
     }
+}
+
+/* It was sent, and its day has come: the subscription is past due. [facts: 10.1] */
+static void overdue(struct call *c, struct record *inv)
+{
+    record_hide(inv, "overdue", json_true());
+    record_touch(inv);
+    emit(c, inv, "invoice.overdue");
+    subscription_unpaid(c, inv);
 }
 
 /* A draft is finalised and charged; an open one is tried again. */
@@ -142,6 +193,11 @@ void invoice_act(struct call *c, struct record *inv)
                    get_str(get_path(inv->doc, "parent.subscription_details"), "subscription"));
     struct outcome o;
 
+    if (is_str(inv->doc, "status", "open") && get_int(inv->doc, "due_date") &&
+        get_int(inv->doc, "due_date") <= now_s(c->emu)) {
+        overdue(c, inv);
+        return;
+    }
     if (is_str(inv->doc, "status", "draft"))
         invoice_finalize(c, inv);
     if (!is_str(inv->doc, "status", "open") ||

@@ -34,7 +34,7 @@ handler disputes_update, disputes_close;
 /* invoices.c, invoice_actions.c, invoice_items.c */
 handler invoices_create, invoices_list, invoices_get, invoices_update, invoices_delete,
     invoices_finalize, invoices_pay, invoices_void, invoices_uncollectible, invoices_send,
-    invoices_lines;
+    invoices_lines, invoices_preview;
 handler invoiceitems_create, invoiceitems_list, invoiceitems_get, invoiceitems_update,
     invoiceitems_delete;
 handler invoice_payments_list, invoice_payments_get;
@@ -47,6 +47,9 @@ handler subscription_items_create, subscription_items_list, subscription_items_g
 handler plans_create, plans_update, plans_delete;
 /* discounts.c */
 handler customers_discount_get, customers_discount_delete, subscriptions_discount_delete;
+/* entitlements.c */
+handler product_features_create, product_features_list, product_features_get,
+    product_features_delete, entitlements_list;
 /* tax.c */
 handler tax_ids_create, tax_ids_list, tax_ids_get, tax_ids_delete;
 
@@ -288,6 +291,7 @@ void invoice_bounced(struct call *c, struct record *invoice);
 void invoice_unpayable(struct call *c, struct record *invoice);
 void invoice_settle(struct call *c, struct record *invoice, bool out_of_band);
 void invoice_void(struct call *c, struct record *invoice);
+void invoice_write_off(struct call *c, struct record *invoice); /* uncollectible */
 struct record *invoice_intent(struct record *invoice); /* its default payment's intent, or NULL */
 /* What pays for the customer or subscription: [facts: 10.1] the order of choice. */
 struct record *default_method(struct call *c, struct record *customer, struct record *sub);
@@ -295,6 +299,14 @@ struct record *default_method(struct call *c, struct record *customer, struct re
 /* --- subscriptions.c --- */
 json_t *subscriptions_embedded(struct call *c, struct record *customer, const char *url);
 void subscription_cancel(struct call *c, struct record *sub, const char *reason);
+/* Cancels on request, perhaps with a credit for unused time, perhaps with a last invoice. */
+void subscription_stop(struct call *c, struct record *sub, bool prorate, bool invoice_now);
+/* What POST /v1/subscriptions does; NULL when refused. */
+struct record *subscription_create(const struct args *a, struct record *customer);
+/* What POST /v1/subscriptions/{} does; false when refused. */
+bool subscription_update(const struct args *a, struct record *sub);
+/* Over what is still pending, and no period; not told of yet; NULL when there is nothing. */
+struct record *subscription_pending_invoice(struct call *c, struct record *sub, const char *reason);
 /* The invoice of this subscription was paid, or its payment failed. */
 void subscription_paid(struct call *c, struct record *invoice);
 void subscription_unpaid(struct call *c, struct record *invoice);
@@ -312,6 +324,8 @@ struct record *item_keep(struct call *c, struct record *sub, const struct item_o
 int64_t add_months(int64_t from, int64_t months);
 /* The end of the period that begins at `start`, counted from the anchor so that the 31st stays. */
 int64_t period_end(int64_t anchor, int64_t start, const json_t *recurring);
+/* The items enter the period that begins at `start`. */
+void items_next_period(struct record *sub, int64_t start);
 /* Price, quantity, metadata of an item that is there; false when refused. */
 bool subscription_item_apply(const struct args *a, struct record *si);
 /* The recurring of the first item's price, borrowed; the end of its period. */
@@ -319,6 +333,38 @@ const json_t *subscription_recurring(struct record *sub);
 int64_t subscription_period_end(struct record *sub);
 /* The draft for the items' present periods, with lines; told of as invoice.created. */
 struct record *subscription_invoice(struct call *c, struct record *sub, const char *reason);
+
+/* --- prorations.c --- */
+/* How a change of a subscription is to be billed. */
+struct proration {
+    str behavior, payment; /* proration_behavior, payment_behavior */
+    int64_t date;
+    bool anchor_now; /* a new period begins */
+};
+bool proration_read(const struct args *a, struct record *sub, struct proration *p);
+json_t *items_snapshot(struct record *sub); /* the items' documents as they are; a new reference */
+bool items_changed_worth(struct record *sub, const json_t *before);
+/* Makes the items of a change from `before`, and the invoice if there is one at once (a draft that
+ * is not told of yet), or NULL. */
+struct record *items_prorated(struct call *c, struct record *sub, const json_t *before,
+                              const struct proration *p);
+/* The unused time of all of them is given back. */
+void items_credited(struct call *c, struct record *sub, const json_t *items, int64_t at);
+/* False when refused: the change would not be paid for, and must be. */
+bool proration_payable(struct call *c, struct record *sub, const struct proration *p);
+void update_pay(struct call *c, struct record *sub, struct record *inv, const struct proration *p);
+/* Puts an invoice of a change into the subscription, tells of both, and has it paid. Takes `before`
+ * (the subscription's document) over; `inv` may be NULL. */
+void subscription_changed(struct call *c, struct record *sub, json_t *before, struct record *inv,
+                          const struct proration *p);
+
+/* --- entitlements.c --- */
+/* What the customer may use follows from its subscriptions; tells of a change. */
+void entitlements_follow(struct call *c, str customer);
+
+/* --- preview.c --- */
+/* Tells of the invoice to come as invoice.upcoming; nothing when there will be none. */
+void upcoming_emit(struct call *c, struct record *sub);
 
 /* --- time.c --- */
 /* When time has something to do with it; INT64_MAX: never. Of types that have a rule there: `due`

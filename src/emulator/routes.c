@@ -156,6 +156,10 @@ static const struct route routes[] = {
       "currency customer customer_account from_invoice pending_invoice_items_behavior "
       "subscription " INVOICE_PARAMS },
     { "GET", "/v1/invoices/{}", invoices_get, T_INVOICE, false, "" },
+    { "POST", "/v1/invoices/create_preview", invoices_preview, T_INVOICE, false,
+      "automatic_tax currency customer customer_account customer_details discounts invoice_items "
+      "issuer on_behalf_of preview_mode schedule schedule_details subscription "
+      "subscription_details" },
     { "POST", "/v1/invoices/{}", invoices_update, T_INVOICE, false, INVOICE_PARAMS },
     { "DELETE", "/v1/invoices/{}", invoices_delete, T_INVOICE, false, "" },
     { "GET", "/v1/invoices/{}/lines", invoices_lines, T_LINE_ITEM, true, "" PAGE },

@@ -3,13 +3,11 @@
 #include "emulator/plain.h"
 #include "emulator/rooms.h"
 
-extern const struct plain coupon_plain, promotion_plain, tax_rate_plain, shipping_rate_plain;
+extern const struct plain coupon_plain, promotion_plain, tax_rate_plain, shipping_rate_plain,
+    feature_plain;
 
 const struct plain *const plains_billing[] = {
-    &coupon_plain,
-    &promotion_plain,
-    &tax_rate_plain,
-    &shipping_rate_plain,
+    &coupon_plain, &promotion_plain, &tax_rate_plain, &shipping_rate_plain, &feature_plain,
 };
 const size_t n_plains_billing = COUNT(plains_billing);
 
@@ -69,5 +67,23 @@ const struct route billing_routes[] = {
     { "GET", "/v1/shipping_rates/{}", plain_get, T_SHIPPING_RATE, false, "" },
     { "POST", "/v1/shipping_rates/{}", plain_update, T_SHIPPING_RATE, false,
       "active fixed_amount metadata tax_behavior" },
+
+    { "GET", "/v1/entitlements/features", plain_list, T_ENTITLEMENTS_FEATURE, true,
+      "archived lookup_key" PAGE },
+    { "POST", "/v1/entitlements/features", plain_create, T_ENTITLEMENTS_FEATURE, false,
+      "lookup_key* name* metadata" },
+    { "GET", "/v1/entitlements/features/{}", plain_get, T_ENTITLEMENTS_FEATURE, false, "" },
+    { "POST", "/v1/entitlements/features/{}", plain_update, T_ENTITLEMENTS_FEATURE, false,
+      "active metadata name" },
+    { "GET", "/v1/entitlements/active_entitlements", entitlements_list,
+      T_ENTITLEMENTS_ACTIVE_ENTITLEMENT, true, "customer*" PAGE },
+    { "GET", "/v1/entitlements/active_entitlements/{}", plain_get,
+      T_ENTITLEMENTS_ACTIVE_ENTITLEMENT, false, "" },
+    { "GET", "/v1/products/{}/features", product_features_list, T_PRODUCT_FEATURE, true, "" PAGE },
+    { "POST", "/v1/products/{}/features", product_features_create, T_PRODUCT_FEATURE, false,
+      "entitlement_feature*" },
+    { "GET", "/v1/products/{}/features/{}", product_features_get, T_PRODUCT_FEATURE, false, "" },
+    { "DELETE", "/v1/products/{}/features/{}", product_features_delete, T_PRODUCT_FEATURE, false,
+      "" },
 };
 const size_t n_billing_routes = COUNT(billing_routes);

@@ -37,13 +37,31 @@ bool subscription_item_apply(const struct args *a, struct record *si)
     return !c->refused;
 }
 
-/* The subscription shows its items, so its event tells of them. */
-static void subscription_follow(struct call *c, struct record *sub)
-{
-    json_t *before = change_begin(sub);
+/* A change of items: what it was before, and how it is to be billed. */
+struct item_change {
+    struct record *sub;
+    struct proration how;
+    json_t *items, *doc;
+};
 
-    subscription_embed(sub);
-    change_end(c, sub, before, "customer.subscription.updated");
+/* False when refused; nothing was changed then. */
+static bool item_change_begin(const struct args *a, struct record *sub, struct item_change *k)
+{
+    *k = (struct item_change){ .sub = sub };
+    if (!proration_read(a, sub, &k->how) || !proration_payable(a->c, sub, &k->how))
+        return false;
+    k->items = items_snapshot(sub);
+    k->doc = change_begin(sub);
+    return true;
+}
+
+/* The subscription shows its items, so its event tells of them. */
+static void item_change_end(struct call *c, struct item_change *k)
+{
+    struct record *inv = items_prorated(c, k->sub, k->items, &k->how);
+
+    subscription_changed(c, k->sub, k->doc, inv, &k->how);
+    json_decref(k->items);
 }
 
 json_t *subscription_items_create(struct call *c)
@@ -52,11 +70,15 @@ json_t *subscription_items_create(struct call *c)
     str id = arg_str(&a, "subscription");
     struct record *sub = named_record(c, T_SUBSCRIPTION, id, "subscription");
     struct item_order o;
+    struct item_change k;
 
-    if (!sub || !item_check(&a, &o))
+    if (!sub || !item_check(&a, &o) || !item_change_begin(&a, sub, &k))
         return NULL;
     struct record *si = item_keep(c, sub, &o, now_s(c->emu), subscription_period_end(sub));
-    subscription_follow(c, sub);
+    set_new(record_doc(si), "current_period_start",
+            json_deep_copy(json_object_get(json_array_get(k.items, 0), "current_period_start")));
+    record_touch(si);
+    item_change_end(c, &k);
     return answer_record(c, si);
 }
 
@@ -64,22 +86,29 @@ json_t *subscription_items_update(struct call *c)
 {
     struct args a = args_of(c);
     struct record *si = path_record(c, T_SUBSCRIPTION_ITEM);
+    struct record *sub =
+        si ? record_any(c->space, T_SUBSCRIPTION, get_str(record_doc(si), "subscription")) : NULL;
+    struct item_change k;
 
-    if (!si)
+    if (!sub || !item_change_begin(&a, sub, &k))
         return NULL;
     json_t *before = change_begin(si);
     if (!subscription_item_apply(&a, si)) {
         change_abort(si, before);
+        json_decref(k.items);
+        json_decref(k.doc);
         return NULL;
     }
     json_decref(before);
-    subscription_follow(c, record_any(c->space, T_SUBSCRIPTION, get_str(si->doc, "subscription")));
+    item_change_end(c, &k);
     return answer_record(c, si);
 }
 
 json_t *subscription_items_delete(struct call *c)
 {
+    struct args a = args_of(c);
     struct record *si = path_record(c, T_SUBSCRIPTION_ITEM);
+    struct item_change k;
 
     if (!si)
         return NULL;
@@ -90,8 +119,10 @@ json_t *subscription_items_delete(struct call *c)
                       "A subscription must have at least one active plan. In order to cancel your "
                       "subscription, please use the cancel subscription API endpoint, or set the "
                       "`cancel_at_period_end` flag.");
+    if (!item_change_begin(&a, record_any(c->space, T_SUBSCRIPTION, id), &k))
+        return NULL;
     record_delete(si);
-    subscription_follow(c, record_any(c->space, T_SUBSCRIPTION, id));
+    item_change_end(c, &k);
     return answer_deleted(c, T_SUBSCRIPTION_ITEM, str_of(si->id));
 }
 

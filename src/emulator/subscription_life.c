@@ -185,33 +185,59 @@ struct record *item_keep(struct call *c, struct record *sub, const struct item_o
 
 /* --- invoices --- */
 
-struct record *subscription_invoice(struct call *c, struct record *sub, const char *reason)
+/* A draft without lines. */
+static struct record *invoice_begin(struct call *c, struct record *sub, const char *reason)
 {
     const json_t *doc = record_doc(sub);
-    str id = str_of(sub->id);
-    bool trial = is_str(doc, "status", "trialing");
     int64_t from = now_s(c->emu), to = from;
     struct record *si = first_item(sub);
+    int64_t days = get_int(doc, "days_until_due");
 
     if (si && strcmp(reason, "subscription_cycle") == 0)
         to = get_int(record_doc(si), "current_period_start");
     struct record *inv =
         invoice_make(c, &(struct invoice_order){ .customer = get_str(doc, "customer"),
                                                  .currency = get_str(doc, "currency"),
-                                                 .subscription = id,
+                                                 .subscription = str_of(sub->id),
                                                  .collection = get_str(doc, "collection_method"),
                                                  .reason = reason,
                                                  .period_start = from,
                                                  .period_end = to });
-    for (si = NULL; (si = owned_next(c->space, T_SUBSCRIPTION_ITEM, id, si));)
-        invoice_line_from_item(c, inv, si, trial);
-    invoice_take_pending(c, inv, id);
-    int64_t days = get_int(doc, "days_until_due");
     if (days)
         record_hide(inv, "days_until_due", json_integer(days));
+    return inv;
+}
+
+static void invoice_end(struct call *c, struct record *sub, struct record *inv)
+{
+    invoice_take_pending(c, inv, str_of(sub->id));
     invoice_total(inv);
     discounts_used(c, inv, sub);
-    discounts_used(c, inv, record_any(c->space, T_CUSTOMER, get_str(doc, "customer")));
+    discounts_used(c, inv, record_any(c->space, T_CUSTOMER, get_str(record_doc(sub), "customer")));
+}
+
+struct record *subscription_invoice(struct call *c, struct record *sub, const char *reason)
+{
+    struct record *inv = invoice_begin(c, sub, reason), *si = NULL;
+    bool trial = is_str(record_doc(sub), "status", "trialing");
+
+    while ((si = owned_next(c->space, T_SUBSCRIPTION_ITEM, str_of(sub->id), si)))
+        invoice_line_from_item(c, inv, si, trial);
+    invoice_end(c, sub, inv);
+    return inv;
+}
+
+struct record *subscription_pending_invoice(struct call *c, struct record *sub, const char *reason)
+{
+    bool pending = false;
+    str customer = get_str(record_doc(sub), "customer");
+
+    for (struct record *r = NULL; (r = owned_next(c->space, T_INVOICEITEM, customer, r));)
+        pending = pending || !get_str(record_doc(r), "invoice").p;
+    if (!pending)
+        return NULL;
+    struct record *inv = invoice_begin(c, sub, reason);
+    invoice_end(c, sub, inv);
     return inv;
 }
 
@@ -239,8 +265,10 @@ void subscription_paid(struct call *c, struct record *inv)
     const json_t *doc = record_doc(sub);
     bool waits = is_str(doc, "status", "incomplete") || is_str(doc, "status", "past_due") ||
                  is_str(doc, "status", "unpaid");
-    if (waits && is_str(doc, "latest_invoice", inv->id))
+    if (waits && is_str(doc, "latest_invoice", inv->id)) {
         status_set(c, sub, "active");
+        entitlements_follow(c, get_str(sub->doc, "customer"));
+    }
 }
 
 /* A first payment that fails leaves it incomplete, a later one makes it past due; when the last
@@ -253,7 +281,8 @@ void subscription_unpaid(struct call *c, struct record *inv)
         return;
     if (is_str(record_doc(sub), "status", "active") || is_str(sub->doc, "status", "trialing"))
         status_set(c, sub, "past_due");
-    bool last = json_is_null(json_object_get(record_doc(inv), "next_payment_attempt"));
+    bool last = json_is_null(json_object_get(record_doc(inv), "next_payment_attempt")) &&
+                is_str(inv->doc, "collection_method", "charge_automatically");
     if (is_str(sub->doc, "status", "past_due") && last && get_bool(inv->doc, "auto_advance"))
         subscription_cancel(c, sub, "payment_failed");
 }
@@ -273,6 +302,7 @@ void subscription_cancel(struct call *c, struct record *sub, const char *reason)
     set_strz(doc, "status", incomplete ? "incomplete_expired" : "canceled");
     record_touch(sub);
     emit(c, sub, "customer.subscription.deleted");
+    entitlements_follow(c, get_str(doc, "customer"));
     struct record *inv = record_live(c->space, T_INVOICE, get_str(doc, "latest_invoice"));
     if (!inv)
         return;

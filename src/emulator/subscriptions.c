@@ -1,11 +1,11 @@
-/* subscriptions.c - /v1/subscriptions. Prorations are not made yet: a changed price or quantity
- * counts from the next invoice on. */
+/* subscriptions.c - /v1/subscriptions. What a change within a period costs is in prorations.c. */
+#include "emulator/subscriptions.h"
 #include "emulator/list.h"
 #include "emulator/rooms.h"
 
 #include <string.h>
 
-enum { ITEMS_MAX = 250, TRIAL_DAYS_MAX = 730 };
+enum { TRIAL_DAYS_MAX = 730 };
 
 static const struct field subscription_fields[] = {
     { "billing_thresholds", F_HASH, NULL, 0 },
@@ -25,7 +25,7 @@ struct order {
     int64_t trial_end; /* 0: none */
 };
 
-static bool trial_read(const struct args *a, int64_t *end)
+bool trial_read(const struct args *a, int64_t *end)
 {
     struct call *c = a->c;
     str text = arg_str(a, "trial_end");
@@ -57,7 +57,7 @@ static bool trial_end_apply(const struct args *a, json_t *doc)
 }
 
 /* Only flags it: canceled_at is the time of this request. [facts: 10.1] */
-static bool cancel_apply(const struct args *a, struct record *sub)
+bool cancel_apply(const struct args *a, struct record *sub)
 {
     bool at_end;
     int64_t at;
@@ -110,7 +110,7 @@ static bool method_apply(const struct args *a, json_t *doc)
     return true;
 }
 
-static bool subscription_apply(const struct args *a, struct record *sub)
+bool subscription_apply(const struct args *a, struct record *sub)
 {
     json_t *doc = record_doc(sub);
 
@@ -193,7 +193,7 @@ static bool order_is_free(const struct order *o)
 static bool first_payment_check(struct call *c, const struct order *o, struct record *method,
                                 bool automatic)
 {
-    if (!automatic || o->trial_end > now_s(c->emu) ||
+    if (c->preview || !automatic || o->trial_end > now_s(c->emu) ||
         str_eq(o->behavior, S("default_incomplete")) || order_is_free(o))
         return true;
     if (!method) {
@@ -253,8 +253,8 @@ static void first_payment(struct call *c, struct record *sub, const struct order
     struct record *customer = record_any(c->space, T_CUSTOMER, get_str(sub->doc, "customer"));
     struct outcome out;
 
-    if (is_str(sub->doc, "collection_method", "send_invoice") &&
-        !is_str(sub->doc, "status", "trialing"))
+    if (c->preview || (is_str(sub->doc, "collection_method", "send_invoice") &&
+                       !is_str(sub->doc, "status", "trialing")))
         return; /* it stays a draft for an hour */
     invoice_finalize(c, inv);
     if (is_str(inv->doc, "status", "paid") || str_eq(o->behavior, S("default_incomplete")))
@@ -263,31 +263,28 @@ static void first_payment(struct call *c, struct record *sub, const struct order
         invoice_unpayable(c, inv); /* pending items made a free start cost something */
 }
 
-json_t *subscriptions_create(struct call *c)
+struct record *subscription_create(const struct args *a, struct record *customer)
 {
-    struct args a = args_of(c);
-    str id = arg_str(&a, "customer"), collection = S("charge_automatically");
+    struct call *c = a->c;
+    str collection = S("charge_automatically"), id = str_of(customer->id);
     struct order o = { 0 };
 
-    if (!id.n)
-        return refuse_param_missing(c, "customer");
-    struct record *customer = named_record(c, T_CUSTOMER, id, "customer");
-    if (!customer || !order_read(&a, &o) || !discounts_read(&a, id, &o.discounts) ||
+    if (!order_read(a, &o) || !discounts_read(a, id, &o.discounts) || !extra_check(a) ||
         !currency_check(c, customer, order_currency(&o)))
         return NULL;
-    arg_word(&a, "collection_method", "charge_automatically send_invoice", &collection);
-    str own = arg_str(&a, "default_payment_method");
+    arg_word(a, "collection_method", "charge_automatically send_invoice", &collection);
+    str own = arg_str(a, "default_payment_method");
     struct record *method =
         own.n ? record_live(c->space, T_PAYMENT_METHOD, own) : default_method(c, customer, NULL);
     bool automatic = str_eq(collection, S("charge_automatically"));
     if (c->refused || !first_payment_check(c, &o, method, automatic))
         return NULL;
-    struct record *sub = subscription_make(c, &a, &o, customer);
+    struct record *sub = subscription_make(c, a, &o, customer);
     if (!sub)
         return NULL;
     for (size_t i = 0; i < o.n_items; i++)
         item_keep(c, sub, &o.item[i], now_s(c->emu), o.trial_end);
-    if (!cancel_apply(&a, sub))
+    if (!extra_items(a, sub) || !cancel_apply(a, sub))
         c->refused = false; /* read before: cannot be wrong now */
     subscription_embed(sub);
     struct record *inv = subscription_invoice(c, sub, "subscription_create");
@@ -296,156 +293,20 @@ json_t *subscriptions_create(struct call *c)
     emit(c, sub, "customer.subscription.created");
     emit(c, inv, "invoice.created");
     first_payment(c, sub, &o, inv);
-    return answer_record(c, sub);
+    entitlements_follow(c, id);
+    return sub;
 }
 
-/* --- changing --- */
-
-static bool items_changed(struct call *c, struct record *sub, const struct args *item, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        str id = arg_str(&item[i], "id");
-        bool deleted = false;
-        arg_bool(&item[i], "deleted", &deleted);
-        struct record *si =
-            id.n ? named_record(c, T_SUBSCRIPTION_ITEM, id, arg_name(&item[i], "id")) : NULL;
-        if (c->refused)
-            return false;
-        if (!si) {
-            struct item_order o;
-            struct record *first = owned_next(c->space, T_SUBSCRIPTION_ITEM, str_of(sub->id), NULL);
-            int64_t end = first ? get_int(record_doc(first), "current_period_end") : 0;
-            if (!item_check(&item[i], &o))
-                return false;
-            item_keep(c, sub, &o, now_s(c->emu), end);
-        } else if (deleted) {
-            record_delete(si);
-        } else if (!subscription_item_apply(&item[i], si)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Everything that could refuse an item, before the first is touched. */
-static bool items_check(struct call *c, struct record *sub, const struct args *item, size_t n)
-{
-    struct item_order o;
-
-    for (size_t i = 0; i < n; i++) {
-        str id = arg_str(&item[i], "id");
-        struct record *si =
-            id.n ? named_record(c, T_SUBSCRIPTION_ITEM, id, arg_name(&item[i], "id")) : NULL;
-        if (c->refused)
-            return false;
-        if (si && !is_str(record_doc(si), "subscription", sub->id)) {
-            refuse_missing(c, T_SUBSCRIPTION_ITEM, id, arg_name(&item[i], "id"));
-            return false;
-        }
-        bool priced = arg_given(&item[i], "price") || arg_given(&item[i], "price_data");
-        if ((!si || priced) && !item_check(&item[i], &o))
-            return false;
-    }
-    return true;
-}
-
-static bool trial_apply(const struct args *a, struct record *sub)
-{
-    int64_t end = -1;
-
-    if (!trial_read(a, &end) || end < 0)
-        return !a->c->refused;
-    json_t *doc = record_doc(sub);
-    int64_t now = now_s(a->c->emu);
-    if (end <= now) {
-        if (is_str(doc, "status", "trialing"))
-            set_int(doc, "trial_end", now);
-        return true;
-    }
-    set_int(doc, "trial_end", end);
-    if (json_is_null(json_object_get(doc, "trial_start")))
-        set_int(doc, "trial_start", now);
-    set_strz(doc, "status", "trialing");
-    set_int(doc, "billing_cycle_anchor", end);
-    return true;
-}
-
-static bool details_apply(const struct args *a, json_t *doc)
-{
-    static const struct field fields[] = {
-        { "comment", F_TEXT_NULL, NULL, 0 },
-        { "feedback", F_WORD,
-          "customer_service low_quality missing_features other switched_service too_complex "
-          "too_expensive unused",
-          0 },
-    };
-    struct args sub;
-
-    return !args_sub(a, "cancellation_details", &sub) ||
-           fields_apply(&sub, json_object_get(doc, "cancellation_details"), fields, COUNT(fields));
-}
-
-json_t *subscriptions_update(struct call *c)
-{
-    struct args a = args_of(c), item[ITEMS_MAX];
-    struct record *sub = path_record(c, T_SUBSCRIPTION);
-    struct discount_order discounts;
-
-    if (!sub)
-        return NULL;
-    if (is_str(record_doc(sub), "status", "canceled") ||
-        is_str(sub->doc, "status", "incomplete_expired"))
-        return refuse(c, 404, "resource_missing", "id", "No such subscription: '%s'", sub->id);
-    size_t n = args_list(&a, "items", item, ITEMS_MAX);
-    str customer = get_str(sub->doc, "customer");
-    if (!discounts_read(&a, customer, &discounts))
-        return NULL;
-    json_t *before = change_begin(sub);
-    if (c->refused || !items_check(c, sub, item, n) || !subscription_apply(&a, sub) ||
-        !trial_apply(&a, sub) || !cancel_apply(&a, sub) || !details_apply(&a, sub->doc) ||
-        !items_changed(c, sub, item, n)) {
-        change_abort(sub, before);
-        return NULL;
-    }
-    discounts_apply(
-        c, sub->doc, &discounts,
-        &(struct discount_target){ .customer = customer, .subscription = str_of(sub->id) });
-    subscription_embed(sub);
-    change_end(c, sub, before, "customer.subscription.updated");
-    return answer_record(c, sub);
-}
-
-/* It lives on as a cancelled one. [facts: API 12] */
-json_t *subscriptions_cancel(struct call *c)
+json_t *subscriptions_create(struct call *c)
 {
     struct args a = args_of(c);
-    struct record *sub = path_record(c, T_SUBSCRIPTION);
+    str id = arg_str(&a, "customer");
 
-    if (!sub)
-        return NULL;
-    if (is_str(record_doc(sub), "status", "canceled") ||
-        is_str(sub->doc, "status", "incomplete_expired"))
-        return refuse(c, 404, "resource_missing", "id", "No such subscription: '%s'", sub->id);
-    if (!details_apply(&a, sub->doc))
-        return NULL;
-    subscription_cancel(c, sub, "cancellation_requested");
-    return answer_record(c, sub);
-}
-
-json_t *subscriptions_resume(struct call *c)
-{
-    struct record *sub = path_record(c, T_SUBSCRIPTION);
-
-    if (!sub)
-        return NULL;
-    if (!is_str(record_doc(sub), "status", "paused"))
-        return refuse(c, 400, NULL, NULL, "Only paused subscriptions can be resumed.");
-    json_t *before = change_begin(sub);
-    set_strz(sub->doc, "status", "active");
-    record_touch(sub);
-    emit(c, sub, "customer.subscription.resumed");
-    change_end(c, sub, before, "customer.subscription.updated");
-    return answer_record(c, sub);
+    if (!id.n)
+        return refuse_param_missing(c, "customer");
+    struct record *customer = named_record(c, T_CUSTOMER, id, "customer");
+    struct record *sub = customer ? subscription_create(&a, customer) : NULL;
+    return sub ? answer_record(c, sub) : NULL;
 }
 
 /* --- looking --- */
