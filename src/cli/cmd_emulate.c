@@ -1,12 +1,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "cli/emulating.h"
 #include "cli/output.h"
 
 /* Unless told, each start has ids of its own: a mirror that goes on running would take new events
  * for old ones. */
-enum { SEED_DRAWN = -1, SEED_BELOW = 1000000000 };
+enum { SEED_DRAWN = -1, SEED_BELOW = 1000000000, COVERAGE_BYTES_MAX = 1 << 20 };
 
 static void stop_server(void *server)
 {
@@ -70,26 +71,41 @@ static enum status run(struct cli *cli, const struct emulating_options *o, struc
     return st;
 }
 
+static enum status print_coverage(struct error *e)
+{
+    BUF(text, COVERAGE_BYTES_MAX);
+
+    emulator_coverage(&text);
+    if (text.failed || fwrite(text.p, 1, text.n, stdout) != text.n)
+        return fail(e, ST_LIMIT, "The table could not be written.");
+    return ST_OK;
+}
+
 enum status cmd_emulate(struct cli *cli, struct error *e)
 {
     struct emulating_options o = { .listen = "127.0.0.1:12111", .dir = cli->flags.data_dir };
     struct secret secret = { .n = 0 };
     struct flag_list faults = { .n = 0 }, points = { .n = 0 };
-    int64_t seed = SEED_DRAWN, rate = 0, retry_ms = 0;
+    bool coverage = false;
+    int64_t seed = SEED_DRAWN, rate = 0, rate_endpoint = 0, retry_ms = 0;
     const struct flag flag[] = { { "listen", FLAG_TEXT, { .text = &o.listen } },
                                  { "webhook", FLAG_TEXT, { .text = &o.webhook_url } },
                                  { "seed", FLAG_NUMBER, { .number = &seed } },
                                  { "rate", FLAG_NUMBER, { .number = &rate } },
+                                 { "rate-endpoint", FLAG_NUMBER, { .number = &rate_endpoint } },
                                  { "retry-ms", FLAG_NUMBER, { .number = &retry_ms } },
                                  { "fault", FLAG_LIST, { .list = &faults } },
-                                 { "assume", FLAG_LIST, { .list = &points } } };
+                                 { "assume", FLAG_LIST, { .list = &points } },
+                                 { "coverage", FLAG_SWITCH, { .on = &coverage } } };
     struct words words = { 0 };
 
     enum status st = flags_read(cli, flag, COUNT(flag), &words, e);
     if (st == ST_OK)
         st = words_check(cli, &words, 0, 0, e);
-    if (st == ST_OK && rate > 1000000)
-        st = fail(e, ST_INVALID, "--rate must be at most 1000000.");
+    if (st == ST_OK && coverage)
+        return print_coverage(e);
+    if (st == ST_OK && (rate > 1000000 || rate_endpoint > 1000000))
+        st = fail(e, ST_INVALID, "--rate and --rate-endpoint must be at most 1000000.");
     if (st == ST_OK && o.webhook_url)
         st = read_secret(&secret, e);
     o.webhook_secret = &secret;
@@ -97,6 +113,7 @@ enum status cmd_emulate(struct cli *cli, struct error *e)
     o.points = &points;
     o.seed = seed == SEED_DRAWN ? rng_below(wire_rng(), SEED_BELOW) : (uint64_t)seed;
     o.rate = (unsigned)rate;
+    o.rate_endpoint = (unsigned)rate_endpoint;
     o.retry_ms = retry_ms;
     if (st == ST_OK)
         st = run(cli, &o, e);

@@ -21,9 +21,11 @@ static enum status prepare(struct emulator *emulator, const struct emulating_opt
 
 enum status emulating_open(struct emulating *g, const struct emulating_options *o, struct error *e)
 {
-    const struct emulator_options options = {
-        .seed = o->seed, .clock = wire_clock(), .rate_global = o->rate, .retry_ms = o->retry_ms
-    };
+    const struct emulator_options options = { .seed = o->seed,
+                                              .clock = wire_clock(),
+                                              .rate_global = o->rate,
+                                              .rate_endpoint = o->rate_endpoint,
+                                              .retry_ms = o->retry_ms };
     struct emulator_server_options server = { .listen = str_of(o->listen), .sender = &g->sender };
 
     g->emulator = emulator_new(&options);

@@ -9,7 +9,7 @@ struct emulating_options {
     const char *listen;
     const char *dir; /* keeps the state; NULL: none */
     uint64_t seed;
-    unsigned rate;           /* requests a second; 0: no limit */
+    unsigned rate, rate_endpoint; /* requests a second; 0: no limit */
     msec retry_ms;           /* first pause before a delivery is repeated; 0: as Stripe does it */
     const char *webhook_url; /* NULL: none but those made through the API */
     const struct secret *webhook_secret;

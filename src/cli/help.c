@@ -224,7 +224,8 @@ const char help_copy[] =
 
 const char help_emulate[] =
     "Usage: brindle emulate [--listen ADDR] [--data DIR] [--webhook URL] [--seed N]\n"
-    "                       [--fault SPEC]... [--rate N]\n"
+    "                       [--fault SPEC]... [--rate N] [--rate-endpoint N] [--retry-ms N]\n"
+    "       brindle emulate --coverage\n"
     "\n"
     "A stateful Stripe: objects, rules, events and signed webhooks. Takes any well-formed\n"
     "key; sk_test_X and sk_live_X are the two modes of one account. Set STRIPE_API_BASE to\n"
@@ -237,7 +238,12 @@ const char help_emulate[] =
     "  --fault SPEC     for instance \"lock_timeout;method=POST;path=/v1/prices;count=2\"; all\n"
     "                   faults and their options: man brindle\n"
     "  --rate N         answer 429 beyond N requests a second (default 0: no limit)\n"
+    "  --rate-endpoint N  the same for each endpoint\n"
     "  --retry-ms N     first pause before a delivery is repeated (default: as Stripe, minutes)\n"
+    "  --coverage       print which operations are answered and which events come\n"
+    "\n"
+    "`stripe listen --no-wss --api-base http://127.0.0.1:12111 --forward-to URL` and\n"
+    "`stripe trigger EVENT --api-base http://127.0.0.1:12111` work with it.\n"
     "\n"
     "Example:\n"
     "  brindle emulate --data ./stripe --webhook http://127.0.0.1:8420/webhooks\n";

@@ -26,6 +26,10 @@ struct emulator_options {
                              * Stripe does it (minutes, then hours) */
 };
 
+struct buf;
+/* A table of what is answered and which events come, as Markdown: told by the routes themselves. */
+void emulator_coverage(struct buf *out);
+
 struct emulator *emulator_new(const struct emulator_options *o);
 void emulator_free(struct emulator *e); /* NULL is fine; closes the journal */
 
