@@ -155,8 +155,12 @@ struct space *auth_admin(struct call *c)
         return e->replay_space;
     str key = auth_key(c->http, c->arena);
     if (key.n) {
-        c->space = auth_space(e, key);
-        return c->space && account_read(c) ? c->space : NULL;
+        /* What a connected account has told is there to be seen after it has gone, too. */
+        str account = http_header_get(c->http, S("stripe-account"), NULL);
+        struct space *own = auth_space(e, key);
+        const char *id = account.n ? arena_copy(c->arena, account).p : NULL;
+        struct space *s = own && id ? space_peek(e, id, own->livemode) : own;
+        return s == own || (s && s->platform == own) ? s : NULL;
     }
     return e->space && !e->space->next ? e->space : NULL;
 }

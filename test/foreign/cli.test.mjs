@@ -1,25 +1,28 @@
 // Stripe's own command line plays its triggers against the emulator, whose webhooks fill the
 // mirror of a running daemon: every request and every parameter is of somebody else's making.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import Stripe from "stripe";
 import { canonical, KEY, Place, run, TYPES, until } from "./place.mjs";
 
-const TRIGGERS = `
-  product.created product.updated product.deleted price.created price.updated
-  customer.created customer.updated customer.deleted
-  customer.subscription.created customer.subscription.updated customer.subscription.deleted
-  customer.subscription.paused customer.subscription.trial_will_end
-  invoiceitem.created invoiceitem.deleted
-  invoice.created invoice.updated invoice.finalized invoice.sent invoice.paid invoice.payment_failed
-  invoice.payment_action_required invoice.marked_uncollectible invoice.voided
-  payment_intent.created payment_intent.succeeded payment_intent.canceled
-  payment_intent.payment_failed payment_intent.requires_action
-  payment_intent.amount_capturable_updated
-  payment_method.attached payment_method.detached
-  charge.succeeded charge.captured charge.failed charge.refunded
-`.trim().split(/\s+/);
+// What the emulator does not have, by the beginning of the names of its events.
+const EXCLUDED = {
+  "identity.": "Stripe Identity is not emulated",
+  issuing_: "Stripe Issuing is not emulated",
+  "reporting.": "no reports are written",
+  "v1.billing.meter.": "the command line sends these to https://meter-events.stripe.com alone",
+};
+// Names that are no event types: what is told instead.
+const PROMISED = {
+  "subscription.payment_failed": "invoice.payment_failed",
+  "subscription.payment_succeeded": "invoice.payment_succeeded",
+};
+// Known to be wanting in the emulator.
+const WANTING = /^(billing_portal|credit_note|quote|subscription_schedule)\./;
+// Of one trigger after the other only the machine has anything.
+const AT_ONCE = 3;
 // The program is inside the package for the machine; npm has that of this version for one alone.
 const MACHINE = `${process.platform}-${process.arch}`;
 const STRIPE =
@@ -76,25 +79,51 @@ before(async () => {
   });
   daemon = await place.startDaemon(emulator.base, { STRIPE_WEBHOOK_SECRET: endpoint.secret });
   await sdk.webhookEndpoints.update(endpoint.id, { url: daemon.webhooks });
+  // Transfers and payouts want money that is there.
+  await sdk.paymentIntents.create({
+    amount: 1_000_000,
+    currency: "usd",
+    payment_method: "pm_card_bypassPending",
+    confirm: true,
+  });
 });
 
 after(() => place.close());
 
-async function makesThatEvent(name) {
-  const done = await cli("trigger", name);
-  assert.equal(done.code, 0, done.out + done.err);
-  const types = (await emulator.state("event")).map((event) => event.type);
-  assert.ok(types.includes(name), `${name} is among the events`);
+/** The events that the program itself says it can trigger. */
+function triggers() {
+  const help = spawnSync(STRIPE, ["trigger", "--help"], { env: place.bareEnv(), encoding: "utf8" });
+  const names = help.stdout.match(/^ {2}[a-z]\w*\.[\w.]+$/gm).map((name) => name.trim());
+  assert.ok(names.length > 120, help.stdout);
+  return names;
 }
 
-for (const name of TRIGGERS)
-  test(`trigger_${name}_makes_that_event`, options, () => makesThatEvent(name));
-
-// Known to be wanting in the emulator.
-for (const name of ["charge.refund.updated", "charge.dispute.created"])
-  test(`trigger_${name}_makes_that_event`, wanting("the emulator makes another event or none"), () =>
-    makesThatEvent(name),
+async function makesThatEvent(name) {
+  const type = PROMISED[name] ?? name;
+  const before = (await emulator.told()).filter((one) => one === type).length;
+  const done = await cli("trigger", name);
+  assert.equal(done.code, 0, done.out + done.err);
+  await until(
+    `${type} is told`,
+    async () => (await emulator.told()).filter((one) => one === type).length > before,
   );
+}
+
+describe("triggers", { concurrency: AT_ONCE }, () => {
+  for (const name of STRIPE ? triggers() : []) {
+    const why = Object.entries(EXCLUDED).find(([start]) => name.startsWith(start));
+    if (why) continue;
+    const todo = WANTING.test(name) && "the emulator does not have it yet";
+    test(`trigger_${name}_makes_that_event`, { todo }, () => makesThatEvent(name));
+  }
+});
+
+test("the_excluded_triggers_are_few", options, () => {
+  const without = triggers().filter((name) =>
+    Object.keys(EXCLUDED).some((start) => name.startsWith(start)),
+  );
+  assert.equal(without.length, 18, without.join(" "));
+});
 
 test("every_object_that_the_triggers_made_is_in_the_mirror", options, async () => {
   const events = await settled();
@@ -102,7 +131,10 @@ test("every_object_that_the_triggers_made_is_in_the_mirror", options, async () =
   assert.deepEqual(arrived, events.map((event) => event.id).sort());
   let total = 0;
   for (const type of TYPES) {
-    const truth = await emulator.state(type);
+    // A card of the older kind is a payment method, too, of which no event tells.
+    const truth = (await emulator.state(type)).filter(
+      (one) => type !== "payment_method" || !one.id.startsWith("card_"),
+    );
     total += truth.length;
     assert.deepEqual(place.differences(type, truth), []);
   }
@@ -135,7 +167,8 @@ test("a_resent_event_is_counted_and_changes_nothing", options, async () => {
 test("the_command_line_reads_what_the_mirror_holds", options, async () => {
   const listed = (await cliJson("customers", "list", "--limit", "100")).data;
   const mirror = place.mirrored("customer");
-  assert.equal(listed.length, mirror.size);
+  const clockless = [...mirror.values()].filter((customer) => !customer.test_clock);
+  assert.equal(listed.length, clockless.length); // lists leave out what lives by a test clock
   for (const customer of listed) {
     const got = await cliJson("get", customer.id);
     assert.equal(canonical(got), canonical(customer));

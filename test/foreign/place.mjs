@@ -141,14 +141,22 @@ class Emulator extends Server {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  admin(method, target, document) {
+  admin(method, target, document, account) {
     const headers = { Authorization: `Bearer ${KEY}`, "Content-Type": "application/json" };
+    if (account) headers["Stripe-Account"] = account;
     const body = document && JSON.stringify(document);
     return askJson(this.port, method, `/_emulator${target}`, { body, headers });
   }
 
-  async state(type) {
-    return (await this.admin("GET", `/state/${type}`)).data;
+  async state(type, account) {
+    return (await this.admin("GET", `/state/${type}`, undefined, account)).data;
+  }
+
+  /** The types of all events, oldest first: of the key's account, then of those connected to it. */
+  async told() {
+    const accounts = await this.state("account");
+    const events = await Promise.all(accounts.map((one) => this.state("event", one.id)));
+    return events.flat().map((event) => event.type);
   }
 
   fault(spec) {
@@ -202,6 +210,8 @@ const EXPANDED = {
   invoice: ["payments"],
   price: ["tiers", "currency_options"],
   coupon: ["applies_to", "currency_options"],
+  "checkout.session": ["line_items"],
+  payment_link: ["line_items"],
 };
 
 /** One text for equal JSON; what the SDK made a Decimal of is text again. */
@@ -231,6 +241,13 @@ export const TYPES = [
   "charge",
   "refund",
   "balance_transaction",
+  "setup_intent",
+  "checkout.session",
+  "payment_link",
+  "dispute",
+  "payout",
+  "topup",
+  "transfer",
 ];
 
 export class Place {
