@@ -106,12 +106,18 @@ enum status cmd_doctor(struct cli *cli, struct error *e)
 {
     struct doctor d = { .cli = cli };
     bool offline = false, usable = false;
-    const struct flag flag[] = { { "offline", FLAG_SWITCH, { .on = &offline } } };
+    const struct flag flag[] = { { "offline", FLAG_SWITCH, { .on = &offline } },
+                                 { "fix", FLAG_SWITCH, { .on = &d.fix } },
+                                 { "url", FLAG_TEXT, { .text = &d.url } } };
     struct words words = { 0 };
 
     enum status st = flags_read(cli, flag, COUNT(flag), &words, e);
     if (st == ST_OK)
         st = words_check(cli, &words, 0, 0, e);
+    if (st == ST_OK && d.fix && offline)
+        st = fail(e, ST_INVALID, "--fix mends what is Stripe's: it does not go with --offline.");
+    if (st == ST_OK && d.url && !d.fix)
+        st = fail(e, ST_INVALID, "--url is where --fix lets a new endpoint lead: say --fix, too.");
     if (st != ST_OK)
         return st;
     load(&d, &usable);
@@ -120,6 +126,7 @@ enum status cmd_doctor(struct cli *cli, struct error *e)
     if (d.errors + d.warnings)
         cli_exit_with(EXIT_FOUND);
     if (!cli->json)
-        say("%u checks, %u errors, %u warnings.", d.checks, d.errors, d.warnings);
+        say("%u checks, %u error%s, %u warning%s%s.", d.checks, d.errors, d.errors == 1 ? "" : "s",
+            d.warnings, d.warnings == 1 ? "" : "s", d.mended ? "; the rest was mended" : "");
     return ST_OK;
 }

@@ -182,3 +182,14 @@ enum status datadir_secret(const char *dir, const char *file, const char *prefix
     *made = st == ST_OK;
     return st;
 }
+
+enum status datadir_keep(const char *dir, const char *file, const struct secret *s, struct error *e)
+{
+    char path[DATA_PATH_MAX];
+
+    path_of(dir, file, "", path);
+    enum status st = datadir_make(dir, e);
+    if (st == ST_OK)
+        st = write_secret(path, s, e);
+    return st == ST_CONFLICT ? fail(e, st, "%s is there already.", path) : st;
+}

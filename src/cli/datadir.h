@@ -27,3 +27,7 @@ void datadir_socket_path(const char *dir, const char *env, char out[DATA_PATH_MA
  * file that others may read is refused (ST_REFUSED), and so is an empty one. */
 enum status datadir_secret(const char *dir, const char *file, const char *prefix, struct rng *rng,
                            struct secret *out, bool *made, struct error *e) MUST_USE;
+/* Keeps a secret in DIR/FILE, mode 0600. ST_CONFLICT: there is such a file. ST_REFUSED: it cannot
+ * be written. */
+enum status datadir_keep(const char *dir, const char *file, const struct secret *s,
+                         struct error *e) MUST_USE;

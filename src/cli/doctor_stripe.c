@@ -11,7 +11,6 @@
 enum {
     ANSWER_BYTES_MAX = 16 << 20,
     CLOCK_WARN_MS = 30 * 1000,
-    EVENTS_NAMED_MAX = 6,
 };
 
 static enum status get(struct wire *w, str path, str query, struct api_answer *out, struct arena *a,
@@ -106,104 +105,6 @@ static void check_permissions(struct doctor *d, struct wire *w)
     }
 }
 
-/* --- webhook endpoints --------------------------------------------------------------------- */
-
-static bool names_event(struct json_token list, str type)
-{
-    struct json_reader r;
-
-    if (list.type != JSON_ARRAY)
-        return false;
-    json_init(&r, list.text);
-    json_next(&r);
-    for (struct json_token t = json_next(&r); t.type == JSON_STRING; t = json_next(&r))
-        if (str_eq(t.text, type) || str_eqz(t.text, "*"))
-            return true;
-    return false;
-}
-
-/* Does the mirror's freshness depend on it? Every event of a core type does. */
-static void check_events(struct doctor *d, str endpoint, str id)
-{
-    struct json_token enabled = json_member(endpoint, S("enabled_events"));
-    char named[512] = "";
-    size_t missing = 0, n = 0;
-
-    looked(d);
-    for (size_t i = 0; i < resource_count; i++) {
-        str left = str_of(resource_table[i].flags & RES_CORE ? resource_table[i].events : "");
-        while (left.n) {
-            str type;
-            left = str_cut(left, ' ', &type);
-            if (!type.n || names_event(enabled, type))
-                continue;
-            if (missing++ < EVENTS_NAMED_MAX)
-                n += (size_t)snprintf(named + n, sizeof named - n, "%s%.*s", n ? ", " : "",
-                                      (int)(type.n < 60 ? type.n : 60), type.p);
-        }
-    }
-    if (missing)
-        found(d, WARNING, "events_missing",
-              "let the endpoint send all events (*), or the ones that are missing",
-              "endpoint %.*s does not send %zu types of events that the mirror wants: %s%s",
-              STR_ARG(id), missing, named, missing > EVENTS_NAMED_MAX ? ", …" : "");
-}
-
-static void check_endpoint(struct doctor *d, str endpoint, struct arena *a)
-{
-    str id = json_text(endpoint, S("id"), a);
-    str version = json_text(endpoint, S("api_version"), a);
-
-    looked(d);
-    if (str_eqz(json_text(endpoint, S("status"), a), "disabled"))
-        found(d, ERROR, "endpoint_disabled", "enable it in the Dashboard, under Webhooks",
-              "webhook endpoint %.*s is disabled: no events arrive", STR_ARG(id));
-    if (version.n && !str_eqz(version, STRIPE_API_VERSION))
-        found(d, NOTE, "endpoint_version", NULL,
-              "endpoint %.*s sends events of API version %.*s; that is fine, Brindle fetches in %s",
-              STR_ARG(id), STR_ARG(version), STRIPE_API_VERSION);
-    check_events(d, endpoint, id);
-}
-
-/* Our public address is the proxy's business, so an endpoint is ours if its path is. */
-static bool is_ours(str url, const char *env)
-{
-    char path[ENV_NAME_MAX + 16];
-
-    snprintf(path, sizeof path, "/webhooks/%s", env);
-    return str_ends(url, str_of(path)) || str_ends(url, S("/webhooks"));
-}
-
-static void check_endpoints(struct doctor *d, struct wire *w)
-{
-    ARENA(a, ANSWER_BYTES_MAX);
-    struct api_answer got;
-    struct error why = { 0 };
-    struct json_reader r;
-    size_t ours = 0;
-
-    looked(d);
-    if (get(w, S("/v1/webhook_endpoints"), S("limit=100"), &got, &a, &why) != ST_OK)
-        return;
-    if (got.meaning == API_FORBIDDEN)
-        found(d, NOTE, "endpoints_unseen", NULL,
-              "the key may not list webhook endpoints, so they were not checked");
-    if (got.meaning != API_OK)
-        return;
-    json_init(&r, json_member(got.http.body, S("data")).text);
-    if (json_next(&r).type != JSON_ARRAY)
-        return;
-    for (struct json_token t = json_value(&r); t.type == JSON_OBJECT; t = json_value(&r))
-        if (is_ours(json_text(t.text, S("url"), &a), w->conf->name)) {
-            ours++;
-            check_endpoint(d, t.text, &a);
-        }
-    if (!ours)
-        found(d, WARNING, "endpoint_missing",
-              "add one in the Dashboard, under Webhooks, for all events",
-              "no webhook endpoint of this account leads to https://…/webhooks/%s", w->conf->name);
-}
-
 void doctor_stripe(struct doctor *d, const struct env_config *conf)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
@@ -218,5 +119,5 @@ void doctor_stripe(struct doctor *d, const struct env_config *conf)
         return;
     check_clock(d, &w);
     check_permissions(d, &w);
-    check_endpoints(d, &w);
+    doctor_endpoints(d, &w);
 }

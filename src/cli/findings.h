@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/command.h"
+#include "cli/wire.h"
 
 enum severity {
     NOTE,    /* worth knowing; all is well */
@@ -12,7 +13,9 @@ enum severity {
 struct doctor {
     struct cli *cli;
     const char *env; /* that is looked at; NULL: what all have in common */
-    unsigned checks, errors, warnings;
+    unsigned checks, errors, warnings, mended;
+    bool fix;        /* mend what can be mended at Stripe, after asking */
+    const char *url; /* for an endpoint that is made; NULL: none is */
 };
 
 /* One finding: a name for programs ("key_missing"), the command or step that mends it, and a
@@ -27,3 +30,5 @@ void doctor_machine(struct doctor *d);
 void doctor_settings(struct doctor *d, const struct env_config *conf);
 void doctor_store(struct doctor *d, const struct env_config *conf);
 void doctor_stripe(struct doctor *d, const struct env_config *conf);
+/* doctor_endpoints.c: the account's webhook endpoints, looked at and, if so wished, mended. */
+void doctor_endpoints(struct doctor *d, struct wire *w);

@@ -44,6 +44,24 @@ void say(const char *fmt, ...)
     fputc('\n', stderr);
 }
 
+enum status confirm(const struct cli *cli, struct error *e, const char *fmt, ...)
+{
+    char answer[64] = "";
+    va_list ap;
+
+    if (cli->yes)
+        return ST_OK;
+    if (!is_terminal(stdin) || !is_terminal(stderr))
+        return fail(e, ST_INVALID, "Nobody can be asked here: say --yes.");
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputs(" [y/N] ", stderr);
+    if (!fgets(answer, sizeof answer, stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
+        return fail(e, ST_NONE, "Nothing was changed.");
+    return ST_OK;
+}
+
 bool is_terminal(FILE *file)
 {
     return isatty(fileno(file)) == 1;

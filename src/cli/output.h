@@ -11,6 +11,11 @@ void say_error(const struct cli *cli, enum status st, const struct error *e);
 /* A remark on stderr. */
 void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/* Before something that cannot be undone, or that changes what is Stripe's: --yes, or a "y" at the
+ * terminal. ST_INVALID: there is no terminal, and no --yes. ST_NONE: the answer was no. */
+enum status confirm(const struct cli *cli, struct error *e, const char *fmt, ...)
+    PRINTF_LIKE(3, 4) MUST_USE;
+
 enum color { COLOR_PLAIN, COLOR_GOOD, COLOR_WARN, COLOR_BAD, COLOR_DIM, COLOR_BOLD };
 /* The escape that switches to a colour, "" when `file` is no terminal, TERM is dumb or NO_COLOR is
  * set. */

@@ -293,3 +293,57 @@ def typical_filters_search_an_index_and_columns_are_described(place):
     notes = {(v["view"], c["name"]): c["note"] for v in views for c in v["columns"]}
     wrong = [r for r in rows if notes[r[0], r[1]] != r[2]]
     check(not wrong, "schema and comments differ:", wrong[:3])
+
+
+@scenario("MIRROR-18")
+def the_doctor_names_what_an_endpoint_lacks_and_mends_it(place):
+    e = place.emulator
+    url = "https://shop.example/webhooks/test"
+    place.run("sync", "products")
+
+    def doctor(*flags, code=3):
+        out = place.run("doctor", "--json", *flags, code=code)[0]
+        found = {}
+        for f in lines(out):
+            found[f.get("check", "mended")] = f
+        return found
+
+    found = doctor()
+    check("endpoint_missing" in found and "--fix" in found["endpoint_missing"]["fix"], found)
+    check(not e.state("webhook_endpoint"), "a look made an endpoint")
+    place.run("doctor", "--fix", "--url", url, code=3)  # nobody there to be asked
+    place.run("doctor", "--url", url, code=2)
+    check(not e.state("webhook_endpoint"), "it was made without asking")
+    # one that sends too little, is disabled and of another version
+    endpoint = e.post("/v1/webhook_endpoints", url=url, enabled_events=["invoice.paid", "price.created"],
+                      api_version="2024-06-20")
+    e.post(f"/v1/webhook_endpoints/{endpoint['id']}", disabled=True)
+    found = doctor()
+    check({"endpoint_disabled", "events_missing", "endpoint_version"} <= set(found), found)
+    said = found["events_missing"]["finding"]
+    check("product.updated, price.updated" in said and endpoint["id"] in said, said)
+    before = e.state("webhook_endpoint")
+    doctor("--fix")  # no terminal: nothing is changed without --yes
+    check(e.state("webhook_endpoint") == before, "it was changed without asking")
+    found = doctor("--fix", "--yes", code=None)
+    check("mended" in found, found)
+    now = e.state("webhook_endpoint")[0]
+    check(now["status"] == "enabled" and now["enabled_events"] == ["*"] and now["url"] == url, now)
+    found = doctor(code=None)
+    check(not {"endpoint_disabled", "events_missing", "endpoint_missing"} & set(found), found)
+    posts = [r for r in e.requests(prefix="/v1/webhook_endpoints", method="POST")
+             if (r["idempotency_key"] or "").startswith("brindle-doctor-")]
+    check(len(posts) == 1, posts)
+    # none: one is made, even when the answer to the first request is lost, and its secret is kept
+    e.delete(f"/v1/webhook_endpoints/{endpoint['id']}")
+    check("not_mended" not in doctor("--fix", "--yes", "--url", "https://shop.example/elsewhere"), "elsewhere")
+    check(not [w for w in e.state("webhook_endpoint") if not w.get("deleted")], "one was made that leads elsewhere")
+    e.fault("reset;method=POST;path=/v1/webhook_endpoints;effect=after;count=1")
+    found = doctor("--fix", "--yes", "--url", url, code=None)
+    made = [w for w in e.state("webhook_endpoint") if not w.get("deleted")]
+    check(len(made) == 1 and made[0]["url"] == url and made[0]["enabled_events"] == ["*"], made)
+    check(made[0]["api_version"] == "2026-10-28.endive", made)
+    check("secret_kept" in found and "whsec_" not in json.dumps(found), found)
+    kept = list(place.dir.glob("**/*.whsec"))
+    check(len(kept) == 1 and kept[0].stat().st_mode & 0o777 == 0o600, kept)
+    check(kept[0].read_text().startswith("whsec_"), "no secret is in the file")
