@@ -1,7 +1,7 @@
 """Measures Brindle and, in the same run, what the machine allows; prints both and their ratios.
 Asserts nothing.
 
-    run.py BUILD_DIRECTORY [--only ingest,backfill,limited,memory,start] [--seconds N] [--rounds N]
+    run.py BUILD_DIRECTORY [--only ingest,backfill,limited,memory,start,emulator] [--seconds N] [--rounds N]
            [--objects N] [--many N] [--dir DIR]
 
 BUILD_DIRECTORY holds a release build with the programs of bench/. Everything listens on loopback
@@ -21,7 +21,7 @@ import urllib.request
 
 CONNECTIONS = (1, 16, 64, 256)
 SECRET = "whsec_bench"
-PARTS = ("ingest", "backfill", "limited", "memory", "start")
+PARTS = ("ingest", "backfill", "limited", "memory", "start", "emulator")
 TYPES = ("products", "prices", "customers")
 
 
@@ -211,6 +211,44 @@ class Bench:
             print(f"serve under load {peak_mib(daemon.pid):.1f} MiB; files {tree_mib(data):.0f} MiB")
             self.stop(daemon)
             self.stop(server)
+
+    # --- the emulator ---
+
+    def emulator(self):
+        head("Simple requests to brindle emulate, 32 connections")
+        if not shutil.which("wrk"):
+            print("wrk is not installed: skipped")
+            return
+        server, port = self.start_with_port(
+            self.brindle("emulate", "--json", "--listen", "127.0.0.1:0"))
+        key = {"Authorization": "Bearer sk_test_bench"}
+        body = b"name=a&email=b@c.d"
+        ask = urllib.request.Request(f"http://127.0.0.1:{port}/v1/customers", body, key)
+        for _ in range(20):
+            customer = json.load(urllib.request.urlopen(ask))["id"]
+        post = 'wrk.method="POST" wrk.headers["Content-Type"]="application/x-www-form-urlencoded" '
+        fresh = ('n=0 request=function() n=n+1 wrk.headers["Idempotency-Key"]="k"..n '
+                 'return wrk.format() end')
+        for what, path, script in (
+                ("retrieve", f"/v1/customers/{customer}", ""),
+                ("list of 10", "/v1/customers", ""),
+                ("update", f"/v1/customers/{customer}", post + 'wrk.body="metadata[k]=v"'),
+                ("create", "/v1/products", post + 'wrk.body="name=a" ' + fresh)):
+            print(f"{what}: {self.wrk(port, path, script)} requests/s")
+        print(f"peak {peak_mib(server.pid):.0f} MiB")
+        self.stop(server)
+
+    def wrk(self, port, path, script):
+        lua = os.path.join(self.dir, "wrk.lua")
+        with open(lua, "w") as f:
+            f.write(script)
+        out = subprocess.run(
+            ["wrk", "-t1", "-c32", f"-d{self.options.seconds}s", "-s", lua, "-H",
+             "Authorization: Bearer sk_test_bench", f"http://127.0.0.1:{port}{path}"],
+            capture_output=True, text=True, check=True).stdout
+        refused = [line for line in out.splitlines() if "Non-2xx" in line]
+        rate = next(line for line in out.splitlines() if line.startswith("Requests/sec"))
+        return f"{float(rate.split()[1]):.0f}" + (f" ({refused[0].strip()})" if refused else "")
 
     def start_cold(self):
         head("Cold start: from exec to the first 200 of /readyz, mirror of 10 000 objects")

@@ -433,6 +433,11 @@ void emulator_delivered(struct emulator *e, uint64_t id, int http_status)
         wait_until(e, x, e->now + pause);
 }
 
+size_t deliveries_waiting(const struct deliveries *d)
+{
+    return d->n_heap;
+}
+
 size_t deliveries_flush(struct emulator *e)
 {
     struct deliveries *d = e->deliveries;

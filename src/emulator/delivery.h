@@ -21,6 +21,7 @@ void deliveries_add(struct emulator *e, struct record *event);
 void deliveries_again(struct emulator *e, struct record *event, struct record *endpoint);
 /* All of them with their states, oldest first; a new reference. */
 json_t *deliveries_document(struct emulator *e);
+size_t deliveries_waiting(const struct deliveries *d); /* due or not */
 /* Makes what waits due now; returns how many. */
 size_t deliveries_flush(struct emulator *e);
 str event_type(struct record *event);           /* valid until it changes */

@@ -383,6 +383,9 @@ act_rule transaction_act, intent_act, refund_act, dispute_act, checkout_act, pay
  * when there was no end of it. */
 bool clock_run(struct emulator *e, struct test_clock *k, int64_t until);
 
+/* emulator_advance would do something now. */
+bool time_is_due(const struct emulator *e);
+
 /* --- test_clocks.c --- */
 handler test_clocks_create, test_clocks_list, test_clocks_get, test_clocks_delete,
     test_clocks_advance;

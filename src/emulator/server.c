@@ -1,7 +1,8 @@
 #include "emulator/server.h"
 
+#include "emulator/delivery.h"
 #include "emulator/listen.h"
-#include "emulator/model.h"
+#include "emulator/rooms.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct emulator_server {
     struct emulator *emulator; /* under the lock, like everything below it */
     pthread_mutex_t lock;
     pthread_cond_t news; /* a delivery may have become due, or it is over */
+    pthread_cond_t time; /* time may bring something about now, or it is over */
     bool stopping;
     struct emulator_server_options options; /* what follows is set at the start */
     struct http_server *http;
@@ -39,10 +41,18 @@ static void refuse_whole(struct http_exchange *x, const struct error *e)
                                 "\"type\":\"api_error\"}}") });
 }
 
-/* Something may be due, or to be told. Under the lock. */
+/* Something may be due, or to be told. Nobody is woken for nothing: with as many threads as there
+ * are, that would cost more than the request. Under the lock. */
 static void news(struct emulator_server *s)
 {
-    pthread_cond_broadcast(&s->news);
+    size_t n = deliveries_waiting(s->emulator->deliveries);
+
+    if (n == 1)
+        pthread_cond_signal(&s->news);
+    else if (n > 1)
+        pthread_cond_broadcast(&s->news);
+    if (time_is_due(s->emulator))
+        pthread_cond_signal(&s->time);
     listen_wake(s->listen);
 }
 
@@ -68,7 +78,7 @@ static void handle(void *ctx, struct http_exchange *x, const struct http_request
 
 /* --- time and deliveries, on threads of their own --- */
 
-static void wait_ms(struct emulator_server *s, msec span)
+static void wait_ms(struct emulator_server *s, pthread_cond_t *news, msec span)
 {
     struct timespec t;
 
@@ -79,7 +89,7 @@ static void wait_ms(struct emulator_server *s, msec span)
         t.tv_sec++;
         t.tv_nsec -= 1000000000;
     }
-    pthread_cond_timedwait(&s->news, &s->lock, &t);
+    pthread_cond_timedwait(news, &s->lock, &t);
 }
 
 static void *tick(void *ctx)
@@ -90,7 +100,7 @@ static void *tick(void *ctx)
     while (!s->stopping) {
         emulator_advance(s->emulator);
         listen_wake(s->listen);
-        wait_ms(s, s->options.tick_ms);
+        wait_ms(s, &s->time, s->options.tick_ms);
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;
@@ -145,7 +155,7 @@ static void *deliver_all(void *ctx)
             continue;
         if (pause > s->options.tick_ms)
             pause = s->options.tick_ms;
-        wait_ms(s, pause < 1 ? 1 : pause);
+        wait_ms(s, &s->news, pause < 1 ? 1 : pause);
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;
@@ -187,6 +197,7 @@ enum status emulator_server_open(struct emulator_server **out, struct emulator *
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&s->news, &monotonic);
+    pthread_cond_init(&s->time, &monotonic);
     pthread_condattr_destroy(&monotonic);
     s->listen = listen_new(e, &s->lock);
     *out = s;
@@ -211,6 +222,7 @@ static void threads_join(struct emulator_server *s)
     pthread_mutex_lock(&s->lock);
     s->stopping = true;
     pthread_cond_broadcast(&s->news);
+    pthread_cond_broadcast(&s->time);
     pthread_mutex_unlock(&s->lock);
     while (s->n_threads)
         pthread_join(s->thread[--s->n_threads], NULL);
@@ -242,6 +254,7 @@ void emulator_server_close(struct emulator_server *s)
     http_server_close(s->http);
     listen_free(s->listen);
     pthread_cond_destroy(&s->news);
+    pthread_cond_destroy(&s->time);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }

@@ -76,6 +76,13 @@ static struct record *earliest(const struct emulator *e)
     return best;
 }
 
+bool time_is_due(const struct emulator *e)
+{
+    const struct record *r = earliest(e);
+
+    return r && r->due <= wall_s(e);
+}
+
 msec emulator_advance(struct emulator *e)
 {
     bool any = false;
