@@ -165,6 +165,8 @@ json_t *admin_faults_add(struct call *c)
     enum status st =
         text.n ? emulator_add_fault(c->emu, text, &e) : faults_add(c->emu->faults, spec, &e);
     json_decref(spec);
+    if (c->emu->replaying)
+        faults_keep_deliveries(c->emu->faults);
     return st == ST_OK ? admin_faults_list(c) : refuse(c, 400, NULL, NULL, "%s", e.text);
 }
 

@@ -20,6 +20,7 @@ struct call {
     json_t *params;           /* a tree of strings */
     str key;                  /* the API key; only to be shown shortened */
     str request_id, idem_key;
+    str version; /* that the request asks for */
     str expand[EXPAND_MAX];
     size_t n_expand;
     int status;

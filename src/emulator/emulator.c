@@ -4,6 +4,7 @@
 #include "emulator/auth.h"
 #include "emulator/call.h"
 #include "emulator/delivery.h"
+#include "emulator/event_names.h"
 #include "emulator/faults.h"
 #include "emulator/journal.h"
 #include "emulator/limits.h"
@@ -214,6 +215,18 @@ static void execute(struct call *c, struct answer_notes *notes)
         journal_request(c);
 }
 
+/* The version that was asked for is told back; the shapes are of one version alone. */
+static bool version_read(struct call *c)
+{
+    str version = http_header_get(c->http, S("stripe-version"), NULL);
+
+    c->version = version.n ? version : S(API_VERSION);
+    if (api_version_known(c->version) || str_ends(version, S(".preview")))
+        return true;
+    refuse(c, 400, NULL, NULL, "Invalid Stripe API version: %.*s", STR_ARG(version));
+    return false;
+}
+
 static bool prepare(struct call *c, struct answer_notes *notes)
 {
     bool admin = is_admin(c->http->path);
@@ -224,7 +237,8 @@ static bool prepare(struct call *c, struct answer_notes *notes)
         return false;
     if (admin)
         return true;
-    return permitted(c) && rate_allows(c, &notes->limit_reason) && !busy_refuses(c);
+    return fault_header_fits(c) && version_read(c) && permitted(c) &&
+           rate_allows(c, &notes->limit_reason) && !busy_refuses(c);
 }
 
 static void head(struct call *c, const struct answer_notes *notes, struct http_response *out)
@@ -238,7 +252,8 @@ static void head(struct call *c, const struct answer_notes *notes, struct http_r
     if (!h)
         return;
     h[n++] = (struct http_header){ S("Request-Id"), c->request_id };
-    h[n++] = (struct http_header){ S("Stripe-Version"), S(API_VERSION) };
+    h[n++] =
+        (struct http_header){ S("Stripe-Version"), c->version.n ? c->version : S(API_VERSION) };
     if (c->idem_key.n)
         h[n++] = (struct http_header){ S("Idempotency-Key"), c->idem_key };
     if (notes->replayed) {
@@ -262,8 +277,8 @@ static void answer(struct call *c, struct http_response *out)
 
     if (ready && !is_admin(c->http->path) && !c->emu->replaying)
         f = faults_request(c->emu, c->http);
-    bool carried_out =
-        f.kind == FAULT_NONE || f.kind == FAULT_SLOW || f.kind == FAULT_CUT || f.after;
+    bool carried_out = f.kind == FAULT_NONE || f.kind == FAULT_SLOW || f.kind == FAULT_TRICKLE ||
+                       f.kind == FAULT_CUT || f.after;
     if (ready && carried_out)
         execute(c, &notes);
     if (c->refused && !c->body.p)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAULTS_MAX = 64, SHUFFLE_MS = 2000, OLD_MS = 600 * 1000 };
+enum { FAULTS_MAX = 64, SHUFFLE_MS = 2000, OLD_MS = 600 * 1000, SLOW_MS = 1000, TRICKLE_MS = 50 };
 
 struct faults {
     struct fault all[FAULTS_MAX];
@@ -27,6 +27,7 @@ static const char *const kind_name[FAULT_KINDS] = {
     [FAULT_BAD_GATEWAY] = "bad_gateway",
     [FAULT_RESET] = "reset",
     [FAULT_SLOW] = "slow",
+    [FAULT_TRICKLE] = "trickle",
     [FAULT_CUT] = "cut",
     [FAULT_DROP] = "drop",
     [FAULT_DOUBLE] = "double",
@@ -134,6 +135,8 @@ static bool set_number_member(struct fault *f, const char *name, const json_t *v
         f->late_ms = number(v);
     else if (strcmp(name, "more") == 0)
         f->more = number(v);
+    else if (strcmp(name, "status") == 0)
+        f->status = number(v);
     else if (strcmp(name, "stored") == 0)
         f->stored = number(v) != 0;
     else if (strcmp(name, "should_retry") == 0)
@@ -154,24 +157,28 @@ enum status fault_read(const json_t *spec, struct fault *out, struct error *e)
                        .more = 1,
                        .reason = "global-rate",
                        .cut_at = 20,
-                       .delay_ms = 1000 };
+                       .status = 500 };
 
     for (enum fault_kind k = FAULT_RATE_LIMIT; k < FAULT_KINDS; k++)
         if (str_eqz(kind, kind_name[k]))
             f.kind = k;
     if (f.kind == FAULT_NONE)
-        return fail(
-            e, ST_INVALID,
-            "fault '%.*s' is not known; take rate_limit, lock_timeout, in_use, permission, "
-            "error, bad_gateway, reset, slow, cut, drop, double, late, shuffle, bad_signature "
-            "or old_signature",
-            STR_ARG(kind));
+        return fail(e, ST_INVALID,
+                    "fault '%.*s' is not known; take rate_limit, lock_timeout, in_use, permission, "
+                    "error, bad_gateway, reset, slow, trickle, cut, drop, double, late, shuffle, "
+                    "bad_signature "
+                    "or old_signature",
+                    STR_ARG(kind));
     json_object_foreach(
         (json_t *)(uintptr_t)spec, name,
         v) if (strcmp(name, "kind") != 0 && !set_text_member(&f, name, v) &&
                !set_number_member(&f, name, v)) return fail(e, ST_INVALID,
                                                             "fault %.*s: '%s' is not known",
                                                             STR_ARG(kind), name);
+    if (!f.delay_ms)
+        f.delay_ms = f.kind == FAULT_TRICKLE ? TRICKLE_MS : SLOW_MS;
+    if (f.status < 400 || f.status > 599)
+        return fail(e, ST_INVALID, "fault %.*s: status must be 400 to 599", STR_ARG(kind));
     *out = f;
     return ST_OK;
 }
@@ -219,6 +226,36 @@ json_t *faults_document(const struct faults *f)
 static bool is_delivery_fault(enum fault_kind k)
 {
     return k >= FAULT_DROP;
+}
+
+void faults_keep_deliveries(struct faults *f)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < f->n; i++)
+        if (is_delivery_fault(f->all[i].kind))
+            f->all[kept++] = f->all[i];
+    f->n = kept;
+}
+
+bool fault_header_fits(struct call *c)
+{
+    str header = http_header_get(c->http, S("emulator-fault"), NULL);
+    struct error e = { 0 };
+    struct fault one;
+
+    if (!header.n)
+        return true;
+    json_t *spec = fault_spec(header, &e);
+    enum status st = spec ? fault_read(spec, &one, &e) : ST_INVALID;
+    json_decref(spec);
+    if (st != ST_OK)
+        refuse(c, 400, NULL, NULL, "Emulator-Fault: %s", e.text);
+    else if (is_delivery_fault(one.kind))
+        refuse(c, 400, NULL, NULL,
+               "Emulator-Fault: faults of deliveries cannot be set by a header; "
+               "use POST /_emulator/faults");
+    return !c->refused;
 }
 
 struct fault faults_request(struct emulator *e, const struct http_request *q)
@@ -329,11 +366,11 @@ static void answer_refused(struct call *c, const struct fault *f, struct http_re
     else if (f->kind == FAULT_PERMISSION)
         refuse_permission(c);
     else
-        refuse_typed(c, 500, "api_error", NULL, NULL,
+        refuse_typed(c, (int)f->status, "api_error", NULL, NULL,
                      "An unknown error occurred. Please try again, or contact us if it persists.");
     envelope(c, out);
     if (f->kind == FAULT_ERROR && f->stored && (c->params || params_parse(c)))
-        idem_keep(c, 500, c->body);
+        idem_keep(c, (int)f->status, c->body);
 }
 
 void fault_answer(struct call *c, const struct fault *f, struct http_response *out)
@@ -367,6 +404,7 @@ void fault_answer(struct call *c, const struct fault *f, struct http_response *o
         out->delay = f->delay_ms;
         busy_take(c, f->delay_ms);
         break;
+    case FAULT_TRICKLE: out->trickle = f->delay_ms; break;
     case FAULT_CUT: out->cut_at_bytes = (size_t)f->cut_at; break;
     case FAULT_NONE:
     case FAULT_DROP:

@@ -8,15 +8,19 @@
  *     lock_timeout   429 with that code
  *     in_use         409 idempotency_key_in_use
  *     permission     403
- *     error          500; should_retry=true|false, stored=true keeps it under the idempotency key
+ *     error          500, or status=N; should_retry=true|false, stored=true keeps it under the
+ *                    idempotency key
  *     bad_gateway    502 with HTML
  *     reset          the connection is reset
  *     slow           delay_ms=N before the answer
+ *     trickle        the body comes in pieces of 64 bytes, delay_ms=N (default 50) between them
  *     cut            the answer ends after cut_at=N bytes
  * `effect=after`: the request is carried out first and only its answer is lost.
  * Deliveries (with `type=product.*` to choose):
  *     drop, double (more=N), late (late_ms=N), shuffle (late_ms=N: each by less than that),
- *     bad_signature, old_signature (its time is late_ms earlier) */
+ *     bad_signature, old_signature (its time is late_ms earlier, or later when that is negative)
+ * After a restart faults of deliveries are there again, because the journal's deliveries met them;
+ * those of requests are not. */
 #pragma once
 
 #include "emulator/call.h"
@@ -31,6 +35,7 @@ enum fault_kind {
     FAULT_BAD_GATEWAY,
     FAULT_RESET,
     FAULT_SLOW,
+    FAULT_TRICKLE,
     FAULT_CUT,
     FAULT_DROP,
     FAULT_DOUBLE,
@@ -46,7 +51,7 @@ struct fault {
     char method[16], path[128], type[64], reason[40];
     int64_t count;   /* strikes left; -1: no end */
     int64_t percent; /* of the matching ones that are struck; 100 by default */
-    int64_t delay_ms, cut_at, late_ms, more;
+    int64_t delay_ms, cut_at, late_ms, more, status;
     bool after;       /* effect=after */
     bool stored;      /* the 500 is what a repetition gets */
     int should_retry; /* -1: not said; 0, 1 */
@@ -57,6 +62,10 @@ void faults_free(struct faults *f);
 void faults_clear(struct faults *f);
 /* ST_INVALID: names the mistake. ST_LIMIT: too many. */
 enum status faults_add(struct faults *f, const json_t *spec, struct error *e) MUST_USE;
+/* What a replay makes of them: those of requests are gone. */
+void faults_keep_deliveries(struct faults *f);
+/* False when the request's header Emulator-Fault cannot be understood (then refused). */
+bool fault_header_fits(struct call *c);
 /* "kind;a=b" as a JSON object; NULL when it cannot be read (then e says why). */
 json_t *fault_spec(str text, struct error *e);
 enum status fault_read(const json_t *spec, struct fault *out, struct error *e) MUST_USE;

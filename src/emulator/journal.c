@@ -21,6 +21,7 @@ void journal_close(struct journal *j)
 {
     if (!j)
         return;
+    fdatasync(j->fd);
     close(j->fd);
     free(j);
 }

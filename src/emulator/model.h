@@ -121,8 +121,8 @@ struct space {
         msec until;
     } lock[LOCKS_MAX];
     size_t n_locks;
-    json_t *permissions; /* of its restricted key: name -> "read" or "write"; NULL: everything */
-    struct space *platform;    /* NULL, or whose connected account this is */
+    json_t *permissions;    /* of its restricted key: name -> "read" or "write"; NULL: everything */
+    struct space *platform; /* NULL, or whose connected account this is */
     json_t *balance, *pending; /* currency -> amount: what may be paid out, what may be soon */
     struct agenda agenda;
     struct test_clock *clocks;

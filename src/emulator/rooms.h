@@ -72,7 +72,8 @@ handler setups_create, setups_update, setups_confirm, setups_cancel;
 handler payouts_create, payouts_cancel, payouts_reverse, topups_create, topups_cancel;
 handler transfers_create, reversals_create, fee_refunds_create, below_get, below_update;
 /* checkout.c, checkout_pages.c, payment_links.c */
-handler sessions_create, sessions_list, sessions_update, sessions_expire, sessions_items, pages_get, pages_confirm;
+handler sessions_create, sessions_list, sessions_update, sessions_expire, sessions_items, pages_get,
+    pages_confirm;
 handler links_create, links_update, links_items, links_open;
 /* sources.c */
 handler tokens_create, sources_create, sources_list, sources_get, sources_update, sources_delete;

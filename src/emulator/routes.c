@@ -187,8 +187,7 @@ static const struct route routes[] = {
     { "GET", "/v1/balance", balance_get, T_BALANCE, false, "" },
     { "GET", "/v1/balance_transactions", balance_transactions_list, T_BALANCE_TRANSACTION, true,
       "created currency payout source type" PAGE },
-    { "GET", "/v1/balance_transactions/{}", plain_get, T_BALANCE_TRANSACTION, false,
-      "" },
+    { "GET", "/v1/balance_transactions/{}", plain_get, T_BALANCE_TRANSACTION, false, "" },
 
     { "GET", "/", root_get, T_NONE, false, NULL },
     { "POST", "/_emulator/faults", admin_faults_add, T_NONE, false, NULL },
