@@ -1,5 +1,5 @@
+#include "emulator/cards.h"
 #include "emulator/list.h"
-#include "emulator/rooms.h"
 #include "emulator/shapes.h"
 
 #include <string.h>
@@ -23,14 +23,17 @@ static json_t *card_details(struct record *method, int64_t amount)
     return d;
 }
 
-static json_t *details(struct record *method, int64_t amount)
+static json_t *details(struct call *c, struct record *method, int64_t amount)
 {
     str type = get_str(record_doc(method), "type");
 
     if (str_eq(type, S("card")))
         return card_details(method, amount);
     json_t *d = json_object();
-    set_new(d, type.p, json_deep_copy(json_object_get(method->doc, type.p)));
+    json_t *of = json_deep_copy(json_object_get(method->doc, type.p));
+    if (method_way(type) == WAY_DEBIT)
+        set_strz(of, "mandate", mandate_of(c, method)->id);
+    set_new(d, type.p, of);
     set_str(d, "type", type);
     return d;
 }
@@ -106,6 +109,9 @@ static void charge_copy(json_t *doc, struct record *pi, struct record *method)
 
     for (size_t i = 0; i < COUNT(same); i++)
         set_new(doc, same[i], json_deep_copy(json_object_get(pi->doc, same[i])));
+    json_t *to = json_object_get(doc, "transfer_data");
+    if (json_is_object(to) && !json_object_get(to, "amount"))
+        set_null(to, "amount");
     set_strz(doc, "payment_intent", pi->id);
     set_strz(doc, "payment_method", method->id);
     set_new(doc, "billing_details",
@@ -127,7 +133,7 @@ struct record *charge_make(struct call *c, struct record *pi, struct record *met
 
     charge_copy(doc, pi, method);
     set_int(doc, "amount", amount);
-    set_new(doc, "payment_method_details", details(method, amount));
+    set_new(doc, "payment_method_details", details(c, method, amount));
     if (source)
         set_new(doc, "source", json_deep_copy(record_doc(source)));
     struct record *charge = record_add(c->emu, c->space, T_CHARGE, doc);

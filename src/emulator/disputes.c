@@ -48,6 +48,7 @@ static void method_details(json_t *doc, struct record *charge, bool inquiry)
 
     if (is_str(of, "type", "card")) {
         set_str(card, "brand", get_str(json_object_get(of, "card"), "brand"));
+        set_str(card, "network", get_str(json_object_get(of, "card"), "brand"));
         set_strz(card, "case_type", inquiry ? "inquiry" : "chargeback");
         return;
     }
@@ -206,6 +207,7 @@ static void evidence_submit(struct call *c, struct record *d)
     json_t *details = json_object_get(d->doc, "evidence_details");
 
     set_bool(details, "has_evidence", true);
+    set_strz(details, "submission_method", "manual");
     set_int(details, "submission_count", get_int(details, "submission_count") + 1);
     set_strz(d->doc, "status", is_inquiry(d) ? "warning_under_review" : "under_review");
     verdict_read(c, d);

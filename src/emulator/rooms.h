@@ -170,7 +170,7 @@ json_t *next_action(struct call *c, struct record *r);
 /* --- setup_intents.c --- */
 struct record *setup_make(struct call *c, str customer); /* no event */
 struct outcome setup_confirm(struct call *c, struct record *si, struct record *method);
-struct record *mandate_make(struct call *c, struct record *method);
+struct record *mandate_of(struct call *c, struct record *method);
 
 /* --- cash_balance.c --- */
 /* Pays out of the customer's cash balance, or asks for a bank transfer. */

@@ -64,18 +64,34 @@ static struct record *attempt_make(struct call *c, struct record *si, struct rec
     return r;
 }
 
-struct record *mandate_make(struct call *c, struct record *method)
+/* The debits of a bank account have one, from the first time it is used. */
+struct record *mandate_of(struct call *c, struct record *method)
 {
+    struct record *has = record_live(c->space, T_MANDATE, get_str(method->hidden, "mandate"));
+    str type = get_str(record_doc(method), "type");
+    json_t *of = json_object();
+
+    if (has) {
+        json_decref(of);
+        return has;
+    }
     json_t *doc = record_shape(c->emu, c->space, T_MANDATE, NULL);
     json_t *details = json_object_get(doc, "payment_method_details");
-    str type = get_str(record_doc(method), "type");
-
+    str id = get_str(doc, "id");
     set_int(json_object_get(doc, "customer_acceptance"), "accepted_at", now_s(c->emu));
     set_strz(doc, "payment_method", method->id);
+    if (str_eq(type, S("sepa_debit"))) {
+        set_str(of, "reference", str_sub(id, id.n - 16, id.n));
+        set_str(of, "url",
+                arena_printf(c->arena, "https://hooks.stripe.com/adapter/sepa_debit/file/%.*s",
+                             STR_ARG(id)));
+    }
     json_object_del(details, "card");
-    set_new(details, type.p, json_object());
+    set_new(details, type.p, of);
     set_str(details, "type", type);
-    return record_add(c->emu, c->space, T_MANDATE, doc);
+    has = record_add(c->emu, c->space, T_MANDATE, doc);
+    record_hide(method, "mandate", json_string(has->id));
+    return has;
 }
 
 static json_t *setup_error(struct record *method, const struct outcome *o)
@@ -113,7 +129,7 @@ static void setup_succeeded(struct call *c, struct record *si, struct record *me
     set_null(si->doc, "next_action");
     set_strz(si->doc, "status", "succeeded");
     if (method_way(get_str(method->doc, "type")) == WAY_DEBIT)
-        set_strz(si->doc, "mandate", mandate_make(c, method)->id);
+        set_strz(si->doc, "mandate", mandate_of(c, method)->id);
     record_hide(method, "set_up", json_true());
     if (customer.n)
         payment_method_attach(c, method, customer);

@@ -37,7 +37,8 @@ static const char *const shape[T_COUNT] = {
         "'billing_cycle_anchor':0,'billing_cycle_anchor_config':null,"
         "'billing_mode':{'flexible':null,'type':'classic'},'billing_schedules':[],"
         "'billing_thresholds':null,'cancel_at':null,'cancel_at_period_end':false,"
-        "'canceled_at':null,'cancellation_details':{'comment':null,'feedback':null,'reason':null},"
+        "'canceled_at':null,'cancellation_details':{'comment':null,'feedback':null,'feedback_"
+        "option':null,'reason':null},"
         "'collection_method':'charge_automatically','created':0,'currency':'usd','customer':null,"
         "'customer_account':null,'days_until_due':null,'default_payment_method':null,"
         "'default_source':null,'default_tax_rates':[],'description':null,'discounts':[],"
@@ -50,7 +51,8 @@ static const char *const shape[T_COUNT] = {
         "'save_default_payment_method':'off'},'pending_invoice_item_interval':null,"
         "'pending_setup_intent':null,'pending_update':null,'schedule':null,'start_date':0,"
         "'status':'active','test_clock':null,'transfer_data':null,'trial_end':null,"
-        "'trial_settings':{'end_behavior':{'missing_payment_method':'create_invoice'}},"
+        "'trial_settings':{'end_behavior':{'billing_cycle_anchor':null,'missing_payment_method':'"
+        "create_invoice'}},"
         "'trial_start':null}",
     [T_SUBSCRIPTION_ITEM] =
         "{'id':null,'object':'subscription_item','billing_thresholds':null,'created':0,"
@@ -153,16 +155,23 @@ static const char *const shape[T_COUNT] = {
         "'livemode':false,'pending_webhooks':0,'request':{'id':null,'idempotency_key':null},"
         "'type':null}",
     [T_ACCOUNT] =
-        "{'id':null,'object':'account','business_profile':{'mcc':null,'name':null,"
-        "'product_description':null,'support_address':null,'support_email':null,"
+        "{'id':null,'object':'account','business_profile':{'mcc':null,'minority_owned_business_"
+        "designation':null,'name':null,"
+        "'product_description':null,'specified_commercial_transactions_act_url':null,'support_"
+        "address':null,'support_email':null,"
         "'support_phone':null,'support_url':null,'url':null},'business_type':null,"
         "'capabilities':{'card_payments':'active','transfers':'active'},'charges_enabled':true,"
         "'controller':{'type':'account'},'country':'US','created':1704067200,"
         "'default_currency':'usd','details_submitted':true,'email':'merchant@example.com',"
         "'external_accounts':{'object':'list','data':[],'has_more':false,'url':''},"
         "'metadata':{},'payouts_enabled':true,'settings':{'branding':{'icon':null,'logo':null,"
-        "'primary_color':null,'secondary_color':null},'dashboard':{'display_name':'Emulator',"
-        "'timezone':'Etc/UTC'},'payments':{'statement_descriptor':'EMULATOR'},"
+        "'primary_color':null,'secondary_color':null},'card_payments':{'statement_descriptor_"
+        "prefix':null,'statement_descriptor_prefix_kana':null,'statement_descriptor_prefix_kanji':"
+        "null},'dashboard':{'display_name':'Emulator',"
+        "'timezone':'Etc/"
+        "UTC'},'payments':{'statement_descriptor':'EMULATOR','statement_descriptor_kana':null,'"
+        "statement_descriptor_kanji':null,'statement_descriptor_prefix_kana':null,'statement_"
+        "descriptor_prefix_kanji':null},"
         "'payouts':{'debit_negative_balances':true,'schedule':{'delay_days':2,"
         "'interval':'daily'},'statement_descriptor':null}},'type':'standard'}",
     [T_V2_CORE_EVENT_DESTINATION] =
@@ -190,13 +199,14 @@ const char shape_card[] =
 const char shape_charge_details[] =
     "{'card':{'amount_authorized':null,'authorization_code':null,'brand':'visa',"
     "'checks':{'address_line1_check':null,'address_postal_code_check':null,'cvc_check':'pass'},"
-    "'country':'US','exp_month':12,'exp_year':2034,'extended_authorization':"
+    "'country':'US','electronic_commerce_indicator':null,'exp_month':12,'exp_year':2034,'extended_"
+    "authorization':"
     "{'status':'disabled'},'fingerprint':null,'funding':'credit','incremental_authorization':"
     "{'status':'unavailable'},'installments':null,'last4':'4242','mandate':null,"
     "'multicapture':{'status':'unavailable'},'network':'visa','network_token':{'used':false},"
     "'network_transaction_id':null,'overcapture':{'maximum_amount_capturable':0,"
     "'status':'unavailable'},'regulated_status':'unregulated','three_d_secure':null,"
-    "'wallet':null},'type':'card'}";
+    "'transaction_link_id':null,'wallet':null},'type':'card'}";
 
 const char shape_plan[] =
     "{'id':null,'object':'plan','active':true,'amount':null,'amount_decimal':null,"

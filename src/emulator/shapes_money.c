@@ -71,9 +71,11 @@ const char *const shapes_money[T_COUNT] = {
         "'shipping_date':null,'shipping_documentation':null,'shipping_tracking_number':null,"
         "'uncategorized_file':null,'uncategorized_text':null},"
         "'evidence_details':{'due_by':null,'enhanced_eligibility':{},'has_evidence':false,"
-        "'past_due':false,'submission_count':0},'intended_submission_method':null,"
+        "'past_due':false,'submission_count':0,'submission_method':'not_submitted'},'intended_"
+        "submission_method':null,"
         "'is_charge_refundable':false,'livemode':false,'metadata':{},'payment_intent':null,"
-        "'payment_method_details':{'card':{'brand':'visa','case_type':'chargeback',"
+        "'payment_method_details':{'card':{'brand':'visa','case_type':'chargeback','network':'visa'"
+        ","
         "'network_reason_code':'10.4'},'type':'card'},'reason':'fraudulent',"
         "'status':'needs_response','network_reason_code':null}",
     [T_PAYOUT] =

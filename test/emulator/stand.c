@@ -56,6 +56,7 @@ json_t *ask(struct stand *s, const char *method_and_target, const char *form)
         put_header(&q, "Authorization", format(s, "Bearer %s", s->key));
     put_header(&q, "Idempotency-Key", s->idem_key);
     put_header(&q, "Emulator-Fault", s->fault);
+    put_header(&q, "Stripe-Account", s->account);
     enum status st = emulator_handle(s->emulator, &q, &s->arena, &s->answer, &e);
     if (st != ST_OK)
         fprintf(stderr, "%s: %s\n", method_and_target, e.text);

@@ -26,6 +26,7 @@ struct stand {
     struct emulator_options options;
     const char *key;      /* of the requests; sk_test_stand by default */
     const char *idem_key; /* sent when not NULL */
+    const char *account;  /* header Stripe-Account when not NULL */
     const char *fault;    /* header Emulator-Fault when not NULL */
     struct arena arena;
     struct http_response answer; /* the last one */

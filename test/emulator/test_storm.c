@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SEEDS = 3, STEPS = 1200, IDS_MAX = 256 };
+enum { SEEDS = 3, STEPS = 1800, IDS_MAX = 256 };
 
 struct storm {
     struct stand stand;
     uint64_t rng;
-    char id[IDS_MAX][64];
+    char id[IDS_MAX][96];
     size_t n_ids; /* ever */
 };
 
@@ -30,6 +30,11 @@ static const char *any_id(struct storm *s)
                                          "",
                                          "pm_card_chargeCustomerFail",
                                          "pm_card_threeDSecure2Required",
+                                         "pm_card_createDispute",
+                                         "pm_card_createDisputeInquiry",
+                                         "pm_card_bypassPending",
+                                         "pm_card_refundFail",
+                                         "pm_card_pendingRefund",
                                          "tok_visa" };
     size_t have = s->n_ids < IDS_MAX ? s->n_ids : IDS_MAX;
 
@@ -42,8 +47,10 @@ static const char *any_id(struct storm *s)
 static const char *some_id(struct storm *s, char letter)
 {
     static const char *const prefix[128] = {
-        ['P'] = "prod_", ['p'] = "price_", ['c'] = "cus_", ['m'] = "pm_", ['s'] = "sub_",
-        ['i'] = "si_",   ['n'] = "in_",    ['I'] = "ii_",  ['y'] = "pi_", ['h'] = "ch_",
+        ['P'] = "prod_", ['p'] = "price_", ['c'] = "cus_",  ['m'] = "pm_",    ['s'] = "sub_",
+        ['i'] = "si_",   ['n'] = "in_",    ['I'] = "ii_",   ['y'] = "pi_",    ['h'] = "ch_",
+        ['d'] = "dp_",   ['o'] = "po_",    ['C'] = "cs_",   ['S'] = "seti_",  ['r'] = "re_",
+        ['a'] = "acct_", ['t'] = "tr_",    ['k'] = "card_", ['L'] = "plink_", ['u'] = "tu_",
     };
     size_t have = s->n_ids < IDS_MAX ? s->n_ids : IDS_MAX;
     const char *want = prefix[letter & 127];
@@ -112,6 +119,53 @@ static const char *const request[] = {
     "POST /v1/charges amount=300&currency=usd&source=?",
     "POST /v1/refunds charge=%h&amount=#",
     "POST /v1/refunds payment_intent=%y",
+    "POST /v1/payment_intents amount=#&currency=usd&confirm=true&capture_method=manual&"
+    "payment_method=%m&payment_method_options[card][request_incremental_authorization]="
+    "if_available",
+    "POST /v1/payment_intents/%y/increment_authorization amount=#",
+    "POST /v1/payment_intents amount=5000&currency=usd&confirm=true&payment_method=%m&"
+    "application_fee_amount=77&transfer_data[destination]=%a",
+    "POST /v1/payment_intents "
+    "amount=900&currency=eur&confirm=true&payment_method_types[]=sepa_debit&"
+    "payment_method_data[type]=sepa_debit&payment_method_data[sepa_debit][iban]="
+    "DE62370400440532013001",
+    "POST /v1/payment_intents amount=900&currency=usd&confirm=true&customer=%c&"
+    "payment_method_types[]=customer_balance&payment_method_data[type]=customer_balance",
+    "POST /v1/test_helpers/customers/%c/fund_cash_balance amount=#&currency=usd",
+    "GET /v1/disputes?charge=%h ",
+    "POST /v1/disputes/%d evidence[uncategorized_text]=winning_evidence",
+    "POST /v1/disputes/%d evidence[uncategorized_text]=escalate_inquiry_evidence&submit=?",
+    "POST /v1/disputes/%d/close ",
+    "POST /v1/refunds charge=%h&reverse_transfer=?&refund_application_fee=?",
+    "POST /v1/refunds/%r/cancel ",
+    "POST /v1/payouts amount=#&currency=usd&method=instant",
+    "POST /v1/payouts/%o/cancel ",
+    "POST /v1/payouts/%o/reverse ",
+    "POST /v1/topups amount=#&currency=usd",
+    "POST /v1/topups/%u/cancel ",
+    "POST /v1/accounts type=express&capabilities[transfers][requested]=?",
+    "POST /v1/accounts/%a metadata[a]=?&tos_acceptance[date]=#",
+    "POST /v1/account_links account=%a&type=account_onboarding",
+    "DELETE /v1/accounts/%a ",
+    "POST /v1/transfers amount=#&currency=usd&destination=%a",
+    "POST /v1/transfers/%t/reversals amount=#",
+    "POST /v1/setup_intents customer=%c&payment_method=%m&confirm=?&usage=?",
+    "POST /v1/setup_intents/%S/confirm payment_method=%m",
+    "POST /v1/setup_intents/%S/cancel ",
+    "POST /v1/checkout/sessions mode=payment&success_url=x&line_items[0][price]=%p&customer=%c",
+    "POST /v1/checkout/sessions mode=subscription&success_url=x&line_items[0][price]=%p&"
+    "line_items[0][quantity]=2&subscription_data[trial_period_days]=?",
+    "POST /v1/checkout/sessions mode=setup&success_url=x&currency=usd&customer=%c&expires_at=?",
+    "POST /v1/payment_pages/%C/confirm payment_method=%m",
+    "POST /v1/payment_pages/%C/confirm payment_method=%m&expected_amount=#",
+    "POST /v1/checkout/sessions/%C/expire ",
+    "GET /v1/checkout/sessions/%C?expand[]=line_items&expand[]=payment_intent.latest_charge ",
+    "POST /v1/payment_links line_items[0][price]=%p&line_items[0][quantity]=1",
+    "POST /_emulator/payment_links/%L/open ",
+    "POST /v1/customers/%c/sources source=tok_visa",
+    "POST /v1/customers/%c/sources/%k name=?",
+    "DELETE /v1/customers/%c/sources/%k ",
+    "GET /v1/balance_transactions?limit=5&expand[]=data.source ",
     "POST /v1/webhook_endpoints url=http://x&enabled_events[]=?&enabled_events[]=*",
     "GET /v1/prices?product=%P&expand[]=data.product.default_price ",
     "GET /v1/invoices?customer=%c&status=?&expand[]=data.subscription&expand[]=data.payments ",
@@ -206,12 +260,38 @@ static void check_balance(struct stand *s)
     assert_int_equal(sum, have);
 }
 
-static const char *const types[] = {
-    "product",           "price",           "customer",        "payment_method",
-    "subscription",      "invoice",         "payment_intent",  "charge",
-    "line_item",         "refund",          "invoiceitem",     "event",
-    "subscription_item", "invoice_payment", "webhook_endpoint"
-};
+static const char *const types[] = { "product",
+                                     "price",
+                                     "customer",
+                                     "payment_method",
+                                     "subscription",
+                                     "invoice",
+                                     "payment_intent",
+                                     "charge",
+                                     "line_item",
+                                     "refund",
+                                     "invoiceitem",
+                                     "event",
+                                     "subscription_item",
+                                     "invoice_payment",
+                                     "webhook_endpoint",
+                                     "dispute",
+                                     "payout",
+                                     "topup",
+                                     "transfer",
+                                     "transfer_reversal",
+                                     "account",
+                                     "checkout.session",
+                                     "setup_intent",
+                                     "setup_attempt",
+                                     "payment_link",
+                                     "balance_transaction",
+                                     "card",
+                                     "mandate",
+                                     "application_fee",
+                                     "fee_refund",
+                                     "customer_cash_balance_transaction",
+                                     "item" };
 
 static void check_same(struct stand *a, struct stand *b)
 {
