@@ -222,10 +222,24 @@ static struct record *fee_make(struct call *c, struct space *platform, struct sp
     return r;
 }
 
+/* What the fee was taken of, in the account that paid it: its own charge, or what was transferred.
+ */
+static struct record *fee_payment(struct call *c, struct record *fee)
+{
+    str account = get_str(record_doc(fee), "account"), id = get_str(fee->doc, "charge");
+    struct space *payer = space_peek(c->emu, account.p, fee->space->livemode);
+    struct record *charge = record_any(fee->space, T_CHARGE, id), *t = NULL;
+
+    if (charge)
+        t = record_any(fee->space, T_TRANSFER, get_str(record_doc(charge), "transfer"));
+    if (t)
+        id = get_str(record_doc(t), "destination_payment");
+    return payer ? record_any(payer, T_CHARGE, id) : NULL;
+}
+
 static struct record *fee_refund(struct call *c, struct record *fee, json_t *doc, int64_t amount)
 {
     int64_t all = get_int(record_doc(fee), "amount_refunded") + amount;
-    struct space *payer = space_peek(c->emu, get_str(fee->doc, "account").p, fee->space->livemode);
 
     set_int(doc, "amount", amount);
     set_str(doc, "currency", get_str(fee->doc, "currency"));
@@ -235,10 +249,11 @@ static struct record *fee_refund(struct call *c, struct record *fee, json_t *doc
                                        .type = "application_fee_refund",
                                        .category = "platform_earning_refund",
                                        .amount = -amount });
-    struct record *charge = payer ? record_any(payer, T_CHARGE, get_str(fee->doc, "charge")) : NULL;
-    if (charge)
-        balance_move(c, &(struct movement){
-                            .source = charge, .type = "application_fee_refund", .amount = amount });
+    struct record *payment = fee_payment(c, fee);
+    if (payment)
+        balance_move(c, &(struct movement){ .source = payment,
+                                            .type = "application_fee_refund",
+                                            .amount = amount });
     set_int(fee->doc, "amount_refunded", all);
     set_bool(fee->doc, "refunded", all >= get_int(fee->doc, "amount"));
     embed(c, fee, "refunds", T_FEE_REFUND, "/v1/application_fees");

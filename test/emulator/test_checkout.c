@@ -237,26 +237,31 @@ static void an_open_session_expires(void **state)
     confirm(400, id, "payment_method=pm_card_visa");
 }
 
+static const char *wanted(const char *mode, const char *of, const char *more)
+{
+    return format(&stand,
+                  "mode=%s&success_url=x&line_items[0][price]=%s&line_items[0][quantity]=1%s", mode,
+                  of, more);
+}
+
 static void what_does_not_fit_makes_no_session(void **state)
 {
     (void)state;
     const char *once = price(""), *again = price("&recurring[interval]=month");
-    const char *form = "mode=%s&success_url=x&line_items[0][price]=%s&line_items[0][quantity]=1%s";
-    json_t *v = post(400, "/v1/checkout/sessions", format(&stand, form, "payment", again, ""));
+    json_t *v = post(400, "/v1/checkout/sessions", wanted("payment", again, ""));
     assert_non_null(strstr(text_at(v, "error.message"), "`payment` mode but passed a recurring"));
-    v = post(400, "/v1/checkout/sessions", format(&stand, form, "subscription", once, ""));
+    v = post(400, "/v1/checkout/sessions", wanted("subscription", once, ""));
     assert_non_null(strstr(text_at(v, "error.message"), "at least one recurring price"));
     v = post(400, "/v1/checkout/sessions",
-             format(&stand, form, "payment", once, "&payment_intent_data[capture_method]=x"));
+             wanted("payment", once, "&payment_intent_data[capture_method]=x"));
     assert_string_equal(text_at(v, "error.param"), "payment_intent_data[capture_method]");
-    v = post(400, "/v1/checkout/sessions", format(&stand, form, "payment", once, "&colour=red"));
+    v = post(400, "/v1/checkout/sessions", wanted("payment", once, "&colour=red"));
     assert_string_equal(text_at(v, "error.message"), "Received unknown parameter: colour");
-    post(400, "/v1/checkout/sessions",
-         format(&stand, form, "payment", once, "&expires_at=1800000060"));
+    post(400, "/v1/checkout/sessions", wanted("payment", once, "&expires_at=1800000060"));
     v = post(400, "/v1/checkout/sessions", "mode=payment&line_items[0][price]=x");
     assert_string_equal(text_at(v, "error.param"), "success_url");
     ask_for(&stand, 200, format(&stand, "POST /v1/prices/%s", once), "active=false");
-    v = post(400, "/v1/checkout/sessions", format(&stand, form, "payment", once, ""));
+    v = post(400, "/v1/checkout/sessions", wanted("payment", once, ""));
     assert_string_equal(text_at(v, "error.message"),
                         "The price specified is inactive. This field only accepts active prices.");
     v = ask_for(&stand, 200, "GET /v1/checkout/sessions", NULL);
