@@ -29,6 +29,7 @@ struct call {
     bool refused;
     bool validation; /* refused before execution began: not kept under the idempotency key */
     bool internal;   /* nobody asked: time did it */
+    bool scheduled;  /* a schedule acts: what it begins is billed an hour later, and active */
     bool preview;    /* it only looks: nothing is told, nothing is paid (preview.c) */
     bool journaled;  /* the handler has written its line itself */
 };

@@ -214,12 +214,15 @@ static void use_customer(struct call *c, struct record *inv)
     set_int(customer->doc, "next_invoice_sequence", n + 1);
     set_int(inv->doc, "starting_balance", credit);
     due += credit;
-    if (due < 0) { /* what is left of the credit stays */
-        set_int(customer->doc, "balance", due);
-        due = 0;
-    } else {
-        set_int(customer->doc, "balance", 0);
-    }
+    int64_t left = due < 0 ? due : 0; /* what is left of the credit stays */
+    if (left != credit)
+        customer_balance_add(c, customer,
+                             &(struct balance_order){ .amount = left - credit,
+                                                      .type = "applied_to_invoice",
+                                                      .currency = get_str(inv->doc, "currency"),
+                                                      .invoice = str_of(inv->id),
+                                                      .quiet = true });
+    due -= left;
     set_int(inv->doc, "ending_balance", get_int(customer->doc, "balance"));
     set_int(inv->doc, "amount_due", due);
     set_int(inv->doc, "amount_remaining", due);

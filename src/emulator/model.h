@@ -127,7 +127,7 @@ struct space {
     struct agenda agenda;
     struct test_clock *clocks;
     struct rate *rate;
-    int64_t invoices_numbered;
+    int64_t invoices_numbered, quotes_numbered;
     struct emulator *emulator; /* of a preview's space alone */
 };
 

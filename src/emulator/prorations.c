@@ -94,6 +94,11 @@ static void prorate(struct call *c, struct record *sub, const json_t *item, bool
     str id = get_str(item, "id");
     static const char *const same[] = { "tax_rates", "metadata" };
 
+    if (!amount && at >= get_int(item, "current_period_end")) { /* the period is over */
+        json_decref(doc);
+        return;
+    }
+
     set_strz(doc, "customer", get_str(record_doc(sub), "customer").p);
     set_str(doc, "currency", get_str(price, "currency"));
     set_int(doc, "amount", credit ? -amount : amount);

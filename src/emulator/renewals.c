@@ -170,7 +170,11 @@ void subscription_act(struct call *c, struct record *sub)
         record_touch(sub);
         upcoming_emit(c, sub);
     } else {
-        renew(c, sub, subscription_period_end(sub));
+        schedule_first(c, sub);
+        bool runs =
+            is_str(record_doc(sub), "status", "active") || is_str(sub->doc, "status", "past_due");
+        if (runs && subscription_period_end(sub) <= now)
+            renew(c, sub, subscription_period_end(sub));
     }
 }
 

@@ -50,6 +50,15 @@ handler customers_discount_get, customers_discount_delete, subscriptions_discoun
 /* entitlements.c */
 handler product_features_create, product_features_list, product_features_get,
     product_features_delete, entitlements_list;
+/* credit_notes.c, quotes.c, portal.c, customer_balance.c */
+handler credit_notes_create, credit_notes_preview, credit_notes_preview_lines, credit_notes_void,
+    credit_notes_lines;
+handler quotes_create, quotes_update, quotes_finalize, quotes_cancel, quotes_accept, quotes_lines,
+    quotes_upfront;
+handler portal_sessions_create;
+handler customer_balance_create, customer_balance_get, customer_balance_update;
+/* schedules.c */
+handler schedules_create, schedules_update, schedules_cancel, schedules_release;
 /* tax.c */
 handler tax_ids_create, tax_ids_list, tax_ids_get, tax_ids_delete;
 
@@ -363,6 +372,23 @@ void subscription_changed(struct call *c, struct record *sub, json_t *before, st
 /* What the customer may use follows from its subscriptions; tells of a change. */
 void entitlements_follow(struct call *c, str customer);
 
+/* --- customer_balance.c --- */
+struct balance_order {
+    int64_t amount; /* below nought: a credit */
+    const char *type;
+    str currency, invoice, credit_note, description;
+    bool quiet; /* the customer's event is told by the caller */
+};
+/* Changes the customer's balance by a transaction. */
+struct record *customer_balance_add(struct call *c, struct record *customer,
+                                    const struct balance_order *o);
+
+/* --- schedules.c --- */
+/* The subscription is over: so is its schedule. */
+void schedule_ended(struct call *c, struct record *sub);
+/* Lets its schedule act, if that is due by now. */
+void schedule_first(struct call *c, struct record *sub);
+
 /* --- preview.c --- */
 /* Tells of the invoice to come as invoice.upcoming; nothing when there will be none. */
 void upcoming_emit(struct call *c, struct record *sub);
@@ -374,8 +400,8 @@ int64_t record_due(const struct record *r);
 int64_t time_or_never(const json_t *doc, const char *key); /* INT64_MAX when it is null */
 typedef int64_t due_rule(const struct record *r);
 typedef void act_rule(struct call *c, struct record *r);
-due_rule subscription_due, invoice_due, test_clock_due, discount_due;
-act_rule subscription_act, invoice_act, test_clock_act, discount_act;
+due_rule subscription_due, invoice_due, test_clock_due, discount_due, schedule_due, quote_due;
+act_rule subscription_act, invoice_act, test_clock_act, discount_act, schedule_act, quote_act;
 due_rule transaction_due, intent_due, refund_due, dispute_due, checkout_due, payout_due, topup_due,
     account_due;
 act_rule transaction_act, intent_act, refund_act, dispute_act, checkout_act, payout_act, topup_act,

@@ -1,15 +1,23 @@
-/* routes_billing.c - paths and parameters of what is billed with: coupons, taxes, plans, quotes, …
- */
+/* routes_billing.c - paths and parameters of what is billed with, from coupons to quotes. */
 #include "emulator/plain.h"
 #include "emulator/rooms.h"
 
 extern const struct plain coupon_plain, promotion_plain, tax_rate_plain, shipping_rate_plain,
-    feature_plain;
+    feature_plain, schedule_plain, credit_note_plain, configuration_plain;
 
 const struct plain *const plains_billing[] = {
-    &coupon_plain, &promotion_plain, &tax_rate_plain, &shipping_rate_plain, &feature_plain,
+    &coupon_plain,  &promotion_plain, &tax_rate_plain,    &shipping_rate_plain,
+    &feature_plain, &schedule_plain,  &credit_note_plain, &configuration_plain,
 };
 const size_t n_plains_billing = COUNT(plains_billing);
+
+#define NOTE_PARAMS                                                                        \
+    "amount credit_amount effective_at email_type lines memo metadata out_of_band_amount " \
+    "reason refund_amount refunds shipping_cost"
+#define QUOTE_PARAMS                                                                       \
+    "application_fee_amount application_fee_percent automatic_tax collection_method "      \
+    "customer customer_account default_tax_rates description discounts expires_at footer " \
+    "header invoice_settings line_items metadata on_behalf_of subscription_data transfer_data"
 
 const struct route billing_routes[] = {
     { "GET", "/v1/coupons", plain_list, T_COUPON, true, "created" PAGE },
@@ -67,6 +75,65 @@ const struct route billing_routes[] = {
     { "GET", "/v1/shipping_rates/{}", plain_get, T_SHIPPING_RATE, false, "" },
     { "POST", "/v1/shipping_rates/{}", plain_update, T_SHIPPING_RATE, false,
       "active fixed_amount metadata tax_behavior" },
+
+    { "GET", "/v1/customers/{}/balance_transactions", plain_list, T_CUSTOMER_BALANCE_TRANSACTION,
+      true, "created invoice" PAGE },
+    { "POST", "/v1/customers/{}/balance_transactions", customer_balance_create,
+      T_CUSTOMER_BALANCE_TRANSACTION, false, "amount* currency* description metadata" },
+    { "GET", "/v1/customers/{}/balance_transactions/{}", customer_balance_get,
+      T_CUSTOMER_BALANCE_TRANSACTION, false, "" },
+    { "POST", "/v1/customers/{}/balance_transactions/{}", customer_balance_update,
+      T_CUSTOMER_BALANCE_TRANSACTION, false, "description metadata" },
+
+    { "GET", "/v1/credit_notes", plain_list, T_CREDIT_NOTE, true,
+      "created customer customer_account invoice" PAGE },
+    { "POST", "/v1/credit_notes", credit_notes_create, T_CREDIT_NOTE, false,
+      "invoice* " NOTE_PARAMS },
+    { "GET", "/v1/credit_notes/preview", credit_notes_preview, T_CREDIT_NOTE, false,
+      "invoice* " NOTE_PARAMS },
+    { "GET", "/v1/credit_notes/preview/lines", credit_notes_preview_lines, T_CREDIT_NOTE_LINE_ITEM,
+      true, "invoice* " NOTE_PARAMS PAGE },
+    { "GET", "/v1/credit_notes/{}", plain_get, T_CREDIT_NOTE, false, "" },
+    { "POST", "/v1/credit_notes/{}", plain_update, T_CREDIT_NOTE, false, "memo metadata" },
+    { "POST", "/v1/credit_notes/{}/void", credit_notes_void, T_CREDIT_NOTE, false, "" },
+    { "GET", "/v1/credit_notes/{}/lines", credit_notes_lines, T_CREDIT_NOTE_LINE_ITEM, true,
+      "" PAGE },
+
+    { "GET", "/v1/quotes", plain_list, T_QUOTE, true,
+      "customer customer_account status test_clock" PAGE },
+    { "POST", "/v1/quotes", quotes_create, T_QUOTE, false, "from_quote test_clock " QUOTE_PARAMS },
+    { "GET", "/v1/quotes/{}", plain_get, T_QUOTE, false, "" },
+    { "POST", "/v1/quotes/{}", quotes_update, T_QUOTE, false, QUOTE_PARAMS },
+    { "POST", "/v1/quotes/{}/accept", quotes_accept, T_QUOTE, false, "" },
+    { "POST", "/v1/quotes/{}/cancel", quotes_cancel, T_QUOTE, false, "" },
+    { "POST", "/v1/quotes/{}/finalize", quotes_finalize, T_QUOTE, false, "expires_at" },
+    { "GET", "/v1/quotes/{}/line_items", quotes_lines, T_ITEM, true, "" PAGE },
+    { "GET", "/v1/quotes/{}/computed_upfront_line_items", quotes_upfront, T_ITEM, true, "" PAGE },
+
+    { "GET", "/v1/billing_portal/configurations", plain_list, T_BILLING_PORTAL_CONFIGURATION, true,
+      "active is_default" PAGE },
+    { "POST", "/v1/billing_portal/configurations", plain_create, T_BILLING_PORTAL_CONFIGURATION,
+      false, "features* business_profile default_return_url login_page metadata name" },
+    { "GET", "/v1/billing_portal/configurations/{}", plain_get, T_BILLING_PORTAL_CONFIGURATION,
+      false, "" },
+    { "POST", "/v1/billing_portal/configurations/{}", plain_update, T_BILLING_PORTAL_CONFIGURATION,
+      false, "active business_profile default_return_url features login_page metadata name" },
+    { "POST", "/v1/billing_portal/sessions", portal_sessions_create, T_PORTAL_SESSION, false,
+      "after_expiration configuration customer customer_account flow_data locale on_behalf_of "
+      "return_url" },
+
+    { "GET", "/v1/subscription_schedules", plain_list, T_SUBSCRIPTION_SCHEDULE, true,
+      "canceled_at completed_at created customer customer_account released_at scheduled" PAGE },
+    { "POST", "/v1/subscription_schedules", schedules_create, T_SUBSCRIPTION_SCHEDULE, false,
+      "billing_mode customer customer_account default_settings end_behavior from_subscription "
+      "metadata pause_schedules phases start_date" },
+    { "GET", "/v1/subscription_schedules/{}", plain_get, T_SUBSCRIPTION_SCHEDULE, false, "" },
+    { "POST", "/v1/subscription_schedules/{}", schedules_update, T_SUBSCRIPTION_SCHEDULE, false,
+      "default_settings end_behavior metadata pause_schedules phases proration_behavior" },
+    { "POST", "/v1/subscription_schedules/{}/cancel", schedules_cancel, T_SUBSCRIPTION_SCHEDULE,
+      false, "invoice_now prorate" },
+    { "POST", "/v1/subscription_schedules/{}/release", schedules_release, T_SUBSCRIPTION_SCHEDULE,
+      false, "preserve_cancel_date" },
 
     { "GET", "/v1/entitlements/features", plain_list, T_ENTITLEMENTS_FEATURE, true,
       "archived lookup_key" PAGE },

@@ -73,6 +73,11 @@ const char *const shapes_billing[T_COUNT] = {
         "'pretax_credit_amounts':[],'reason':null,'refunds':[],'shipping_cost':null,"
         "'status':'issued','subtotal':0,'subtotal_excluding_tax':0,'total':0,"
         "'total_excluding_tax':0,'total_taxes':[],'type':'pre_payment','voided_at':null}",
+    [T_CUSTOMER_BALANCE_TRANSACTION] =
+        "{'id':null,'object':'customer_balance_transaction','amount':0,'checkout_session':null,"
+        "'created':0,'credit_note':null,'currency':'usd','customer':null,'customer_account':null,"
+        "'description':null,'ending_balance':0,'invoice':null,'livemode':false,'metadata':{},"
+        "'type':'adjustment'}",
     [T_CREDIT_NOTE_LINE_ITEM] =
         "{'id':null,'object':'credit_note_line_item','amount':0,'description':null,"
         "'discount_amount':0,'discount_amounts':[],'livemode':false,'metadata':{},"

@@ -302,6 +302,7 @@ void subscription_cancel(struct call *c, struct record *sub, const char *reason)
     set_strz(doc, "status", incomplete ? "incomplete_expired" : "canceled");
     record_touch(sub);
     emit(c, sub, "customer.subscription.deleted");
+    schedule_ended(c, sub);
     entitlements_follow(c, get_str(doc, "customer"));
     struct record *inv = record_live(c->space, T_INVOICE, get_str(doc, "latest_invoice"));
     if (!inv)

@@ -193,7 +193,7 @@ static bool order_is_free(const struct order *o)
 static bool first_payment_check(struct call *c, const struct order *o, struct record *method,
                                 bool automatic)
 {
-    if (c->preview || !automatic || o->trial_end > now_s(c->emu) ||
+    if (c->preview || c->scheduled || !automatic || o->trial_end > now_s(c->emu) ||
         str_eq(o->behavior, S("default_incomplete")) || order_is_free(o))
         return true;
     if (!method) {
@@ -241,7 +241,7 @@ static struct record *subscription_make(struct call *c, const struct args *a, co
     discounts_apply(c, doc, &o->discounts,
                     &(struct discount_target){ .customer = str_of(customer->id),
                                                .subscription = str_of(sub->id) });
-    if (!trial && is_str(doc, "collection_method", "send_invoice"))
+    if (!trial && (c->scheduled || is_str(doc, "collection_method", "send_invoice")))
         set_strz(doc, "status", "active");
     return sub;
 }
@@ -253,8 +253,9 @@ static void first_payment(struct call *c, struct record *sub, const struct order
     struct record *customer = record_any(c->space, T_CUSTOMER, get_str(sub->doc, "customer"));
     struct outcome out;
 
-    if (c->preview || (is_str(sub->doc, "collection_method", "send_invoice") &&
-                       !is_str(sub->doc, "status", "trialing")))
+    if (c->preview || c->scheduled ||
+        (is_str(sub->doc, "collection_method", "send_invoice") &&
+         !is_str(sub->doc, "status", "trialing")))
         return; /* it stays a draft for an hour */
     invoice_finalize(c, inv);
     if (is_str(inv->doc, "status", "paid") || str_eq(o->behavior, S("default_incomplete")))

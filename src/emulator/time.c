@@ -16,6 +16,8 @@ static const struct time_rule {
     [T_SUBSCRIPTION] = { subscription_due, subscription_act },
     [T_INVOICE] = { invoice_due, invoice_act },
     [T_DISCOUNT] = { discount_due, discount_act },
+    [T_QUOTE] = { quote_due, quote_act },
+    [T_SUBSCRIPTION_SCHEDULE] = { schedule_due, schedule_act },
     [T_BALANCE_TRANSACTION] = { transaction_due, transaction_act },
     [T_PAYMENT_INTENT] = { intent_due, intent_act },
     [T_REFUND] = { refund_due, refund_act },
