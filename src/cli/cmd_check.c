@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/local.h"
 #include "cli/output.h"
+#include "core/drift.h"
 #include "core/references.h"
 
 enum { CHECK_BYTES_MAX = 64 << 20, ORDER_BYTES_MAX = 64 << 10 };
@@ -103,6 +104,114 @@ static enum status check_refs(struct checking *c, struct error *e)
     return ST_OK;
 }
 
+/* --- drift --------------------------------------------------------------------------------- */
+
+static bool is_named(const struct checking *c, const struct resource *r)
+{
+    for (size_t i = 1; i < c->words.n_words; i++)
+        if (resource_by_name(str_of(c->words.word[i])) == r)
+            return true;
+    return c->words.n_words == 1;
+}
+
+static enum status order_drift(struct checking *c, struct error *e)
+{
+    BUF(line, ORDER_BYTES_MAX);
+    struct json_writer w = { .b = &line };
+
+    jw_object(&w);
+    jw_key(&w, S("op"));
+    jw_str(&w, S("drift"));
+    jw_key(&w, S("args"));
+    jw_array(&w);
+    for (size_t i = 1; i < c->words.n_words; i++)
+        jw_str(&w, str_of(c->words.word[i]));
+    jw_end(&w);
+    jw_key(&w, S("repair"));
+    jw_bool(&w, c->repair);
+    jw_key(&w, S("yes"));
+    jw_bool(&w, c->cli->yes);
+    jw_end(&w);
+    return local_run(c->cli, c->conf, buf_str(&line), on_line, NULL, e);
+}
+
+static enum status read_drift(struct checking *c, struct env *env, struct buf *out,
+                              struct drift_counts *n, struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < resource_count && st == ST_OK; i++)
+        if (drift_checks(env, &resource_table[i]) && is_named(c, &resource_table[i]))
+            st = drift_report(env, &resource_table[i], out, n, e);
+    return st;
+}
+
+static void add_difference(struct table *t, str line)
+{
+    const str cell[] = { json_text(line, S("type"), t->arena), json_text(line, S("id"), t->arena),
+                         json_text(line, S("what"), t->arena), json_member(line, S("fields")).text,
+                         json_text(line, S("state"), t->arena) };
+
+    table_row(t, cell);
+}
+
+static void print_drift(const struct cli *cli, str lines)
+{
+    ARENA(a, CHECK_BYTES_MAX);
+    struct table t = { .arena = &a,
+                       .head = { "TYPE", "ID", "WHAT", "FIELDS", "STATE" },
+                       .n_columns = 5 };
+
+    if (cli->json || !is_terminal(stdout)) {
+        fwrite(lines.p, 1, lines.n, stdout);
+        return;
+    }
+    while (lines.n) {
+        str line;
+        lines = str_cut(lines, '\n', &line);
+        if (line.n)
+            add_difference(&t, line);
+    }
+    if (t.n_rows)
+        table_print(&t, stdout);
+}
+
+static void say_drift(const struct checking *c, const struct drift_counts *n)
+{
+    if (n->found == 0)
+        say("%s: the mirror is what Stripe has.", c->conf->name);
+    else if (!c->repair)
+        say("%s: %lld differences; `brindle check drift --repair` mends them.", c->conf->name,
+            (long long)n->found);
+    else
+        say("%s: %lld differences, %lld mended, %lld not.", c->conf->name, (long long)n->found,
+            (long long)n->mended, (long long)(n->found - n->mended));
+    if (n->failed)
+        say("`brindle inbox dead` says why; where it is the fuse, look at what is gone, then say "
+            "`brindle check drift --repair --yes`.");
+}
+
+static enum status check_drift(struct checking *c, struct error *e)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    BUF(out, CHECK_BYTES_MAX);
+    struct drift_counts n = { 0 };
+    enum status st = order_drift(c, e);
+
+    if (st == ST_OK)
+        st = wire_open(&w, &c->cli->config, c->conf, WIRE_READ, e);
+    if (st == ST_OK)
+        st = read_drift(c, &w.env, &out, &n, e);
+    if (st != ST_OK)
+        return st;
+    print_drift(c->cli, buf_str(&out));
+    if (!c->cli->json)
+        say_drift(c, &n);
+    if (n.found > n.mended)
+        cli_exit_with(EXIT_FOUND);
+    return ST_OK;
+}
+
 /* --- the command --------------------------------------------------------------------------- */
 
 enum status cmd_check(struct cli *cli, struct error *e)
@@ -110,7 +219,7 @@ enum status cmd_check(struct cli *cli, struct error *e)
     static const struct {
         const char *name;
         enum status (*run)(struct checking *c, struct error *e);
-    } sub[] = { { "refs", check_refs } };
+    } sub[] = { { "refs", check_refs }, { "drift", check_drift } };
     struct checking c = { .cli = cli };
     const struct flag flag[] = { { "repair", FLAG_SWITCH, { .on = &c.repair } } };
 
@@ -118,7 +227,8 @@ enum status cmd_check(struct cli *cli, struct error *e)
     if (st != ST_OK)
         return st;
     if (c.words.n_words == 0)
-        return fail(e, ST_INVALID, "Say what to check: `brindle check refs`.");
+        return fail(e, ST_INVALID,
+                    "Say what to check: `brindle check refs` or `brindle check drift`.");
     for (size_t i = 0; i < COUNT(sub); i++) {
         if (strcmp(sub[i].name, c.words.word[0]) != 0)
             continue;
@@ -127,5 +237,6 @@ enum status cmd_check(struct cli *cli, struct error *e)
             st = config_env(&cli->config, cli->env_name, &c.conf, e);
         return st == ST_OK ? sub[i].run(&c, e) : st;
     }
-    return fail(e, ST_INVALID, "`brindle check` knows refs, not \"%s\".", c.words.word[0]);
+    return fail(e, ST_INVALID, "`brindle check` knows refs and drift, not \"%s\".",
+                c.words.word[0]);
 }

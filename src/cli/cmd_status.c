@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "core/resource.h"
 #include "core/status.h"
+#include "core/sync.h"
 
 enum { STATUS_BYTES_MAX = 16 << 20, LISTS_NAMED_MAX = 128 };
 
@@ -99,21 +100,13 @@ struct lists {
     str forbidden[LISTS_NAMED_MAX]; /* skipped, because the key may not list them */
 };
 
-static bool is_walked(const struct resource *r, bool livemode)
-{
-    if (!r->list_path || r->flags & RES_ON_DEMAND || r->parent_param ||
-        strstr(r->list_path, "{parent}"))
-        return false;
-    return !(r->flags & RES_TEST_ONLY && livemode);
-}
-
-static void count_list(struct lists *l, str type, bool livemode, struct arena *a)
+static void count_list(struct lists *l, str type, const struct identity *id, struct arena *a)
 {
     const struct resource *r = resource_by_type(json_text(type, S("type"), a));
     str reason = json_text(type, S("reason"), a);
     int64_t complete_at = 0;
 
-    if (!r || !is_walked(r, livemode))
+    if (!r || !sync_walks(id, r))
         return;
     if (str_eqz(json_text(type, S("walk"), a), "skipped")) {
         l->skipped++;
@@ -134,11 +127,11 @@ static void print_lists(const struct env *env, str json)
     char names[LISTS_NAMED_MAX * 40] = "", absent[64] = "";
 
     for (size_t i = 0; i < resource_count; i++)
-        l.all += is_walked(&resource_table[i], env->identity.livemode);
+        l.all += sync_walks(&env->identity, &resource_table[i]);
     json_init(&r, json_member(json, S("types")).text);
     if (json_next(&r).type == JSON_ARRAY)
         for (struct json_token v = json_value(&r); v.type == JSON_OBJECT; v = json_value(&r))
-            count_list(&l, v.text, env->identity.livemode, &a);
+            count_list(&l, v.text, &env->identity, &a);
     bool rest = l.complete + l.skipped < l.all;
     if (l.skipped)
         snprintf(absent, sizeof absent, "; %zu %s not there for this account or key", l.skipped,

@@ -164,17 +164,22 @@ const char help_refs[] =
 
 const char help_check[] =
     "Usage: brindle check refs [--repair]\n"
+    "       brindle check drift [TYPE]... [--repair [--yes]]\n"
     "\n"
     "refs: references whose target is not in the mirror, one a line: wanted (not fetched yet,\n"
     "or given up), absent (Stripe answers 404; it is asked again with growing pauses, six\n"
     "times), foreign (another mode or account).\n"
     "\n"
-    "  --repair   asks Stripe for what is wanted or absent, and waits\n"
+    "drift: walks the lists at Stripe and names each object that is otherwise here: missing,\n"
+    "changed (which fields), gone, back. The daemon does it by itself once a day.\n"
+    "\n"
+    "  --repair   fetches what was found, and waits\n"
+    "  --yes      what is gone at Stripe goes here, too, however much: mends the fuse\n"
     "\n"
     "Exit: 0 nothing was found, 3 something is missing still.\n"
     "\n"
     "Example:\n"
-    "  brindle check refs --repair\n"
+    "  brindle check drift customers --repair\n"
     "\n" COMMON;
 
 const char help_schema[] =

@@ -348,6 +348,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     keep_as_configured(w);
     w->made = true;
     w->env.set.catch_up_ms = config_number(&conf->values, SET_CATCH_UP) * 1000;
+    w->env.set.check_ms = config_number(&conf->values, SET_CHECK) * 1000;
+    w->env.set.relist_ms = config_number(&conf->values, SET_RELIST) * 1000;
     w->env.set.fuse_max = config_number(&conf->values, SET_FUSE);
     if (mode == WIRE_WRITE || mode == WIRE_ASK)
         st = open_stripe(w, e);

@@ -18,6 +18,7 @@ const char *due_kind_name(enum due_kind k)
     case DUE_WALK: return "walk";
     case DUE_SWEEP: return "sweep";
     case DUE_CHASE: return "chase";
+    case DUE_CHECK: return "check";
     case DUE_CATCHUP: return "catchup";
     case DUE_CUSTOMER: return "customer";
     }

@@ -17,6 +17,7 @@ enum due_kind {
     DUE_WALK,     /* walk the list of `type`; id is its variant: a query, or a parent's id */
     DUE_SWEEP,    /* fetch what the finished lists of `type` have not shown */
     DUE_CHASE,    /* look for references whose target is missing, and make those due */
+    DUE_CHECK,    /* compare the lists of `type` with the mirror */
     DUE_CATCHUP,  /* read the list of events */
     DUE_CUSTOMER, /* a customer as a whole: with all its subscriptions (customer.h) */
 };

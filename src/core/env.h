@@ -23,6 +23,8 @@ struct env_settings {
     unsigned attempts_max; /* failures in a row before due work is dead */
     msec backoff_ms, backoff_ms_max;
     msec confirm_ms;  /* pause before the second look at a 404 that nobody announced */
+    msec check_ms;    /* how often each type is checked for drift; 0: never */
+    msec relist_ms;   /* the same for types that no event tells of */
     msec catch_up_ms; /* how often the list of events is read; 0: never */
     int64_t fuse_max; /* deletions an hour that no event announced; 0: no fuse */
     msec inbox_body_ms, inbox_id_ms, calls_ms, history_ms; /* retention */
@@ -32,7 +34,7 @@ extern const struct env_settings env_defaults;
 
 /* When this process last made something due by the clock (monotonic); the scheduler's own. */
 struct schedule_times {
-    msec events, absent;
+    msec events, absent, checks;
 };
 
 struct env {

@@ -1,10 +1,12 @@
 #include "core/schedule.h"
 
 #include "core/catchup.h"
+#include "core/drift.h"
 #include "core/followup.h"
 
 enum {
     SCHEDULE_BYTES_MAX = 1 << 20,
+    CHECKS_EVERY_MS = 5000, /* one type after another */
     ABSENT_EVERY_MS = 10 * 60 * 1000,
 };
 
@@ -45,6 +47,16 @@ static enum status want_absent(struct env *env, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
+/* The type that was not looked at for the longest time. */
+static enum status want_check(struct env *env, struct error *e)
+{
+    const struct drift_order o = { .repair = true, .paced = true };
+    const struct resource *r;
+    enum status st = drift_next(env, &r, e);
+
+    return st == ST_OK && r ? drift_want(env, r, &o, e) : st;
+}
+
 enum status schedule_run(struct env *env, struct error *e)
 {
     struct schedule_times *t = &env->scheduled;
@@ -61,6 +73,11 @@ enum status schedule_run(struct env *env, struct error *e)
         st = want_absent(env, e);
         t->absent = now;
         rang = true;
+    }
+    if (st == ST_OK && (env->set.check_ms || env->set.relist_ms) &&
+        has_passed(t->checks, CHECKS_EVERY_MS, now)) {
+        st = want_check(env, e);
+        t->checks = now;
     }
     if (rang)
         env_ring(env);

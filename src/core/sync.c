@@ -21,12 +21,12 @@ static bool is_under_parent(const struct resource *r)
     return r->list_path && r->parent && (strstr(r->list_path, "{parent}") || r->parent_param);
 }
 
-static bool is_walked_by_default(const struct env *env, const struct resource *r)
+bool sync_walks(const struct identity *id, const struct resource *r)
 {
     if (!r->list_path || r->flags & RES_ON_DEMAND || strstr(r->list_path, "{parent}") ||
         r->parent_param)
         return false;
-    return !(r->flags & RES_TEST_ONLY && env->identity.livemode);
+    return !(r->flags & RES_TEST_ONLY && id->livemode);
 }
 
 /* All variants of a type's list that need no parent. */
@@ -114,7 +114,7 @@ static enum status want_everything(struct tx *tx, struct env *env, bool again,
     for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
         const struct resource *r = &resource_table[i];
         bool singleton = r->flags & RES_SINGLETON && r->flags & RES_CORE && r->get_path;
-        if (singleton || is_walked_by_default(env, r))
+        if (singleton || sync_walks(&env->identity, r))
             st = want_type(tx, env, r, again, lane, out, a, e);
     }
     return st;

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "core/due.h"
 #include "core/env.h"
+#include "core/resource.h"
 
 enum { SYNC_ARGS_MAX = 64 };
 
@@ -22,6 +23,10 @@ struct sync {
         object[SYNC_ARGS_MAX]; /* singletons that come along with everything are not here */
     size_t n_objects;
 };
+
+/* Is this type's list walked when nothing is named: listable for an account of this mode without a
+ * parent, and not on demand alone? */
+bool sync_walks(const struct identity *id, const struct resource *r);
 
 /* Marks what is asked for as due: no argument is everything; a type's name ("customers") is its
  * lists; anything else is an object's id ("cus_1", or "price:gold-monthly" where the prefix does

@@ -5,6 +5,7 @@
 #include "core/api.h"
 #include "core/catchup.h"
 #include "core/customer.h"
+#include "core/drift.h"
 #include "core/due.h"
 #include "core/event.h"
 #include "core/followup.h"
@@ -373,6 +374,7 @@ enum status work_one(struct env *env, struct work_report *report, struct error *
     case DUE_WALK: return walk_run(env, &c, report, e);
     case DUE_SWEEP: return followup_sweep(env, &c, e);
     case DUE_CHASE: return followup_chase(env, &c, e);
+    case DUE_CHECK: return drift_run(env, &c, report, e);
     case DUE_CATCHUP: return catchup_run(env, &c, report, e);
     case DUE_CUSTOMER: return customer_sync(env, &c, report, e);
     }

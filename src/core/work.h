@@ -6,6 +6,7 @@
 /* What happened, for the log of whoever runs the worker. */
 struct work_report {
     bool failed, dead; /* it will be tried again; it will not */
+    int64_t drift;     /* differences that a check found */
     char key[320];     /* "object customer cus_1" */
     char why[ERROR_TEXT_MAX];
 };

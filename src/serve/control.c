@@ -2,8 +2,10 @@
 #include "serve/control.h"
 
 #include "base/json.h"
+#include "core/drift.h"
 #include "core/due.h"
 #include "core/erase.h"
+#include "core/fuse.h"
 #include "core/inbox.h"
 #include "core/references.h"
 #include "core/sync.h"
@@ -158,6 +160,52 @@ static enum status do_repair_refs(const struct command *c, struct error *e)
     return st == ST_OK ? watch_sync(c, &s, e) : st;
 }
 
+/* All types that can be checked, or those that are named. */
+static enum status want_drift(const struct command *c, const struct drift_order *o, struct error *e)
+{
+    str arg[SYNC_ARGS_MAX];
+    size_t n = 0;
+    enum status st = sync_args(c, arg, &n, e);
+
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        const struct resource *r = resource_by_name(arg[i]);
+        st = r && drift_checks(c->env, r)
+                 ? drift_want(c->env, r, o, e)
+                 : fail(e, ST_INVALID, "\"%.*s\" is no type whose list is walked by itself",
+                        STR_ARG(arg[i]));
+    }
+    for (size_t i = 0; i < resource_count && st == ST_OK && n == 0; i++)
+        if (drift_checks(c->env, &resource_table[i]))
+            st = drift_want(c->env, &resource_table[i], o, e);
+    return st;
+}
+
+static enum status mend_fuse(const struct command *c, struct error *e)
+{
+    ARENA(a, OP_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct fuse_state fuse;
+    int64_t revived;
+    enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = fuse_read(&tx, &fuse, &a, e);
+    tx_end(&tx);
+    return st == ST_OK ? fuse_mend(c->env, fuse.held, &revived, e) : st;
+}
+
+static enum status do_drift(const struct command *c, struct error *e)
+{
+    struct sync s = { .since = clock_wall(c->env->world->clock), .n_walks = 1 };
+    const struct drift_order o = { .repair = json_bool(c->line, S("repair")) == JSON_TRUE,
+                                   .permitted = json_bool(c->line, S("yes")) == JSON_TRUE };
+    enum status st = o.repair && o.permitted ? mend_fuse(c, e) : ST_OK;
+
+    if (st == ST_OK)
+        st = want_drift(c, &o, e);
+    return st == ST_OK ? watch_sync(c, &s, e) : st;
+}
+
 /* ---- the small ones ---- */
 
 static enum status do_replay(const struct command *c, struct error *e)
@@ -248,10 +296,9 @@ static const struct op {
     const char *name;
     enum status (*run)(const struct command *c, struct error *e);
 } op_table[] = {
-    { "sync", do_sync },         { "repair_refs", do_repair_refs },
-    { "replay", do_replay },     { "revive", do_revive },
-    { "erase", do_erase },       { "ping", do_ping },
-    { "handover", do_handover },
+    { "sync", do_sync },     { "repair_refs", do_repair_refs }, { "drift", do_drift },
+    { "replay", do_replay }, { "revive", do_revive },           { "erase", do_erase },
+    { "ping", do_ping },     { "handover", do_handover },
 };
 
 static const struct op *find_op(str line)
@@ -283,7 +330,7 @@ static enum status dispatch(const struct command *c, struct error *e)
         return fail(e, ST_INVALID, "a command must be a JSON object on one line");
     return fail(
         e, ST_INVALID,
-        "no such op; there are sync, repair_refs, replay, revive, erase, ping and handover");
+        "no such op; there are sync, repair_refs, drift, replay, revive, erase, ping and handover");
 }
 
 static void tell_end(const struct command *c, enum status st, const struct error *e)

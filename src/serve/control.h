@@ -29,12 +29,13 @@ struct control_host {
 };
 
 /* Carries out one command on the host's environment, whose engine runs in this process. Ops: "sync"
- * (args, again, watch), "repair_refs", "replay" (event), "revive" (id or empty), "erase" (id),
- * "ping", "handover" (a command that holds the lock gives it up: answered by commands alone). Lines
- * of progress go to `emit`; the end line, too. The status is the one of the end line.
+ * (args, again, watch), "repair_refs", "drift" (args: types, repair, yes), "replay" (event),
+ * "revive" (id or empty), "erase" (id), "ping", "handover" (a command that holds the lock gives it
+ * up: answered by commands alone). Lines of progress go to `emit`; the end line, too. The status is
+ * the one of the end line.
  *
  * sync: the lines of sync_progress, with the host's own members, while they change, until it is
- * done; those of repair_refs are the same; with "watch":false one line
+ * done; those of repair_refs and drift are the same; with "watch":false one line
  * {"walks","objects"}. revive: one line {"revived"}. erase: one line
  * {"erased","objects","events","versions"}. ping: one line {"name","account","livemode",
  * "pid","version"}. ST_RETRY: `emit` would hear no more, or the environment stops; what was asked

@@ -115,6 +115,9 @@ static void *ended(struct engine *g)
 
 static void tell_outcome(struct engine *g, const struct work_report *r)
 {
+    if (r->drift)
+        log_say(g->o.log, LOG_WARN, LOG_drift_found, LF("env", str_of(g->env->name)),
+                LF("key", str_of(r->key)), LF_INT("differences", r->drift));
     if (r->dead) {
         count(&g->work_dead, 1);
         say(g, LOG_ERROR, LOG_work_dead, r->key, r->why);

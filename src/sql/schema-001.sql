@@ -115,6 +115,38 @@ create table _absent (
 );
 create index _absent_next on _absent (next_at) where next_at > 0;
 
+-- Where the drift check of each type stands: the list is walked once more and compared.
+create table _checks (
+    type text not null,
+    account text not null,
+    state text not null,                  -- waiting, walking, unseen, confirming, done, skipped
+    list integer not null default 0,      -- which of the type's lists
+    cursor text not null default '',    -- the last id that was compared
+    at_ticket integer not null default 0,  -- where the look for what was not shown stands
+    started_ticket integer not null default 0,
+    started_at integer not null default 0,
+    finished_at integer not null default 0,
+    compared integer not null default 0,
+    repair integer not null,              -- differences are made due
+    permitted integer not null,           -- deletions do not count for the fuse: a person said so
+    paced integer not null,               -- with a small share of the budget
+    reason text,
+    primary key (type, account)
+);
+
+-- What the latest check of a type found otherwise than at Stripe.
+create table _drift (
+    type text not null,
+    account text not null,
+    id text not null,
+    what text not null,                   -- missing, changed, gone, back
+    revision integer not null,             -- of the row that was compared; 0: there was none
+    fields text not null,                 -- that differ, commas between them
+    confirmed integer not null default 0, -- its own GET said so, too
+    found_at integer not null,
+    primary key (type, account, id)
+);
+
 -- Former versions, with what changed them.
 create table _history (
     type text not null,

@@ -288,7 +288,8 @@ class Place:
                 "DATABASE_URL": self.cluster.url(self.database) if self.cluster else
                 f"sqlite:{self.dir / 'data'}", "BRINDLE_TOKEN": TOKEN,
                 # Events are read where a scenario is about that.
-                "BRINDLE_RATE_LIMIT": "0", "BRINDLE_CATCH_UP_SECONDS": "0"}
+                "BRINDLE_RATE_LIMIT": "0", "BRINDLE_CATCH_UP_SECONDS": "0",
+                "BRINDLE_CHECK_SECONDS": "0", "BRINDLE_RELIST_SECONDS": "0"}
 
     def start_emulator(self, *flags):
         self.emulator = Emulator(self, *flags)

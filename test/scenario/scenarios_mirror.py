@@ -303,3 +303,103 @@ def a_local_clock_that_is_off_changes_nothing(place):
     until("the last change is there", lambda: place.one("select name from products") == "n19")
     d.idle()
     place.check_mirror()
+
+
+def drift(place, *words, code=None, env=None):
+    out, err = place.run("check", "drift", *words, code=code, env=env)
+    return [json.loads(line) for line in out.splitlines()], err
+
+
+def change_behind_its_back(e, n, dice):
+    """n changes over the core types of which no event tells: {(type, id): what}"""
+    told = {}
+    people = [e.post("/v1/customers", email=f"d{i}@example.com") for i in range(n // 10)]
+    for one in people:
+        told["customer", one["id"]] = "missing"
+    kinds = {"product": e.state("product"), "price": e.state("price"), "coupon": e.state("coupon"),
+             "customer": [c for c in e.state("customer") if ("customer", c["id"]) not in told],
+             "invoice": e.state("invoice"), "charge": e.state("charge"),
+             "payment_intent": e.state("payment_intent")}
+    pool = [(k, o["id"]) for k, all_ in kinds.items() for o in all_ if not o.get("deleted")]
+    dice.shuffle(pool)
+    for kind, ident in pool:
+        if len(told) >= n:
+            break
+        if kind in ("coupon",) and dice.random() < 0.5:
+            e.delete(f"/v1/{kind}s/{ident}")
+            told[kind, ident] = "gone"
+        else:
+            e.edit(kind, ident, metadata={"behind": str(len(told))})
+            told[kind, ident] = "changed"
+    return told
+
+
+def furnish(e):
+    product, price, customer = shop(e)
+    for i in range(60):
+        e.post("/v1/coupons", percent_off=5, duration="once", name=f"c{i}")
+        e.post("/v1/products", name=f"p{i}")
+        e.post("/v1/customers", email=f"c{i}@example.com")
+        e.post("/v1/prices", product=product["id"], unit_amount=i + 1, currency="usd")
+    for _ in range(5):
+        e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+
+
+@scenario("MIRROR-17")
+def drift_is_found_exactly_and_mended_exactly(place):
+    e, dice = place.emulator, Random(17)
+    furnish(e)
+    place.run("sync")
+    found, _ = drift(place, code=0)
+    check(not found, "drift where there is none:", found[:3])
+    told = change_behind_its_back(e, 200, dice)
+    before = place.rows("select type, id, revision from objects order by type, id")
+    found, _ = drift(place, code=3)
+    check({(f["type"], f["id"]): f["what"] for f in found} == told, "found", len(found), "of", len(told),
+          [f for f in found if told.get((f["type"], f["id"])) != f["what"]][:3])
+    check(all(f["fields"] == ["metadata"] for f in found if f["what"] == "changed"), "other fields")
+    check(place.rows("select type, id, revision from objects order by type, id") == before,
+          "a check without --repair changed something")
+    found, _ = drift(place, "--repair", code=0)
+    check({(f["type"], f["id"]) for f in found} == set(told), "the repair found something else")
+    check(all(f["state"] == "mended" for f in found), [f for f in found if f["state"] != "mended"][:3])
+    after = {(t, i): r for t, i, r in place.rows("select type, id, revision from objects")}
+    was = {(t, i): r for t, i, r in before}
+    touched = {k for k in after if after[k] != was.get(k)}
+    check(touched == set(told), "also touched:", list(touched - set(told))[:5])
+    place.check_mirror()
+    check(not drift(place, code=0)[0], "it is not mended")
+
+
+@scenario("MIRROR-17B")
+def a_scheduled_check_finds_mends_and_says_so(place):
+    e = place.emulator
+    product = e.post("/v1/products", name="old")
+    place.run("sync")
+    d = place.start(BRINDLE_CHECK_SECONDS="1", BRINDLE_RELIST_SECONDS="1")
+    e.edit("product", product["id"], name="new")
+    until("the daemon mends it by itself", lambda: place.one("select name from products") == "new", 120)
+    until("it says so", lambda: "event=drift_found" in place.text_of("daemon.log"))
+    d.stop()
+
+
+@scenario("MIRROR-17C")
+def the_fuse_keeps_what_vanished_until_a_person_says_so(place):
+    e = place.emulator
+    coupons = [e.post("/v1/coupons", percent_off=5, duration="once", name=f"c{i}") for i in range(30)]
+    place.run("sync")
+    for one in coupons:
+        e.delete(f"/v1/coupons/{one['id']}")
+    fuse = {"BRINDLE_FUSE": "10"}
+    _, err = place.run("sync", "coupons", code=1, env=fuse)
+    check("the fuse has blown" in err, "sync does not say why:", err[-300:])
+    check(place.one("select count(*) from coupons") == 20, "not ten were let go")
+    now = status_of(place)
+    check(now["fuse_blown_at"] > 0 and now["fuse_held"] == 20, now)
+    found, err = drift(place, "coupons", "--repair", code=3, env=fuse)
+    check(len(found) == 20 and all(f["state"] == "failed" for f in found), found[:2])
+    check("--repair --yes" in err, err)
+    check(place.one("select count(*) from coupons") == 20, "the fuse does not hold")
+    found, _ = drift(place, "coupons", "--repair", "--yes", code=0, env=fuse)
+    check(place.one("select count(*) from coupons") == 0, "what a person permitted is still there")
+    check(status_of(place)["fuse_blown_at"] == 0 and status_of(place)["dead"] == 0, "the fuse is not mended")
