@@ -31,6 +31,7 @@ static json_t *details(struct call *c, struct record *method, int64_t amount)
         return card_details(method, amount);
     json_t *d = json_object();
     json_t *of = json_deep_copy(json_object_get(method->doc, type.p));
+    json_object_del(of, "generated_from"); /* of the method alone */
     if (method_way(type) == WAY_DEBIT)
         set_strz(of, "mandate", mandate_of(c, method)->id);
     set_new(d, type.p, of);

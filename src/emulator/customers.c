@@ -14,6 +14,18 @@ static const struct field customer_fields[] = {
     { "shipping", F_HASH, NULL, 0 },           { "tax_exempt", F_WORD, "none exempt reverse", 0 },
 };
 
+/* Those that a customer does not have are not sent. */
+static bool customer_apply(const struct args *a, json_t *doc)
+{
+    static const char *const optional[] = { "business_name", "individual_name" };
+    bool ok = fields_apply(a, doc, customer_fields, COUNT(customer_fields));
+
+    for (size_t i = 0; i < COUNT(optional); i++)
+        if (json_is_null(json_object_get(doc, optional[i])))
+            json_object_del(doc, optional[i]);
+    return ok;
+}
+
 enum { PREFIX_CHARS = 8, TAX_IDS_MAX = 5 };
 
 /* What a request wants to be the payment method of this customer. */
@@ -128,7 +140,7 @@ json_t *customers_create(struct call *c)
     for (char *p = prefix; *p; p++)
         *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
     set_strz(doc, "invoice_prefix", prefix);
-    if (!fields_apply(&a, doc, customer_fields, COUNT(customer_fields)) || !methods_read(&a, &m)) {
+    if (!customer_apply(&a, doc) || !methods_read(&a, &m)) {
         json_decref(doc);
         return NULL;
     }
@@ -157,8 +169,7 @@ json_t *customers_update(struct call *c)
     if (!discounts_read(&a, c->part[0], &discount))
         return NULL;
     json_t *before = change_begin(r);
-    if (!fields_apply(&a, r->doc, customer_fields, COUNT(customer_fields)) ||
-        !methods_read(&a, &m) || !methods_apply(c, r, &m)) {
+    if (!customer_apply(&a, r->doc) || !methods_read(&a, &m) || !methods_apply(c, r, &m)) {
         change_abort(r, before);
         return NULL;
     }

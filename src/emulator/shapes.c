@@ -18,10 +18,10 @@ static const char *const shape[T_COUNT] = {
                 "'tax_behavior':'unspecified','tiers_mode':null,'transform_quantity':null,"
                 "'type':'one_time','unit_amount':null,'unit_amount_decimal':null}",
     [T_CUSTOMER] =
-        "{'id':null,'object':'customer','address':null,'balance':0,'business_name':null,"
+        "{'id':null,'object':'customer','address':null,'balance':0,"
         "'created':0,'currency':null,'customer_account':null,'default_source':null,"
         "'delinquent':false,'description':null,'discount':null,'email':null,"
-        "'individual_name':null,'invoice_prefix':null,'invoice_settings':{'custom_fields':null,"
+        "'invoice_prefix':null,'invoice_settings':{'custom_fields':null,"
         "'default_payment_method':null,'footer':null,'rendering_options':null},'livemode':false,"
         "'metadata':{},'name':null,'next_invoice_sequence':1,'phone':null,'preferred_locales':[],"
         "'shipping':null,'tax_exempt':'none','test_clock':null}",
@@ -96,7 +96,7 @@ static const char *const shape[T_COUNT] = {
         "{'id':null,'object':'invoiceitem','amount':0,'currency':'usd','customer':null,"
         "'customer_account':null,'date':0,'description':null,'discountable':true,'discounts':[],"
         "'invoice':null,'livemode':false,'metadata':{},'net_amount':0,'parent':null,"
-        "'period':{'end':0,'start':0},'pricing':null,'proration':false,'proration_details':null,"
+        "'period':{'end':0,'start':0},'pricing':null,'proration':false,"
         "'quantity':1,'quantity_decimal':'1','tax_rates':[],'test_clock':null}",
     [T_INVOICE_PAYMENT] =
         "{'id':null,'object':'invoice_payment','amount_paid':null,'amount_requested':0,"
