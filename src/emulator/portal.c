@@ -66,6 +66,30 @@ static struct record *configuration_default(struct call *c)
     return r;
 }
 
+/* With every kind of flow, all null but the one that was asked for. */
+static json_t *flow_document(const json_t *asked)
+{
+    static const char *const kind[] = { "customer_update", "subscription_cancel",
+                                        "subscription_pause", "subscription_update",
+                                        "subscription_update_confirm" };
+    json_t *v = args_document(asked), *after = json_object_get(v, "after_completion");
+
+    for (size_t i = 0; i < COUNT(kind); i++)
+        if (!json_object_get(v, kind[i]))
+            set_null(v, kind[i]);
+    json_t *cancel = json_object_get(v, "subscription_cancel");
+    if (json_is_object(cancel) && !json_object_get(cancel, "retention"))
+        set_null(cancel, "retention");
+    if (!after)
+        set_new(v, "after_completion", json_pack("{s:s}", "type", "portal_homepage"));
+    after = json_object_get(v, "after_completion");
+    if (!json_object_get(after, "hosted_confirmation"))
+        set_null(after, "hosted_confirmation");
+    if (!json_object_get(after, "redirect"))
+        set_null(after, "redirect");
+    return v;
+}
+
 json_t *portal_sessions_create(struct call *c)
 {
     static const struct field fields[] = { { "customer", F_REF, NULL, T_CUSTOMER },
@@ -92,16 +116,8 @@ json_t *portal_sessions_create(struct call *c)
     set_strz(doc, "configuration", configuration->id);
     if (!get_str(doc, "return_url").p)
         set_str(doc, "return_url", get_str(record_doc(configuration), "default_return_url"));
-    if (args_sub(&a, "flow_data", &flow)) {
-        json_t *v = args_document(flow.hash);
-        static const char *const kind[] = { "after_completion",    "customer_update",
-                                            "subscription_cancel", "subscription_pause",
-                                            "subscription_update", "subscription_update_confirm" };
-        for (size_t i = 0; i < COUNT(kind); i++)
-            if (!json_object_get(v, kind[i]))
-                set_null(v, kind[i]);
-        set_new(doc, "flow", v);
-    }
+    if (args_sub(&a, "flow_data", &flow))
+        set_new(doc, "flow", flow_document(flow.hash));
     make_id(c->emu, c->space->livemode ? "live_" : "test_", SESSION_SECRET_CHARS, secret);
     set_str(doc, "url", arena_printf(c->arena, "https://billing.stripe.com/p/session/%s", secret));
     struct record *r = record_add(c->emu, c->space, T_PORTAL_SESSION, doc);
