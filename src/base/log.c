@@ -152,6 +152,8 @@ void log_write(const struct log *l, enum log_level level, enum log_event event,
     if (line.cut)
         put_tail(&line, l->json ? S(",\"cut\":true") : S(" cut=true"));
     put_tail(&line, l->json ? S("}\n") : S("\n"));
+    if (l->before)
+        l->before();
     ssize_t written = write(l->fd, line.p, line.n);
     (void)written; /* there is nobody left to tell */
 }

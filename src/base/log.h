@@ -29,6 +29,8 @@ struct log {
     int fd;
     enum log_level least; /* what is below is not written */
     bool json;
+    void (*before)(void); /* called before each line; may be NULL. For whoever draws on the same
+                             terminal. From any thread */
 };
 
 /* One line, written with one system call, so that lines of threads do not mix. Longer than 2 KiB is

@@ -192,6 +192,15 @@ static void show_life(struct demo *d, bool live)
     fflush(stderr);
 }
 
+/* A log line begins where the status line stood; that is drawn anew soon. */
+static void make_room(void)
+{
+    static const char erase_line[] = "\r\033[K";
+    ssize_t n = write(STDERR_FILENO, erase_line, sizeof erase_line - 1);
+
+    (void)n; /* the terminal is gone: so is the line */
+}
+
 static void *watch_main(void *ctx)
 {
     struct demo *d = ctx;
@@ -382,6 +391,8 @@ static enum status run(struct demo *d, struct error *e)
         d->serving.listen = str_of(d->daemon);
         if (!getenv("BRINDLE_LOG_LEVEL"))
             d->serving.log.least = LOG_WARN;
+        if (is_terminal(stderr))
+            d->serving.log.before = make_room;
         st = serving_run(&d->serving, on_ready, d, e);
     }
     demo_close(d);

@@ -169,7 +169,7 @@ static enum status find(struct env *env, const char *type, const char *id, struc
     enum status st = mirror_get(env, type_named(type), str_of(id), o, a, e);
 
     if (st == ST_NONE && type && !resource_by_name(str_of(type)))
-        return fail(e, ST_INVALID, "There is no type \"%s\"; `brindle status --types` lists them.",
+        return fail(e, ST_INVALID, "There is no type \"%s\"; `brindle schema` lists them.",
                     type);
     if (st == ST_NONE && !type && !resource_by_id(str_of(id)))
         return fail(e, ST_NONE,

@@ -1,13 +1,16 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "cli/local.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
+#include "cli/when.h"
 #include "core/mirror.h"
 
 enum {
     LIST_PAGE = 500,
+    LISTED_COLUMNS_MAX = 6,
     LIST_PAGE_BYTES_MAX = 512 << 20,
 };
 
@@ -43,9 +46,9 @@ static enum status read_query(const struct words *words, struct mirror_query *q,
 
     if (!r) {
         const char *meant = nearest(str_of(words->word[0]), view_candidate, NULL);
-        return fail(
-            e, ST_INVALID, "There is no type \"%s\"%s%s%s; `brindle status --types` lists them.",
-            words->word[0], meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+        return fail(e, ST_INVALID, "There is no type \"%s\"%s%s%s `brindle schema` lists them.",
+                    words->word[0], meant ? "; did you mean " : ".", meant ? meant : "",
+                    meant ? "?" : "");
     }
     q->type = str_of(r->type);
     for (size_t i = 0; i < words->n_filters; i++) {
@@ -55,6 +58,73 @@ static enum status read_query(const struct words *words, struct mirror_query *q,
             return fail(e, ST_INVALID, "A filter is written --FIELD=VALUE.");
     }
     return ST_OK;
+}
+
+/* --- for people ---------------------------------------------------------------------------- */
+
+/* What people look for first, in this order, as far as the type has it. */
+static size_t choose_columns(const struct resource *r, const struct column *out[TABLE_COLUMNS_MAX])
+{
+    static const char *const wanted[] = { "name",    "email",          "status",     "active",
+                                          "amount",  "unit_amount",    "amount_due", "total",
+                                          "net",     "currency",       "interval",   "quantity",
+                                          "product", "price",          "customer",   "subscription",
+                                          "invoice", "payment_intent", "charge",     "created" };
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT(wanted); i++)
+        for (size_t k = 0; k < r->n_columns && n < LISTED_COLUMNS_MAX; k++)
+            if (strcmp(r->column[k].name, wanted[i]) == 0)
+                out[n++] = &r->column[k];
+    return n;
+}
+
+static str cell_of(const struct column *c, str data, struct arena *a)
+{
+    struct json_token t = json_path(data, str_of(c->path));
+    char when[WHEN_TEXT_MAX];
+    int64_t seconds;
+
+    switch (t.type) {
+    case JSON_STRING: return json_unescape(t, a);
+    case JSON_OBJECT: return json_text(t.text, S("id"), a);
+    case JSON_NUMBER:
+        if (c->kind != COL_TIME || !str_to_int(t.text, &seconds))
+            return t.text;
+        when_text(seconds * 1000, when);
+        return arena_copy(a, str_sub(str_of(when), 0, sizeof "2026-11-22T10:30:05" - 1));
+    case JSON_TRUE:
+    case JSON_FALSE: return t.text;
+    case JSON_END:
+    case JSON_OBJECT_END:
+    case JSON_ARRAY:
+    case JSON_ARRAY_END:
+    case JSON_KEY:
+    case JSON_NULL:
+    case JSON_BAD: return S("");
+    }
+    return S("");
+}
+
+static void print_table(const struct resource *r, const struct object *o, size_t n, struct arena *a)
+{
+    const struct column *column[TABLE_COLUMNS_MAX];
+    size_t n_columns = choose_columns(r, column);
+    struct table t = { .arena = a, .head = { "id" }, .n_columns = n_columns + 1 };
+    str cell[TABLE_COLUMNS_MAX];
+
+    for (size_t k = 0; k < n_columns; k++) {
+        t.head[k + 1] = column[k]->name;
+        t.right[k + 1] = column[k]->kind == COL_INT;
+    }
+    for (size_t i = 0; i < n; i++) {
+        cell[0] = o[i].id;
+        for (size_t k = 0; k < n_columns; k++)
+            cell[k + 1] = cell_of(column[k], o[i].data, a);
+        table_row(&t, cell);
+    }
+    if (n)
+        table_print(&t, stdout);
 }
 
 /* --- when nothing matched ------------------------------------------------------------------ */
@@ -130,7 +200,7 @@ static enum status explain_nothing(struct env *env, const struct mirror_query *q
 }
 
 /* Page after page; each page's memory goes before the next one. */
-static enum status print_all(struct env *env, struct mirror_query *q, int64_t limit,
+static enum status print_all(struct env *env, struct mirror_query *q, int64_t limit, bool as_table,
                              struct error *e)
 {
     char after[1024] = "";
@@ -145,7 +215,9 @@ static enum status print_all(struct env *env, struct mirror_query *q, int64_t li
         enum status st = mirror_list(env, q, &o, &n, &a, e);
         if (st != ST_OK)
             return st;
-        for (size_t i = 0; i < n; i++)
+        if (as_table)
+            print_table(resource_by_type(q->type), o, n, &a);
+        for (size_t i = 0; i < n && !as_table; i++)
             print_squeezed(o[i].data);
         printed += (int64_t)n;
         if (n < q->limit || ferror(stdout))
@@ -171,5 +243,5 @@ enum status cmd_list(struct cli *cli, struct error *e)
         st = read_query(&words, &q, e);
     if (st == ST_OK)
         st = reader_open(cli, &w, e);
-    return st == ST_OK ? print_all(&w.env, &q, limit, e) : st;
+    return st == ST_OK ? print_all(&w.env, &q, limit, is_terminal(stdout) && !cli->json, e) : st;
 }

@@ -169,8 +169,8 @@ enum status cmd_schema(struct cli *cli, struct error *e)
         return st;
     if (words.n_words && !(r = resource_by_name(str_of(words.word[0])))) {
         const char *meant = nearest(str_of(words.word[0]), view_candidate, NULL);
-        return fail(e, ST_INVALID, "There is no view \"%.60s\"%s%s%s; `brindle schema` lists them.",
-                    words.word[0], meant ? "; did you mean " : "", meant ? meant : "",
+        return fail(e, ST_INVALID, "There is no view \"%.60s\"%s%s%s `brindle schema` lists them.",
+                    words.word[0], meant ? "; did you mean " : ".", meant ? meant : "",
                     meant ? "?" : "");
     }
     if (cli->json)

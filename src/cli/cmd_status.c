@@ -6,9 +6,7 @@
 #include "cli/local.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "core/resource.h"
 #include "core/status.h"
-#include "core/sync.h"
 
 enum { STATUS_BYTES_MAX = 16 << 20, LISTS_NAMED_MAX = 128 };
 
@@ -93,54 +91,42 @@ static void print_inbox(const struct shown *s, const struct mirror_status *m)
 
 /* --- how complete -------------------------------------------------------------------------- */
 
-struct lists {
-    size_t all; /* that `brindle sync` walks when nothing is named */
-    size_t complete, skipped;
-    size_t n_forbidden;
-    str forbidden[LISTS_NAMED_MAX]; /* skipped, because the key may not list them */
-};
-
-static void count_list(struct lists *l, str type, const struct identity *id, struct arena *a)
+/* Types that are skipped because the key may not list them. */
+static size_t find_forbidden(str json, str view[LISTS_NAMED_MAX], struct arena *a)
 {
-    const struct resource *r = resource_by_type(json_text(type, S("type"), a));
-    str reason = json_text(type, S("reason"), a);
-    int64_t complete_at = 0;
+    struct json_reader r;
+    size_t n = 0;
 
-    if (!r || !sync_walks(id, r))
-        return;
-    if (str_eqz(json_text(type, S("walk"), a), "skipped")) {
-        l->skipped++;
+    json_init(&r, json_member(json, S("types")).text);
+    if (json_next(&r).type != JSON_ARRAY)
+        return 0;
+    for (struct json_token v = json_value(&r); v.type == JSON_OBJECT; v = json_value(&r)) {
         char why[PROGRESS_REASON_MAX];
-        snprintf(why, sizeof why, "%.*s", STR_ARG(reason));
-        if (progress_reason_forbids(why) && l->n_forbidden < LISTS_NAMED_MAX)
-            l->forbidden[l->n_forbidden++] = str_of(r->view);
-    } else if (json_int(type, S("complete_at"), &complete_at) && complete_at > 0) {
-        l->complete++;
+        snprintf(why, sizeof why, "%.*s", STR_ARG(json_text(v.text, S("reason"), a)));
+        if (n < LISTS_NAMED_MAX && str_eqz(json_text(v.text, S("walk"), a), "skipped") &&
+            progress_reason_forbids(why))
+            view[n++] = json_text(v.text, S("view"), a);
     }
+    return n;
 }
 
-static void print_lists(const struct env *env, str json)
+static void print_lists(const struct mirror_status *m, str json)
 {
     ARENA(a, STATUS_BYTES_MAX);
-    struct lists l = { 0 };
-    struct json_reader r;
+    str forbidden[LISTS_NAMED_MAX];
     char names[LISTS_NAMED_MAX * 40] = "", absent[64] = "";
+    bool rest = m->types_complete + m->types_skipped < m->types_known;
 
-    for (size_t i = 0; i < resource_count; i++)
-        l.all += sync_walks(&env->identity, &resource_table[i]);
-    json_init(&r, json_member(json, S("types")).text);
-    if (json_next(&r).type == JSON_ARRAY)
-        for (struct json_token v = json_value(&r); v.type == JSON_OBJECT; v = json_value(&r))
-            count_list(&l, v.text, &env->identity, &a);
-    bool rest = l.complete + l.skipped < l.all;
-    if (l.skipped)
-        snprintf(absent, sizeof absent, "; %zu %s not there for this account or key", l.skipped,
-                 l.skipped == 1 ? "is" : "are");
-    line("complete", rest ? COLOR_WARN : COLOR_GOOD, "%zu of %zu lists%s%s", l.complete, l.all,
-         absent, rest ? "; `brindle sync` walks the rest" : "");
-    for (size_t i = 0, n = 0; i < l.n_forbidden && n < sizeof names; i++)
-        n += (size_t)snprintf(names + n, sizeof names - n, " %.*s", STR_ARG(l.forbidden[i]));
-    if (l.n_forbidden)
+    if (m->types_skipped)
+        snprintf(absent, sizeof absent, "; %lld %s not there for this account or key",
+                 (long long)m->types_skipped, m->types_skipped == 1 ? "is" : "are");
+    line("complete", rest ? COLOR_WARN : COLOR_GOOD, "%lld of %lld lists%s%s",
+         (long long)m->types_complete, (long long)m->types_known, absent,
+         rest ? "; `brindle sync` walks the rest" : "");
+    size_t n_forbidden = find_forbidden(json, forbidden, &a);
+    for (size_t i = 0, n = 0; i < n_forbidden && n < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, " %.*s", STR_ARG(forbidden[i]));
+    if (n_forbidden)
         line("", COLOR_WARN, "not permitted:%s", names);
 }
 
@@ -177,11 +163,11 @@ static void print_numbers(const struct shown *s, const struct env *env,
         line("daemon", COLOR_GOOD, "runs");
     else
         line("daemon", COLOR_WARN, "does not run: `%s` starts it", config_start_command(s->conf));
-    line("objects", COLOR_PLAIN, "%s, and %lld deleted", objects, (long long)m->tombstones);
+    line("objects", COLOR_PLAIN, "%s, %lld of them deleted", objects, (long long)m->tombstones);
     line("freshness", COLOR_PLAIN, "last event %s, last fetch %s", ago(m->last_event_ago_ms, event),
          ago(m->last_fetch_ago_ms, fetch));
     print_events(s, m);
-    print_lists(env, json);
+    print_lists(m, json);
     print_work(s, m);
     print_inbox(s, m);
 }

@@ -6,7 +6,7 @@
 
 #include "cli/config.h"
 
-/* The contract of DESIGN: scripts rely on these numbers. */
+/* Scripts rely on these numbers: none ever changes its meaning. */
 enum exit_code {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,

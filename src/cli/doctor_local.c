@@ -283,7 +283,7 @@ static void check_work(struct doctor *d, struct wire *w)
     if (m.due && !served)
         found(d, WARNING, "nobody_works", config_start_command(w->conf),
               "%lld things are due and no daemon runs", (long long)m.due);
-    if (m.types_known == 0)
+    if (m.never_walked)
         found(d, NOTE, "never_synced", "brindle sync", "no list was walked yet");
 }
 

@@ -89,8 +89,9 @@ const char help_get[] =
 const char help_list[] =
     "Usage: brindle list TYPE [--FIELD=VALUE]... [--limit N] [--deleted]\n"
     "\n"
-    "Prints the objects of a type from the mirror, one JSON object a line, in the order of\n"
-    "their ids. TYPE is a plural or singular name: subscriptions, checkout_sessions, price.\n"
+    "The objects of a type from the mirror in the order of their ids: on a terminal a table,\n"
+    "else (and with --json) one JSON object a line, as Stripe sent it. TYPE is a plural or\n"
+    "singular name: subscriptions, checkout_sessions, price.\n"
     "\n"
     "  --FIELD=VALUE   only those whose member has this value; a.b for one inside another\n"
     "  --limit N       stop after N objects\n"

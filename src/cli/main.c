@@ -141,8 +141,8 @@ static enum status find_command(const char *name, const struct command **out, st
             return ST_OK;
         }
     const char *meant = nearest(str_of(name), command_candidate, NULL);
-    return fail(e, ST_INVALID, "brindle has no command \"%s\"%s%s%s; see `brindle help`.", name,
-                meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+    return fail(e, ST_INVALID, "There is no command \"%s\"%s%s%s `brindle help` lists them.", name,
+                meant ? "; did you mean \"" : ".", meant ? meant : "", meant ? "\"?" : "");
 }
 
 static bool asks_for_help(const struct cli *cli)

@@ -4,6 +4,7 @@
 #include "core/catchup.h"
 #include "core/fuse.h"
 #include "core/resource.h"
+#include "core/sync.h"
 
 #include <stdio.h>
 
@@ -59,8 +60,18 @@ static enum status read_walks(struct tx *tx, const struct env *env, struct mirro
 
     if (st != ST_OK)
         return st;
-    s->types_known = row_int(&r, 0, 0);
-    s->types_complete = row_int(&r, 0, 1);
+    for (size_t i = 0; i < resource_count; i++)
+        s->types_known += sync_walks(&env->identity, &resource_table[i]);
+    for (size_t i = 0; i < r.n_rows; i++) {
+        const struct resource *of = resource_by_type(row_str(&r, i, 0));
+        if (!of || !sync_walks(&env->identity, of))
+            continue;
+        if (row_int(&r, i, 1))
+            s->types_skipped++;
+        else
+            s->types_complete += row_int(&r, i, 2);
+    }
+    s->never_walked = r.n_rows == 0;
     return ST_OK;
 }
 
@@ -175,6 +186,7 @@ static void write_numbers(struct json_writer *w, const struct mirror_status *s)
     put_int(w, "last_fetch_ago_ms", s->last_fetch_ago_ms);
     put_int(w, "types_complete", s->types_complete);
     put_int(w, "types_known", s->types_known);
+    put_int(w, "types_skipped", s->types_skipped);
     put_int(w, "events_read_at", s->events_read_at);
     put_int(w, "events_begun_at", s->events_begun_at);
     put_int(w, "events_gap_from", s->events_gap_from);

@@ -10,10 +10,12 @@ struct mirror_status {
     int64_t events, events_quarantined, events_unknown, events_unfetchable, events_conflicting,
         deliveries;
     int64_t due, due_retrying, dead;
-    msec oldest_due_ms;                  /* age of the oldest key that is due; 0: none */
-    msec last_event_ago_ms;              /* -1: never */
-    msec last_fetch_ago_ms;              /* -1: never */
-    int64_t types_complete, types_known; /* walked completely at least once; walkable */
+    msec oldest_due_ms;     /* age of the oldest key that is due; 0: none */
+    msec last_event_ago_ms; /* -1: never */
+    msec last_fetch_ago_ms; /* -1: never */
+    int64_t types_complete, types_known, types_skipped; /* walked completely at least once; that
+                             `sync` walks; of those, that the account or key does not have */
+    bool never_walked;
     int64_t dangling;     /* references to what is not in the mirror and could be fetched; -1: not
                              counted */
     msec events_read_at;  /* Stripe's time when its list of events was last read; 0: never */

@@ -35,7 +35,7 @@ static enum status cut_address(str text, str *host, str *port, struct error *e)
     }
     *port = str_cut(text, ':', host);
     if (!port->p)
-        return fail(e, ST_INVALID, "address \"%.*s\" has no port; write 127.0.0.1:8420",
+        return fail(e, ST_INVALID, "address \"%.*s\" has no port; write HOST:PORT",
                     STR_ARG(text));
     if (str_find(*port, ':') != port->n)
         return fail(e, ST_INVALID, "address \"%.*s\": write an IPv6 address as [::1]:8420",
@@ -54,7 +54,7 @@ enum status http_address_parse(str text, struct http_address *out, struct error 
     if (st != ST_OK)
         return st;
     if (host.n == 0 || host.n >= sizeof address.host || memchr(host.p, 0, host.n))
-        return fail(e, ST_INVALID, "address \"%.*s\" names no host; write 127.0.0.1:8420",
+        return fail(e, ST_INVALID, "address \"%.*s\" names no host; write HOST:PORT",
                     STR_ARG(text));
     if (!str_to_int(port, &number) || number < 0 || number > 65535)
         return fail(e, ST_INVALID, "address \"%.*s\": the port is no number from 0 to 65535",

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -245,16 +246,29 @@ void http_conn_answer(struct http_conn *c)
     }
 }
 
-/* Answers on our own account and ends the connection. */
+static const char *reason_name(int status)
+{
+    switch (status) {
+    case 408: return "too_slow";
+    case 413:
+    case 431: return "too_large";
+    default: return "bad_request";
+    }
+}
+
+/* Answers on our own account (`reason` is a plain sentence without a quote in it) and ends the
+ * connection. */
 static void refuse(struct http_conn *c, int status, const char *reason)
 {
-    char text[128];
-    size_t n = strnlen(reason, sizeof text - 1);
-    struct http_response r = { .status = status, .content_type = S("text/plain"), .close = true };
+    char text[256];
+    int n = snprintf(text, sizeof text, "{\"error\":{\"reason\":\"%s\",\"message\":\"%s\"}}\n",
+                     reason_name(status), reason);
+    struct http_response r = { .status = status,
+                               .content_type = S("application/json"),
+                               .body = { text, (size_t)n },
+                               .close = true };
 
-    memcpy(text, reason, n);
-    text[n++] = '\n';
-    r.body = (str){ text, n };
+    assert(n > 0 && (size_t)n < sizeof text);
     http_answer_write(&c->x, &r, &c->parse, true);
     c->parse.at = c->in.n - c->in_at;
     send_answer(c);
@@ -344,8 +358,10 @@ static void linger(struct http_conn *c)
 static void answer_stopping(struct http_conn *c)
 {
     const struct http_response stopping = { .status = 503,
-                                            .content_type = S("text/plain"),
-                                            .body = S("the server is stopping\n"),
+                                            .content_type = S("application/json"),
+                                            .body = S("{\"error\":{\"reason\":\"stopping\","
+                                                      "\"message\":\"the server is "
+                                                      "stopping\"}}\n"),
                                             .close = true };
 
     http_answer_write(&c->x, &stopping, &c->parse, true);

@@ -91,21 +91,29 @@ static bool path_fits(str path, const char *pattern, str arg[ROUTE_ARGS_MAX])
     return true;
 }
 
-static bool has_token(const struct daemon *d, const struct http_request *q)
+enum token { TOKEN_MISSING, TOKEN_WRONG, TOKEN_RIGHT };
+
+static enum token token_of(const struct daemon *d, const struct http_request *q)
 {
     const str scheme = S("Bearer ");
     str sent = http_header_get(q, S("Authorization"), NULL);
 
     if (sent.n < scheme.n || strncasecmp(sent.p, scheme.p, scheme.n) != 0)
-        return false;
+        return TOKEN_MISSING;
     return str_eq_constant_time(str_trim(str_sub(sent, scheme.n, sent.n)),
-                                secret_reveal(d->o->token));
+                                secret_reveal(d->o->token))
+               ? TOKEN_RIGHT
+               : TOKEN_WRONG;
 }
 
-static void reply_no_token(struct http_exchange *x)
+static void reply_no_token(struct http_exchange *x, enum token sent)
 {
-    reply_error_with(x, 401, "token_required",
-                     "Send the daemon's token: Authorization: Bearer <token>.",
+    bool wrong = sent == TOKEN_WRONG;
+
+    reply_error_with(x, 401, wrong ? "token_wrong" : "token_required",
+                     wrong ? "That is not this daemon's token: it is in BRINDLE_TOKEN, or in the "
+                             "file \"token\" of the data directory."
+                           : "Send the daemon's token: Authorization: Bearer <token>.",
                      S("WWW-Authenticate"), S("Bearer realm=\"brindle\""));
 }
 
@@ -157,14 +165,15 @@ static void reply_methods(struct http_exchange *x, str path)
 
 static void find_route(struct route_call *c, const struct http_request *q)
 {
-    bool known_path = false, authorized = has_token(c->d, q);
+    enum token token = token_of(c->d, q);
+    bool known_path = false, authorized = token == TOKEN_RIGHT;
 
     for (size_t i = 0; i < COUNT(route_table); i++) {
         const struct route *r = &route_table[i];
         if (!path_fits(q->path, r->pattern, c->arg))
             continue;
         if (!authorized && !(r->flags & OPEN_TO_ALL)) {
-            reply_no_token(c->x);
+            reply_no_token(c->x, token);
             return;
         }
         known_path = true;
@@ -177,7 +186,7 @@ static void find_route(struct route_call *c, const struct http_request *q)
     if (known_path)
         reply_methods(c->x, q->path);
     else if (!authorized)
-        reply_no_token(c->x);
+        reply_no_token(c->x, token);
     else
         reply_error(c->x, 404, "no_such_address", "There is nothing at this address.");
 }

@@ -1,8 +1,13 @@
 """What people do with the mirror: its past, its story, its views, and forgetting."""
+import fcntl
 import json
+import os
+import struct
+import subprocess
+import termios
 import time
 
-from place import ROOT, check, until
+from place import BRINDLE, ROOT, Http, check, until
 from scenarios_state import event, shop
 
 SCENARIOS = []
@@ -347,3 +352,59 @@ def the_doctor_names_what_an_endpoint_lacks_and_mends_it(place):
     kept = list(place.dir.glob("**/*.whsec"))
     check(len(kept) == 1 and kept[0].stat().st_mode & 0o777 == 0o600, kept)
     check(kept[0].read_text().startswith("whsec_"), "no secret is in the file")
+
+
+def on_terminal(place, *args):
+    """What a command shows on a terminal of 100 columns."""
+    main, side = os.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    done = subprocess.Popen([BRINDLE, *args], cwd=place.dir, env={**place.env(), "TERM": "dumb"},
+                            stdin=subprocess.DEVNULL, stdout=side, stderr=subprocess.DEVNULL)
+    os.close(side)
+    shown = b""
+    try:
+        while piece := os.read(main, 65536):
+            shown += piece
+    except OSError:
+        pass  # its end was closed
+    os.close(main)
+    done.wait()
+    return shown.decode().replace("\r\n", "\n")
+
+
+@scenario("USE-04")
+def people_see_tables_and_programs_see_json(place):
+    e = place.emulator
+    small_shop(e)
+    place.run("sync")
+    shown = on_terminal(place, "list", "customers").splitlines()
+    check(shown[0].split() == ["id", "name", "email", "currency", "created"], shown[0])
+    check(len(shown) == 1 + len(e.state("customer")) and "p0@example.com" in "".join(shown), shown)
+    check(all(len(line) <= 100 for line in shown), "wider than the terminal")
+    piped = lines(place.run("list", "customers")[0])
+    check(len(piped) == len(shown) - 1 and all(o["object"] == "customer" for o in piped), piped[:1])
+    check(json.loads(on_terminal(place, "list", "prices", "--limit", "1", "--json"))["object"] == "price", "--json")
+    shown = on_terminal(place, "get", piped[0]["id"], "--history").splitlines()
+    check(shown[0].split() == ["SINCE", "BROUGHT", "BY", "CHANGED"], shown)
+    told = json.loads(place.run("status", "--json")[0])
+    text = place.run("status")[0]
+    check(f"{told['types_complete']} of {told['types_known']} lists" in text, told, text)
+    check(f"{told['objects']:,}, {told['tombstones']} of them deleted" in text, text)
+
+
+@scenario("USE-05")
+def refusals_are_json_with_a_reason(place):
+    d = place.start()
+
+    def reason(status, headers, body):
+        check(headers["Content-Type"] == "application/json", status, headers)
+        return status, json.loads(body)["error"]["reason"]
+
+    path = "/api/test/status"
+    check(reason(*Http(d.port).ask("GET", path)) == (401, "token_required"), "without a token")
+    wrong = Http(d.port, {"Authorization": "Bearer not-the-one"})
+    check(reason(*wrong.ask("GET", path)) == (401, "token_wrong"), "with another token")
+    big = Http(d.port).ask("POST", "/webhooks/test", b"x" * (2 << 20), {"Stripe-Signature": "t=1,v1=00"})
+    check(reason(*big) == (413, "too_large"), "a large body")
+    odd = Http(d.port).ask("GET", "/livez", None, {"X-Long": "x" * (1 << 20)})
+    check(reason(*odd) == (431, "too_large"), "a large header")
