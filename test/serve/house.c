@@ -178,6 +178,11 @@ static enum status answer(struct stripe *s, const struct stripe_request *q,
     atomic_fetch_add(&h->stripe_calls, 1);
     *p = (struct stripe_response){ .http_status = status ? status : 404,
                                    .body = S("{\"error\":{\"type\":\"api_error\"}}") };
+    if (!status && str_eqz(q->path, "/v1/subscriptions")) { /* nobody has any */
+        p->http_status = 200;
+        p->body =
+            S("{\"object\":\"list\",\"data\":[],\"has_more\":false,\"url\":\"/v1/subscriptions\"}");
+    }
     if (status || !str_starts(q->path, customers))
         return ST_OK;
     str id = str_sub(q->path, customers.n, q->path.n);
