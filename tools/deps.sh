@@ -19,6 +19,7 @@ python3 turns src/sql into C
 libsqlite3-dev the database
 sqlite3 looks into it
 libpq-dev the database for several machines
+libhiredis-dev Redis, for customers' states
 libssl-dev HMAC and random numbers
 libcurl4-openssl-dev HTTPS to Stripe
 libjansson-dev JSON documents of the emulator
@@ -31,6 +32,7 @@ EOT
 libcmocka-dev unit tests
 clang a second compiler, and fuzzing
 postgresql a server of the tests' own
+redis-server likewise
 mandoc checks the manual pages
 nodejs runs Stripe's own libraries against us
 npm fetches them

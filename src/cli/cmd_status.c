@@ -72,6 +72,20 @@ static void print_work(const struct shown *s, const struct mirror_status *m)
         line("last error", COLOR_WARN, "%s", m->last_error);
 }
 
+static void print_states(const struct mirror_status *m)
+{
+    char due[32], oldest[32];
+
+    if (m->states_due < 0)
+        return;
+    count_text(m->states_due, due);
+    duration_text(m->states_due_ms, oldest);
+    if (m->states_due == 0)
+        line("redis", COLOR_GOOD, "has every customer's state");
+    else
+        line("redis", COLOR_WARN, "%s states wait for it, the oldest for %s", due, oldest);
+}
+
 static void print_inbox(const struct shown *s, const struct mirror_status *m)
 {
     char events[32], deliveries[32];
@@ -169,6 +183,7 @@ static void print_numbers(const struct shown *s, const struct env *env,
     print_events(s, m);
     print_lists(m, json);
     print_work(s, m);
+    print_states(m);
     print_inbox(s, m);
 }
 

@@ -519,10 +519,6 @@ static enum status check_whole(struct config *c, struct error *e)
 {
     enum status st = read_database(c, config_text(&c->values, SET_DATABASE), e);
 
-    if (st == ST_OK && config_text(&c->values, SET_REDIS).n)
-        st = fail(e, ST_INVALID,
-                  "REDIS_URL (redis in brindle.conf) is set, but this version has no key-value "
-                  "projections. Unset it to go on.");
     if (st == ST_OK)
         st = check_choice(c, SET_LOG_LEVEL, S("debug info warn error"), e);
     if (st == ST_OK)

@@ -8,6 +8,7 @@
 #include "backend/clock_os.h"
 #include "backend/curl_pool.h"
 #include "backend/http_post.h"
+#include "backend/kv_redis.h"
 #include "backend/lock_file.h"
 #include "backend/rng_os.h"
 #include "backend/sched_pthread.h"
@@ -326,6 +327,20 @@ static void keep_as_configured(struct wire *w)
     set->calls_ms = config_number(v, SET_CALLS_DAYS) * DAY_MS;
 }
 
+/* Where customers' states are delivered to. It connects when there is something to deliver. */
+static enum status open_kv(struct wire *w, const struct config *c, struct error *e)
+{
+    str url = config_text(&c->values, SET_REDIS), prefix;
+
+    prefix = config_text(&w->conf->values, SET_REDIS_PREFIX);
+    if (prefix.n > KV_PREFIX_MAX)
+        return fail(e, ST_INVALID, "redis_prefix of environment %s is longer than %d bytes.",
+                    w->conf->name, KV_PREFIX_MAX);
+    if (prefix.n)
+        snprintf(w->env.kv_prefix, sizeof w->env.kv_prefix, "%.*s", STR_ARG(prefix));
+    return url.n ? kv_redis_open(&w->world.kv, url, e) : ST_OK;
+}
+
 enum status wire_open(struct wire *w, const struct config *c, const struct env_config *conf,
                       enum wire_mode mode, struct error *e)
 {
@@ -353,6 +368,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     w->env.set.fuse_max = config_number(&conf->values, SET_FUSE);
     if (mode == WIRE_WRITE || mode == WIRE_ASK)
         st = open_stripe(w, e);
+    if (st == ST_OK)
+        st = open_kv(w, c, e);
     if (st == ST_OK && fresh)
         st = prove(w, &id, e);
     if (st == ST_OK && mode != WIRE_ASK)
@@ -380,6 +397,8 @@ void wire_close(struct wire *w)
         env_free(&w->env);
     if (w->world.stripe)
         stripe_close(w->world.stripe);
+    if (w->world.kv)
+        w->world.kv->ops->close(w->world.kv);
     if (w->world.store)
         w->world.store->ops->close(w->world.store);
     if (w->place_lock > 0)

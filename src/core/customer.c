@@ -30,6 +30,7 @@ struct customer {
     int64_t first_ticket; /* of the list's first page: what has a smaller one was not shown */
     unsigned restarts;
     msec started_at; /* wall */
+    bool unlisted;   /* this key, or this server, lists no subscriptions */
     bool ended;      /* put back, given up or let go: nothing more to do */
 };
 
@@ -266,6 +267,13 @@ static enum status one_page(struct customer *s, bool *more, struct error *e)
         return on_failure(s, st, &why, e);
     if (got.meaning != API_OK && starts_anew(s, &got, &a))
         return ST_OK;
+    s->unlisted = !s->cursor[0] &&
+                  (got.meaning == API_NO_SUCH_URL || got.meaning == API_FORBIDDEN) &&
+                  json_valid(got.http.body);
+    if (s->unlisted) {
+        *more = false;
+        return ST_OK;
+    }
     if (got.meaning != API_OK)
         return on_refusal(s, &got, e);
     st = store_page(s, got.http.body, more, &a, &why);
@@ -280,7 +288,7 @@ static enum status finish(struct customer *s, struct error *e)
     str after = { 0 };
     enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
 
-    for (size_t n = UNSEEN_PIECE; st == ST_OK && n == UNSEEN_PIECE;) {
+    for (size_t n = s->unlisted ? 0 : UNSEEN_PIECE; st == ST_OK && n == UNSEEN_PIECE;) {
         struct rows r;
         st = tx_run(&tx, STMT_STATE_UNSEEN, &r, &a, e, V_STR(s->c->key.id), v_account(s->env),
                     V_INT(s->first_ticket), V_STR(after), V_INT(UNSEEN_PIECE));
@@ -293,7 +301,7 @@ static enum status finish(struct customer *s, struct error *e)
             st = due_mark(&tx, s->env, &m, &a, e);
         }
     }
-    if (st == ST_OK)
+    if (st == ST_OK && !s->unlisted)
         st = state_synced(&tx, s->env, s->c->key.id, s->started_at, NULL, &a, e);
     if (st == ST_OK)
         st = due_finish(&tx, s->env, s->c, &a, e);

@@ -9,6 +9,7 @@
 enum {
     ENV_NAME_MAX = 32,
     ACCOUNT_ID_MAX = 64,
+    KV_PREFIX_MAX = 127,
 };
 
 /* Whose data a key reaches. [facts: F-11: GET /v1/account has no livemode, GET /v1/balance has] */
@@ -45,6 +46,7 @@ struct env {
     struct schedule_times scheduled;
     int64_t owner; /* greater than 1: marks our claims in a store that others work on, too */
     struct env_settings set;
+    char kv_prefix[KV_PREFIX_MAX + 1]; /* of every key at the key-value server: "stripe:test:" */
     bool has_erased; /* somebody was erased (erase.h): what arrives is looked at; atomic */
 
     struct gate *gate; /* guards what follows, and is where workers wait */

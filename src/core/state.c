@@ -332,6 +332,20 @@ enum status state_get(struct env *env, str customer, struct customer_state *out,
     return st;
 }
 
+void state_print_stored(str value, int64_t revision, msec now, struct buf *out)
+{
+    str open = { value.p, value.n - 1 }; /* all but the closing brace */
+    struct json_writer w = { .b = out, .depth = 1, .comma = true };
+
+    assert(value.n > 2);
+    buf_append(out, open);
+    jw_key(&w, S("asOf"));
+    jw_int(&w, now);
+    jw_key(&w, S("revision"));
+    jw_int(&w, revision);
+    jw_end(&w);
+}
+
 void state_print(const struct customer_state *s, msec now, struct buf *out)
 {
     str open = { s->value.p, s->value.n - 1 }; /* all but the closing brace */

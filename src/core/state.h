@@ -43,3 +43,5 @@ enum status state_get(struct env *env, str customer, struct customer_state *out,
 /* The same as one JSON object: the value's members, and "asOf" (milliseconds: now, or since when
  * news of it waits), "revision", "complete", "stale" and, when it is, "staleWhy". */
 void state_print(const struct customer_state *s, msec now, struct buf *out);
+/* A row's value as the key-value server gets it: with "asOf" and "revision" alone. */
+void state_print_stored(str value, int64_t revision, msec now, struct buf *out);

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "core/catchup.h"
 #include "core/fuse.h"
+#include "core/outbox.h"
 #include "core/resource.h"
 #include "core/sync.h"
 
@@ -129,12 +130,27 @@ static enum status read_events(struct tx *tx, msec now, struct mirror_status *s,
     return ST_OK;
 }
 
+static enum status read_outbox(struct tx *tx, struct env *env, msec now, struct mirror_status *s,
+                               struct arena *a, struct error *e)
+{
+    struct rows r;
+
+    if (!outbox_has_server(env))
+        return ST_OK;
+    enum status st = tx_run(tx, STMT_OUTBOX_COUNT, &r, a, e, V_STR(str_of(env->identity.account)));
+    if (st != ST_OK)
+        return st;
+    s->states_due = row_int(&r, 0, 0);
+    s->states_due_ms = age_of(&r, 1, now, 0);
+    return ST_OK;
+}
+
 static enum status read_all(struct tx *tx, struct env *env, struct mirror_status *s,
                             struct arena *a, struct error *e)
 {
     msec now = clock_wall(env->world->clock);
 
-    *s = (struct mirror_status){ .dangling = -1 };
+    *s = (struct mirror_status){ .dangling = -1, .states_due = -1 };
     enum status st = read_inbox(tx, now, s, a, e);
     if (st == ST_OK)
         st = read_due(tx, now, s, a, e);
@@ -142,6 +158,8 @@ static enum status read_all(struct tx *tx, struct env *env, struct mirror_status
         st = read_walks(tx, env, s, a, e);
     if (st == ST_OK)
         st = read_fuse(tx, s, a, e);
+    if (st == ST_OK)
+        st = read_outbox(tx, env, now, s, a, e);
     if (st == ST_OK)
         st = read_events(tx, now, s, a, e);
     return st == ST_OK ? read_objects(tx, now, s, a, e) : st;
@@ -196,6 +214,10 @@ static void write_numbers(struct json_writer *w, const struct mirror_status *s)
         put_text(w, "events_error", str_of(s->events_error));
     put_int(w, "fuse_blown_at", s->fuse_blown_at);
     put_int(w, "fuse_held", s->fuse_held);
+    if (s->states_due >= 0) {
+        put_int(w, "states_due", s->states_due);
+        put_int(w, "states_due_ms", s->states_due_ms);
+    }
     if (s->last_error[0])
         put_text(w, "last_error", str_of(s->last_error));
 }

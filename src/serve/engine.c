@@ -2,6 +2,7 @@
 
 #include "core/due.h"
 #include "core/erase.h"
+#include "core/outbox.h"
 #include "core/retention.h"
 #include "core/schedule.h"
 #include "core/work.h"
@@ -20,7 +21,9 @@ enum {
     RETENTION_EVERY_MS = 3600000,
     RETENTION_SHARE_MS = 200, /* of each second, while there is more to forget */
     SINGLE_FAILURES_MAX = 2,  /* a batch failed: give up trying its items one by one */
-    THREADS_MAX = ENGINE_WORKERS_MAX + 2,
+    OUTBOX_LOOK_MS = 50,      /* how often it looks when no bell has rung */
+    OUTBOX_AWAY_MS = 1000,    /* pause before an absent key-value server is asked again */
+    THREADS_MAX = ENGINE_WORKERS_MAX + 3,
 };
 
 struct engine {
@@ -37,6 +40,9 @@ struct engine {
     struct gate *watch; /* guards is_watched; idle workers wait here */
     bool is_watched;
     uint64_t rings; /* heard; whoever has the watch */
+
+    struct gate *outbox; /* guards has_news; the thread that delivers waits here */
+    bool has_news;       /* a worker has stored something since */
 
     struct gate *life; /* guards the next two; housekeeping and engine_stop wait here */
     bool stopping;
@@ -204,6 +210,14 @@ static void pause_work(struct engine *g)
         env_wait(g->env, &heard, until);
 }
 
+static void ring_outbox(struct engine *g)
+{
+    gate_lock(g->sched, g->outbox);
+    g->has_news = true;
+    gate_wake(g->sched, g->outbox);
+    gate_unlock(g->sched, g->outbox);
+}
+
 /* One look for work. False: this worker has come to its end. */
 static bool work_once(struct engine *g)
 {
@@ -211,7 +225,10 @@ static bool work_once(struct engine *g)
     struct error e = { 0 };
 
     switch (work_one(g->env, &report, &e)) {
-    case ST_OK: tell_outcome(g, &report); return true;
+    case ST_OK:
+        tell_outcome(g, &report);
+        ring_outbox(g);
+        return true;
     case ST_NONE: return await_work(g);
     case ST_BROKEN: broke(g, &e); return false;
     case ST_REFUSED:
@@ -368,6 +385,70 @@ static void *ingest_main(void *arg)
     return ended(g);
 }
 
+/* ---- the key-value server ---- */
+
+/* Sleeps until a worker has stored something, or for `span`. */
+static void await_news(struct engine *g, msec span)
+{
+    msec until = now_mono(g) + span;
+
+    gate_lock(g->sched, g->outbox);
+    while (!g->has_news && !env_stopping(g->env) && now_mono(g) < until)
+        gate_wait(g->sched, g->outbox, until);
+    g->has_news = false;
+    gate_unlock(g->sched, g->outbox);
+}
+
+/* The server is away: what is due waits. */
+static void await_server(struct engine *g)
+{
+    msec until = now_mono(g) + OUTBOX_AWAY_MS;
+
+    while (!env_stopping(g->env) && now_mono(g) < until)
+        await_news(g, until - now_mono(g));
+}
+
+static enum status deliver(struct engine *g, msec *check_at, size_t *n, struct error *e)
+{
+    enum status st = ST_OK;
+
+    *n = 0;
+    if (now_mono(g) >= *check_at) {
+        st = outbox_check(g->env, e);
+        *check_at = now_mono(g) + OUTBOX_CHECK_MS;
+    }
+    return st == ST_OK ? outbox_deliver(g->env, n, e) : st;
+}
+
+static void *outbox_main(void *arg)
+{
+    struct engine *g = arg;
+    msec check_at = now_mono(g);
+    bool was_away = false;
+
+    while (!env_stopping(g->env)) {
+        struct error e = { 0 };
+        size_t n;
+        enum status st = deliver(g, &check_at, &n, &e);
+        if (st == ST_BROKEN) {
+            broke(g, &e);
+            break;
+        }
+        if (st != ST_OK && !was_away) /* once, until it is back */
+            say(g, LOG_WARN, LOG_outbox_waits, "", e.text);
+        if (st == ST_OK && was_away)
+            say(g, LOG_INFO, LOG_outbox_goes_on, "", "");
+        was_away = st != ST_OK;
+        if (was_away) {
+            check_at = now_mono(g); /* it may come back empty */
+            await_server(g);
+        } else if (n == 0) {
+            await_news(g, OUTBOX_LOOK_MS);
+        }
+    }
+    return ended(g);
+}
+
 /* ---- housekeeping ---- */
 
 /* Sleeps until the next second or the end. False: the end. */
@@ -466,6 +547,8 @@ static enum status start_threads(struct engine *g, struct error *e)
 
     if (st == ST_OK && g->o.ingest)
         st = start_thread(g, ingest_main, e);
+    if (st == ST_OK && outbox_has_server(g->env))
+        st = start_thread(g, outbox_main, e);
     atomic_store(&g->workers, g->o.workers);
     for (unsigned i = 0; st == ST_OK && i < g->o.workers; i++)
         st = start_thread(g, worker_main, e);
@@ -490,6 +573,7 @@ enum status engine_start(struct engine **out, const struct engine_options *o, st
     g->clock = o->env->world->clock;
     g->queue = gate_new(g->sched);
     g->watch = gate_new(g->sched);
+    g->outbox = gate_new(g->sched);
     g->life = gate_new(g->sched);
     g->last = &g->first;
     g->valve = (struct valve)VALVE_INIT;
@@ -515,6 +599,7 @@ void engine_halt(struct engine *g)
     g->closed = true;
     gate_wake(g->sched, g->queue);
     gate_unlock(g->sched, g->queue);
+    ring_outbox(g);
     gate_lock(g->sched, g->life);
     g->stopping = true;
     gate_wake(g->sched, g->life);
@@ -539,6 +624,7 @@ void engine_stop(struct engine *g, msec grace)
     assert(!g->first);
     gate_free(g->sched, g->queue);
     gate_free(g->sched, g->watch);
+    gate_free(g->sched, g->outbox);
     gate_free(g->sched, g->life);
     free(g);
 }

@@ -222,8 +222,10 @@ create table _states (
     revision bigint not null,            -- from _sequence: greater with each change
     changed_at bigint not null,          -- wall clock, milliseconds
     synced_at bigint not null default 0, -- likewise: when the last full sync began
+    delivered bigint not null default 0, -- the revision that the key-value server has
     primary key (customer, account)
 );
+create index _states_due on _states (account, revision) where delivered < revision;
 
 -- Audit of every call to Stripe: no bodies, no secrets.
 create table _calls (

@@ -189,8 +189,10 @@ create table _states (
     revision integer not null,            -- from _sequence: greater with each change
     changed_at integer not null,          -- wall clock, milliseconds
     synced_at integer not null default 0, -- likewise: when the last full sync began
+    delivered integer not null default 0, -- the revision that the key-value server has
     primary key (customer, account)
 );
+create index _states_due on _states (account, revision) where delivered < revision;
 
 -- Audit of every call to Stripe: no bodies, no secrets.
 create table _calls (

@@ -8,13 +8,23 @@ struct kv {
     const struct kv_ops *ops;
 };
 
+/* A value says its revision itself: it is JSON with a member "revision". */
+struct kv_item {
+    str key, value;
+    int64_t revision;
+};
+
+enum { KV_ITEMS_MAX = 256 }; /* of one put */
+
 struct kv_ops {
     const char *name;
-    /* Kept only if `revision` is newer than what the key holds; an older one is ST_OK and ignored.
-     * ST_RETRY: unknown whether it was kept. ST_NONE: there is no server in this configuration. */
-    enum status (*put)(struct kv *, str key, str value, int64_t revision, struct error *) MUST_USE;
-    enum status (*get)(struct kv *, str key, str *value, int64_t *revision, struct arena *,
-                       struct error *) MUST_USE;
+    /* Each is kept only if its revision is not smaller than that of what the key holds; the server
+     * compares. ST_OK: all were taken, or something newer was there. ST_RETRY: unknown which of
+     * them were kept; putting them once more does no harm. ST_NONE: this configuration names no
+     * server. One thread at a time. */
+    enum status (*put)(struct kv *, const struct kv_item *item, size_t n, struct error *) MUST_USE;
+    /* ST_NONE: there is no such key, or no server. The value lives in the arena. */
+    enum status (*get)(struct kv *, str key, str *value, struct arena *, struct error *) MUST_USE;
     void (*close)(struct kv *);
 };
 

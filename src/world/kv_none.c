@@ -1,15 +1,14 @@
 #include "world/kv.h"
 
-static enum status none_put(struct kv *k, str key, str value, int64_t revision, struct error *e)
+static enum status none_put(struct kv *k, const struct kv_item *item, size_t n, struct error *e)
 {
-    (void)k, (void)key, (void)value, (void)revision, (void)e;
+    (void)k, (void)item, (void)n, (void)e;
     return ST_NONE;
 }
 
-static enum status none_get(struct kv *k, str key, str *value, int64_t *revision, struct arena *a,
-                            struct error *e)
+static enum status none_get(struct kv *k, str key, str *value, struct arena *a, struct error *e)
 {
-    (void)k, (void)key, (void)value, (void)revision, (void)a, (void)e;
+    (void)k, (void)key, (void)value, (void)a, (void)e;
     return ST_NONE;
 }
 

@@ -168,6 +168,24 @@ static void a_customer_that_is_not_there_is_asked_for_by_itself(void **state)
     small_world_free(w);
 }
 
+static void a_key_that_may_not_list_subscriptions_still_brings_the_customer(void **state)
+{
+    (void)state;
+    ARENA(a, 1 << 20);
+    struct small_world *w = small_world_new();
+    struct customer_state s;
+    struct error e = { 0 };
+
+    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
+    script(w, "/v1/subscriptions", 403, "{\"error\":{\"message\":\"not permitted\"}}");
+    want(w);
+    work_off(w);
+    assert_int_equal(pending(w), 0);
+    assert_int_equal(state_get(&w->env, S("cus_1"), &s, &a, &e), ST_OK);
+    assert_false(s.complete); /* nobody knows */
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_page_that_fails_deletes_nothing_and_is_asked_for_again),
         cmocka_unit_test(a_cursor_that_left_the_list_begins_it_anew),
         cmocka_unit_test(a_customer_that_is_not_there_is_asked_for_by_itself),
+        cmocka_unit_test(a_key_that_may_not_list_subscriptions_still_brings_the_customer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

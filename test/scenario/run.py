@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import place as places
 from cluster import Cluster, Missing
 
-FILES = ["mirror", "state", "customers", "beyond", "kill", "store", "use"]
+FILES = ["mirror", "state", "customers", "redis", "beyond", "kill", "store", "use"]
 
 
 # What is about SQLite's file: its disk, its lock.

@@ -1,0 +1,325 @@
+#include "backend/kv_redis.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "base/url.h"
+
+enum {
+    PORT_DEFAULT = 6379,
+    PORT_MAX = 65535,
+    DATABASE_MAX = 1 << 20,
+    CONNECT_S_MAX = 2,
+    ANSWER_S_MAX = 5,
+    SHA_CHARS = 40,
+    URL_BYTES_MAX = 4096,
+    REVISION_CHARS = 24,
+};
+
+/* What was there and says a greater revision stays. A value that says none is somebody else's older
+ * one. Revisions are microseconds: below 2^53, so Lua's numbers hold them. */
+static const char script[] = "local old = redis.call('GET', KEYS[1]) "
+                             "if old then local r = string.match(old, '\"revision\":(%d+)') "
+                             "if r and tonumber(r) > tonumber(ARGV[2]) then return 0 end end "
+                             "redis.call('SET', KEYS[1], ARGV[1]) return 1";
+
+struct redis {
+    struct kv base; /* first: a struct kv * is a struct redis * */
+    struct arena a; /* of the address */
+    str user, password, host, socket;
+    int port;
+    int64_t database;
+    redisContext *c; /* NULL: not connected */
+    char sha[SHA_CHARS + 1];
+};
+
+static struct redis *self(struct kv *k)
+{
+    return (struct redis *)k;
+}
+
+/* ---- the connection ---------------------------------------------------------------------------
+ */
+
+static void hang_up(struct redis *r)
+{
+    if (r->c)
+        redisFree(r->c);
+    r->c = NULL;
+}
+
+static void place_of(const struct redis *r, char out[300])
+{
+    if (r->socket.n)
+        snprintf(out, 300, "Redis at %.*s", STR_ARG(r->socket));
+    else
+        snprintf(out, 300, "Redis at %.*s:%d", STR_ARG(r->host), r->port);
+}
+
+static enum status fail_connection(struct redis *r, struct error *e)
+{
+    char place[300], why[200];
+
+    place_of(r, place);
+    snprintf(why, sizeof why, "%s", r->c ? r->c->errstr : "memory has run out");
+    hang_up(r);
+    return fail(e, ST_RETRY, "%s: %s", place, why);
+}
+
+/* The server's own words; what it refuses now it may take once somebody has looked after it. */
+static enum status fail_reply(struct redis *r, const char *doing, const redisReply *reply,
+                              struct error *e)
+{
+    char place[300];
+
+    place_of(r, place);
+    return fail(e, ST_RETRY, "%s: %s: %.200s", place, doing, reply->str);
+}
+
+/* Reads one answer; `out` may be NULL. */
+static enum status read_reply(struct redis *r, const char *doing, redisReply **out, struct error *e)
+{
+    void *got = NULL;
+
+    if (out)
+        *out = NULL;
+    if (redisGetReply(r->c, &got) != REDIS_OK || !got)
+        return fail_connection(r, e);
+    redisReply *reply = got;
+    enum status st = reply->type == REDIS_REPLY_ERROR ? fail_reply(r, doing, reply, e) : ST_OK;
+    if (st == ST_OK && out)
+        *out = reply;
+    else
+        freeReplyObject(reply);
+    return st;
+}
+
+static enum status command(struct redis *r, const char *doing, const str *arg, size_t n,
+                           redisReply **out, struct error *e)
+{
+    const char *p[8];
+    size_t length[8];
+
+    assert(n <= COUNT(p));
+    for (size_t i = 0; i < n; i++) {
+        p[i] = arg[i].p ? arg[i].p : "";
+        length[i] = arg[i].n;
+    }
+    if (redisAppendCommandArgv(r->c, (int)n, p, length) != REDIS_OK)
+        return fail_connection(r, e);
+    return read_reply(r, doing, out, e);
+}
+
+static enum status introduce(struct redis *r, struct error *e)
+{
+    char number[REVISION_CHARS];
+    redisReply *sha = NULL;
+    enum status st = ST_OK;
+
+    if (r->password.n && r->user.n)
+        st = command(r, "AUTH", (const str[]){ S("AUTH"), r->user, r->password }, 3, NULL, e);
+    else if (r->password.n)
+        st = command(r, "AUTH", (const str[]){ S("AUTH"), r->password }, 2, NULL, e);
+    snprintf(number, sizeof number, "%lld", (long long)r->database);
+    if (st == ST_OK && r->database)
+        st = command(r, "SELECT", (const str[]){ S("SELECT"), str_of(number) }, 2, NULL, e);
+    if (st == ST_OK)
+        st = command(r, "SCRIPT LOAD", (const str[]){ S("SCRIPT"), S("LOAD"), str_of(script) }, 3,
+                     &sha, e);
+    if (st == ST_OK)
+        snprintf(r->sha, sizeof r->sha, "%s", sha->str);
+    if (sha)
+        freeReplyObject(sha);
+    return st;
+}
+
+static enum status connect_now(struct redis *r, struct error *e)
+{
+    const struct timeval connecting = { .tv_sec = CONNECT_S_MAX },
+                         asking = { .tv_sec = ANSWER_S_MAX };
+
+    if (r->c && !r->c->err)
+        return ST_OK;
+    hang_up(r);
+    r->c = r->socket.n ? redisConnectUnixWithTimeout(r->socket.p, connecting)
+                       : redisConnectWithTimeout(r->host.p, r->port, connecting);
+    if (!r->c || r->c->err)
+        return fail_connection(r, e);
+    (void)redisSetTimeout(r->c, asking);
+    if (!r->socket.n)
+        (void)redisEnableKeepAlive(r->c);
+    enum status st = introduce(r, e);
+    if (st != ST_OK)
+        hang_up(r);
+    return st;
+}
+
+/* ---- putting and getting ----------------------------------------------------------------------
+ */
+
+static enum status send_item(struct redis *r, const struct kv_item *item, struct error *e)
+{
+    char revision[REVISION_CHARS];
+
+    snprintf(revision, sizeof revision, "%lld", (long long)item->revision);
+    const char *p[] = { "EVALSHA", r->sha, "1", item->key.p, item->value.p, revision };
+    const size_t length[] = { 7, SHA_CHARS, 1, item->key.n, item->value.n, strlen(revision) };
+    if (redisAppendCommandArgv(r->c, COUNT(p), p, length) != REDIS_OK)
+        return fail_connection(r, e);
+    return ST_OK;
+}
+
+/* All answers are read, whatever the first of them is; the connection stays in step. */
+static enum status put_all(struct redis *r, const struct kv_item *item, size_t n, struct error *e)
+{
+    enum status first = ST_OK;
+
+    for (size_t i = 0; i < n && first == ST_OK; i++)
+        first = send_item(r, &item[i], e);
+    for (size_t i = 0; i < n && r->c; i++) {
+        struct error one = { 0 };
+        enum status st = read_reply(r, "EVALSHA", NULL, &one);
+        if (st != ST_OK && first == ST_OK) {
+            first = st;
+            *e = one;
+        }
+    }
+    return first;
+}
+
+/* A server that has forgotten the script (SCRIPT FLUSH, another node) is told it anew with the next
+ * connection. */
+static enum status redis_put(struct kv *k, const struct kv_item *item, size_t n, struct error *e)
+{
+    struct redis *r = self(k);
+
+    assert(n <= KV_ITEMS_MAX);
+    enum status st = connect_now(r, e);
+    if (st != ST_OK)
+        return st;
+    st = put_all(r, item, n, e);
+    if (st != ST_OK)
+        hang_up(r);
+    return st;
+}
+
+static enum status redis_get(struct kv *k, str key, str *value, struct arena *a, struct error *e)
+{
+    struct redis *r = self(k);
+    redisReply *reply = NULL;
+
+    enum status st = connect_now(r, e);
+    if (st == ST_OK)
+        st = command(r, "GET", (const str[]){ S("GET"), key }, 2, &reply, e);
+    if (st != ST_OK)
+        return st;
+    if (reply->type == REDIS_REPLY_STRING) {
+        *value = arena_copy(a, (str){ reply->str, (size_t)reply->len });
+        if (!value->p)
+            st = fail(e, ST_LIMIT, "the value of %.*s is too large", STR_ARG(key));
+    } else {
+        st = ST_NONE;
+    }
+    freeReplyObject(reply);
+    return st;
+}
+
+static void redis_close(struct kv *k)
+{
+    struct redis *r = self(k);
+
+    hang_up(r);
+    if (r->password.n)
+        explicit_bzero((char *)(uintptr_t)r->password.p, r->password.n);
+    arena_free(&r->a);
+    free(r);
+}
+
+static const struct kv_ops redis_ops = { "redis", redis_put, redis_get, redis_close };
+
+/* ---- the address ------------------------------------------------------------------------------
+ */
+
+static bool read_number(str text, int64_t most, int64_t *out)
+{
+    return str_to_int(text, out) && *out >= 0 && *out <= most;
+}
+
+static bool read_socket(struct redis *r, str rest)
+{
+    str query = str_cut(rest, '?', &rest);
+
+    r->socket = arena_copy(&r->a, rest);
+    if (str_starts(query, S("db=")))
+        return read_number(str_sub(query, 3, query.n), DATABASE_MAX, &r->database);
+    return rest.n > 1 && rest.p[0] == '/' && !query.n;
+}
+
+/* "user:password@"; the part behind the last @ is the host. */
+static bool read_login(struct redis *r, str *rest)
+{
+    size_t at = rest->n;
+    str user, password;
+
+    while (at > 0 && rest->p[at - 1] != '@')
+        at--;
+    if (at == 0)
+        return true;
+    str login = str_sub(*rest, 0, at - 1);
+    *rest = str_sub(*rest, at, rest->n);
+    password = str_cut(login, ':', &user);
+    return password.n && url_unescape(&r->a, user, false, &r->user) &&
+           url_unescape(&r->a, password, false, &r->password);
+}
+
+static bool read_host(struct redis *r, str rest)
+{
+    int64_t port = PORT_DEFAULT;
+    str host, database = str_cut(rest, '/', &rest);
+
+    if (database.n && !read_number(database, DATABASE_MAX, &r->database))
+        return false;
+    str number = str_cut(rest, ':', &host);
+    if (number.p && !read_number(number, PORT_MAX, &port))
+        return false;
+    r->host = arena_copy(&r->a, host.n ? host : S("127.0.0.1"));
+    r->port = (int)port;
+    return true;
+}
+
+static bool read_url(struct redis *r, str url)
+{
+    if (str_starts(url, S("unix://")))
+        return read_socket(r, str_sub(url, 7, url.n));
+    if (!str_starts(url, S("redis://")))
+        return false;
+    str rest = str_sub(url, 8, url.n);
+    return read_login(r, &rest) && read_host(r, rest);
+}
+
+enum status kv_redis_open(struct kv **out, str url, struct error *e)
+{
+    if (str_starts(url, S("rediss://")))
+        return fail(e, ST_INVALID,
+                    "REDIS_URL: rediss:// (TLS) is not spoken; put stunnel or the provider's proxy "
+                    "beside it and use redis:// to loopback");
+    if (url.n > URL_BYTES_MAX)
+        return fail(e, ST_INVALID, "REDIS_URL is longer than %d bytes", URL_BYTES_MAX);
+    struct redis *r = calloc(1, sizeof *r);
+    if (!r)
+        abort();
+    r->base.ops = &redis_ops;
+    r->a.max = 4 * URL_BYTES_MAX;
+    if (!read_url(r, url)) {
+        redis_close(&r->base);
+        return fail(
+            e, ST_INVALID,
+            "REDIS_URL cannot be read: write redis://[user:password@]host[:port][/database] "
+            "or unix:///path");
+    }
+    *out = &r->base;
+    return ST_OK;
+}
