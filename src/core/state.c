@@ -141,6 +141,16 @@ static enum status put(struct gathering *g, str old, str value, struct sequence_
                   V_INT(clock_wall(g->env->world->clock)));
 }
 
+/* A state is made of several objects. Where transactions run beside each other, two that store one
+ * of them each would not see the other's, and the later would write what is old: so they take turns,
+ * and who comes second sees what the first has stored. */
+static enum status lock(struct tx *tx, struct env *env, str customer, struct error *e)
+{
+    if (!tx->store->ops->crowded)
+        return ST_OK;
+    return tx_run(tx, STMT_STATE_LOCK, NULL, NULL, e, v_account(env), V_STR(customer));
+}
+
 /* A customer without subscriptions needs no row, unless `even_none`. */
 static enum status project(struct tx *tx, struct env *env, str customer, bool even_none,
                            struct sequence_pool *pool, struct error *e)
@@ -150,7 +160,9 @@ static enum status project(struct tx *tx, struct env *env, str customer, bool ev
     struct rows old;
     str value;
 
-    enum status st = gather_subscriptions(&g, e);
+    enum status st = lock(tx, env, customer, e);
+    if (st == ST_OK)
+        st = gather_subscriptions(&g, e);
     if (st == ST_OK)
         st = tx_run(tx, STMT_STATE_GET, &old, &a, e, V_STR(customer), v_account(env));
     if (st != ST_OK)

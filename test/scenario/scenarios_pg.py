@@ -1,5 +1,6 @@
 """What only a server of its own can do to us: be killed, hang, be restarted."""
 import contextlib
+import json
 import os
 import random
 import re
@@ -300,3 +301,27 @@ def a_server_that_keeps_no_promise_is_named_by_the_doctor(place):
             sql("postgres", f"alter system reset {name};")
             sql("postgres", "select pg_reload_conf();")
     until("it is content again", lambda: "=off" not in place.run("doctor", code=None)[0])
+
+
+@scenario("PG-11")
+def what_is_made_of_several_objects_is_right_whoever_stores_them_last(place):
+    e = place.emulator
+    price = e.post("/v1/prices", product=e.post("/v1/products", name="x")["id"], currency="usd",
+                   unit_amount=700, recurring={"interval": "month"})
+    card = {"payment_method": "pm_card_visa", "invoice_settings": {"default_payment_method": "pm_card_visa"}}
+    customers = [e.post("/v1/customers", **card) for _ in range(40)]
+    subscriptions = [e.post("/v1/subscriptions", customer=c["id"], items=[{"price": price["id"]}])
+                     for c in customers]
+    d = place.start()
+    e.fault("slow;method=GET;delay_ms=20")  # so that the fetches of a pair end together
+    for turn in range(3):
+        for c, s in zip(customers, subscriptions):
+            e.post(f"/v1/customers/{c['id']}", name=f"turn {turn}")
+            e.post(f"/v1/subscriptions/{s['id']}", cancel_at_period_end=turn % 2 == 0)
+            d.deliver_ok(event(f"evt_c{turn}_{c['id']}", "customer.updated", c),
+                         event(f"evt_s{turn}_{s['id']}", "customer.subscription.updated", s))
+        d.idle()
+        states = {c: json.loads(v) for c, v in place.rows("select customer, value from _states")}
+        wrong = [c["id"] for c in customers
+                 if states.get(c["id"], {}).get("cancelAtPeriodEnd") != (turn % 2 == 0)]
+        check(not wrong, len(wrong), "states are wrong:", wrong[:3], states.get((wrong or [0])[0]))
