@@ -3,8 +3,8 @@
  * Inserts bodies of 3 KB into a table like the inbox, so and so many a commit, each commit with
  * its fsync: on a bare connection of SQLite with the store's settings; through the store; and from
  * threads whose transactions of one event each share their fsyncs.
- * Use: bench_commit_alone [DIRECTORY [MILLISECONDS [bare]]]; makes and removes bench.db there;
- * with "bare" it measures the bare connection with the store's pages alone. */
+ * Use: bench_commit_alone [DIRECTORY [MILLISECONDS [BATCH]]]; makes and removes bench.db there;
+ * with a BATCH it measures the bare connection with the store's pages and that batch alone. */
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -225,7 +225,7 @@ static void bench_threads(int n)
 
 int main(int argc, char **argv)
 {
-    int64_t ms = 0;
+    int64_t ms = 0, batch = 0;
 
     snprintf(path, sizeof path, "%s/bench.db", argc > 1 ? argv[1] : ".");
     if (argc > 2 && str_to_int(str_of(argv[2]), &ms) && ms > 0)
@@ -233,11 +233,13 @@ int main(int argc, char **argv)
     rng_fill(rng_os(), body, sizeof body);
     for (size_t i = 0; i < sizeof body; i++)
         body[i] = (char)('a' + (unsigned char)body[i] % 26);
+    if (argc > 3 && str_to_int(str_of(argv[3]), &batch) && batch > 0) {
+        bench_bare((int)batch, 8192);
+        return 0;
+    }
     printf("%-24s %5s %10s %10s %12s\n", "how", "n", "events/s", "us/event", "commits/s");
     for (size_t i = 0; i < COUNT(batch_sizes); i++)
         bench_bare(batch_sizes[i], 8192);
-    if (argc > 3 && str_eqz(S("bare"), argv[3]))
-        return 0;
     for (size_t i = 0; i < COUNT(batch_sizes); i++)
         bench_bare(batch_sizes[i], 16384);
     for (size_t i = 0; i < COUNT(batch_sizes); i++)
