@@ -130,6 +130,7 @@ enum status conn_open(struct conn *c, const struct conn_options *o, struct error
     enum status st = conn_script(c,
                                  o->writer ? S("pragma mmap_size = 0; pragma temp_store = memory;")
                                            : S("pragma mmap_size = 0; pragma temp_store = memory;"
+                                               "pragma cache_size = -1024;" /* KiB */
                                                "pragma wal_autocheckpoint = 0;"
                                                "pragma query_only = 1;"),
                                  "open", e);

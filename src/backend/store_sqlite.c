@@ -256,7 +256,7 @@ static enum status create_file(const char *path, struct error *e)
 
 static const char writer_pragmas[] =
     "pragma synchronous = full;"
-    "pragma cache_size = -32768;"           /* KiB */
+    "pragma cache_size = -24576;"           /* KiB */
     "pragma journal_size_limit = 67108864;" /* what a long reader made it grow is given back */
     "pragma secure_delete = on;";           /* what is forgotten is gone from the file, too */
 
