@@ -33,10 +33,18 @@ static bool is_full(int rc, int os)
            ((rc & 0xff) == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG));
 }
 
+/* SQLite keeps the system's reason for a statement's failure, but not for a commit's. */
+static int system_reason(const struct conn *c, int rc)
+{
+    int os = c->db ? sqlite3_system_errno(c->db) : 0;
+
+    return os == 0 && (rc & 0xff) == SQLITE_IOERR ? errno : os;
+}
+
 enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e)
 {
+    int os = system_reason(c, rc);
     const char *why = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
-    int os = c->db ? sqlite3_system_errno(c->db) : 0;
 
     c->rc = rc;
     c->disk_full = is_full(rc, os);
@@ -80,8 +88,20 @@ enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e
     }
 }
 
+bool conn_is_full(const struct conn *c)
+{
+    switch (c->rc) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR_WRITE:
+    case SQLITE_IOERR_SHMSIZE: return c->disk_full;
+    default: return false;
+    }
+}
+
 bool conn_is_sick(const struct conn *c)
 {
+    if (conn_is_full(c))
+        return false;
     switch (c->rc & 0xff) {
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
@@ -154,6 +174,8 @@ void conn_close(struct conn *c)
 
 enum status conn_verb(struct conn *c, enum conn_verb v, struct error *e)
 {
+    c->rc = SQLITE_OK;
+    errno = 0;
     int rc = sqlite3_step(c->verb[v]);
     enum status st = rc == SQLITE_DONE ? ST_OK : conn_fail(c, rc, verb_text[v], e);
 

@@ -43,6 +43,10 @@ void conn_close(struct conn *c);
  * done, the reason and the next step; never a bound value. */
 enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e);
 
+/* True if the latest failure was a write for which there was no space: nothing of it counts, nothing
+ * is damaged, and it can be tried again when there is space. (A sync that says the same is another
+ * thing: what it should have kept may be gone.) */
+bool conn_is_full(const struct conn *c);
 /* True if the latest failure says that disk or file cannot be trusted any more. */
 bool conn_is_sick(const struct conn *c);
 

@@ -1,5 +1,6 @@
 #include "backend/sqlite_writer.h"
 
+#include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdatomic.h>
@@ -232,9 +233,12 @@ static void batch_lose(struct writer *w, const struct error *why)
 {
     struct error outcome = { 0 }, again = { 0 };
 
+    bool is_full = conn_is_full(w->c);
     if (!sqlite3_get_autocommit(w->c->db) && conn_verb(w->c, VERB_ROLLBACK, &again) != ST_OK)
         turn_sick(w, &again);
-    fail(&outcome, ST_RETRY, "the transaction was lost together with others: %s", why->text);
+    bool is_gone = is_full && !atomic_load_explicit(&w->failed, memory_order_relaxed);
+    fail(&outcome, is_gone ? ST_LIMIT : ST_RETRY,
+         "the transaction was lost together with others: %s", why->text);
     batch_settle(w, planted(PLANT_FAILED_COMMIT_IS_OK) ? NULL : &outcome);
 }
 
@@ -248,11 +252,13 @@ static void checkpoint_if_due(struct writer *w)
     if (w->wal_pages - w->wal_checked < w->checkpoint_pages)
         return;
     w->wal_checked = w->wal_pages;
+    errno = 0;
     int rc = sqlite3_wal_checkpoint_v2(w->c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
-        (void)!conn_fail(w->c, rc, "checkpoint", &why);
+    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY)
+        return;
+    (void)!conn_fail(w->c, rc, "checkpoint", &why);
+    if (!conn_is_full(w->c)) /* else it stays in the log, and a later one moves it */
         turn_sick(w, &why);
-    }
 }
 
 static void batch_commit(struct writer *w)
@@ -260,7 +266,8 @@ static void batch_commit(struct writer *w)
     struct error why = { 0 };
 
     if (conn_verb(w->c, VERB_COMMIT, &why) != ST_OK) {
-        turn_sick(w, &why);
+        if (!conn_is_full(w->c))
+            turn_sick(w, &why);
         batch_lose(w, &why);
     } else if (file_is_gone(&w->file, WATCH_COMMIT)) { /* whatever was kept, nobody will find it */
         say_gone(w, ST_RETRY, &why);
@@ -305,12 +312,12 @@ static enum status open_member(struct writer *w, struct member *m, struct error 
         return st;
     m->savepoint = w->open;
     st = conn_verb(w->c, w->open ? VERB_SAVEPOINT : VERB_BEGIN_IMMEDIATE, e);
+    if (st != ST_OK && conn_is_sick(w->c))
+        turn_sick(w, e);
     if (st == ST_OK)
         w->open = true;
     else if (w->open)
         batch_lose(w, e);
-    if (st != ST_OK && conn_is_sick(w->c))
-        turn_sick(w, e);
     return st;
 }
 

@@ -5,8 +5,9 @@
  * disk works, the next batch gathers. Each learns the outcome after the fsync.
  *
  * In a batch, every transaction but the first is a savepoint: one that fails takes nobody along.
- * When the shared transaction itself is lost, all of its members are told ST_RETRY. After any
- * failure to commit, or damage, or when the file is no longer where it was (sqlite_watch.h),
+ * When the shared transaction itself is lost, all of its members are told ST_RETRY; ST_LIMIT when
+ * that was for want of space on the disk: then nothing was kept, and the next transaction finds the
+ * store as it was. After any other failure to commit, or damage, or when the file is no longer where it was (sqlite_watch.h),
  * nothing may be trusted: every later call answers ST_BROKEN. */
 #pragma once
 
@@ -35,7 +36,7 @@ enum status writer_begin(struct writer *w, struct member **out, struct error *e)
 enum status writer_run(struct writer *w, struct member *m, enum stmt id, const struct value *args,
                        size_t n_args, struct rows *rows, struct arena *a, struct error *e) MUST_USE;
 enum status writer_script(struct writer *w, struct member *m, str sql, struct error *e) MUST_USE;
-/* Both end `m`. ST_OK: on disk. ST_RETRY: unknown. Else: not kept (what doomed it). */
+/* Both end `m`. ST_OK: on disk. ST_RETRY: unknown. ST_LIMIT: not kept, the disk is full. Else: not kept (what doomed it). */
 enum status writer_commit(struct writer *w, struct member *m, struct error *e) MUST_USE;
 void writer_rollback(struct writer *w, struct member *m);
 

@@ -65,15 +65,18 @@ static void on_handover(void *ctx)
     env_stop(&l->wire.env);
 }
 
+/* Recovery is a restart; from a full disk, too. */
 static void on_broken(void *ctx, const struct error *e)
 {
+    bool is_full = e->status == ST_LIMIT;
+    str line[] = { is_full ? S("brindle: ") : S("brindle: damaged: "), str_of(e->text),
+                   is_full ? S("; nothing is damaged: run the same once more, it goes on\n")
+                           : S("\n") };
+
     (void)ctx;
-    static const char head[] = "brindle: damaged: ";
-    ssize_t n = write(STDERR_FILENO, head, sizeof head - 1);
-    n = write(STDERR_FILENO, e->text, str_of(e->text).n);
-    n = write(STDERR_FILENO, "\n", 1);
-    (void)n;
-    _exit(EXIT_DAMAGED); /* recovery is a restart */
+    for (size_t i = 0; i < COUNT(line); i++)
+        (void)!write(STDERR_FILENO, line[i].p, line[i].n);
+    _exit(is_full ? EXIT_FAILED : EXIT_DAMAGED);
 }
 
 /* The command with an engine round it, while this process has the lock. */

@@ -239,13 +239,17 @@ static bool work_once(struct engine *g)
         __attribute__((fallthrough)); /* the store refuses: its trouble may be mended meanwhile */
     case ST_RETRY:
     case ST_CONFLICT:
-    case ST_INVALID:
+    case ST_INVALID: break;
     case ST_LIMIT:
-        say(g, LOG_WARN, LOG_work_failed, report.key, e.text);
-        pause_work(g);
-        return true;
+        if (!g->o.ingest) {
+            broke(g, &e);
+            return false;
+        }
+        break;
     }
-    return false;
+    say(g, LOG_WARN, LOG_work_failed, report.key, e.text);
+    pause_work(g);
+    return true;
 }
 
 static void *worker_main(void *arg)
@@ -488,6 +492,19 @@ static bool run_schedule(struct engine *g)
     return st != ST_BROKEN;
 }
 
+/* An idle engine uses its store for hours not at all, and would serve what is no longer there. A
+ * transaction that begins asks the store how it is. False: it is damaged. */
+static bool store_is_sound(struct engine *g)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+
+    if (tx_begin(&tx, g->env->world->store, TX_READ, &e) != ST_BROKEN)
+        return true;
+    broke(g, &e);
+    return false;
+}
+
 static void *housekeeping_main(void *arg)
 {
     struct engine *g = arg;
@@ -496,6 +513,8 @@ static void *housekeeping_main(void *arg)
     while (await_tick(g, tick += TICK_MS)) {
         if (g->o.every_second)
             g->o.every_second(g->o.ctx);
+        if (!store_is_sound(g))
+            break;
         if (g->o.scheduled && !run_schedule(g))
             break;
         if (now_mono(g) >= look_at) {

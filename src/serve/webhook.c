@@ -138,6 +138,15 @@ static void defer(struct webhook_door *d, struct http_exchange *x)
                 "The event could not be stored now, and was not acknowledged; send it again.");
 }
 
+/* A reason of its own, for whoever looks at Stripe's list of failed deliveries can help. */
+static void defer_for_space(struct webhook_door *d, struct http_exchange *x)
+{
+    count(&d->deferred);
+    reply_later(x, "disk_full",
+                "The event could not be stored, for the disk is full, and was not acknowledged; "
+                "free some space, and send it again.");
+}
+
 /* ---- after the commit, on the ingest thread ---- */
 
 static void log_quarantined(struct webhook_door *d, const struct ingest_item *item)
@@ -175,6 +184,8 @@ static void delivery_done(struct ingest_item *item)
     if (item->status == ST_OK) {
         count_stored(d, item);
         reply_json(v->x, 200, S("{\"received\":true}"));
+    } else if (item->status == ST_LIMIT) {
+        defer_for_space(d, v->x);
     } else {
         defer(d, v->x);
     }

@@ -334,22 +334,41 @@ static void after_a_failed_fsync_the_store_takes_no_more_work(void **state)
     }
 }
 
-static void after_a_full_disk_the_store_speaks_of_space_and_not_of_damage(void **state)
+static void a_full_disk_keeps_nothing_and_is_lived_through(void **state)
 {
-    CLEANUP(tx_end) struct tx tx = { 0 };
     struct fixture *f = *state;
     struct task t = { .store = f->store };
-    struct error e = { 0 };
-    char want[200];
+    struct told told;
 
     fault_vfs_arm(FAULT_FULL, 1, true);
     run_task(&t);
-    assert_int_equal(t.told, ST_RETRY);
-    assert_int_equal(tx_begin(&tx, f->store, TX_WRITE, &e), ST_BROKEN);
-    snprintf(want, sizeof want,
-             "The disk of %s is full: free some space, then start again; nothing is damaged",
-             f->dir.path);
-    assert_string_equal(e.text, want);
+    assert_int_equal(t.told, ST_LIMIT);
+    run_group(f->store, 0, &told);
+    for (size_t i = 0; i < GROUP; i++)
+        assert_int_equal(told.status[i], ST_LIMIT);
+    for (size_t i = 0; i < GROUP; i++)
+        assert_false(is_there(f->store, i));
+    fault_vfs_arm(FAULT_NONE, 0, false);
+    run_group(f->store, 0, &told);
+    for (size_t i = 0; i < GROUP; i++)
+        assert_int_equal(told.status[i], ST_OK);
+}
+
+static void a_checkpoint_that_finds_no_space_is_made_later(void **state)
+{
+    struct fixture *f = *state;
+    struct task t = { .store = f->store };
+
+    for (int64_t at = 1; t.i < SINGLES; at++) { /* until it is the checkpoint's write that fails */
+        fault_vfs_arm(FAULT_FULL, at, false);
+        run_task(&t);
+        if (t.told == ST_OK && fault_vfs_struck())
+            break;
+        t.i += t.told == ST_OK;
+    }
+    assert_true(fault_vfs_struck());
+    run_task(&t);
+    assert_int_equal(t.told, ST_OK);
 }
 
 static void after_a_failed_checkpoint_the_store_takes_no_more_work(void **state)
@@ -498,8 +517,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(after_a_failed_fsync_the_store_takes_no_more_work, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(
-            after_a_full_disk_the_store_speaks_of_space_and_not_of_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_keeps_nothing_and_is_lived_through, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_checkpoint_that_finds_no_space_is_made_later, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(after_a_failed_checkpoint_the_store_takes_no_more_work,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_stands_in_line_when_the_store_fails_is_told_so,

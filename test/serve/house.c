@@ -38,6 +38,7 @@ static enum status fault_begin(struct store *s, enum tx_mode mode, struct tx *tx
     struct fault_store *f = faults(s);
 
     pthread_mutex_lock(&f->lock);
+    f->looks += mode == TX_READ;
     enum status st = f->begin_fails;
     f->gathered += st != ST_OK;
     pthread_cond_broadcast(&f->changed);
@@ -176,6 +177,8 @@ static enum status answer(struct stripe *s, const struct stripe_request *q,
     (void)e;
     assert(!tx_writing());
     atomic_fetch_add(&h->stripe_calls, 1);
+    while (atomic_load(&h->stripe_held))
+        clock_sleep(h->world.clock, 1);
     *p = (struct stripe_response){ .http_status = status ? status : 404,
                                    .body = S("{\"error\":{\"type\":\"api_error\"}}") };
     if (!status && str_eqz(q->path, "/v1/subscriptions")) { /* nobody has any */

@@ -22,6 +22,7 @@ struct fault_store {
     pthread_cond_t changed;
     bool hold;                 /* commits of ingest wait until this is false */
     unsigned held;             /* so many wait now */
+    unsigned looks;            /* read transactions */
     unsigned tries;            /* commits of ingest, whatever came of them */
     unsigned commits;          /* of ingest, that went through */
     enum status begin_fails;   /* every begin answers this, unless it is ST_OK */
@@ -36,6 +37,7 @@ struct house {
     struct stripe stripe;
     _Atomic int stripe_status; /* 0: 200 with the object */
     _Atomic unsigned stripe_calls;
+    atomic_bool stripe_held; /* calls wait for their answer until it is false */
     struct world world;
     struct env env;
     struct log log;

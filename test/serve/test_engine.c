@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ITEMS = 64 };
+enum {
+    ITEMS = 64,
+    OTHER = ITEMS - 1, /* is about another customer */
+};
 
 /* Deliveries as the HTTP side would hand them in, and where their answers are awaited. */
 struct crowd {
@@ -64,7 +67,7 @@ static void prepare(struct crowd *c, size_t i)
     struct error e = { 0 };
 
     snprintf(event, sizeof event, "evt_%zu", i);
-    str body = customer_event(event, "cus_1");
+    str body = customer_event(event, i == OTHER ? "cus_2" : "cus_1");
     memcpy(bodies[i], body.p, body.n);
     c->item[i] = (struct crowd_item){ .item.done = item_done, .crowd = c, .arena.max = 4096 };
     assert_ok(
@@ -386,6 +389,78 @@ static void damage_is_told_once_and_stops_everything(void **state)
     crowd_free(c);
 }
 
+static unsigned looks(struct house *h)
+{
+    pthread_mutex_lock(&h->store.lock);
+    unsigned n = h->store.looks;
+    pthread_mutex_unlock(&h->store.lock);
+    return n;
+}
+
+static void await_looks(struct house *h, unsigned n)
+{
+    while (looks(h) < n)
+        clock_sleep(h->world.clock, 1);
+}
+
+/* Nobody rings, and there is nothing to do. */
+static void an_idle_engine_notices_that_its_store_is_gone(void **state)
+{
+    struct crowd *c = crowd_new(1);
+
+    (void)state;
+    await_looks(c->h, 2); /* at the start, and for its own ring: now the worker sleeps */
+    pthread_mutex_lock(&c->h->store.lock);
+    c->h->store.begin_fails = ST_BROKEN;
+    pthread_mutex_unlock(&c->h->store.lock);
+    pthread_mutex_lock(&c->lock);
+    while (!c->broken)
+        pthread_cond_wait(&c->changed, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    crowd_free(c);
+}
+
+/* If each of eight looked, it were eight looks a ring. Housekeeping looks, too, once a second. */
+static void one_idle_worker_looks_for_all(void **state)
+{
+    enum { RINGS = 20 };
+    struct crowd *c = crowd_new(8);
+
+    (void)state;
+    await_looks(c->h, 1); /* the watch is taken; the others wait for it */
+    unsigned before = looks(c->h);
+    for (unsigned i = 0; i < RINGS; i++) {
+        unsigned seen = looks(c->h);
+        env_ring(&c->h->env);
+        await_looks(c->h, seen + 1);
+        clock_sleep(c->h->world.clock, 5); /* in which the others would look, too */
+    }
+    assert_in_range(looks(c->h) - before, RINGS, 2 * RINGS);
+    crowd_free(c);
+}
+
+/* The watch goes on to the next: while one worker waits for Stripe, another finds what came since.
+ */
+static void who_works_leaves_the_watch_to_another(void **state)
+{
+    struct crowd *c = crowd_new(2);
+
+    (void)state;
+    atomic_store(&c->h->stripe_held, true);
+    assert_true(hand_in(c, 0, 1));
+    await_done(c, 1);
+    while (atomic_load(&c->h->stripe_calls) < 1)
+        clock_sleep(c->h->world.clock, 1);
+    assert_true(hand_in(c, OTHER, OTHER + 1));
+    await_done(c, 2);
+    while (atomic_load(&c->h->stripe_calls) < 2)
+        clock_sleep(c->h->world.clock, 1);
+    atomic_store(&c->h->stripe_held, false);
+    while (engine_counters(c->g).work_done < 2)
+        clock_sleep(c->h->world.clock, 1);
+    crowd_free(c);
+}
+
 struct abandoned {
     atomic_bool asked;
     struct house *h;
@@ -454,6 +529,9 @@ int main(void)
         cmocka_unit_test(a_store_that_refuses_for_a_while_ends_no_worker),
         cmocka_unit_test(a_worker_that_ends_is_missed),
         cmocka_unit_test(damage_is_told_once_and_stops_everything),
+        cmocka_unit_test(an_idle_engine_notices_that_its_store_is_gone),
+        cmocka_unit_test(one_idle_worker_looks_for_all),
+        cmocka_unit_test(who_works_leaves_the_watch_to_another),
         cmocka_unit_test(calls_under_way_are_abandoned_when_the_grace_is_over),
         cmocka_unit_test(too_many_workers_are_refused),
     };
