@@ -218,8 +218,9 @@ static void execute(struct call *c, struct answer_notes *notes)
 /* The version that was asked for is told back; the shapes are of one version alone. */
 static bool version_read(struct call *c)
 {
-    str version = http_header_get(c->http, S("stripe-version"), NULL);
+    str version;
 
+    str_cut(http_header_get(c->http, S("stripe-version"), NULL), ';', &version);
     c->version = version.n ? version : S(API_VERSION);
     if (api_version_known(c->version) || str_ends(version, S(".preview")))
         return true;

@@ -5,7 +5,12 @@
  * and mode, never the key), {"t":…,"advance":1} when time brought something about,
  * {"t":…,"d":3,"s":200} for each delivery's answer, {"t":…,"point":"P-5=no"} for each open point
  * that was decided anew. Replaying them gives the same state, byte for
- * byte. */
+ * byte.
+ *
+ * A line is written before its answer is given, so that the end of the process, however sudden,
+ * loses nothing. It is forced to the disk only when the journal is closed: a power cut may lose the
+ * last seconds. That is decided so: it is a tool for development, and a sync for each request would
+ * cost more than everything else that the request does. */
 #pragma once
 
 #include "emulator/call.h"
