@@ -1,5 +1,6 @@
 /* expand.c - expand[]: ids become objects, and fields appear that are otherwise not sent. */
 #include "emulator/list.h"
+#include "emulator/declared.h"
 #include "emulator/rooms.h"
 
 #include <string.h>
@@ -132,10 +133,12 @@ static bool has_word(const char *words, str word)
     return false;
 }
 
-/* Of types that are only kept nothing is known: anything may be asked for. */
+/* Of types that are only kept the declaration knows; what it does not know may be asked for. */
 static bool may_expand(enum type t, str first)
 {
-    return !expandable[t] || has_word(expandable[t], first);
+    const char *words = expandable[t] ? expandable[t] : expandable_of(t);
+
+    return !words || has_word(words, first);
 }
 
 static unsigned depth(str path)
@@ -245,6 +248,12 @@ static json_t *resolve(struct call *c, str field, str id)
             return deleted_stub(r->type, id);
         if (r)
             return json_deep_copy(record_doc(r));
+    }
+    enum type t;
+    for (size_t i = 0; (t = field_means(field, i)) != T_NONE; i++) {
+        struct record *r = record_any(c->space, t, id);
+        if (r)
+            return r->deleted ? deleted_stub(t, id) : json_deep_copy(record_doc(r));
     }
     return NULL;
 }

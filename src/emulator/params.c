@@ -1,5 +1,6 @@
 #include "emulator/params.h"
 
+#include "emulator/declared.h"
 #include "net/form.h"
 
 #include <stdio.h>
@@ -158,6 +159,8 @@ bool params_check(struct call *c)
         unknown = n++ ? arena_printf(c->arena, "%.*s, %s", STR_ARG(unknown), key)
                       : arena_copy(c->arena, str_of(key));
     }
+    if (!n)
+        unknown = nested_unknown(c, &n);
     if (n) {
         refuse_value(c, "parameter_unknown", unknown.p, "Received unknown parameter%s: %.*s",
                      n > 1 ? "s" : "", STR_ARG(unknown));

@@ -377,10 +377,55 @@ static void types_that_are_only_kept_are_listed_and_given(void **state)
     for (int i = 0; i < 3; i++)
         ask_for(&stand, 200, format(&stand, "POST /_emulator/objects/exchange_rate/rate_%d", i),
                 format(&stand, "{\"set\":{\"created\":%d}}", 1700000000 + i));
-    v = ask_for(&stand, 200, "GET /v1/exchange_rates?created[lte]=1700000001&expand[]=data.owner",
-                NULL);
+    v = ask_for(&stand, 200, "GET /v1/exchange_rates?created[lte]=1700000001", NULL);
     assert_int_equal(json_array_size(at(v, "data")), 2);
     ask_for(&stand, 200, "GET /v1/exchange_rates/rate_1", NULL);
+}
+
+static void refused_param(const char *target, const char *form, const char *param)
+{
+    json_t *v = ask_for(&stand, 400, target, form);
+
+    assert_string_equal(text_at(v, "error.code"), "parameter_unknown");
+    assert_string_equal(text_at(v, "error.param"), param);
+}
+
+static void unknown_parameters_are_refused_at_any_depth(void **state)
+{
+    (void)state;
+    json_t *v = ask_for(&stand, 400, "POST /v1/prices", "currency=usd&recurring[intervall]=month");
+    assert_string_equal(text_at(v, "error.message"),
+                        "Received unknown parameter: recurring[intervall]");
+    refused_param("POST /v1/subscriptions", "customer=c&items[0][price]=p&items[0][prize]=x",
+                  "items[0][prize]");
+    refused_param("POST /v1/subscriptions", "customer=c&items[1][price_data][recurring][x]=1",
+                  "items[1][price_data][recurring][x]");
+    refused_param("POST /v1/customers", "address[town]=x&shipping[address][town]=y",
+                  "address[town], shipping[address][town]");
+    /* What is free stays free, what is older is known still, and so is what stands for itself. */
+    make(&stand, "/v1/customers",
+         "name=a&metadata[anything]=x&address=&shipping[name]=n&"
+         "shipping[address][line1]=l");
+    v = ask(&stand, "POST /v1/subscriptions", "customer=c&items[0][plan]=p");
+    assert_string_equal(text_at(v, "error.code"), "resource_missing");
+}
+
+static void what_is_only_kept_expands_as_declared(void **state)
+{
+    (void)state;
+    const char *charge = make(&stand, "/v1/charges", "amount=500&currency=usd&source=tok_visa");
+    ask_for(&stand, 200, "POST /_emulator/objects/review/prv_1",
+            format(&stand, "{\"set\":{\"charge\":\"%s\"}}", charge));
+    json_t *v = ask_for(&stand, 200, "GET /v1/reviews/prv_1?expand[]=charge", NULL);
+    assert_string_equal(text_at(v, "charge.object"), "charge");
+    v = ask_for(&stand, 200, "GET /v1/reviews?expand[]=data.charge.balance_transaction", NULL);
+    assert_string_equal(text_at(v, "data.0.charge.balance_transaction.object"),
+                        "balance_transaction");
+    v = ask_for(&stand, 400, "GET /v1/reviews/prv_1?expand[]=owner", NULL);
+    assert_string_equal(text_at(v, "error.message"),
+                        "This property cannot be expanded because it doesn't exist: owner.");
+    v = ask_for(&stand, 400, "GET /v1/reviews/prv_1?expand[]=a.b.c.d.e", NULL);
+    assert_string_equal(text_at(v, "error.code"), "property_expansion_max_depth");
 }
 
 static void the_log_tells_what_was_asked(void **state)
@@ -472,6 +517,8 @@ int main(void)
         CASE(the_state_of_a_type_is_whole_and_oldest_first),
         CASE(objects_can_be_changed_behind_everyones_back),
         CASE(types_that_are_only_kept_are_listed_and_given),
+        CASE(unknown_parameters_are_refused_at_any_depth),
+        CASE(what_is_only_kept_expands_as_declared),
         CASE(the_log_tells_what_was_asked),
         CASE(bulk_objects_are_ordinary_ones),
         CASE(a_reset_forgets_everything),
