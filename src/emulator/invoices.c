@@ -347,10 +347,11 @@ void invoice_settle(struct call *c, struct record *inv, bool out_of_band)
 }
 
 /* Three days, five, seven, then no more: [mem], Stripe's own schedule is a setting. */
-static void attempt_failed(struct call *c, struct record *inv, json_t *before, bool action)
+static void attempt_failed(struct call *c, struct record *inv, json_t *before, bool action,
+                           bool retry)
 {
     int64_t attempts = get_int(inv->doc, "attempt_count");
-    bool again = get_bool(inv->doc, "auto_advance") && attempts < ATTEMPTS_MAX;
+    bool again = retry && get_bool(inv->doc, "auto_advance") && attempts < ATTEMPTS_MAX;
 
     set_null(inv->doc, "next_payment_attempt");
     if (again)
@@ -365,18 +366,23 @@ static void attempt_failed(struct call *c, struct record *inv, json_t *before, b
     subscription_unpaid(c, inv);
 }
 
+bool invoice_given_up(struct record *inv)
+{
+    return get_int(record_doc(inv), "attempt_count") >= ATTEMPTS_MAX;
+}
+
 void invoice_unpayable(struct call *c, struct record *inv)
 {
     json_t *before = change_begin(inv);
 
     set_bool(inv->doc, "attempted", true);
     set_int(inv->doc, "attempt_count", get_int(inv->doc, "attempt_count") + 1);
-    attempt_failed(c, inv, before, false);
+    attempt_failed(c, inv, before, false, false); /* nothing is retried without a method */
 }
 
 void invoice_bounced(struct call *c, struct record *inv)
 {
-    attempt_failed(c, inv, change_begin(inv), false);
+    attempt_failed(c, inv, change_begin(inv), false, true);
 }
 
 enum status invoice_charge(struct call *c, struct record *inv, struct record *method,
@@ -391,7 +397,7 @@ enum status invoice_charge(struct call *c, struct record *inv, struct record *me
     set_int(inv->doc, "attempt_count", get_int(inv->doc, "attempt_count") + 1);
     *o = intent_confirm(c, pi, method, c->internal);
     if (!o->approved && !o->pending) {
-        attempt_failed(c, inv, before, o->action);
+        attempt_failed(c, inv, before, o->action, true);
         return ST_REFUSED;
     }
     if (o->pending) /* open until the bank has answered */

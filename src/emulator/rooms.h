@@ -297,6 +297,8 @@ enum status invoice_charge(struct call *c, struct record *invoice, struct record
                            struct outcome *o);
 /* The debit that should have paid it came back. */
 void invoice_bounced(struct call *c, struct record *invoice);
+/* All attempts have been made. */
+bool invoice_given_up(struct record *invoice);
 /* It was due, and there is nothing to charge. */
 void invoice_unpayable(struct call *c, struct record *invoice);
 void invoice_settle(struct call *c, struct record *invoice, bool out_of_band);

@@ -160,6 +160,15 @@ static struct record *trial_ended(struct call *c, struct record *sub, const json
 
     if (!over)
         return NULL;
+    struct record *customer = record_any(c->space, T_CUSTOMER, get_str(sub->doc, "customer"));
+    bool pause = is_str(get_path(sub->doc, "trial_settings.end_behavior"), "missing_payment_method",
+                        "pause");
+    if (pause && !default_method(c, customer, sub)) {
+        set_strz(sub->doc, "status", "paused");
+        record_touch(sub);
+        emit(c, sub, "customer.subscription.paused");
+        return NULL;
+    }
     set_strz(sub->doc, "status", "active");
     set_int(sub->doc, "billing_cycle_anchor", now_s(c->emu));
     items_next_period(sub, now_s(c->emu));

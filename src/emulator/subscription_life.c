@@ -282,6 +282,7 @@ void subscription_unpaid(struct call *c, struct record *inv)
     if (is_str(record_doc(sub), "status", "active") || is_str(sub->doc, "status", "trialing"))
         status_set(c, sub, "past_due");
     bool last = json_is_null(json_object_get(record_doc(inv), "next_payment_attempt")) &&
+                invoice_given_up(inv) &&
                 is_str(inv->doc, "collection_method", "charge_automatically");
     if (is_str(sub->doc, "status", "past_due") && last && get_bool(inv->doc, "auto_advance"))
         subscription_cancel(c, sub, "payment_failed");

@@ -19,8 +19,6 @@ const PROMISED = {
   "subscription.payment_failed": "invoice.payment_failed",
   "subscription.payment_succeeded": "invoice.payment_succeeded",
 };
-// Known to be wanting in the emulator.
-const WANTING = /^(billing_portal|credit_note|quote|subscription_schedule)\./;
 // Of one trigger after the other only the machine has anything.
 const AT_ONCE = 3;
 // The program is inside the package for the machine; npm has that of this version for one alone.
@@ -113,8 +111,7 @@ describe("triggers", { concurrency: AT_ONCE }, () => {
   for (const name of STRIPE ? triggers() : []) {
     const why = Object.entries(EXCLUDED).find(([start]) => name.startsWith(start));
     if (why) continue;
-    const todo = WANTING.test(name) && "the emulator does not have it yet";
-    test(`trigger_${name}_makes_that_event`, { todo }, () => makesThatEvent(name));
+    test(`trigger_${name}_makes_that_event`, () => makesThatEvent(name));
   }
 });
 
