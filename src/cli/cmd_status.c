@@ -191,9 +191,9 @@ static void print_types(str json)
 {
     ARENA(a, STATUS_BYTES_MAX);
     struct table t = { .arena = &a,
-                       .head = { "TYPE", "OBJECTS", "DELETED", "LIST", "COMPLETE", "" },
+                       .head = { "TYPE", "OBJECTS", "DELETED", "STATE", "SEEN WHOLE", "FRESH", "" },
                        .right = { [1] = true, [2] = true },
-                       .n_columns = 6 };
+                       .n_columns = 7 };
     struct json_reader r;
     msec now = clock_wall(wire_clock());
 
@@ -201,8 +201,10 @@ static void print_types(str json)
     if (json_next(&r).type != JSON_ARRAY)
         return;
     for (struct json_token v = json_value(&r); v.type == JSON_OBJECT; v = json_value(&r)) {
-        int64_t objects = 0, deleted = 0, complete_at = 0;
-        char n[32], d[32], when[48] = "";
+        int64_t objects = 0, deleted = 0, complete_at = 0, fresh_at = 0;
+        char n[32], d[32], when[48] = "", fresh[48] = "";
+        if (json_int(v.text, S("fresh_at"), &fresh_at) && fresh_at)
+            ago(now - fresh_at, fresh);
         json_int(v.text, S("objects"), &objects);
         json_int(v.text, S("tombstones"), &deleted);
         if (json_int(v.text, S("complete_at"), &complete_at) && complete_at)
@@ -213,8 +215,9 @@ static void print_types(str json)
         const str cell[] = { view.n ? view : json_text(v.text, S("type"), &a),
                              str_of(n),
                              str_of(d),
-                             json_text(v.text, S("walk"), &a),
+                             json_text(v.text, S("state"), &a),
                              str_of(when),
+                             str_of(fresh),
                              json_text(v.text, S("reason"), &a) };
         table_row(&t, cell);
     }

@@ -501,7 +501,7 @@ static enum status confirm(struct check *k, const struct candidate *c, struct er
 {
     ARENA(a, DRIFT_PAGE_BYTES_MAX);
     struct api_answer got = { .meaning = API_OK };
-    str path = path_fill(k->r->get_path, str_of(c->id), S(""), &a);
+    str path = path_object(k->r, str_of(c->id), k->env->identity.account, &a);
     enum status st = extend(k, e);
 
     if (st == ST_OK)

@@ -2,6 +2,8 @@
 
 #include "base/url.h"
 
+#include <string.h>
+
 enum { PATH_BYTES_MAX = 4096 };
 
 str path_fill(const char *path, str id, str parent, struct arena *a)
@@ -41,4 +43,11 @@ str query_join(str x, str y, struct arena *a)
     if (!x.n || !y.n)
         return x.n ? x : y;
     return arena_printf(a, "%.*s&%.*s", STR_ARG(x), STR_ARG(y));
+}
+
+str path_object(const struct resource *r, str id, const char *own_account, struct arena *a)
+{
+    if (strcmp(r->type, "account") == 0 && str_eqz(id, own_account))
+        return S("/v1/account");
+    return path_fill(r->get_path, id, S(""), a);
 }

@@ -239,6 +239,11 @@ static enum status write_types(struct tx *tx, struct env *env, struct json_write
         put_int(w, "tombstones", row_int(&r, i, 2));
         put_text(w, "walk", row_str(&r, i, 3));
         put_int(w, "complete_at", row_int(&r, i, 4));
+        put_text(w, "state", row_str(&r, i, 6));
+        put_int(w, "fresh_at", row_int(&r, i, 7));
+        jw_key(w, S("events"));
+        jw_bool(w, row_int(&r, i, 8) != 0);
+        put_int(w, "open_lists", row_int(&r, i, 9));
         if (row_str(&r, i, 5).n)
             put_text(w, "reason", row_str(&r, i, 5));
         jw_end(w);

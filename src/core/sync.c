@@ -105,6 +105,17 @@ static enum status want_type(struct tx *tx, struct env *env, const struct resour
     return want_lists(tx, env, r, again, lane, out, a, e);
 }
 
+/* No list shows the account that the key belongs to. */
+static enum status want_own_account(struct tx *tx, struct env *env, const struct resource *r,
+                                    enum stripe_lane lane, struct arena *a, struct error *e)
+{
+    struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), str_of(env->identity.account) },
+                          .lane = lane,
+                          .cause = "sync" };
+
+    return due_mark(tx, env, &m, a, e);
+}
+
 static enum status want_everything(struct tx *tx, struct env *env, bool again,
                                    enum stripe_lane lane, struct sync *out, struct arena *a,
                                    struct error *e)
@@ -114,7 +125,9 @@ static enum status want_everything(struct tx *tx, struct env *env, bool again,
     for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
         const struct resource *r = &resource_table[i];
         bool singleton = r->flags & RES_SINGLETON && r->flags & RES_CORE && r->get_path;
-        if (singleton || sync_walks(&env->identity, r))
+        if (strcmp(r->type, "account") == 0)
+            st = want_own_account(tx, env, r, lane, a, e);
+        if (st == ST_OK && (singleton || sync_walks(&env->identity, r)))
             st = want_type(tx, env, r, again, lane, out, a, e);
     }
     return st;

@@ -1,5 +1,6 @@
 #include "core/views.h"
 
+#include "core/coverage.h"
 #include "core/view_notes.h"
 
 #include <stdio.h>
@@ -270,6 +271,7 @@ enum status views_sql(const char *dialect, struct buf *out, struct error *e)
         d->views(out, d, &resource_table[i]);
         put_indexes(out, d, &resource_table[i]);
     }
+    coverage_sql(out);
     if (out->failed)
         return fail(e, ST_LIMIT, "the views need more than %zu bytes of SQL", out->max);
     return ST_OK;

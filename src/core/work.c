@@ -344,7 +344,7 @@ static enum status work_object(struct env *env, struct claim *c, struct work_rep
     j.r = resource_by_type(c->key.type);
     if (!resource_fetchable(j.r))
         return give_up(&j, "this type of object cannot be fetched by its id", 0, e);
-    str path = path_fill(j.r->get_path, c->key.id, S(""), &a);
+    str path = path_object(j.r, c->key.id, env->identity.account, &a);
     str expand = path_expand(j.r->expand, "", &a);
     enum status st = api_get_expanded(env, path, S(""), expand, c->lane, c->cause, &got, &a, &why);
     if (st == ST_REFUSED) {

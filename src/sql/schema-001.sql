@@ -20,6 +20,7 @@ create table objects (
 );
 create index objects_deleted on objects (type, account) where deleted = 1;
 create index objects_erased on objects (type, account) where deleted = 2;
+create index objects_open on objects (type, account) where open_lists > 0;
 create index objects_ticket on objects (type, account, ticket, id);
 
 -- Every delivery once, by event id: no event without work, no work without its event.
@@ -248,3 +249,64 @@ create table _counters (
     name text primary key,
     value integer not null
 ) without rowid;
+
+-- Stripe's types as this program knows them, for the view below; remade with the views.
+create table _types (
+    type text primary key,
+    view text not null,
+    events integer not null,              -- 1: Stripe tells of its changes
+    walked integer not null               -- 1: its list is walked by itself; 2: in test mode alone
+);
+
+-- How complete the mirror is, by type. Times are wall clock, milliseconds. state: complete (every
+-- list of the type was seen whole at complete_since, and what Stripe told of it since is here or
+-- due), open (a nested list is not known to its end), unfollowed (seen whole before the events were
+-- followed), partial, failed, skipped (not there for this account or key), never (not walked yet),
+-- along (it comes with what it belongs to, or when it is named).
+create view _coverage as
+with w as (
+    select type, account, min(complete_at) as since,
+        min(case state when 'failed' then 0 when 'walking' then 1 when 'waiting' then 2
+            when 'skipped' then 3 else 4 end) as state,
+        min(case when state = 'skipped' or complete_at > 0 then 1 else 0 end) as whole,
+        max(reason) as reason
+    from _walks where variant not like 'parent=%' group by type, account
+), n as (select type, account, count(*) as n from objects group by type, account),
+d as (select type, account, count(*) as n from objects where deleted = 1 group by type, account),
+l as (select type, account, count(*) as n from objects where open_lists > 0 group by type, account),
+c as (select type, account, started_at from _checks where state = 'done'),
+v as (
+    select max(case when name = 'events_read' then value else 0 end) as read_at,
+        max(case when name = 'events_begun' then value else 0 end) as begun_at
+    from _counters
+), e as (select account, livemode from _environment),
+t as (
+    select type, view, events, case when walked = 2 then 1 - e.livemode else walked end as walked
+    from _types, e
+    union all
+    select n.type, '', 0, 0 from n where n.type not in (select type from _types)
+)
+select t.type, t.view, e.account, coalesce(n.n, 0) - coalesce(d.n, 0) as objects,
+    coalesce(d.n, 0) as tombstones, coalesce(l.n, 0) as open_lists, t.events,
+    case w.state when 0 then 'failed' when 1 then 'walking' when 2 then 'waiting'
+        when 3 then 'skipped' when 4 then 'complete' end as walk,
+    case when t.walked = 0 and coalesce(w.since, 0) = 0 then 'along'
+        when w.type is null then 'never'
+        when w.state = 3 then 'skipped'
+        when w.whole = 0 then case w.state when 0 then 'failed' else 'partial' end
+        when coalesce(l.n, 0) > 0 then 'open'
+        when t.events = 1 and (v.begun_at = 0 or w.since < v.begun_at - 300000) then 'unfollowed'
+        else 'complete' end as state,
+    coalesce(w.since, 0) as complete_since,
+    case when coalesce(w.since, 0) = 0 then 0
+        when t.events = 1 and v.begun_at > 0 and w.since >= v.begun_at - 300000
+            and v.read_at - 300000 > w.since then v.read_at - 300000
+        when coalesce(c.started_at, 0) > w.since then c.started_at
+        else w.since end as fresh_at,
+    w.reason
+from t cross join e cross join v
+left join n on n.type = t.type and n.account = e.account
+left join d on d.type = t.type and d.account = e.account
+left join l on l.type = t.type and l.account = e.account
+left join w on w.type = t.type and w.account = e.account
+left join c on c.type = t.type and c.account = e.account;

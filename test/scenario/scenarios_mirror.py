@@ -403,3 +403,49 @@ def the_fuse_keeps_what_vanished_until_a_person_says_so(place):
     found, _ = drift(place, "coupons", "--repair", "--yes", code=0, env=fuse)
     check(place.one("select count(*) from coupons") == 0, "what a person permitted is still there")
     check(status_of(place)["fuse_blown_at"] == 0 and status_of(place)["dead"] == 0, "the fuse is not mended")
+
+
+def coverage(place):
+    return {row[0]: row[1:] for row in place.rows(
+        "select type, state, objects, complete_since, fresh_at, events, open_lists from _coverage")}
+
+
+@scenario("MIRROR-10")
+def every_type_says_how_complete_and_how_fresh_it_is(place):
+    e = place.emulator
+    furnish(e)
+    check(place.run("status", "--json")[0], "no status")
+    place.run("sync")
+    have = coverage(place)
+    for kind in ("customer", "product", "price", "balance_transaction", "invoice_payment"):
+        check(have[kind][0] == "complete", kind, have[kind])
+        check(have[kind][3] >= have[kind][2] > 0, kind, "is not said to be fresh", have[kind])
+    check(have["balance_transaction"][4] == 0 and have["customer"][4] == 1, "who tells of them")
+    check(have["subscription_item"][0] == "along", have["subscription_item"])
+    check("account" in {k for k, v in have.items() if v[1]}, "the account itself is not there")
+    types = {t["type"]: t for t in status_of(place)["types"]}
+    check(types["customer"]["state"] == "complete" and types["customer"]["fresh_at"] > 0, types["customer"])
+    out, _ = place.run("status", "--types")
+    check("SEEN WHOLE" in out and "complete" in out, out[-400:])
+    # What no event tells of is looked at by itself.
+    method = e.post("/v1/payment_methods", type="card", card={"token": "tok_visa"})
+    customer = e.post("/v1/customers", email="late@example.com")
+    e.post(f"/v1/payment_methods/{method['id']}/attach", customer=customer["id"])
+    rate = e.post("/v1/shipping_rates", display_name="slow", type="fixed_amount",
+                  fixed_amount={"amount": 5, "currency": "usd"})
+    d = place.start(BRINDLE_RELIST_SECONDS="1")
+    until("what no event tells of is found", lambda: rate["id"] in place.mirrored("shipping_rate"), 120)
+    check(coverage(place)["shipping_rate"][3] >= have["shipping_rate"][3], "it is no fresher")
+    d.stop()
+
+
+@scenario("MIRROR-27")
+def a_sync_with_holes_is_never_complete(place):
+    e = place.emulator
+    furnish(e)
+    e.fault("permission;method=GET;path=/v1/coupons")
+    place.run("sync", "coupons", code=4)
+    check(coverage(place)["coupon"][0] == "skipped", coverage(place)["coupon"])
+    _, text = place.run("sync", "coupons", code=4)
+    check("coupon" in text, "it is not named:", text)
+    check("not permitted: coupons" in place.run("status")[0], place.run("status")[0])
