@@ -152,13 +152,23 @@ static bool incomplete_ok(struct call *c, struct record *sub)
     return true;
 }
 
+/* Without a payment method the trial's end pauses or cancels it: time does that (renewals.c). */
+static bool trial_will_stop(struct call *c, struct record *sub)
+{
+    struct record *customer = record_any(c->space, T_CUSTOMER, get_str(sub->doc, "customer"));
+    str behavior =
+        get_str(get_path(sub->doc, "trial_settings.end_behavior"), "missing_payment_method");
+
+    return !str_eq(behavior, S("create_invoice")) && !default_method(c, customer, sub);
+}
+
 /* A trial that ends now leads to a period that begins now. */
 static struct record *trial_ended(struct call *c, struct record *sub, const json_t *before)
 {
     bool over = is_str(before, "status", "trialing") && get_int(sub->doc, "trial_end") &&
                 get_int(sub->doc, "trial_end") <= now_s(c->emu);
 
-    if (!over)
+    if (!over || trial_will_stop(c, sub))
         return NULL;
     struct record *customer = record_any(c->space, T_CUSTOMER, get_str(sub->doc, "customer"));
     bool pause = is_str(get_path(sub->doc, "trial_settings.end_behavior"), "missing_payment_method",
