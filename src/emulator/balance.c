@@ -61,7 +61,7 @@ static void fee_detail(json_t *doc, int64_t fee, str currency, const char *type,
     json_decref(v);
 }
 
-struct record *balance_move(struct call *c, const struct movement *m)
+static struct record *transaction_make(struct call *c, const struct movement *m)
 {
     struct space *s = m->source->space;
     json_t *doc = record_shape(c->emu, s, T_BALANCE_TRANSACTION, NULL);
@@ -86,6 +86,17 @@ struct record *balance_move(struct call *c, const struct movement *m)
     if (m->later) /* so that both lists of the balance know the currency */
         set_int(s->balance, key.p, get_int(s->balance, key.p));
     return record_add(c->emu, s, T_BALANCE_TRANSACTION, doc);
+}
+
+/* The balance is the account's: it goes by no test clock. */
+struct record *balance_move(struct call *c, const struct movement *m)
+{
+    struct test_clock *outer = c->emu->following;
+
+    c->emu->following = NULL;
+    struct record *made = transaction_make(c, m);
+    c->emu->following = outer;
+    return made;
 }
 
 struct record *balance_add(struct call *c, const struct movement *m)
