@@ -230,7 +230,8 @@ const char help_copy[] =
 
 const char help_emulate[] =
     "Usage: brindle emulate [--listen ADDR] [--data DIR] [--webhook URL] [--seed N]\n"
-    "                       [--fault SPEC]... [--rate N] [--rate-endpoint N] [--retry-ms N]\n"
+    "                       [--fault SPEC]... [--assume POINT]... [--rate N]\n"
+    "                       [--rate-endpoint N] [--retry-ms N]\n"
     "       brindle emulate --coverage\n"
     "\n"
     "A stateful Stripe: objects, rules, events and signed webhooks. Takes any well-formed\n"
@@ -243,6 +244,8 @@ const char help_emulate[] =
     "  --seed N         of ids; same seed and requests, same answers (default: drawn, printed)\n"
     "  --fault SPEC     for instance \"lock_timeout;method=POST;path=/v1/prices;count=2\"; all\n"
     "                   faults and their options: man brindle\n"
+    "  --assume POINT   for instance P-5=no: how Stripe does what nobody has proven; all\n"
+    "                   points P-1 to P-14 and what is known of them: man brindle\n"
     "  --rate N         answer 429 beyond N requests a second (default 0: no limit)\n"
     "  --rate-endpoint N  the same for each endpoint\n"
     "  --retry-ms N     first pause before a delivery is repeated (default: as Stripe, minutes)\n"
