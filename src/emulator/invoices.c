@@ -114,6 +114,15 @@ static void line_keep(struct call *c, json_t *line, const json_t *item)
         record_hide(r, "tax_rates", json_deep_copy(rates));
 }
 
+/* A first period that an anchor cuts short costs its part. */
+static int64_t first_part(struct call *c, str sub, int64_t amount)
+{
+    struct record *of = record_any(c->space, T_SUBSCRIPTION, sub);
+    const json_t *part = of ? json_object_get(of->hidden, "part") : NULL;
+
+    return part ? (int64_t)((double)amount * json_number_value(part) + 0.5) : amount;
+}
+
 void invoice_line_from_item(struct call *c, struct record *inv, struct record *si, bool free)
 {
     const json_t *item = record_doc(si);
@@ -121,9 +130,9 @@ void invoice_line_from_item(struct call *c, struct record *inv, struct record *s
     struct record *record = record_any(c->space, T_PRICE, get_str(price, "id"));
     struct record *product = record_any(c->space, T_PRODUCT, get_str(price, "product"));
     int64_t quantity = get_int(item, "quantity");
-    int64_t amount = free ? 0 : price_amount(record, price, quantity);
-    json_t *line = line_new(c, inv, amount, quantity);
     str sub = get_str(item, "subscription");
+    int64_t amount = free ? 0 : first_part(c, sub, price_amount(record, price, quantity));
+    json_t *line = line_new(c, inv, amount, quantity);
     str name = product ? get_str(record_doc(product), "name") : S("item");
 
     set_str(line, "description",

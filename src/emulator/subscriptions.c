@@ -8,6 +8,15 @@
 enum { TRIAL_DAYS_MAX = 730 };
 
 static const struct field subscription_fields[] = {
+    { "application_fee_percent", F_NUMBER, NULL, 0 },
+    { "automatic_tax", F_MERGE, NULL, 0 },
+    { "billing_mode", F_MERGE, NULL, 0 },
+    { "default_source", F_TEXT_NULL, NULL, 0 },
+    { "invoice_settings", F_MERGE, NULL, 0 },
+    { "on_behalf_of", F_TEXT_NULL, NULL, 0 },
+    { "payment_settings", F_MERGE, NULL, 0 },
+    { "pending_invoice_item_interval", F_HASH, NULL, 0 },
+    { "transfer_data", F_HASH, NULL, 0 },
     { "billing_thresholds", F_HASH, NULL, 0 },
     { "collection_method", F_WORD, "charge_automatically send_invoice", 0 },
     { "days_until_due", F_INT, NULL, 0 },
@@ -23,6 +32,7 @@ struct order {
     struct discount_order discounts;
     str behavior;
     int64_t trial_end; /* 0: none */
+    struct beginning begin;
 };
 
 bool trial_read(const struct args *a, int64_t *end)
@@ -110,14 +120,36 @@ static bool method_apply(const struct args *a, json_t *doc)
     return true;
 }
 
+static bool pause_fill(json_t *doc)
+{
+    json_t *pause = json_object_get(doc, "pause_collection");
+
+    if (json_is_object(pause) && !json_object_get(pause, "resumes_at"))
+        set_null(pause, "resumes_at");
+    return true;
+}
+
+/* What is paused shows until when, even if nobody said so. */
+static bool pause_ok(const struct args *a)
+{
+    struct args pause;
+    str behavior;
+
+    if (!args_sub(a, "pause_collection", &pause))
+        return !a->c->refused;
+    if (!arg_given(&pause, "behavior"))
+        return refuse_param_missing(a->c, "pause_collection[behavior]");
+    return arg_word(&pause, "behavior", "keep_as_draft mark_uncollectible void", &behavior);
+}
+
 bool subscription_apply(const struct args *a, struct record *sub)
 {
     json_t *doc = record_doc(sub);
 
-    if (arg_emptied(a, "pause_collection"))
-        set_null(doc, "pause_collection");
+    if (!pause_ok(a))
+        return false;
     return fields_apply(a, doc, subscription_fields, COUNT(subscription_fields)) &&
-           method_apply(a, doc) && trial_end_apply(a, doc) &&
+           pause_fill(doc) && method_apply(a, doc) && trial_end_apply(a, doc) &&
            tax_rates_read(a, "default_tax_rates", doc, "default_tax_rates");
 }
 
@@ -136,6 +168,20 @@ static bool currency_check(struct call *c, struct record *customer, str currency
            "%.*s",
            STR_ARG(has));
     return false;
+}
+
+/* The price may have a trial of its own, which counts if it is asked for. */
+static bool plan_trial(const struct args *a, struct order *o)
+{
+    bool wanted = false;
+    const json_t *days;
+
+    if (!arg_bool(a, "trial_from_plan", &wanted) || !wanted || o->trial_end || !o->item[0].price)
+        return !a->c->refused;
+    days = get_path(record_doc(o->item[0].price), "recurring.trial_period_days");
+    if (json_is_integer(days))
+        o->trial_end = now_s(a->c->emu) + (int64_t)json_integer_value(days) * 86400;
+    return true;
 }
 
 static bool order_read(const struct args *a, struct order *o)
@@ -158,7 +204,8 @@ static bool order_read(const struct args *a, struct order *o)
         refuse_param_missing(c, "items");
     for (size_t i = 0; i < o->n_items && !c->refused; i++)
         item_check(&item[i], &o->item[i]);
-    return !c->refused;
+    return !c->refused && plan_trial(a, o) &&
+           beginning_read(a, &o->item[0], o->trial_end, &o->begin);
 }
 
 static str order_currency(const struct order *o)
@@ -226,8 +273,10 @@ static struct record *subscription_make(struct call *c, const struct args *a, co
 
     set_strz(doc, "customer", customer->id);
     set_str(doc, "currency", order_currency(o));
-    set_int(doc, "start_date", now);
-    set_int(doc, "billing_cycle_anchor", trial ? o->trial_end : now);
+    set_int(doc, "start_date", o->begin.start);
+    set_int(doc, "billing_cycle_anchor", o->begin.anchor);
+    if (o->begin.config)
+        set_new(doc, "billing_cycle_anchor_config", json_incref(o->begin.config));
     set_strz(doc, "status", trial ? "trialing" : "incomplete");
     if (trial) {
         set_int(doc, "trial_start", now);
@@ -264,37 +313,48 @@ static void first_payment(struct call *c, struct record *sub, const struct order
         invoice_unpayable(c, inv); /* pending items made a free start cost something */
 }
 
-struct record *subscription_create(const struct args *a, struct record *customer)
+static struct record *ordered(const struct args *a, struct record *customer, struct order *o)
 {
     struct call *c = a->c;
     str collection = S("charge_automatically"), id = str_of(customer->id);
-    struct order o = { 0 };
 
-    if (!order_read(a, &o) || !discounts_read(a, id, &o.discounts) || !extra_check(a) ||
-        !currency_check(c, customer, order_currency(&o)))
+    if (!order_read(a, o) || !discounts_read(a, id, &o->discounts) || !extra_check(a) ||
+        !currency_check(c, customer, order_currency(o)))
         return NULL;
     arg_word(a, "collection_method", "charge_automatically send_invoice", &collection);
     str own = arg_str(a, "default_payment_method");
     struct record *method =
         own.n ? record_live(c->space, T_PAYMENT_METHOD, own) : default_method(c, customer, NULL);
     bool automatic = str_eq(collection, S("charge_automatically"));
-    if (c->refused || !first_payment_check(c, &o, method, automatic))
+    if (c->refused || !first_payment_check(c, o, method, automatic))
         return NULL;
-    struct record *sub = subscription_make(c, a, &o, customer);
+    struct record *sub = subscription_make(c, a, o, customer);
     if (!sub)
         return NULL;
-    for (size_t i = 0; i < o.n_items; i++)
-        item_keep(c, sub, &o.item[i], now_s(c->emu), o.trial_end);
+    for (size_t i = 0; i < o->n_items; i++)
+        item_keep(c, sub, &o->item[i], o->begin.first_start, o->begin.first_end);
+    if (o->begin.part >= 0)
+        record_hide(sub, "part", json_real(o->begin.part));
     if (!extra_items(a, sub) || !cancel_apply(a, sub))
         c->refused = false; /* read before: cannot be wrong now */
     subscription_embed(sub);
     struct record *inv = subscription_invoice(c, sub, "subscription_create");
+    json_object_del(sub->hidden, "part");
     set_strz(sub->doc, "latest_invoice", inv->id);
     record_touch(sub);
     emit(c, sub, "customer.subscription.created");
     emit(c, inv, "invoice.created");
-    first_payment(c, sub, &o, inv);
+    first_payment(c, sub, o, inv);
     entitlements_follow(c, id);
+    return sub;
+}
+
+struct record *subscription_create(const struct args *a, struct record *customer)
+{
+    struct order o = { .begin.part = -1 };
+    struct record *sub = ordered(a, customer, &o);
+
+    json_decref(o.begin.config);
     return sub;
 }
 

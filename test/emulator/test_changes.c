@@ -283,6 +283,47 @@ static void an_invoice_that_was_sent_is_overdue_on_its_day(void **state)
     assert_string_equal(text_at(get("/v1/subscriptions", sub), "status"), "past_due");
 }
 
+static void a_first_period_can_be_cut_short_by_its_anchor(void **state)
+{
+    (void)state;
+    int64_t now = 1800000000;
+    const char *price = dearer(3000);
+    const char *sub =
+        subscribe(payer(""), price,
+                  format(&stand, "&billing_cycle_anchor=%lld", (long long)(now + 10 * DAY)));
+    json_t *v = get("/v1/subscriptions", sub);
+    assert_int_equal(int_at(v, "items.data.0.current_period_end"), now + 10 * DAY);
+    assert_int_equal(int_at(latest_invoice(sub), "amount_paid"), 1000);
+    sub = subscribe(payer(""), price,
+                    format(&stand, "&billing_cycle_anchor=%lld&proration_behavior=none",
+                           (long long)(now + 10 * DAY)));
+    assert_int_equal(int_at(latest_invoice(sub), "total"), 0);
+    pass(11 * DAY);
+    assert_int_equal(int_at(latest_invoice(sub), "amount_paid"), 3000);
+    v = ask_for(&stand, 400, "POST /v1/subscriptions",
+                format(&stand, "customer=%s&items[0][price]=%s&billing_cycle_anchor=%lld",
+                       payer(""), price, (long long)(now + 50 * DAY)));
+    assert_string_equal(text_at(v, "error.param"), "billing_cycle_anchor");
+    sub = subscribe(payer(""), price_of(3000, "month"),
+                    "&billing_cycle_anchor_config[day_of_month]=31");
+    v = get("/v1/subscriptions", sub);
+    assert_int_equal(int_at(v, "billing_cycle_anchor_config.day_of_month"), 31);
+    assert_int_equal(int_at(v, "billing_cycle_anchor"), now + 16 * DAY); /* 31 January */
+}
+
+static void a_subscription_can_have_begun_before(void **state)
+{
+    (void)state;
+    int64_t now = 1800000000;
+    const char *sub =
+        subscribe(payer(""), dearer(3000),
+                  format(&stand, "&backdate_start_date=%lld", (long long)(now - 40 * DAY)));
+    json_t *v = get("/v1/subscriptions", sub);
+    assert_int_equal(int_at(v, "start_date"), now - 40 * DAY);
+    assert_int_equal(int_at(v, "items.data.0.current_period_start"), now - 10 * DAY);
+    assert_int_equal(int_at(v, "items.data.0.current_period_end"), now + 20 * DAY);
+}
+
 /* --- what would be --- */
 
 static void a_preview_changes_nothing(void **state)
@@ -410,6 +451,8 @@ int main(void)
         CASE(a_trial_can_be_ended_now),
         CASE(paused_collection_collects_nothing_and_resumes),
         CASE(an_invoice_that_was_sent_is_overdue_on_its_day),
+        CASE(a_first_period_can_be_cut_short_by_its_anchor),
+        CASE(a_subscription_can_have_begun_before),
         CASE(a_preview_changes_nothing),
         CASE(a_preview_shows_what_then_happens),
         CASE(a_preview_needs_no_subscription_and_no_customer),
