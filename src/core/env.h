@@ -44,6 +44,7 @@ struct env {
     struct identity identity; /* proven or declared before anything is written; then constant */
     bool identity_declared;   /* by the configuration: it cannot be proven again */
     struct schedule_times scheduled;
+    int twins;     /* have thin events with snapshots come? 0: not looked; 1: no; 2: yes. Atomic */
     int64_t owner; /* greater than 1: marks our claims in a store that others work on, too */
     struct env_settings set;
     char kv_prefix[KV_PREFIX_MAX + 1]; /* of every key at the key-value server: "stripe:test:" */

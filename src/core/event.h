@@ -12,7 +12,7 @@ struct event {
     str id, type;
     str api_version; /* may be empty */
     str account;     /* only Connect events have one */
-    int64_t created; /* seconds; 0 when absent */
+    int64_t created; /* seconds; a thin event says it as text; 0 when absent */
     int livemode;    /* 0, 1, or -1 when absent */
     bool thin;       /* a v2 notification: no object inside, a related one named */
     str object;      /* data.object as it stands in the body; empty when thin or absent */
@@ -21,6 +21,7 @@ struct event {
     str body;        /* all of it, as received */
 
     msec received_at; /* wall */
+    str twin;         /* of a thin event: the snapshot event of the same change; may be empty */
     const char *via;  /* NULL: a delivery; else how it was found: "events" */
     bool late;        /* found so long after it happened that it is in no hurry */
     size_t secret;    /* index of the secret whose signature matched */

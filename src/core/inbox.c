@@ -106,9 +106,48 @@ static enum status insert_one(struct tx *tx, const struct event *ev, struct putt
                                   V_STR(ev->via ? str_of(ev->via) : ((str){ secret, (size_t)n })),
                                   V_STR(str_of(plan_outcome_name(p->plan.outcome))),
                                   text_or_null(str_of(p->plan.reason)),
-                                  p->plan.outcome == PLAN_ERASED ? V_NULL : V_STR(ev->body) };
+                                  p->plan.outcome == PLAN_ERASED ? V_NULL : V_STR(ev->body),
+                                  text_or_null(ev->twin) };
 
     return tx_run_later(tx, STMT_INBOX_INSERT, args, COUNT(args), &p->inserted, e);
+}
+
+enum { TWINS_UNKNOWN, TWINS_NONE, TWINS_SOME };
+
+/* Most accounts never send a thin event: they do not pay for a look at each snapshot. */
+static enum status are_there_twins(struct tx *tx, struct env *env, const struct event *ev,
+                                   bool *some, struct arena *a, struct error *e)
+{
+    int known = __atomic_load_n(&env->twins, __ATOMIC_RELAXED);
+    enum status st = ST_OK;
+    struct rows r;
+
+    if (ev->twin.n)
+        known = TWINS_SOME;
+    if (known == TWINS_UNKNOWN) {
+        st = tx_run0(tx, STMT_INBOX_TWINS, &r, a, e);
+        known = st != ST_OK ? TWINS_UNKNOWN : r.n_rows ? TWINS_SOME : TWINS_NONE;
+    }
+    __atomic_store_n(&env->twins, known, __ATOMIC_RELAXED);
+    *some = known == TWINS_SOME;
+    return st;
+}
+
+/* A thin event and its snapshot tell of one change: whichever comes first makes it due. */
+static enum status twin_is_here(struct tx *tx, struct env *env, const struct event *ev, bool *here,
+                                struct arena *a, struct error *e)
+{
+    struct rows r = { 0 };
+    bool some = false;
+    enum status st = are_there_twins(tx, env, ev, &some, a, e);
+
+    *here = false;
+    if (st != ST_OK || !some)
+        return st;
+    st = ev->twin.n ? tx_run(tx, STMT_INBOX_KNOWN, &r, a, e, V_STR(ev->twin))
+                    : tx_run(tx, STMT_INBOX_TWIN, &r, a, e, V_STR(ev->id));
+    *here = st == ST_OK && r.n_rows != 0;
+    return st == ST_OK && *here ? tx_run(tx, STMT_INBOX_NOTE_TWIN, NULL, a, e, V_STR(ev->id)) : st;
 }
 
 static enum status finish_one(struct tx *tx, struct env *env, const struct event *ev,
@@ -119,6 +158,10 @@ static enum status finish_one(struct tx *tx, struct env *env, const struct event
         return put_again(tx, env, ev, &p->plan, result, a, e);
     enum status st = planted(PLANT_INBOX_APART) ? tx_split(tx, ST_OK, e) : ST_OK;
     if (st != ST_OK)
+        return st;
+    bool twin = false;
+    st = p->plan.n_keys ? twin_is_here(tx, env, ev, &twin, a, e) : ST_OK;
+    if (st != ST_OK || twin)
         return st;
     return mark_keys(tx, env, &p->plan, ev->via ? "catch-up" : "webhook",
                      ev->late ? LANE_BACKFILL : LANE_WEBHOOK, a, e);

@@ -73,9 +73,11 @@ create table _inbox (
     last_at bigint not null,
     outcome text not null,                         -- due, unknown, unfetchable, quarantined, erased
     reason text,
-    body text
+    body text,
+    twin text collate "C"                             -- of a thin event: the snapshot event of the same change
 );
 create index _inbox_object on _inbox (object_type, object_id);
+create index _inbox_twin on _inbox (twin) where twin is not null;
 create index _inbox_body on _inbox (received_at) where body is not null;
 create index _inbox_again on _inbox (deliveries) where deliveries > 1;
 create index _inbox_outcome on _inbox (outcome, seq) where outcome <> 'due';

@@ -449,3 +449,33 @@ def a_sync_with_holes_is_never_complete(place):
     _, text = place.run("sync", "coupons", code=4)
     check("coupon" in text, "it is not named:", text)
     check("not permitted: coupons" in place.run("status")[0], place.run("status")[0])
+
+
+@scenario("MIRROR-14")
+def a_snapshot_and_its_thin_twin_are_one_change(place):
+    e = place.emulator
+    product = e.post("/v1/products", name="x")
+    d = place.start()
+    snapshot = e.events(type="product.created")[0]
+
+    def thin(ident, of):
+        return {"id": ident, "object": "v2.core.event", "type": "v1.product.created", "livemode": False,
+                "created": "2026-11-22T00:00:00.000Z", "snapshot_event": of,
+                "related_object": {"id": product["id"], "type": "product",
+                                   "url": f"/v1/products/{product['id']}"}}
+    path = f"/v1/products/{product['id']}"
+    d.deliver_ok(snapshot)
+    d.idle()
+    d.deliver_ok(thin("evt_thin1", snapshot["id"]))
+    d.idle()
+    check(len(fetches(e, path, 0)) == 1, "the thin twin made a second fetch")
+    d.deliver_ok(thin("evt_thin2", "evt_other"))
+    d.idle()
+    check(len(fetches(e, path, 0)) == 2, "a thin event without its twin makes one")
+    d.deliver_ok(event("evt_other", "product.created", product))
+    d.idle()
+    check(len(fetches(e, path, 0)) == 2, "the snapshot twin made a second fetch")
+    check(d.deliver(thin("evt_forged", "evt_x"), secret="whsec_wrong") == 400, "a forged one was taken")
+    check(place.one("select count(*) from _inbox") == 4, "not all are accounted for")
+    check(place.one("select count(*) from _inbox where reason = 'twin'") == 2, "the twins are not told")
+    place.check_all(d)

@@ -229,7 +229,7 @@ static void begin(uint64_t seed)
     clock_skew(0);
 }
 
-/* Every connection reads the whole schema: without the views, which the mirror itself never reads,
+/* Every connection reads the whole schema: without the views (but for one that the mirror reads),
  * seeds are twice as fast. Those that begin from nothing have them. */
 static void strip_views(void)
 {
@@ -241,7 +241,7 @@ static void strip_views(void)
     if (sqlite3_open_v2(NODE_PATH, &db, SQLITE_OPEN_READWRITE, DISK_VFS) != SQLITE_OK)
         abort();
     for (;;) {
-        const char *one = "select name from sqlite_master where type = 'view' limit 1";
+        const char *one = "select name from sqlite_master where type = 'view' and name <> '_coverage' limit 1";
         if (sqlite3_prepare_v2(db, one, -1, &q, NULL) != SQLITE_OK)
             abort();
         bool more = sqlite3_step(q) == SQLITE_ROW;
