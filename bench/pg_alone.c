@@ -1,8 +1,10 @@
-/* pg_alone.c - what ingest costs on PostgreSQL, beside a bare insert of the same bodies.
+/* pg_alone.c - what ingest and reads cost on PostgreSQL, beside bare ones of the same.
  *
- * Bare: one connection, arrays of a batch through unnest into a table with the inbox's columns and
- * indexes, a commit a batch. Ours: inbox_put_many of the same batch, with the work that each event
- * makes due. Use: bench_pg_alone URL [MILLISECONDS]; makes and drops what it needs. */
+ * Bare ingest: one connection, arrays of a batch through unnest into a table with the inbox's
+ * columns and indexes, a commit a batch. Ours: inbox_put_many of the same batch, with the work that
+ * each event makes due. Bare reads: one connection, a prepared select of an object by its key, one
+ * after the other. Ours: the same object by the store, in a transaction of its own. Use:
+ * bench_pg_alone URL [MILLISECONDS]; makes and drops what it needs. */
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include "backend/store_pg.h"
 #include "core/env.h"
 #include "core/inbox.h"
+#include "world/tx.h"
 
 enum { BODY_BYTES = 3000, SPAN_MS = 2000 };
 
@@ -123,6 +126,64 @@ static double ours(struct env *env, size_t batch)
     return rows * 1000 / (double)(now - start);
 }
 
+enum { OBJECTS = 10000 };
+
+static void fill_objects(PGconn *c)
+{
+    char query[BODY_BYTES + 512];
+
+    snprintf(
+        query, sizeof query,
+        "insert into brindle_bench.objects (type, account, id, raw, revision, ticket, "
+        "fetched_at, changed_at, api_version, source) select 'product', 'acct_bench', "
+        "'prod_' || i, '{\"x\":\"%s\"}', i, i, 0, 0, 'v', 'list' from generate_series(1, %d) i",
+        body, OBJECTS);
+    exec(c, query);
+    exec(c, "vacuum analyze brindle_bench.objects");
+}
+
+static double bare_reads(PGconn *c)
+{
+    char id[32];
+    const char *value[] = { id };
+    double n = 0;
+
+    PQclear(PQprepare(c, "get",
+                      "select raw from brindle_bench.objects where type = 'product' and "
+                      "account = 'acct_bench' and id = $1",
+                      1, NULL));
+    msec start = clock_mono(clock_os()), now = start;
+    for (; now - start < span; now = clock_mono(clock_os()), n++) {
+        snprintf(id, sizeof id, "prod_%d", 1 + (int)n % OBJECTS);
+        PGresult *r = PQexecPrepared(c, "get", 1, value, NULL, NULL, 0);
+        if (PQntuples(r) != 1)
+            quit("select", PQerrorMessage(c));
+        PQclear(r);
+    }
+    return n * 1000 / (double)(now - start);
+}
+
+static double our_reads(struct env *env)
+{
+    struct error e = { 0 };
+    char id[32];
+    double n = 0;
+
+    msec start = clock_mono(clock_os()), now = start;
+    for (; now - start < span; now = clock_mono(clock_os()), n++) {
+        ARENA(a, 1 << 20);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct rows r = { 0 };
+        snprintf(id, sizeof id, "prod_%d", 1 + (int)n % OBJECTS);
+        if (tx_begin(&tx, env->world->store, TX_READ, &e) != ST_OK ||
+            tx_run(&tx, STMT_OBJECT_GET, &r, &a, &e, V_STR(S("product")), V_STR(S("acct_bench")),
+                   V_STR(str_of(id))) != ST_OK ||
+            r.n_rows != 1)
+            quit("object_get", e.text);
+    }
+    return n * 1000 / (double)(now - start);
+}
+
 int main(int argc, char **argv)
 {
     const struct identity id = { .account = "acct_bench" };
@@ -151,9 +212,13 @@ int main(int argc, char **argv)
         double alone = bare(argv[1], batch_sizes[i]), mine = ours(&env, batch_sizes[i]);
         printf("%-36zu %10.0f %10.0f %6.2f\n", batch_sizes[i], alone, mine, mine / alone);
     }
+    PGconn *c = PQconnectdb(argv[1]);
+    fill_objects(c);
+    double alone = bare_reads(c), mine = our_reads(&env);
+    printf("%-36s %10.0f %10.0f %6.2f\n", "objects of 3 KB read a second", alone, mine,
+           mine / alone);
     env_free(&env);
     w.store->ops->close(w.store);
-    PGconn *c = PQconnectdb(argv[1]);
     exec(c, "drop schema brindle_bench cascade");
     PQfinish(c);
     return 0;
