@@ -354,24 +354,31 @@ json_t *credit_notes_create(struct call *c)
     return answer_record(c, r);
 }
 
-json_t *credit_notes_preview(struct call *c)
+/* A look draws no numbers: no journal would have them. */
+static json_t *previewed(struct call *c)
 {
     struct args a = args_of(c);
     struct note n;
+    uint64_t rng = c->emu->rng;
     json_t *doc = note_read(&a, &n) ? json_incref(n.doc) : NULL;
 
+    c->emu->rng = rng;
     note_free(&n);
     return doc;
 }
 
+json_t *credit_notes_preview(struct call *c)
+{
+    return previewed(c);
+}
+
 json_t *credit_notes_preview_lines(struct call *c)
 {
-    struct args a = args_of(c);
-    struct note n;
-    json_t *list = note_read(&a, &n) ? json_incref(json_object_get(n.doc, "lines")) : NULL;
+    json_t *doc = previewed(c);
+    json_t *lines = doc ? json_incref(json_object_get(doc, "lines")) : NULL;
 
-    note_free(&n);
-    return list;
+    json_decref(doc);
+    return lines;
 }
 
 json_t *credit_notes_void(struct call *c)

@@ -77,6 +77,19 @@ json_t *ask_for(struct stand *s, int status, const char *method_and_target, cons
     return v;
 }
 
+void ask_refused(struct stand *s, int status, const char *code, const char *param,
+                 const char *method_and_target, const char *form, const char *message)
+{
+    const json_t *e = at(ask_for(s, status, method_and_target, form), "error");
+
+    assert_string_equal(text_at(e, "message"), message);
+    assert_string_equal(text_at(e, "type"), "invalid_request_error");
+    assert_string_equal(text_at(e, "code"), code ? code : "");
+    assert_string_equal(text_at(e, "param"), param ? param : "");
+    assert_int_equal(json_object_get(e, "code") != NULL, code != NULL);
+    assert_int_equal(json_object_get(e, "doc_url") != NULL, code != NULL);
+}
+
 str answer_header(const struct stand *s, const char *name)
 {
     for (size_t i = 0; i < s->answer.n_headers; i++)

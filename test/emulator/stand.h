@@ -41,6 +41,9 @@ void stand_close(struct stand *s);
 json_t *ask(struct stand *s, const char *method_and_target, const char *form);
 /* The same, and the status must be as said. */
 json_t *ask_for(struct stand *s, int status, const char *method_and_target, const char *form);
+/* The refusal must be exactly this; `code` and `param` NULL: it has none. */
+void ask_refused(struct stand *s, int status, const char *code, const char *param,
+                 const char *method_and_target, const char *form, const char *message);
 str answer_header(const struct stand *s, const char *name);
 
 const char *text_at(const json_t *v, const char *dotted); /* "" when there is none */

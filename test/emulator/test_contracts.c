@@ -1,7 +1,9 @@
 /* Schedules, quotes, credit notes, the portal: what is agreed upon and taken back. */
 #include "stand.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct stand stand;
 
@@ -347,6 +349,56 @@ static void the_portal_has_a_default_configuration_and_sessions(void **state)
             "active=false");
 }
 
+/* The bytes of everything of these types. */
+static const char *state_of(struct stand *s)
+{
+    static const char *const types[] = { "subscription", "subscription_schedule",
+                                         "invoice",      "invoiceitem",
+                                         "quote",        "credit_note",
+                                         "discount",     "coupon",
+                                         "plan",         "customer_balance_transaction",
+                                         "event",        "customer" };
+    const char *all = "";
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        ask_for(s, 200, format(s, "GET /_emulator/state/%s", types[i]), NULL);
+        str more = s->answer.body;
+        char *both = arena_alloc(&s->arena, strlen(all) + more.n + 1);
+        memcpy(both, all, strlen(all));
+        memcpy(both + strlen(all), more.p, more.n);
+        both[strlen(all) + more.n] = 0;
+        all = both;
+    }
+    return all;
+}
+
+static void all_of_it_is_the_same_after_a_restart(void **state)
+{
+    char dir[] = "/tmp/contracts-XXXXXX";
+    struct stand again;
+    struct error e = { 0 };
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(emulator_journal(stand.emulator, str_of(dir), &e), ST_OK);
+    a_schedule_goes_from_phase_to_phase_and_lets_go(NULL);
+    assert_int_equal(emulator_assume(stand.emulator, S("P-2=yes"), &e), ST_OK);
+    make(&stand, "/v1/prices", "currency=usd&unit_amount=1&product_data[name]=P");
+    an_accepted_quote_is_a_subscription(NULL);
+    a_credit_note_makes_an_open_invoice_owe_less(NULL);
+    stand_open(&again, 999);
+    again.clock.now = stand.clock.now;
+    assert_int_equal(emulator_journal(again.emulator, str_of(dir), &e), ST_OK);
+    assert_string_equal(state_of(&stand), state_of(&again));
+    assert_string_equal(make(&stand, "/v1/coupons", "percent_off=1"),
+                        make(&again, "/v1/coupons", "percent_off=1"));
+    json_t *v = ask_for(&again, 200, "GET /_emulator/points", NULL);
+    assert_string_equal(text_at(v, "P-2"), "yes");
+    stand_close(&again);
+    unlink(format(&stand, "%s/journal.jsonl", dir));
+    rmdir(dir);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -362,6 +414,7 @@ int main(void)
         CASE(a_quote_that_nobody_accepts_is_cancelled),
         CASE(a_credit_note_makes_an_open_invoice_owe_less),
         CASE(of_a_paid_invoice_money_goes_back),
+        CASE(all_of_it_is_the_same_after_a_restart),
         CASE(the_portal_has_a_default_configuration_and_sessions),
     };
     return cmocka_run_group_tests_name("contracts", tests, NULL, NULL);
