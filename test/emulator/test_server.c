@@ -127,10 +127,100 @@ static void requests_are_answered_and_events_delivered_until_taken(void **state)
     emulator_free(e);
 }
 
+static int connect_to(unsigned port)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+/* Reads until `what` has come. */
+static void read_until(int fd, char *text, size_t size, const char *what)
+{
+    size_t n = 0;
+
+    while (text[n] = 0, !strstr(text, what)) {
+        ssize_t got = read(fd, text + n, size - 1 - n);
+        assert_true(got > 0);
+        n += (size_t)got;
+        for (size_t i = 0; i < n; i++)
+            if (!text[i]) /* a frame's length may hold it */
+                text[i] = ' ';
+    }
+}
+
+/* As `stripe listen` does it: a session, a websocket, an event, and the server ends while the
+ * connection is open. */
+static void a_listener_hears_events_over_its_websocket(void **state)
+{
+    struct clock clock = { &real_ops };
+    struct emulator_options options = { .seed = 1, .clock = &clock };
+    struct emulator_server_options how = { .listen = S("127.0.0.1:0") };
+    struct emulator *e = emulator_new(&options);
+    struct emulator_server *server = NULL;
+    struct error err = { 0 };
+    pthread_t thread;
+    static char answer[65536];
+    char request[1024], id[128];
+
+    (void)state;
+    assert_int_equal(emulator_server_open(&server, e, &how, &err), ST_OK);
+    unsigned port = emulator_server_port(server);
+    assert_int_equal(pthread_create(&thread, NULL, run, server), 0);
+    exchange(
+        port,
+        "POST /v1/stripecli/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_test_a\r\n"
+        "Content-Length: 0\r\nConnection: close\r\n\r\n",
+        answer, sizeof answer);
+    const char *from = strstr(answer, "cliws_");
+    assert_non_null(from);
+    snprintf(id, sizeof id, "%.*s", (int)strcspn(from, "\""), from);
+    exchange(port,
+             "GET /_emulator/listen HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+             "Connection: close\r\nWebsocket-Id: nobody\r\nSec-WebSocket-Key: a\r\n\r\n",
+             answer, sizeof answer);
+    assert_non_null(strstr(answer, "HTTP/1.1 400"));
+    int fd = connect_to(port);
+    int n = snprintf(request, sizeof request,
+                     "GET /_emulator/listen?websocket_feature=webhooks HTTP/1.1\r\nHost: x\r\n"
+                     "Connection: Upgrade\r\nUpgrade: websocket\r\nWebsocket-Id: %s\r\n"
+                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                     "Sec-WebSocket-Version: 13\r\n\r\n",
+                     id);
+    assert_int_equal(write(fd, request, (size_t)n), n);
+    read_until(fd, answer, sizeof answer, "\r\n\r\n");
+    assert_non_null(strstr(answer, "101 Switching Protocols"));
+    assert_non_null(strstr(answer, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    const char ping[] = { (char)0x89, (char)0x81, 1, 2, 3, 4, 'p' ^ 1 };
+    assert_int_equal(write(fd, ping, sizeof ping), (ssize_t)sizeof ping);
+    read_until(fd, answer, sizeof answer, "\x8a\x01p");
+    for (int i = 0; i < 3; i++) {
+        char again[65536];
+        exchange(port,
+                 "POST /v1/products HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_test_a\r\n"
+                 "Content-Length: 6\r\nConnection: close\r\n\r\nname=a",
+                 again, sizeof again);
+        assert_non_null(strstr(again, "HTTP/1.1 200"));
+    }
+    read_until(fd, answer, sizeof answer, "\"webhook_id\":\"wh_3\"");
+    assert_non_null(strstr(answer, "product.created"));
+    emulator_server_stop(server);
+    pthread_join(thread, NULL);
+    emulator_server_close(server);
+    assert_int_equal(read(fd, answer, sizeof answer), 0);
+    close(fd);
+    emulator_free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_answered_and_events_delivered_until_taken),
+        cmocka_unit_test(a_listener_hears_events_over_its_websocket),
     };
     return cmocka_run_group_tests_name("server", tests, NULL, NULL);
 }
