@@ -127,7 +127,7 @@ static void give_away(struct http_conn *c)
 
 static void out_is_empty(struct http_conn *c)
 {
-    if (c->x.upgrade && c->phase == HTTP_READS) {
+    if (c->phase == HTTP_READS && c->x.upgrade) { /* until then it is the handler's */
         give_away(c);
         return;
     }
