@@ -29,8 +29,3 @@ bool discounts_named(const struct args *a, json_t *doc);
 int64_t discounts_amount(struct call *c, struct record *cs, int64_t sum);
 /* A session from these parameters; `link`: the payment link that was opened, or NULL. */
 struct record *session_make(const struct args *a, struct record *link);
-
-/* The session is paid for, or needs no payment: complete, and told of. */
-void session_complete(struct call *c, struct record *cs, const char *payment_status);
-/* POST /v1/payment_pages/{}/confirm in parts: the session's customer; NULL: none is wanted. */
-struct record *session_customer(struct call *c, struct record *cs, struct record *method);

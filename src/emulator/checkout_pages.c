@@ -57,13 +57,12 @@ static void details(struct call *c, struct record *cs, struct record *method)
     set_new(cs->doc, "customer_details", v);
 }
 
-struct record *session_customer(struct call *c, struct record *cs, struct record *method)
+static struct record *session_customer(struct call *c, struct record *cs)
 {
     str id = get_str(record_doc(cs), "customer");
     const json_t *of = json_object_get(cs->doc, "customer_details");
     json_t *params;
 
-    (void)method;
     if (id.n)
         return record_live(c->space, T_CUSTOMER, id);
     if (!is_str(cs->doc, "customer_creation", "always"))
@@ -78,7 +77,7 @@ struct record *session_customer(struct call *c, struct record *cs, struct record
     return r;
 }
 
-void session_complete(struct call *c, struct record *cs, const char *payment_status)
+static void session_complete(struct call *c, struct record *cs, const char *payment_status)
 {
     set_null(record_doc(cs), "client_secret");
     set_strz(cs->doc, "payment_status", payment_status);
@@ -113,7 +112,7 @@ static struct record *session_intent(struct call *c, struct record *cs, struct r
 
 static json_t *confirm_payment(struct call *c, struct record *cs, struct record *method)
 {
-    struct record *customer = session_customer(c, cs, method);
+    struct record *customer = session_customer(c, cs);
 
     if (c->refused)
         return NULL;
@@ -138,7 +137,7 @@ static json_t *confirm_payment(struct call *c, struct record *cs, struct record 
 
 static json_t *confirm_setup(struct call *c, struct record *cs, struct record *method)
 {
-    struct record *customer = session_customer(c, cs, method);
+    struct record *customer = session_customer(c, cs);
     struct record *si = record_live(c->space, T_SETUP_INTENT, get_str(cs->hidden, "intent"));
     json_t *data = json_object_get(cs->hidden, "setup_intent_data");
 
@@ -226,7 +225,7 @@ static json_t *confirm_subscription(struct call *c, struct record *cs, struct re
         set_strz(page, "status", "requires_action");
         return page;
     }
-    struct record *customer = session_customer(c, cs, method);
+    struct record *customer = session_customer(c, cs);
     if (!customer)
         return NULL;
     payment_method_attach(c, method, str_of(customer->id));

@@ -293,9 +293,13 @@ struct record *default_method(struct call *c, struct record *customer, struct re
 
     if (sub)
         id = get_str(record_doc(sub), "default_payment_method");
+    if (sub && !id.p)
+        id = get_str(sub->doc, "default_source");
     if (!id.p && customer)
         id = get_str(json_object_get(record_doc(customer), "invoice_settings"),
                      "default_payment_method");
+    if (!id.p && customer)
+        id = get_str(customer->doc, "default_source"); /* a card is a payment method, too */
     return id.p ? record_live(c->space, T_PAYMENT_METHOD, id) : NULL;
 }
 

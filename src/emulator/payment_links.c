@@ -80,6 +80,26 @@ json_t *links_update(struct call *c)
     return answer_record(c, r);
 }
 
+/* What sells an archived product sells nothing any more. [facts: R-30] */
+void links_follow(struct call *c, struct record *product)
+{
+    const struct table *t = &c->space->table[T_PAYMENT_LINK];
+
+    for (size_t i = 0; i < t->n; i++) {
+        struct record *link = t->row[i], *item = NULL;
+        bool sells = false;
+        if (!get_bool(record_doc(link), "active"))
+            continue;
+        while ((item = owned_next(c->space, T_ITEM, str_of(link->id), item)))
+            sells |= is_str(json_object_get(record_doc(item), "price"), "product", product->id);
+        if (!sells)
+            continue;
+        json_t *before = change_begin(link);
+        set_bool(link->doc, "active", false);
+        change_end(c, link, before, "payment_link.updated");
+    }
+}
+
 /* --- somebody opens it --- */
 
 /* The parameters of a session that does what the link says. */

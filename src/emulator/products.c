@@ -222,7 +222,10 @@ json_t *products_update(struct call *c)
         change_abort(r, before);
         return NULL;
     }
+    bool archived = get_bool(before, "active") && !get_bool(r->doc, "active");
     product_changed(c, r, before);
+    if (archived)
+        links_follow(c, r);
     return answer_record(c, r);
 }
 

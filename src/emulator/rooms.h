@@ -218,6 +218,9 @@ void charge_unshare(struct call *c, struct record *charge, struct record *refund
 /* The shares of others in a captured charge: the application's fee, the destination's transfer. */
 void charge_share(struct call *c, struct record *charge, int64_t amount);
 
+/* --- payment_links.c --- */
+void links_follow(struct call *c, struct record *product); /* which was archived */
+
 /* --- disputes.c --- */
 void dispute_make(struct call *c, struct record *charge, const char *reason, bool inquiry);
 /* Whether a dispute keeps the charge from being refunded. */

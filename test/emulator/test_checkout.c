@@ -306,6 +306,23 @@ static void an_opened_link_is_a_session(void **state)
     post(400, format(&stand, "/_emulator/payment_links/%s/open", link), "");
 }
 
+static void a_link_that_sells_an_archived_product_is_not_active(void **state)
+{
+    (void)state;
+    const char *of = price("");
+    const char *product = keep(&stand, text_at(get("/v1/prices", of), "product"));
+    const char *link =
+        make(&stand, "/v1/payment_links",
+             format(&stand, "line_items[0][price]=%s&line_items[0][quantity]=1", of));
+    const char *other =
+        make(&stand, "/v1/payment_links",
+             format(&stand, "line_items[0][price]=%s&line_items[0][quantity]=1", price("")));
+    post(200, format(&stand, "/v1/products/%s", product), "active=false");
+    assert_true(json_is_false(at(get("/v1/payment_links", link), "active")));
+    assert_true(json_is_true(at(get("/v1/payment_links", other), "active")));
+    assert_int_equal(count_events(&stand, "payment_link.updated"), 1);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -321,6 +338,7 @@ int main(void)
         T(what_does_not_fit_makes_no_session),
         T(a_coupon_and_shipping_change_the_total),
         T(an_opened_link_is_a_session),
+        T(a_link_that_sells_an_archived_product_is_not_active),
     };
     return cmocka_run_group_tests_name("checkout", tests, NULL, NULL);
 }
