@@ -108,7 +108,34 @@ const struct plain coupon_plain = {
     .change = coupon_change,
 };
 
+/* Past its day it is no longer valid. */
+int64_t coupon_due(const struct record *r)
+{
+    return get_bool(r->doc, "valid") ? time_or_never(r->doc, "redeem_by") : INT64_MAX;
+}
+
+void coupon_act(struct call *c, struct record *r)
+{
+    json_t *before = change_begin(r);
+
+    set_bool(r->doc, "valid", false);
+    change_end(c, r, before, "coupon.updated");
+}
+
 /* --- promotion codes --- */
+
+int64_t promotion_due(const struct record *r)
+{
+    return get_bool(r->doc, "active") ? time_or_never(r->doc, "expires_at") : INT64_MAX;
+}
+
+void promotion_act(struct call *c, struct record *r)
+{
+    json_t *before = change_begin(r);
+
+    set_bool(r->doc, "active", false);
+    change_end(c, r, before, "promotion_code.updated");
+}
 
 static const struct field promotion_fields[] = {
     { "active", F_BOOL, NULL, 0 },       { "customer", F_REF, NULL, T_CUSTOMER },

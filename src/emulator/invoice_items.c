@@ -216,12 +216,16 @@ json_t *invoiceitems_get(struct call *c)
     return r ? answer_record(c, r) : NULL;
 }
 
+/* The line that the item is on; one of a proration names its subscription's item, too. */
 static struct record *line_of(struct call *c, struct record *inv, const char *item)
 {
+    static const char *const where[] = { "parent.invoice_item_details",
+                                         "parent.subscription_item_details" };
+
     for (struct record *r = NULL; (r = owned_next(c->space, T_LINE_ITEM, str_of(inv->id), r));)
-        if (str_eqz(get_str(get_path(record_doc(r), "parent.invoice_item_details"), "invoice_item"),
-                    item))
-            return r;
+        for (size_t i = 0; i < COUNT(where); i++)
+            if (str_eqz(get_str(get_path(record_doc(r), where[i]), "invoice_item"), item))
+                return r;
     return NULL;
 }
 
@@ -239,6 +243,24 @@ static void line_follow(struct record *line, struct record *item)
     record_touch(line);
 }
 
+bool invoiceitem_change(const struct args *a, struct record *item)
+{
+    struct call *c = a->c;
+    struct record *inv = record_live(c->space, T_INVOICE, get_str(record_doc(item), "invoice"));
+    struct record *line = inv ? line_of(c, inv, item->id) : NULL;
+    json_t *before = change_begin(item);
+
+    if (!item_apply(a, item->doc)) {
+        change_abort(item, before);
+        return false;
+    }
+    json_decref(before);
+    record_touch(item);
+    if (line)
+        line_follow(line, item);
+    return true;
+}
+
 /* There is no event for it but the invoice's. */
 json_t *invoiceitems_update(struct call *c)
 {
@@ -247,25 +269,18 @@ json_t *invoiceitems_update(struct call *c)
 
     if (!r)
         return NULL;
-    struct record *on = record_live(c->space, T_INVOICE, get_str(record_doc(r), "invoice"));
-    if (on && !is_str(record_doc(on), "status", "draft"))
+    struct record *inv = record_live(c->space, T_INVOICE, get_str(record_doc(r), "invoice"));
+    if (inv && !is_str(record_doc(inv), "status", "draft"))
         return refuse(c, 400, "invoice_not_editable", NULL,
                       "This invoice item is attached to a finalized invoice and can no longer be "
                       "changed.");
-    json_t *before = change_begin(r);
-    if (!item_apply(&a, r->doc)) {
-        change_abort(r, before);
+    json_t *before = inv ? change_begin(inv) : NULL;
+    if (!invoiceitem_change(&a, r)) {
+        json_decref(before);
         return NULL;
     }
-    json_decref(before);
-    record_touch(r);
-    struct record *inv = record_live(c->space, T_INVOICE, get_str(r->doc, "invoice"));
-    struct record *line = inv ? line_of(c, inv, r->id) : NULL;
-    if (line && is_str(record_doc(inv), "status", "draft")) {
-        before = change_begin(inv);
-        line_follow(line, r);
+    if (inv)
         draft_changed(c, inv, before);
-    }
     return answer_record(c, r);
 }
 

@@ -35,6 +35,7 @@ handler disputes_update, disputes_close;
 handler invoices_create, invoices_list, invoices_get, invoices_update, invoices_delete,
     invoices_finalize, invoices_pay, invoices_void, invoices_uncollectible, invoices_send,
     invoices_lines, invoices_preview;
+handler lines_add, lines_remove, lines_update, lines_change;
 handler invoiceitems_create, invoiceitems_list, invoiceitems_get, invoiceitems_update,
     invoiceitems_delete;
 handler invoice_payments_list, invoice_payments_get;
@@ -289,6 +290,9 @@ void invoice_take_one(struct call *c, struct record *invoice, struct record *ite
 /* A pending item of what one element of add_invoice_items, or POST /v1/invoiceitems, says; no
  * event; NULL when refused. */
 struct record *invoiceitem_make(const struct args *a, str customer, str sub, str currency);
+/* What POST /v1/invoiceitems/{} does to the item and the line that it is on; false when refused.
+ * The invoice is not counted anew. */
+bool invoiceitem_change(const struct args *a, struct record *item);
 /* What a price looks like on a line; a new reference. */
 json_t *price_pricing(const json_t *price);
 /* Counts lines, discounts and taxes together (invoice_totals.c), and embeds the lines. */
@@ -405,8 +409,8 @@ int64_t record_due(const struct record *r);
 int64_t time_or_never(const json_t *doc, const char *key); /* INT64_MAX when it is null */
 typedef int64_t due_rule(const struct record *r);
 typedef void act_rule(struct call *c, struct record *r);
-due_rule subscription_due, invoice_due, test_clock_due, discount_due, schedule_due, quote_due;
-act_rule subscription_act, invoice_act, test_clock_act, discount_act, schedule_act, quote_act;
+due_rule subscription_due, invoice_due, test_clock_due, discount_due, schedule_due, quote_due, coupon_due, promotion_due;
+act_rule subscription_act, invoice_act, test_clock_act, discount_act, schedule_act, quote_act, coupon_act, promotion_act;
 due_rule transaction_due, intent_due, refund_due, dispute_due, checkout_due, payout_due, topup_due,
     account_due;
 act_rule transaction_act, intent_act, refund_act, dispute_act, checkout_act, payout_act, topup_act,

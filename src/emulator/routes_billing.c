@@ -19,6 +19,10 @@ const size_t n_plains_billing = COUNT(plains_billing);
     "customer customer_account default_tax_rates description discounts expires_at footer " \
     "header invoice_settings line_items metadata on_behalf_of subscription_data transfer_data"
 
+#define LINE_PARAMS                                                                          \
+    "amount description discountable discounts metadata period price_data pricing quantity " \
+    "tax_amounts tax_rates"
+
 const struct route billing_routes[] = {
     { "GET", "/v1/coupons", plain_list, T_COUPON, true, "created" PAGE },
     { "POST", "/v1/coupons", plain_create, T_COUPON, false,
@@ -84,6 +88,13 @@ const struct route billing_routes[] = {
       T_CUSTOMER_BALANCE_TRANSACTION, false, "" },
     { "POST", "/v1/customers/{}/balance_transactions/{}", customer_balance_update,
       T_CUSTOMER_BALANCE_TRANSACTION, false, "description metadata" },
+
+    { "POST", "/v1/invoices/{}/add_lines", lines_add, T_INVOICE, false, "lines* invoice_metadata" },
+    { "POST", "/v1/invoices/{}/remove_lines", lines_remove, T_INVOICE, false,
+      "lines* invoice_metadata" },
+    { "POST", "/v1/invoices/{}/update_lines", lines_update, T_INVOICE, false,
+      "lines* invoice_metadata" },
+    { "POST", "/v1/invoices/{}/lines/{}", lines_change, T_LINE_ITEM, false, LINE_PARAMS },
 
     { "GET", "/v1/credit_notes", plain_list, T_CREDIT_NOTE, true,
       "created customer customer_account invoice" PAGE },

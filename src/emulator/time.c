@@ -15,6 +15,8 @@ static const struct time_rule {
 } rule[T_COUNT] = {
     [T_SUBSCRIPTION] = { subscription_due, subscription_act },
     [T_INVOICE] = { invoice_due, invoice_act },
+    [T_COUPON] = { coupon_due, coupon_act },
+    [T_PROMOTION_CODE] = { promotion_due, promotion_act },
     [T_DISCOUNT] = { discount_due, discount_act },
     [T_QUOTE] = { quote_due, quote_act },
     [T_SUBSCRIPTION_SCHEDULE] = { schedule_due, schedule_act },

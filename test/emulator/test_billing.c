@@ -348,6 +348,57 @@ static void a_draft_follows_its_items_and_a_finalised_one_does_not(void **state)
     ask_for(&stand, 200, format(&stand, "POST /v1/invoices/%s", invoice), "metadata[a]=1");
 }
 
+static void lines_of_a_draft_are_added_changed_and_taken_off(void **state)
+{
+    static const int amount[] = { 700 };
+
+    (void)state;
+    const char *customer = payer("");
+    const char *invoice = invoice_over(customer, amount, 1, "");
+    const char *lines = format(&stand, "POST /v1/invoices/%s", invoice);
+    json_t *v = ask_for(&stand, 200, format(&stand, "%s/add_lines", lines),
+                        "lines[0][amount]=300&lines[0][description]=more&"
+                        "lines[1][amount]=50&invoice_metadata[a]=1");
+    assert_int_equal(int_at(v, "total"), 1050);
+    assert_string_equal(text_at(v, "metadata.a"), "1");
+    const char *second = keep(&stand, text_at(v, "lines.data.1.id"));
+    const char *third = keep(&stand, text_at(v, "lines.data.2.id"));
+    v = ask_for(&stand, 200, format(&stand, "%s/update_lines", lines),
+                format(&stand, "lines[0][id]=%s&lines[0][amount]=400", second));
+    assert_int_equal(int_at(v, "total"), 1150);
+    v = ask_for(&stand, 200, format(&stand, "%s/lines/%s", lines, second), "description=less");
+    assert_string_equal(text_at(v, "description"), "less");
+    v = ask_for(&stand, 200, format(&stand, "%s/remove_lines", lines),
+                format(&stand,
+                       "lines[0][id]=%s&lines[0][behavior]=delete&lines[1][id]=%s&"
+                       "lines[1][behavior]=unassign",
+                       second, third));
+    assert_int_equal(int_at(v, "total"), 700);
+    v = ask_for(&stand, 200, "GET /v1/invoiceitems?pending=true", NULL);
+    assert_int_equal(json_array_size(at(v, "data")), 1);
+    ask_for(&stand, 400, format(&stand, "%s/add_lines", lines), "lines[0][invoice_item]=ii_nope");
+    ask_for(&stand, 200, format(&stand, "%s/finalize", lines), NULL);
+    ask_for(&stand, 400, format(&stand, "%s/add_lines", lines), "lines[0][amount]=1");
+}
+
+static void coupons_and_codes_end_on_their_day(void **state)
+{
+    (void)state;
+    make(&stand, "/v1/coupons",
+         format(&stand, "id=C&percent_off=5&redeem_by=%d", 1800000000 + 2 * DAY));
+    const char *code =
+        make(&stand, "/v1/promotion_codes",
+             format(&stand, "promotion[coupon]=C&promotion[type]=coupon&expires_at=%d",
+                    1800000000 + DAY));
+    pass(DAY);
+    assert_true(json_is_false(at(get("/v1/promotion_codes", code), "active")));
+    assert_true(json_is_true(at(get("/v1/coupons", "C"), "valid")));
+    pass(DAY);
+    assert_true(json_is_false(at(get("/v1/coupons", "C"), "valid")));
+    json_t *v = ask_for(&stand, 400, "POST /v1/customers", "coupon=C");
+    assert_string_equal(text_at(v, "error.code"), "coupon_expired");
+}
+
 static void shipping_costs_what_its_rate_says(void **state)
 {
     static const int amount[] = { 700 };
@@ -385,6 +436,8 @@ int main(void)
         CASE(a_tax_id_belongs_to_a_customer_or_to_the_account),
         CASE(an_invoice_item_is_an_amount_or_a_price_times_a_quantity),
         CASE(a_draft_follows_its_items_and_a_finalised_one_does_not),
+        CASE(lines_of_a_draft_are_added_changed_and_taken_off),
+        CASE(coupons_and_codes_end_on_their_day),
         CASE(shipping_costs_what_its_rate_says),
     };
     return cmocka_run_group_tests_name("billing", tests, NULL, NULL);
