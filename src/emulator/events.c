@@ -154,6 +154,10 @@ json_t *events_list(struct call *c)
     struct args a = args_of(c);
     struct events_filter f = { 0 };
 
+    if (json_object_size(json_object_get(c->params, "types")) > EVENT_TYPES_MAX)
+        return refuse_value(c, NULL, "types",
+                            "Invalid array: too many elements; types can have up to %d",
+                            EVENT_TYPES_MAX);
     f.n = args_strings(&a, "types", f.type, EVENT_TYPES_MAX);
     if (f.n && arg_given(&a, "type"))
         return refuse(c, 400, "parameters_exclusive", "type",

@@ -355,6 +355,21 @@ bool arg_word(const struct args *a, const char *name, const char *words, str *ou
     return true;
 }
 
+static bool range_known(const struct args *a)
+{
+    const char *key;
+    json_t *v;
+
+    json_object_foreach((json_t *)(uintptr_t)a->hash, key, v)
+    {
+        if (word_in("gt gte lt lte", str_of(key)))
+            continue;
+        const char *name = arg_name(a, key);
+        refuse_value(a->c, "parameter_unknown", name, "Received unknown parameter: %s", name);
+    }
+    return !a->c->refused;
+}
+
 struct range arg_range(const struct args *a, const char *name)
 {
     struct range r = { INT64_MIN, INT64_MAX };
@@ -366,7 +381,7 @@ struct range arg_range(const struct args *a, const char *name)
             r = (struct range){ at, at };
         return r;
     }
-    if (!args_sub(a, name, &sub))
+    if (!args_sub(a, name, &sub) || !range_known(&sub))
         return r;
     if (arg_int(&sub, "gte", &at))
         r.least = at;

@@ -402,6 +402,7 @@ static void unknown_parameters_are_refused_at_any_depth(void **state)
                   "items[1][price_data][recurring][x]");
     refused_param("POST /v1/customers", "address[town]=x&shipping[address][town]=y",
                   "address[town], shipping[address][town]");
+    refused_param("GET /v1/customers?created[since]=5", NULL, "created[since]");
     /* What is free stays free, what is older is known still, and so is what stands for itself. */
     make(&stand, "/v1/customers",
          "name=a&metadata[anything]=x&address=&shipping[name]=n&"

@@ -5,7 +5,9 @@
 #include "emulator/listeners.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { HOUR = 3600, DAY = 86400 };
 
@@ -319,6 +321,63 @@ static void a_listener_hears_again_what_it_did_not_acknowledge(void **state)
     assert_int_equal(heard(session, again), ST_REFUSED);
 }
 
+static void endpoints_come_back_after_a_restart(void **state)
+{
+    char dir[] = "/tmp/emulator-XXXXXX", journal[64];
+    static const char *const type[] = { "webhook_endpoint", "v2.core.event_destination", "event",
+                                        "v2.core.event" };
+    struct stand again;
+    struct emulator_delivery d;
+    struct error e = { 0 };
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(journal, sizeof journal, "%s/journal.jsonl", dir);
+    assert_int_equal(emulator_journal(stand.emulator, str_of(dir), &e), ST_OK);
+    const char *id = endpoint("enabled_events[]=product.created&api_version=2024-06-20");
+    const char *thin = destination("thin", "v1.product.created");
+    ask_for(&stand, 200, format(&stand, "POST /_emulator/webhook_endpoints/%s/roll", id), "{}");
+    ask_for(&stand, 200, format(&stand, "POST /v2/core/event_destinations/%s/ping", thin), NULL);
+    make(&stand, "/v1/products", "name=a");
+    ask_for(&stand, 200, "POST /_emulator/permissions", "{\"permissions\":{\"event\":\"read\"}}");
+    while (next(&d))
+        emulator_delivered(stand.emulator, d.id, 500);
+    stand_open(&again, 6);
+    again.clock.now = stand.clock.now;
+    assert_int_equal(emulator_journal(again.emulator, str_of(dir), &e), ST_OK);
+    for (size_t i = 0; i < COUNT(type); i++) {
+        const char *target = format(&stand, "GET /_emulator/state/%s", type[i]);
+        ask_for(&stand, 200, target, NULL);
+        const char *first = keep(&stand, stand.answer.body.p);
+        ask_for(&again, 200, target, NULL);
+        assert_true(str_eqz(again.answer.body, first));
+    }
+    again.key = "rk_test_stand";
+    ask_for(&again, 403, "POST /v1/products", "name=a");
+    struct emulator_delivery one, two;
+    again.clock.now = stand.clock.now += (msec)HOUR * 1000;
+    for (int i = 0; i < 2; i++) {
+        assert_true(next(&one));
+        assert_int_equal(emulator_next_delivery(again.emulator, &again.arena, &two, NULL, &e),
+                         ST_OK);
+        assert_true(str_eq(one.body, two.body) && str_eq(one.signature, two.signature));
+        assert_int_equal(one.attempt, two.attempt);
+    }
+    stand_close(&again);
+    unlink(journal);
+    rmdir(dir);
+}
+
+static void at_most_twenty_types_are_asked_for(void **state)
+{
+    (void)state;
+    const char *target = "GET /v1/events?";
+    for (int i = 0; i < 20; i++)
+        target = format(&stand, "%s&types[]=product.created", target);
+    ask_for(&stand, 200, target, NULL);
+    ask_for(&stand, 400, format(&stand, "%s&types[]=product.created", target), NULL);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -334,6 +393,8 @@ int main(void)
         CASE(a_destination_is_pinged_switched_and_deleted),
         CASE(pages_of_v2_lead_on_by_their_url),
         CASE(a_listener_hears_again_what_it_did_not_acknowledge),
+        CASE(endpoints_come_back_after_a_restart),
+        CASE(at_most_twenty_types_are_asked_for),
     };
     return cmocka_run_group_tests_name("endpoints", tests, NULL, NULL);
 }
