@@ -392,7 +392,7 @@ static void wait_until(struct emulator *e, struct delivery *x, msec due)
 }
 
 /* Days of failures and nothing else: it is switched off, as Stripe does after it has written about
- * it. Not where the pauses are our own. [facts: 4.8] */
+ * it. Not where the pauses are our own. [facts: F-65] */
 static void endpoint_judge(struct emulator *e, struct record *endpoint, bool taken)
 {
     int64_t since = get_int(endpoint->hidden, "failing_since");

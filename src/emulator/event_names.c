@@ -24,7 +24,7 @@ bool event_type_known(str type)
     return false;
 }
 
-/* [facts: 4] */
+/* [facts: F-65] */
 bool event_type_explicit(str type)
 {
     return str_eq(type, S("identity.verification_session.redacted"));

@@ -109,7 +109,7 @@ static void secret_of(struct emulator *e, const struct space *s, char out[ID_BYT
     out[at] = 0;
 }
 
-/* POST /v1/stripecli/sessions: what `stripe listen` begins with. [facts: 6] */
+/* POST /v1/stripecli/sessions: what `stripe listen` begins with. [facts: F-66] */
 json_t *listen_session(struct call *c)
 {
     struct emulator *e = c->emu;

@@ -432,7 +432,7 @@ void clock_attach(struct record *r);
 /* The request is about something that lives by a clock: its time is that clock's. False when
  * refused (no such clock, or it is being advanced). */
 bool clock_follow(struct call *c);
-/* Lists of these leave out what lives by a clock unless they are asked for it. [facts: 2.1] */
+/* Lists of these leave out what lives by a clock unless they are asked for it. [facts: F-01] */
 struct clock_filter {
     bool all;
     const struct test_clock *only; /* NULL: what lives by none */
