@@ -2,20 +2,25 @@
  * of them by its id, from memory (pages.h tells about "random").
  *
  *     bench_list_server OBJECTS_PER_TYPE [random] [RATE]
+ *     bench_list_server CUSTOMERS account=bench/account.txt
  *
+ * With an account, the lists are those of a whole shop (account.h).
  * With a RATE it answers 429 to whatever is more in a second. Prints its port, ends on SIGINT or
  * SIGTERM, and then prints what CPU time a request has cost. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
+#include "account.h"
 #include "net/http.h"
 #include "pages.h"
 
 static struct http_server *server;
 static uint64_t total;
+static bool is_account;
 static unsigned rate, started; /* permitted in a second; in the current one */
 static time_t second;
 
@@ -44,6 +49,10 @@ static void put_answer(struct buf *b, str path, str query)
         buf_append(b, S("{\"id\":\"acct_1BenchBenchBench1\",\"object\":\"account\"}"));
     else if (str_eq(path, S("/v1/balance")))
         buf_append(b, S("{\"object\":\"balance\",\"livemode\":false}"));
+    else if (is_account && account_answer(b, path, query))
+        return;
+    else if (is_account)
+        buf_append(b, S("{\"object\":\"list\",\"data\":[],\"has_more\":false}"));
     else if (kind == PAGE_KINDS)
         buf_append(b, S("{\"object\":\"list\",\"data\":[],\"has_more\":false}"));
     else if (slash < path.n)
@@ -86,17 +95,22 @@ int main(int argc, char **argv)
     struct error e = { 0 };
 
     for (int i = 2; i < argc; i++) {
-        if (str_eqz(S("random"), argv[i]))
+        if (str_starts(str_of(argv[i]), S("account="))) {
+            account_open(argv[i] + strlen("account="), strtoull(argv[1], NULL, 10));
+            is_account = true;
+        } else if (str_eqz(S("random"), argv[i])) {
             page_ids_at_random();
-        else
+        } else {
             rate = (unsigned)strtoul(argv[i], NULL, 10);
+        }
     }
     total = argc > 1 ? strtoull(argv[1], NULL, 10) : 10000;
     if (http_server_open(&server, &o, &e) != ST_OK)
         return fprintf(stderr, "bench_list_server: %s\n", e.text), 1;
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
-    printf("port %u\n", http_server_port(server));
+    printf("port %u objects %llu\n", http_server_port(server),
+           (unsigned long long)(is_account ? account_objects() : total));
     fflush(stdout);
     enum status st = http_server_run(server, &e);
     uint64_t n = http_server_counters(server).requests;

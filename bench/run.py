@@ -1,7 +1,7 @@
 """Measures Brindle and, in the same run, what the machine allows; prints both and their ratios.
 Asserts nothing.
 
-    run.py BUILD_DIRECTORY [--only ingest,backfill,limited,memory,start,emulator] [--seconds N] [--rounds N]
+    run.py BUILD_DIRECTORY [--only ingest,backfill,account,limited,memory,start,emulator] [--seconds N] [--rounds N]
            [--objects N] [--many N] [--dir DIR]
 
 BUILD_DIRECTORY holds a release build with the programs of bench/. Everything listens on loopback
@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,7 @@ CONNECTIONS = (1, 16, 64, 256)
 SECRET = "whsec_bench"
 LIVE_RATE = 100  # requests a second that Stripe allows a live account
 EVENTS_ABOUT = {1: "one", 10: "ten", 1000000: "one each"}  # objects
-PARTS = ("ingest", "backfill", "limited", "memory", "start", "emulator")
+PARTS = ("ingest", "backfill", "account", "limited", "memory", "start", "emulator")
 TYPES = ("products", "prices", "customers")
 
 
@@ -196,6 +197,38 @@ class Bench:
                 print(f"ids {ids}, brindle sync: {total} objects in {took:.2f} s:"
                       f" {total / took:.0f} objects/s, {cpu * 1e6 / total:.1f} us CPU an object,"
                       f" peak {peak:.1f} MiB (list server: {said})")
+
+    def account(self):
+        """Everything that a shop of subscriptions has, and what its owner asks."""
+        customers = self.options.many * 10 // 346  # 34.6 objects hang on each
+        forms = os.path.join(os.path.dirname(os.path.abspath(__file__)), "account.txt")
+        server = self.start([self.tool("list_server"), str(customers), f"account={forms}"])
+        words = server.stdout.readline().split()
+        port, total = int(words[1]), int(words[3])
+        head(f"A whole account: {total} objects of 11 types, {customers} customers, unlimited")
+        print("load", load_now())
+        data = self.fresh("account")
+        took, peak, cpu = self.sync(port, data)
+        said = self.stop(server)
+        path = os.path.join(data, "test.db")
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        count, size = db.execute("select count(*), sum(length(data)) from objects").fetchone()
+        kept = db.execute("select (select count(*) from _history), (select count(*) from _refs)").fetchone()
+        print(f"brindle sync: {took:.1f} s, {count / took:.0f} objects/s, {cpu * 1e6 / count:.1f} us CPU an"
+              f" object, peak {peak:.1f} MiB (list server: {said})")
+        print(f"{count} objects of {size / count:.0f} bytes in {tree_mib(data):.0f} MiB:"
+              f" {tree_mib(data) * 2**20 / count:.0f} bytes an object; {kept[1]} references,"
+              f" {kept[0]} former versions")
+        for name in sorted(os.listdir(os.path.join(os.path.dirname(forms), "..", "examples"))):
+            with open(os.path.join(os.path.dirname(forms), "..", "examples", name)) as f:
+                query = f.read()
+            spans = []
+            for _ in range(3):
+                began = time.monotonic()
+                rows = len(db.execute(query).fetchall())
+                spans.append(time.monotonic() - began)
+            print(f"examples/{name}: {rows} rows, first {spans[0]:.2f} s, then {min(spans[1:]):.2f} s")
+        db.close()
 
     def limited(self):
         rate, pages = 100, 900  # pages of each type

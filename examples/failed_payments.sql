@@ -1,5 +1,6 @@
 -- Failed payments to follow up: invoices that are open after at least one attempt, the greatest first,
 -- with whom to write to, what the bank said last, and when Stripe tries again (empty: not by itself).
+-- (coalesce keeps SQLite from walking all charges by time instead of the customer's own.)
 --   sqlite3 -readonly -header -column brindle-data/live.db < examples/failed_payments.sql
 --   PGOPTIONS='-c search_path=brindle_live' psql "$DATABASE_URL" -f examples/failed_payments.sql
 select
@@ -12,7 +13,7 @@ select
     n.attempt_count as attempts,
     (select h.failure_code from charges h
         where h.customer = n.customer and h.status = 'failed'
-        order by h.created desc limit 1) as last_failure,
+        order by coalesce(h.created, h.created) desc limit 1) as last_failure,
     n.next_payment_attempt,
     s.status as subscription_status,
     n.hosted_invoice_url

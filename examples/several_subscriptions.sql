@@ -18,7 +18,7 @@ having count(*) > 1
 union all
 select
     'one address',
-    c.email,
+    lower(c.email),
     min(s.customer),
     count(distinct s.customer),
     count(*),
@@ -27,6 +27,6 @@ select
 from subscriptions s
 join customers c on c.id = s.customer
 where s.status in ('active', 'trialing', 'past_due', 'unpaid') and c.email is not null
-group by c.email
+group by lower(c.email)
 having count(distinct s.customer) > 1
 order by 1, 5 desc, 3;

@@ -100,7 +100,7 @@ static void each_secret(struct buf *b, const struct resource *r, void (*put)(str
 #define SQLITE_SECONDS "'%Y-%m-%dT%H:%M:%SZ'"
 #define SQLITE_MILLISECONDS "'%Y-%m-%dT%H:%M:%fZ'"
 
-static void sqlite_value(struct buf *b, const struct column *c)
+static void sqlite_bare_value(struct buf *b, const struct column *c)
 {
     switch (c->kind) {
     case COL_TEXT:
@@ -117,6 +117,17 @@ static void sqlite_value(struct buf *b, const struct column *c)
                    c->path, c->path);
         return;
     }
+}
+
+/* An index on an expression serves a join with a column of type text only if it is of that type,
+ * too. */
+static void sqlite_value(struct buf *b, const struct column *c)
+{
+    bool is_text = c->indexed && (c->kind == COL_REF || c->kind == COL_TEXT);
+
+    buf_append(b, is_text ? S("cast(") : S(""));
+    sqlite_bare_value(b, c);
+    buf_append(b, is_text ? S(" as text)") : S(""));
 }
 
 static void sqlite_secret(struct buf *b, str path)
