@@ -136,26 +136,29 @@ static const char *const request[] = {
     "POST /v1/disputes/%d evidence[uncategorized_text]=winning_evidence",
     "POST /v1/disputes/%d evidence[uncategorized_text]=escalate_inquiry_evidence&submit=?",
     "POST /v1/disputes/%d/close ",
-    "POST /v1/refunds charge=%h&reverse_transfer=?&refund_application_fee=?",
+    "POST /v1/refunds charge=%h&amount=100&reverse_transfer=true&refund_application_fee=true",
     "POST /v1/refunds/%r/cancel ",
     "POST /v1/payouts amount=#&currency=usd&method=instant",
     "POST /v1/payouts/%o/cancel ",
     "POST /v1/payouts/%o/reverse ",
     "POST /v1/topups amount=#&currency=usd",
     "POST /v1/topups/%u/cancel ",
-    "POST /v1/accounts type=express&capabilities[transfers][requested]=?",
-    "POST /v1/accounts/%a metadata[a]=?&tos_acceptance[date]=#",
+    "POST /v1/accounts type=express&capabilities[transfers][requested]=true",
+    "POST /v1/accounts type=?&country=?",
+    "POST /v1/accounts/%a metadata[a]=?&tos_acceptance[date]=1800000000",
     "POST /v1/account_links account=%a&type=account_onboarding",
     "DELETE /v1/accounts/%a ",
     "POST /v1/transfers amount=#&currency=usd&destination=%a",
     "POST /v1/transfers/%t/reversals amount=#",
+    "POST /v1/setup_intents customer=%c&payment_method=%m&confirm=true",
     "POST /v1/setup_intents customer=%c&payment_method=%m&confirm=?&usage=?",
     "POST /v1/setup_intents/%S/confirm payment_method=%m",
     "POST /v1/setup_intents/%S/cancel ",
     "POST /v1/checkout/sessions mode=payment&success_url=x&line_items[0][price]=%p&customer=%c",
     "POST /v1/checkout/sessions mode=subscription&success_url=x&line_items[0][price]=%p&"
     "line_items[0][quantity]=2&subscription_data[trial_period_days]=?",
-    "POST /v1/checkout/sessions mode=setup&success_url=x&currency=usd&customer=%c&expires_at=?",
+    "POST /v1/checkout/sessions mode=subscription&success_url=x&line_items[0][price]=%p",
+    "POST /v1/checkout/sessions mode=setup&success_url=x&currency=usd&customer=%c",
     "POST /v1/payment_pages/%C/confirm payment_method=%m",
     "POST /v1/payment_pages/%C/confirm payment_method=%m&expected_amount=#",
     "POST /v1/checkout/sessions/%C/expire ",
@@ -198,7 +201,9 @@ static void one(struct storm *s)
     fill(s, request[dice(s, COUNT(request))], text, sizeof text);
     char *form = strrchr(text, ' ');
     *form++ = 0;
+    s->stand.account = dice(s, 6) ? NULL : some_id(s, 'a');
     json_t *v = ask(&s->stand, text, form);
+    s->stand.account = NULL;
     assert_int_not_equal(s->stand.answer.status / 100, 5);
     const char *id = text_at(v, "id");
     if (*id && strlen(id) < sizeof s->id[0])
@@ -293,8 +298,9 @@ static const char *const types[] = { "product",
                                      "customer_cash_balance_transaction",
                                      "item" };
 
-static void check_same(struct stand *a, struct stand *b)
+static void check_same(struct stand *a, struct stand *b, const char *account)
 {
+    a->account = b->account = account;
     for (size_t i = 0; i < COUNT(types); i++) {
         const char *url = format(a, "GET /_emulator/state/%s", types[i]);
         ask_for(a, 200, url, NULL);
@@ -302,6 +308,17 @@ static void check_same(struct stand *a, struct stand *b)
         assert_int_equal(a->answer.body.n, b->answer.body.n);
         assert_memory_equal(a->answer.body.p, b->answer.body.p, a->answer.body.n);
     }
+}
+
+/* The key's own account, and all that are connected to it, or were. */
+static void check_all_same(struct stand *a, struct stand *b)
+{
+    json_t *all = json_deep_copy(ask_for(a, 200, "GET /_emulator/state/account", NULL)), *v;
+    size_t i;
+
+    assert_true(json_array_size(at(all, "data")) > 1);
+    json_array_foreach(at(all, "data"), i, v) check_same(a, b, keep(a, text_at(v, "id")));
+    json_decref(all);
 }
 
 static void weather(struct storm *s, const char *dir)
@@ -339,7 +356,7 @@ static void a_storm_of_requests_breaks_nothing_and_can_be_replayed(void **state)
         stand_open(&again, 0);
         again.clock.now = s->stand.clock.now;
         assert_int_equal(emulator_journal(again.emulator, str_of(dir), &e), ST_OK);
-        check_same(&s->stand, &again);
+        check_all_same(&s->stand, &again);
         stand_close(&again);
         stand_close(&s->stand);
         free(s);
