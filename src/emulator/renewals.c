@@ -60,7 +60,8 @@ int64_t subscription_due(const struct record *r)
     int64_t end = shown_period_end(doc);
     if (end < INT64_MAX && end != get_int(r->hidden, "upcoming"))
         end -= UPCOMING_DAYS * 86400; /* of that period nothing was told yet */
-    return sooner(resumes, sooner(cancel, end));
+    int64_t waits = time_or_never(json_object_get(doc, "pending_update"), "expires_at");
+    return sooner(waits, sooner(resumes, sooner(cancel, end)));
 }
 
 /* --- acting --- */
@@ -161,6 +162,8 @@ void subscription_act(struct call *c, struct record *sub)
         emit(c, sub, "customer.subscription.trial_will_end");
     } else if (is_str(doc, "status", "trialing")) {
         trial_over(c, sub);
+    } else if (time_or_never(json_object_get(doc, "pending_update"), "expires_at") <= now) {
+        pending_expire(c, sub);
     } else if (time_or_never(json_object_get(doc, "pause_collection"), "resumes_at") <= now) {
         json_t *before = change_begin(sub);
         set_null(doc, "pause_collection");

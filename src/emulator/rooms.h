@@ -377,6 +377,17 @@ void update_pay(struct call *c, struct record *sub, struct record *inv, const st
 void subscription_changed(struct call *c, struct record *sub, json_t *before, struct record *inv,
                           const struct proration *p);
 
+/* --- pending_updates.c --- */
+/* The change would not be paid for, and is to wait until it is. */
+bool pending_wanted(struct call *c, struct record *sub, const struct proration *p);
+/* Puts the subscription (its document was `before`, its items `items`) back to what it was, and what
+ * it would become into pending_update. */
+void pending_keep(struct call *c, struct record *sub, const json_t *before, const json_t *items,
+                  struct record *inv);
+bool pending_is_for(struct record *sub, struct record *inv);
+void pending_apply(struct call *c, struct record *sub);
+void pending_expire(struct call *c, struct record *sub);
+
 /* --- entitlements.c --- */
 /* What the customer may use follows from its subscriptions; tells of a change. */
 void entitlements_follow(struct call *c, str customer);

@@ -240,6 +240,8 @@ bool subscription_update(const struct args *a, struct record *sub)
     struct record *inv = trial_ended(c, sub, before);
     if (!inv)
         inv = items_prorated(c, sub, items, &u.how);
+    if (inv && pending_wanted(c, sub, &u.how))
+        pending_keep(c, sub, before, items, inv);
     json_decref(items);
     subscription_changed(c, sub, before, inv, &u.how);
     return true;

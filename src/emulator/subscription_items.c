@@ -60,6 +60,8 @@ static void item_change_end(struct call *c, struct item_change *k)
 {
     struct record *inv = items_prorated(c, k->sub, k->items, &k->how);
 
+    if (inv && pending_wanted(c, k->sub, &k->how))
+        pending_keep(c, k->sub, k->doc, k->items, inv);
     subscription_changed(c, k->sub, k->doc, inv, &k->how);
     json_decref(k->items);
 }

@@ -262,6 +262,8 @@ void subscription_paid(struct call *c, struct record *inv)
 
     if (!sub)
         return;
+    if (pending_is_for(sub, inv))
+        pending_apply(c, sub);
     const json_t *doc = record_doc(sub);
     bool waits = is_str(doc, "status", "incomplete") || is_str(doc, "status", "past_due") ||
                  is_str(doc, "status", "unpaid");
@@ -277,8 +279,8 @@ void subscription_unpaid(struct call *c, struct record *inv)
 {
     struct record *sub = subscription_of(inv);
 
-    if (!sub)
-        return;
+    if (!sub || pending_is_for(sub, inv))
+        return; /* the change waits, what is paid for goes on */
     if (is_str(record_doc(sub), "status", "active") || is_str(sub->doc, "status", "trialing"))
         status_set(c, sub, "past_due");
     bool last = json_is_null(json_object_get(record_doc(inv), "next_payment_attempt")) &&

@@ -208,6 +208,66 @@ static void a_change_that_must_be_paid_and_is_not_changes_nothing(void **state)
     assert_int_equal(pending(), 0);
 }
 
+/* A subscription whose customer has a card that does not pay, half way through its period. */
+static const char *unpayable_half_way(const char **card)
+{
+    const char *sub = half_way(3000);
+    const char *customer = keep(&stand, text_at(get("/v1/subscriptions", sub), "customer"));
+    json_t *v = ask_for(&stand, 200, "POST /v1/payment_methods/pm_card_chargeCustomerFail/attach",
+                        format(&stand, "customer=%s", customer));
+    v = ask_for(&stand, 200, format(&stand, "POST /v1/subscriptions/%s", sub),
+                format(&stand, "default_payment_method=%s", text_at(v, "id")));
+    v = ask_for(&stand, 200, "POST /v1/payment_methods/pm_card_visa/attach",
+                format(&stand, "customer=%s", customer));
+    *card = keep(&stand, text_at(v, "id"));
+    return sub;
+}
+
+static void a_change_can_wait_until_it_is_paid(void **state)
+{
+    const char *card;
+
+    (void)state;
+    const char *sub = unpayable_half_way(&card);
+    json_t *v = change(sub, format(&stand,
+                                   "items[0][id]=%s&items[0][quantity]=3&"
+                                   "proration_behavior=always_invoice&"
+                                   "payment_behavior=pending_if_incomplete",
+                                   item_of(sub)));
+    assert_string_equal(text_at(v, "status"), "active");
+    assert_int_equal(int_at(v, "items.data.0.quantity"), 1);
+    assert_int_equal(int_at(v, "pending_update.subscription_items.0.quantity"), 3);
+    const char *invoice = keep(&stand, text_at(v, "latest_invoice"));
+    assert_string_equal(text_at(get("/v1/invoices", invoice), "status"), "open");
+    ask_for(&stand, 200, format(&stand, "POST /v1/invoices/%s/pay", invoice),
+            format(&stand, "payment_method=%s", card));
+    v = get("/v1/subscriptions", sub);
+    assert_int_equal(int_at(v, "items.data.0.quantity"), 3);
+    assert_true(json_is_null(at(v, "pending_update")));
+    assert_int_equal(count_events(&stand, "customer.subscription.pending_update_applied"), 1);
+}
+
+static void a_change_that_nobody_pays_is_forgotten(void **state)
+{
+    const char *card;
+
+    (void)state;
+    const char *sub = unpayable_half_way(&card);
+    json_t *v = change(sub, format(&stand,
+                                   "items[0][id]=%s&items[0][price]=%s&"
+                                   "payment_behavior=pending_if_incomplete",
+                                   item_of(sub), price_of(9000, "year")));
+    const char *invoice = keep(&stand, text_at(v, "latest_invoice"));
+    assert_true(int_at(v, "pending_update.billing_cycle_anchor") >
+                int_at(v, "billing_cycle_anchor"));
+    pass(DAY);
+    v = get("/v1/subscriptions", sub);
+    assert_true(json_is_null(at(v, "pending_update")));
+    assert_string_equal(text_at(v, "items.data.0.price.recurring.interval"), "day");
+    assert_string_equal(text_at(get("/v1/invoices", invoice), "status"), "void");
+    assert_int_equal(count_events(&stand, "customer.subscription.pending_update_expired"), 1);
+}
+
 static void a_cancellation_can_give_back_and_bill_the_rest(void **state)
 {
     (void)state;
@@ -446,6 +506,8 @@ int main(void)
         CASE(another_interval_begins_a_period_now),
         CASE(an_item_that_comes_or_goes_is_prorated),
         CASE(a_change_that_must_be_paid_and_is_not_changes_nothing),
+        CASE(a_change_can_wait_until_it_is_paid),
+        CASE(a_change_that_nobody_pays_is_forgotten),
         CASE(a_cancellation_can_give_back_and_bill_the_rest),
         CASE(what_is_incomplete_can_hardly_be_changed),
         CASE(a_trial_can_be_ended_now),
