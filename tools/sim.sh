@@ -9,7 +9,7 @@ ninja -C "$build" test/sim/sim >/dev/null
 sim=$build/test/sim/sim
 jobs=$(nproc)
 if [ "${1:-}" = --planted ]; then
-    exec "$sim" 1 300 --planted --jobs "$jobs"
+    exec "$sim" --planted --jobs "$jobs"
 fi
 story=$(mktemp)
 trap 'rm -f "$story"' EXIT

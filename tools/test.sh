@@ -1,12 +1,12 @@
 #!/bin/sh
 # Every test there is, in four builds: gcc, gcc with ASan and UBSan, gcc with TSan (what uses
 # threads), clang (must compile without a warning). The last line tells how many passed.
-# Use: test.sh [gcc|asan|tsan|clang|scenario|postgres|foreign]…; without an argument, all.
+# Use: test.sh [gcc|asan|tsan|clang|stories|scenario|postgres|foreign]…; without an argument, all.
 cd "$(dirname "$0")/.." || exit 2
 root=$(pwd)
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-parts=${*:-gcc asan tsan clang scenario postgres foreign}
+parts=${*:-gcc asan tsan clang stories scenario postgres foreign}
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1
 
@@ -86,6 +86,15 @@ run() {
     clang)
         CC=clang setup build-test-clang -Dtests=enabled -Dwerror=true &&
             compile build-test-clang && note clang 1 0
+        ;;
+    stories) # the simulator is the same under both compilers and under ASan
+        setup build-test -Dtests=enabled -Dwerror=true && compile build-test test/sim/sim &&
+            setup build-test-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false &&
+            compile build-test-asan test/sim/sim &&
+            CC=clang setup build-test-clang -Dtests=enabled -Dwerror=true &&
+            compile build-test-clang test/sim/sim &&
+            program stories sh test/sim/determinism.sh 12 build-test/test/sim/sim \
+                build-test-clang/test/sim/sim build-test-asan/test/sim/sim
         ;;
     scenario)
         [ -f test/scenario/run.py ] || { note scenario 0 0; return; }

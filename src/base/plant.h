@@ -23,7 +23,6 @@ enum plant {
     PLANT_STALE_TAKEN,          /* a row takes what an earlier request brought */
     PLANT_OVERLAP_TAKEN,        /* of two requests under way together, the later sent one wins */
     PLANT_STALE_FINISHES,       /* who comes late finishes the work of who reads the lists */
-    PLANT_LISTS_FINISHED_LATE,  /* so does who read the lists and lost the claim meanwhile */
     PLANT_STALE_FORGOTTEN,      /* a dropped answer that differs is not asked for again */
     PLANT_LEASE_UNCHECKED,      /* a walk is moved by whoever lost it */
     PLANT_CURSOR_FIRST,         /* the cursor moves before the page's objects are stored */
@@ -35,6 +34,7 @@ enum plant {
     PLANT_FINISHED_FIRST,       /* work is finished before its answer is stored */
     PLANT_BUDGET_FORGOTTEN,     /* requests start without a grant of the rate budget */
     PLANT_WRONG_ACCOUNT,        /* another account's key is not noticed */
+    PLANT_LOCK_FORGOTTEN,       /* a second process may write */
     PLANT_OPEN_LISTS_FORGOTTEN, /* an unchanged object's open lists are not read again */
     PLANT_COUNT
 };

@@ -257,7 +257,7 @@ static enum status finish_lists(struct job *j, struct error *e)
     int64_t ticket = c->ticket;
     enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
 
-    if (st == ST_OK && !planted(PLANT_LISTS_FINISHED_LATE))
+    if (st == ST_OK)
         st = due_extend(&tx, j->env, c, j->a, e);
     if (st == ST_OK)
         st = tx_run(&tx, STMT_OBJECT_CLOSE_LISTS, NULL, j->a, e, V_STR(c->key.type),

@@ -68,6 +68,7 @@ static void draw_rest(struct climate *c)
     c->money = seed_chance(40);
 
     c->life_ms_max = seed_chance(15) ? 0 : seed_between(1, seed_chance(50) ? 10 : 100) * 1000;
+    c->down_ms_max = 8000;
     c->cuts = (unsigned)seed_between(20, 100);
     c->kills = 50;
     c->violent_lives = 10;
@@ -81,11 +82,13 @@ static void draw_rest(struct climate *c)
     c->syncs = seed_rate(80) * 10;
     c->wrong_keys = !c->from_nothing && seed_chance(15) ? (unsigned)seed_between(20, 300) : 0;
     c->syncs_max = 5;
+    c->full_syncs = 60;
     c->people_ms_max = 2000;
     c->last_sync = seed_chance(50);
     c->early_sync = c->last_sync && seed_chance(50);
     if (c->early_sync)
-        c->omissions = c->ghosts = 0; /* what it lacks is not told by anything else */
+        c->omissions = c->ghosts = c->forbidden =
+            0; /* what it lacks is not told by anything else */
 }
 
 /* Few objects, much news, answers that overtake each other. */
@@ -102,6 +105,7 @@ static void draw_storm(struct climate *c)
     c->churn = seed_chance(50);
     c->late = seed_rate(10);
     c->syncs = (unsigned)seed_between(0, 900);
+    c->full_syncs = c->churn ? 3 : 60;
     c->requests_per_second = 100;
 }
 
@@ -122,6 +126,7 @@ static void draw_churn(struct climate *c)
     c->burst = seed_chance(50) ? (unsigned)seed_between(3, 15) : 0;
     c->late = seed_rate(5);
     c->syncs = 900;
+    c->full_syncs = 3;
     c->requests_per_second = 100;
     if (c->life_ms_max && c->life_ms_max < 10000)
         c->life_ms_max += 10000;
@@ -134,7 +139,8 @@ static void draw_tug(struct climate *c)
     c->objects = (unsigned)seed_between(3, 8);
     c->page_limit = (unsigned)seed_between(1, 2);
     c->set.lease_ms = seed_between(1, 4) * 1000;
-    c->answer_ms_max = seed_between(10, 100);
+    c->answer_ms_max = seed_between(5, 60);
+    c->disk.sync_ms_max = seed_between(0, 60);
     c->stall_before = (unsigned)seed_between(0, 10);
     c->stall_after = (unsigned)seed_between(0, 30);
     c->behind_back = (unsigned)seed_between(20, 70);
@@ -142,12 +148,14 @@ static void draw_tug(struct climate *c)
     c->actions = (unsigned)seed_between(20, 60);
     c->action_pause_ms = seed_between(20, seed_chance(50) ? 300 : 3000);
     c->burst = (unsigned)seed_between(3, 15);
-    c->life_ms_max = seed_between(1, 8) * 1000;
+    c->down_ms_max = 500;
+    c->life_ms_max = seed_between(500, 4000);
     c->cuts = (unsigned)seed_between(30, 100);
-    c->violent_lives = 25;
+    c->violent_lives = 50;
     c->syncs = 900;
+    c->full_syncs = 3;
     c->last_sync = c->early_sync = true;
-    c->omissions = c->ghosts = 0;
+    c->omissions = c->ghosts = c->forbidden = 0;
 }
 
 /* Slow answers and quick news: what is asked for changes while one asks. */
@@ -158,8 +166,9 @@ static void draw_echo(struct climate *c)
     c->set.settle_ms = seed_between(0, 50);
     c->objects = (unsigned)seed_between(2, 5);
     c->churn = true;
-    c->answer_ms_max = seed_between(100, 400);
-    c->slow = (unsigned)seed_between(30, 90);
+    c->answer_ms_max = seed_between(10, 400);
+    c->spite_after = (unsigned)seed_between(20, 60);
+    c->slow = (unsigned)seed_between(0, 50);
     c->stall_before = c->stall_after = 0;
     c->action_pause_ms = seed_between(100, 2000);
     c->actions = (unsigned)seed_between(30, 80);
@@ -169,33 +178,62 @@ static void draw_echo(struct climate *c)
     c->lost_answers = seed_chance(50) ? 0 : c->lost_answers;
     c->life_ms_max = 0;
     c->syncs = seed_chance(50) ? 0 : 900;
+    c->full_syncs = 0;
     c->last_sync = c->early_sync = false;
     c->requests_per_second = 100;
 }
 
-/* Hardly an event: lists and single looks meet at the same objects. */
+/* Hardly an event: lists and single looks meet at the same few objects, and take so long that these
+ * change meanwhile. */
 static void draw_whisper(struct climate *c)
 {
     c->churn = true;
-    c->workers = (unsigned)seed_between(3, 6);
-    c->set.lease_ms = seed_between(5, 30) * 1000;
-    c->set.settle_ms = seed_between(0, 100);
-    c->objects = (unsigned)seed_between(1, 4);
-    c->page_limit = (unsigned)seed_between(2, 5);
-    c->answer_ms_max = seed_between(20, 300);
-    c->slow = (unsigned)seed_between(20, 70);
-    c->stall_before = c->stall_after = 0;
-    c->behind_back = (unsigned)seed_between(50, 100);
-    c->burst = (unsigned)seed_between(2, 8);
+    c->workers = (unsigned)seed_between(4, 6);
+    c->set.lease_ms = 60000;
+    c->set.settle_ms = seed_between(0, 50);
+    c->objects = (unsigned)seed_between(1, 3);
+    c->page_limit = seed_chance(50) ? 100 : 2;
+    c->answer_ms_max = seed_between(10, 60);
+    c->spite_before = (unsigned)seed_between(10, 50);
+    c->spite_after = (unsigned)seed_between(10, 50);
+    c->slow = c->stall_before = c->stall_after = c->omissions = 0;
+    c->lost_before = c->lost_after = c->limited = c->errors = c->html = c->truncated = 0;
+    c->behind_back = (unsigned)seed_between(60, 100);
+    c->burst = (unsigned)seed_between(2, 6);
     c->ghosts = (unsigned)seed_between(0, 50);
-    c->action_pause_ms = seed_between(50, 1000);
-    c->actions = (unsigned)seed_between(40, 80);
+    c->action_pause_ms = seed_between(100, 1500);
+    c->actions = (unsigned)seed_between(60, 150);
     c->delivery_ms_max = seed_between(5, 200);
     c->late = 0;
     c->life_ms_max = 0;
     c->syncs = 900;
     c->syncs_max = 300;
+    c->full_syncs = 0;
     c->people_ms_max = seed_between(100, 500);
+    c->last_sync = c->early_sync = false;
+    c->requests_per_second = 100;
+}
+
+/* Dead before it is done: what belongs together must be together on the disk. */
+static void draw_mortal(struct climate *c)
+{
+    c->churn = true;
+    c->objects = (unsigned)seed_between(2, 8);
+    c->answer_ms_max = seed_between(5, 50);
+    c->slow = c->stall_before = c->stall_after = 0;
+    c->action_pause_ms = seed_between(50, 500);
+    c->actions = (unsigned)seed_between(40, 100);
+    c->delivery_ms_max = seed_between(5, 500);
+    c->late = 0;
+    c->lost_answers = (unsigned)seed_between(0, 30);
+    c->burst = (unsigned)seed_between(2, 8);
+    c->down_ms_max = 500;
+    c->life_ms_max = seed_between(300, 2000);
+    c->violent_lives = 50;
+    c->cuts = (unsigned)seed_between(0, 100);
+    c->kills = 90;
+    c->disk.sync_ms_max = seed_between(10, 60);
+    c->syncs = 0;
     c->last_sync = c->early_sync = false;
     c->requests_per_second = 100;
 }
@@ -218,6 +256,9 @@ static void draw_bills(struct climate *c)
     c->actions = (unsigned)seed_between(20, 50);
     c->delivery_ms_max = seed_between(10, 1000);
     c->lies = (unsigned)seed_between(0, 20);
+    c->down_ms_max = 1000;
+    c->life_ms_max = seed_chance(50) ? 0 : seed_between(2, 10) * 1000;
+    c->violent_lives = 30;
     c->requests_per_second = 100;
 }
 
@@ -247,8 +288,8 @@ bool climate_by_name(const char *name, enum weather *out)
 static enum weather draw_weather(void)
 {
     static const enum weather odds[] = {
-        WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_STORM,   WEATHER_STORM,
-        WEATHER_CHURN, WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS,
+        WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_PLAIN,   WEATHER_STORM, WEATHER_STORM,  WEATHER_CHURN,
+        WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS, WEATHER_MORTAL,
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
@@ -268,6 +309,7 @@ void climate_draw(struct climate *c)
     case WEATHER_ECHO: draw_echo(c); break;
     case WEATHER_WHISPER: draw_whisper(c); break;
     case WEATHER_BILLS: draw_bills(c); break;
+    case WEATHER_MORTAL: draw_mortal(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }
@@ -275,6 +317,7 @@ void climate_draw(struct climate *c)
 
 void climate_calm(struct climate *c)
 {
+    c->spite_before = c->spite_after = 0;
     c->slow = c->stall_before = c->stall_after = c->lost_before = c->lost_after = c->limited =
         c->ghosts = c->omissions = c->errors = c->html = c->truncated = c->lies = c->key_refused =
             c->forbidden = 0;

@@ -6,14 +6,15 @@
 #include "disk.h"
 
 /* What a climate is about; ANY leaves that to the seed, too. */
-#define WEATHERS(WEATHER)                                                  \
-    WEATHER(ANY, "any")                                                    \
-    WEATHER(PLAIN, "plain")                                                \
-    WEATHER(STORM, "storm")     /* answers that overtake each other */     \
-    WEATHER(CHURN, "churn")     /* lists that are overtaken */             \
-    WEATHER(TUG, "tug")         /* a sync that must survive everything */  \
-    WEATHER(ECHO, "echo")       /* news of what is just being asked for */ \
-    WEATHER(WHISPER, "whisper") /* changes of which only syncs hear */     \
+#define WEATHERS(WEATHER)                                                   \
+    WEATHER(ANY, "any")                                                     \
+    WEATHER(PLAIN, "plain")                                                 \
+    WEATHER(STORM, "storm")     /* answers that overtake each other */      \
+    WEATHER(CHURN, "churn")     /* lists that are overtaken */              \
+    WEATHER(TUG, "tug")         /* a sync that must survive everything */   \
+    WEATHER(ECHO, "echo")       /* news of what is just being asked for */  \
+    WEATHER(WHISPER, "whisper") /* changes of which only syncs hear */      \
+    WEATHER(MORTAL, "mortal")   /* hardly a life is longer than a breath */ \
     WEATHER(BILLS, "bills")     /* nested lists longer than a page */
 
 enum weather {
@@ -36,6 +37,7 @@ struct climate {
     msec answer_ms_max;
     unsigned slow, stall_before, stall_after, lost_before, lost_after, limited, errors, html,
         truncated, lies, key_refused, forbidden;
+    unsigned spite_before, spite_after; /* a request or an answer waits until something changed */
     unsigned ghosts, omissions; /* lists that lag: show what is deleted, lack what is there */
     unsigned page_limit;        /* of lists; below 100 to see more pages */
 
@@ -56,14 +58,16 @@ struct climate {
 
     /* the node's fate */
     msec life_ms_max;       /* 0: nothing happens to it */
+    msec down_ms_max;       /* until the next life */
     unsigned cuts, kills;   /* of a hundred ends; the rest are orderly stops */
     unsigned violent_lives; /* at most */
     struct disk_climate disk;
     unsigned full_spells, clock_jumps, syncs, wrong_keys; /* in 1000, a minute */
     unsigned syncs_max;
-    msec people_ms_max; /* between their commands, when they are in a hurry */
-    bool last_sync;     /* a sync ends the seed */
-    bool early_sync;    /* it begins while things still go wrong, and must survive that */
+    unsigned full_syncs; /* of a hundred */
+    msec people_ms_max;  /* between their commands, when they are in a hurry */
+    bool last_sync;      /* a sync ends the seed */
+    bool early_sync;     /* it begins while things still go wrong, and must survive that */
 };
 
 void climate_force(enum weather w); /* of all seeds from now on */

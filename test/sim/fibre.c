@@ -35,6 +35,7 @@ struct fibre {
     msec wake;
     struct gate *waits, *wants; /* sleeps at this gate; wants its lock */
     unsigned life;
+    uint64_t note;
     unsigned writing; /* its share of world/tx.c's count */
     char name[NAME_MAX_BYTES];
     void (*run)(void *);
@@ -78,6 +79,17 @@ unsigned fibre_life(void)
 bool fibre_inside(void)
 {
     return running != NULL;
+}
+
+void fibre_note(uint64_t n)
+{
+    if (running)
+        running->note = n;
+}
+
+uint64_t fibre_noted(void)
+{
+    return running ? running->note : 0;
 }
 
 void fibre_preempt(unsigned per_mille)

@@ -23,6 +23,9 @@ void fibre_pause(msec span);
 /* All fibres of this life are gone, without another step. If the caller is one of them, this does
  * not return. */
 void fibre_end_life(unsigned life);
+/* A number of the running fibre's own; 0 at first. */
+void fibre_note(uint64_t n);
+uint64_t fibre_noted(void);
 /* Ends the running fibre. */
 void fibre_exit(void) __attribute__((noreturn));
 

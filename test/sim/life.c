@@ -53,8 +53,10 @@ static void fate(void *arg)
                         ? seed_between(0, climate.life_ms_max)
                         : INT64_MAX / 4;
         msec end = span == INT64_MAX / 4 ? INT64_MAX : fibre_now() + span;
-        while (node_is_up() && fibre_now() < end && (!calm || span != INT64_MAX / 4))
-            fibre_pause(calm ? 500 : seed_between(100, 5000));
+        while (node_is_up() && fibre_now() < end && (!calm || span != INT64_MAX / 4)) {
+            msec step = calm ? 500 : seed_between(100, 5000);
+            fibre_pause(end - fibre_now() < step ? end - fibre_now() : step);
+        }
         if (calm && node_is_up())
             await_end();
         if (node_is_up()) {
@@ -64,7 +66,7 @@ static void fate(void *arg)
             node_end(how);
         }
         await_end();
-        fibre_pause(seed_between(0, calm ? 1000 : 8000));
+        fibre_pause(seed_between(0, calm ? 1000 : climate.down_ms_max));
     }
 }
 
@@ -108,9 +110,11 @@ static void people(void *arg)
                                                                        : MINUTE_MS));
         if (calm)
             return;
+        if (climate.burst && merchant_pauses()) /* so do they, for somebody to see what is left */
+            continue;
         if (syncs < climate.syncs_max && seed_chance_of(climate.syncs, 1000))
-            syncs += seed_chance(climate.churn ? 3 : 60) ? node_sync(seed_chance(30))
-                                                         : node_sync_something();
+            syncs += seed_chance(climate.full_syncs) ? node_sync(seed_chance(30))
+                                                     : node_sync_something();
         if (seed_chance(3))
             node_second_writer();
         if (seed_chance(5))

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,7 +68,8 @@ static void child(const struct options *o, unsigned slot, uint64_t seed)
     memset(tally, 0, sizeof *tally);
     tally->hash = 0xcbf29ce484222325;
     trace_to_stdout(o->trace);
-    alarm(SEED_SECONDS_MAX);
+    const struct itimerval limit = { .it_value.tv_sec = SEED_SECONDS_MAX };
+    setitimer(ITIMER_PROF, &limit, NULL); /* of its own time, not of a busy machine's */
     sqlite3_randomness(0, NULL);
     disk_restore();
     life_run(seed, lock_path[slot]);
@@ -158,10 +160,10 @@ static void tell(uint64_t seeds, double seconds)
            total.lives, total.power_cuts, total.kills, total.stops, total.syncs, total.writes_lost,
            total.writes_torn);
     printf("%" PRIu64 " events in %" PRIu64 " deliveries; %" PRIu64 " requests: %" PRIu64
-           " slow, %" PRIu64 " stalled, %" PRIu64 " lost before and %" PRIu64
+           " slow, %" PRIu64 " stalled, %" PRIu64 " held back, %" PRIu64 " lost before and %" PRIu64
            " behind their effect, %" PRIu64 " limited, %" PRIu64 " errors, %" PRIu64
            " HTML, %" PRIu64 " truncated, %" PRIu64 " lies, %" PRIu64 " refused\n",
-           total.events, total.deliveries, total.requests, total.slow, total.stalled,
+           total.events, total.deliveries, total.requests, total.slow, total.stalled, total.spited,
            total.lost_before, total.lost_after, total.limited, total.errors, total.html,
            total.truncated, total.lies, total.refused);
     for (size_t i = 0; i < MARK_COUNT; i++)

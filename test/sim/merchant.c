@@ -16,7 +16,7 @@ enum {
     KEPT_MAX = 32, /* of each kind that the merchant remembers */
     ANSWER_BYTES_MAX = 8 << 20,
     FORM_BYTES_MAX = 4096,
-    BREATH_MS_MAX = 20000,
+    BREATH_MS_MAX = 8000,
     LINES_MAX = 13, /* more than an invoice shows of itself */
 };
 
@@ -39,7 +39,7 @@ static struct {
 
 static const struct climate *climate;
 static unsigned done;
-static bool stopped;
+static bool stopped, pauses;
 
 bool merchant_is_done(void)
 {
@@ -49,6 +49,11 @@ bool merchant_is_done(void)
 unsigned merchant_acts(void)
 {
     return done;
+}
+
+bool merchant_pauses(void)
+{
+    return pauses;
 }
 
 void merchant_stop(void)
@@ -371,8 +376,10 @@ static void work(void *arg)
         create_product();
     while (!merchant_is_done()) {
         fibre_pause(seed_between(0, climate->action_pause_ms));
-        if (climate->burst && done % climate->burst == 0)
-            fibre_pause(seed_between(BREATH_MS_MAX / 4, BREATH_MS_MAX));
+        pauses = climate->burst && done % climate->burst == 0;
+        if (pauses)
+            fibre_pause(seed_between(BREATH_MS_MAX / 3, BREATH_MS_MAX));
+        pauses = false;
         if (stopped)
             break;
         act();

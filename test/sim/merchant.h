@@ -7,4 +7,5 @@ void merchant_open(const struct climate *c);
 /* One thing at a time until the climate's number is reached. */
 bool merchant_is_done(void);
 unsigned merchant_acts(void); /* so far */
+bool merchant_pauses(void);   /* between two bursts */
 void merchant_stop(void);

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "check.h"
 #include "fibre.h"
+#include "merchant.h"
 #include "seed.h"
 #include "trace.h"
 #include "world/tx.h"
@@ -15,6 +16,8 @@ enum {
     LIES_MAX = 256,
     PATH_BYTES_MAX = 512,
     SLOW_FACTOR = 10,
+    SPITE_MS_MAX = 1500,
+    SPITE_BEHIND_MS_MAX = 600,
 };
 
 struct sim_seam {
@@ -117,6 +120,9 @@ static bool lies(struct climate *c, str path, uint64_t sent)
     if (!seed_chance(c->lies) || !check_never_deleted(path))
         return false;
     if (before && (!before->heard || sent <= before->heard || truth_may_be_lost(c)))
+        return false;
+    /* A claim knows of the misses before it, and of nothing that was heard since it began. */
+    if (before && fibre_noted() <= before->heard)
         return false;
     if (!before && n_lied == LIES_MAX)
         return false;
@@ -337,6 +343,20 @@ static void hear(str path, str body, uint64_t sent)
     check_heard(body);
 }
 
+/* The network at its worst: what is on its way waits for the merchant, and arrives some time behind
+ * what he did. */
+static void spite(unsigned percent)
+{
+    unsigned acts = merchant_acts();
+
+    if (!seed_chance(percent))
+        return;
+    for (msec end = fibre_now() + SPITE_MS_MAX; merchant_acts() == acts && fibre_now() < end;)
+        fibre_pause(50);
+    fibre_pause(seed_between(0, SPITE_BEHIND_MS_MAX));
+    tally->spited++;
+}
+
 static enum status call(struct sim_seam *s, const struct stripe_request *q,
                         struct stripe_response *p, struct arena *a, struct error *e)
 {
@@ -344,6 +364,7 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
     uint64_t sent = ++n_sent;
 
     fibre_pause(travel(c, c->stall_before));
+    spite(c->spite_before);
     if (seed_chance(c->lost_before)) {
         tally->lost_before++;
         return lost(e, "before Stripe saw the request");
@@ -353,6 +374,7 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
     int status = p->http_status;
     check_asked(q->path, status, p->body);
     fibre_pause(travel(c, c->stall_after));
+    spite(c->spite_after);
     if (seed_chance(c->lost_after)) {
         tally->lost_after++;
         mark(MARK_LOST_AFTER);
@@ -405,6 +427,11 @@ struct stripe *sim_stripe(struct climate *c, bool wrong_key)
 unsigned sim_stripe_calls(void)
 {
     return under_way;
+}
+
+void sim_stripe_claimed(void)
+{
+    fibre_note(n_sent);
 }
 
 void sim_stripe_forget(void)

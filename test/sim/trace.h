@@ -83,8 +83,8 @@ extern const char *const mark_text[MARK_COUNT];
 struct tally {
     uint64_t mark[MARK_COUNT];
     uint64_t steps, lives, power_cuts, kills, stops, syncs, writes_lost, writes_torn;
-    uint64_t requests, slow, stalled, lost_before, lost_after, limited, errors, html, truncated,
-        lies, refused;
+    uint64_t requests, slow, stalled, spited, lost_before, lost_after, limited, errors, html,
+        truncated, lies, refused;
     uint64_t events, deliveries, virtual_ms;
     uint64_t hash;
     enum promise promise;

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "fibre.h"
 #include "seed.h"
+#include "stripe.h"
 #include "trace.h"
 
 #include <stdio.h>
@@ -154,8 +155,8 @@ static void note(struct watched *t, enum stmt id, const struct value *v, const s
         trace("claims %.*s %.*s %.*s under ticket %lld", STR_ARG(v[3].s), STR_ARG(v[4].s),
               STR_ARG(v[5].s), (long long)v[0].i);
     if (id == STMT_DUE_FINISH)
-        trace("finishes %.*s %.*s up to generation %lld", STR_ARG(v[6].s), STR_ARG(v[7].s),
-              (long long)v[0].i);
+        trace("finishes %.*s %.*s %.*s up to generation %lld", STR_ARG(v[6].s), STR_ARG(v[7].s),
+              STR_ARG(v[8].s), (long long)v[0].i);
     if (id == STMT_DUE_MARK)
         trace("marks %.*s %.*s %.*s due (%.*s%s)", STR_ARG(v[0].s), STR_ARG(v[1].s),
               STR_ARG(v[2].s), STR_ARG(v[6].s), v[7].i ? ", gone" : "");
@@ -186,8 +187,10 @@ static void applied(const struct watched *t)
         check_applied(&t->change[i], t->order);
     for (size_t i = 0; i < t->n_reached; i++)
         mark(t->reached[i]);
-    if (t->claim)
+    if (t->claim) {
         check_claim(t->claim, t->order);
+        sim_stripe_claimed();
+    }
 }
 
 static void tell(const struct watched *t)
