@@ -8,7 +8,8 @@ enum {
     FUSE_PIECE = 1000,
 };
 
-/* Counts up, from one when the hour is over. A clock that was set back begins a new hour. */
+/* Counts up, from one when the hour is over, or when the clock was set back by one. (Whoever waited
+ * for the counters may have looked at the clock a little before the one who had them.) */
 static enum status count_up(struct tx *tx, msec now, int64_t *count, struct arena *a,
                             struct error *e)
 {
@@ -17,7 +18,7 @@ static enum status count_up(struct tx *tx, msec now, int64_t *count, struct aren
 
     if (st != ST_OK)
         return st;
-    if (now >= since && now - since < FUSE_SPAN_MS)
+    if (since && now - since < FUSE_SPAN_MS && since - now < FUSE_SPAN_MS)
         return counter_add(tx, COUNTER_FUSE_COUNT, 1, count, a, e);
     *count = 1;
     st = counter_set(tx, COUNTER_FUSE_SINCE, now, a, e);
