@@ -126,14 +126,18 @@ static enum status make_value(struct gathering *g, str *out, struct error *e)
 /* ---- writing it anew ---------------------------------------------------------------------------
  */
 
-static enum status put(struct gathering *g, str old, str value, struct sequence_pool *pool,
-                       struct error *e)
+/* A pool may have been drawn before somebody else wrote the state that is there: a revision never
+ * goes back. */
+static enum status put(struct gathering *g, const struct rows *old, str value,
+                       struct sequence_pool *pool, struct error *e)
 {
     int64_t revision;
 
-    if (str_eq(old, value))
+    if (old->n_rows && str_eq(row_str(old, 0, 0), value))
         return ST_OK;
     enum status st = sequence_take(g->tx, pool, &revision, g->a, e);
+    if (st == ST_OK && old->n_rows && revision <= row_int(old, 0, 1))
+        st = sequence_draw(g->tx, 1, &revision, g->a, e);
     if (st != ST_OK)
         return st;
     return tx_run(g->tx, STMT_STATE_PUT, NULL, g->a, e, V_STR(g->parts.customer_id),
@@ -142,8 +146,8 @@ static enum status put(struct gathering *g, str old, str value, struct sequence_
 }
 
 /* A state is made of several objects. Where transactions run beside each other, two that store one
- * of them each would not see the other's, and the later would write what is old: so they take turns,
- * and who comes second sees what the first has stored. */
+ * of them each would not see the other's, and the later would write what is old: so they take
+ * turns, and who comes second sees what the first has stored. */
 static enum status lock(struct tx *tx, struct env *env, str customer, struct error *e)
 {
     if (!tx->store->ops->crowded)
@@ -172,8 +176,7 @@ static enum status project(struct tx *tx, struct env *env, str customer, bool ev
     st = look(&g, "customer", customer, &g.parts.customer, &g.parts.customer_deleted, e);
     if (st == ST_OK)
         st = make_value(&g, &value, e);
-    return st == ST_OK ? put(&g, old.n_rows ? row_str(&old, 0, 0) : (str){ 0 }, value, pool, e)
-                       : st;
+    return st == ST_OK ? put(&g, &old, value, pool, e) : st;
 }
 
 /* The customer of a subscription item, by way of its subscription. */

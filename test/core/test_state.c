@@ -26,7 +26,8 @@ static int64_t draw(struct tx *tx, struct arena *a)
     return n;
 }
 
-static void put(struct small_world *w, const char *type, const char *id, const char *data)
+static void put_by(struct small_world *w, const char *type, const char *id, const char *data,
+                   struct sequence_pool *pool)
 {
     ARENA(a, 4 << 20);
     CLEANUP(tx_end) struct tx tx = { 0 };
@@ -41,9 +42,15 @@ static void put(struct small_world *w, const char *type, const char *id, const c
                                .source = SOURCE_GET,
                                .ticket = draw(&tx, &a),
                                .api_version = S("v"),
-                               .cause = "test" };
+                               .cause = "test",
+                               .pool = pool };
     assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
     assert_int_equal(tx_commit(&tx, &e), ST_OK);
+}
+
+static void put(struct small_world *w, const char *type, const char *id, const char *data)
+{
+    put_by(w, type, id, data, NULL);
 }
 
 static void bury(struct small_world *w, const char *type, const char *id)
@@ -140,6 +147,32 @@ static void what_changes_nothing_in_the_state_does_not_raise_its_revision(void *
     small_world_free(w);
 }
 
+/* As on a store where another transaction was quicker. */
+static void a_pool_that_was_drawn_long_ago_takes_no_revision_back(void **state)
+{
+    (void)state;
+    ARENA(a, 1 << 20);
+    struct small_world *w = small_world_new();
+    struct customer_state s;
+    struct sequence_pool pool;
+    struct error e = { 0 };
+    int64_t last;
+    {
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+        assert_int_equal(sequence_draw(&tx, 10, &last, &a, &e), ST_OK);
+        assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    }
+    pool = (struct sequence_pool){ .next = last - 9, .end = last + 1 };
+    put(w, "subscription", "sub_1", SUBSCRIPTION("sub_1", "active"));
+    assert_int_equal(look(w, &s), ST_OK);
+    int64_t before = s.revision;
+    put_by(w, "subscription", "sub_1", SUBSCRIPTION("sub_1", "canceled"), &pool);
+    assert_int_equal(look(w, &s), ST_OK);
+    assert_true(s.revision > before);
+    small_world_free(w);
+}
+
 static void a_payment_method_that_arrives_or_goes_changes_the_state(void **state)
 {
     (void)state;
@@ -224,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_customer_nobody_has_seen_is_not_one_without_a_subscription),
         cmocka_unit_test(a_subscription_is_its_customers_state_in_the_same_transaction),
         cmocka_unit_test(what_changes_nothing_in_the_state_does_not_raise_its_revision),
+        cmocka_unit_test(a_pool_that_was_drawn_long_ago_takes_no_revision_back),
         cmocka_unit_test(a_payment_method_that_arrives_or_goes_changes_the_state),
         cmocka_unit_test(a_subscription_that_is_gone_leaves_none_with_a_greater_revision),
         cmocka_unit_test(a_deleted_customer_says_so),

@@ -102,9 +102,11 @@ class Cluster:
         self.configure("synchronous_standby_names = 'standby'\n")
         self.start()
         other.start()
-        while self.sql("postgres", "select sync_state from pg_stat_replication;").strip() != "sync":
-            time.sleep(0.01)
-        return other
+        for _ in range(2000):
+            if self.sql("postgres", "select sync_state from pg_stat_replication;").strip() == "sync":
+                return other
+            time.sleep(0.03)
+        raise RuntimeError("the standby does not follow: " + (other.dir / "log").read_text()[-500:])
 
     def promote(self):
         self.run("pg_ctl", "-D", self.data, "-w", "-t", "60", "promote")
