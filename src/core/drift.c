@@ -229,6 +229,8 @@ static enum status compare(struct check *k, struct tx *tx, const struct page_ite
     if (st != ST_OK)
         return st;
     k->compared++;
+    if (r.n_rows && row_int(&r, 0, 1) == 2) /* erased (erase.h): it is not to come back */
+        return ST_OK;
     if (r.n_rows == 0)
         return note(k, tx, item->id, "missing", 0, S(""), a, e);
     int64_t ticket = row_int(&r, 0, 0), revision = row_int(&r, 0, 2);

@@ -118,6 +118,8 @@ static enum status forget_traces(struct tx *tx, struct env *env, str type, str i
         st = tx_run(tx, STMT_ERASE_DUE, NULL, a, e, V_STR(S("customer")), V_STR(type), V_STR(id),
                     v_account(env));
     if (st == ST_OK)
+        st = tx_run(tx, STMT_DRIFT_DROP, NULL, a, e, V_STR(type), v_account(env), V_STR(id));
+    if (st == ST_OK)
         st = forget_lists(tx, env, type, id, a, e);
     if (st == ST_OK && count) {
         count->versions += versions.n_changed;

@@ -148,6 +148,8 @@ def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
     check(not address_in_files(place, "Lovelace"), "the name came back")
     check(place.one("select count(*) from invoice_items where customer = ?", ada["id"]) == 0, "an invoice item came")
     check(place.one("select status from subscriptions where id = ?", bob_sub["id"]) == bob_sub["status"], "Bob's")
+    place.run("check", "drift", code=0)
+    check(not address_in_files(place, address), "a check brought it back")
     d.stop()
     found = address_in_files(place, address)
     check(not found, "after the end it is in", found)
