@@ -118,6 +118,7 @@ json_t *invoices_create(struct call *c)
     if (get_bool(inv->doc, "auto_advance"))
         set_int(inv->doc, "automatically_finalizes_at", now_s(c->emu) + 3600);
     invoice_total(inv);
+    discounts_used(c, inv, customer);
     emit(c, inv, "invoice.created");
     return answer_record(c, inv);
 }

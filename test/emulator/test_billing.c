@@ -146,6 +146,20 @@ static void an_invoice_without_discounts_leaves_its_customers(void **state)
     assert_int_equal(count_events(&stand, "customer.discount.deleted"), 0);
 }
 
+static void a_customers_coupon_for_once_pays_one_invoice(void **state)
+{
+    static const int amount[] = { 1000 };
+
+    (void)state;
+    make(&stand, "/v1/coupons", "id=A&percent_off=20");
+    const char *customer = payer("&coupon=A");
+    assert_int_equal(int_at(get("/v1/invoices", invoice_over(customer, amount, 1, "")), "total"),
+                     800);
+    assert_true(json_is_null(at(get("/v1/customers", customer), "discount")));
+    assert_int_equal(int_at(get("/v1/invoices", invoice_over(customer, amount, 1, "")), "total"),
+                     1000);
+}
+
 static void discounts_come_off_in_their_order_and_to_the_cent(void **state)
 {
     static const int amount[] = { 1000, 500, 333 };
@@ -427,6 +441,7 @@ int main(void)
         CASE(a_promotion_code_ends_with_its_redemptions),
         CASE(a_customers_discount_comes_changes_and_goes_with_events),
         CASE(an_invoice_without_discounts_leaves_its_customers),
+        CASE(a_customers_coupon_for_once_pays_one_invoice),
         CASE(discounts_come_off_in_their_order_and_to_the_cent),
         CASE(a_coupon_for_one_product_leaves_the_others),
         CASE(a_coupon_holds_once_for_months_or_forever),
