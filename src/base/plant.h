@@ -36,6 +36,7 @@ enum plant {
     PLANT_WRONG_ACCOUNT,        /* another account's key is not noticed */
     PLANT_LOCK_FORGOTTEN,       /* a second process may write */
     PLANT_OPEN_LISTS_FORGOTTEN, /* an unchanged object's open lists are not read again */
+    PLANT_TARGET_REQUIRED,      /* an object is refused because what it refers to is not here */
     PLANT_COUNT
 };
 

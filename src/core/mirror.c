@@ -100,6 +100,8 @@ static enum status want_target(struct put *p, const struct ref *ref, struct erro
                             v_account(p->env), V_STR(ref->to_id));
     if (st != ST_OK || r.n_rows)
         return st;
+    if (planted(PLANT_TARGET_REQUIRED))
+        return fail(e, ST_RETRY, "%s refers to what is not here", ref->field.p);
     if (p->in->depth >= REFS_DEPTH_MAX || ++*p->wanted > REFS_FAN_OUT_MAX) {
         p->left_to_chase = true;
         return ST_OK;

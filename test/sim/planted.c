@@ -44,6 +44,7 @@ const struct planting planting[PLANT_COUNT] = {
     [PLANT_WRONG_ACCOUNT] = { "wrong_account", WEATHER_ANY, ONE(APART), 150 },
     [PLANT_LOCK_FORGOTTEN] = { "lock_forgotten", WEATHER_ANY, ONE(ONE_WRITER), 150 },
     [PLANT_OPEN_LISTS_FORGOTTEN] = { "open_lists_forgotten", WEATHER_BILLS, ONE(EQUAL), 150 },
+    [PLANT_TARGET_REQUIRED] = { "target_required", WEATHER_ANY, ONE(EQUAL) | ONE(REST), 150 },
 };
 
 void plant(enum plant bug)
