@@ -166,7 +166,6 @@ static void what_cannot_be_meant_is_refused_with_a_sentence(void **state)
         { "[brindle]\nlisten = 1\nlisten = 2\n", "set twice" },
         { "[brindle]\ndatabase = mysql://h/d\n", "must be sqlite:DIR" },
         { "[brindle]\ndatabase = ./dir\n", "must be sqlite:DIR" },
-        { "[brindle]\nredis = redis://h\n", "no key-value projections" },
         { "[brindle]\nlog_level = loud\n", "must be one of" },
         { "[brindle]\nnonsense\n", "line 2" },
     };
