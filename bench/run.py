@@ -33,7 +33,7 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.build = os.path.abspath(options.build)
-        self.dir = tempfile.mkdtemp(prefix="brindle-bench-", dir=options.dir)
+        self.dir = os.path.abspath(tempfile.mkdtemp(prefix="brindle-bench-", dir=options.dir))
         self.children = []
         self.seed = int(time.time())
 

@@ -116,7 +116,7 @@ create table _due (
     cause text not null,
     primary key (kind, type, id, account)
 );
-create index _due_ready on _due (lane, not_before) where done_gen < gen and dead = 0;
+create index _due_ready on _due (lane, not_before, due_since) where done_gen < gen and dead = 0;
 create index _due_since on _due (due_since) where done_gen < gen;
 create index _due_dead on _due (kind, type, id) where dead = 1 and done_gen < gen;
 
