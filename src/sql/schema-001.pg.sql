@@ -92,7 +92,11 @@ create table _inbox_conflicts (
 );
 create index _inbox_conflicts_event on _inbox_conflicts (event);
 
--- The set of things that need work. It is due while done_gen < gen and dead is 0.
+-- The set of things that need work. It is due while done_gen < gen and dead is 0. A row stays when
+-- its work is done, as long as its object does: it is the memory of what was asked for and is not
+-- there, so that no reference asks again; a holder who is late by any time finds his generation in
+-- it, where a new row's generation 1 could be taken for his; and who waits for a generation reads
+-- here that it is done.
 create table _due (
     kind text collate "C" not null,                -- object, walk, chase
     type text collate "C" not null,

@@ -803,9 +803,34 @@ static void who_lost_a_walk_says_nothing_of_it(void **state)
     small_world_free(w);
 }
 
+/* One that was put off stands behind none that came later. */
+static void what_has_been_due_for_longest_goes_first(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    bool dead;
+
+    deliver(w, "evt_1", "product.updated", "product", "prod_old");
+    {
+        ARENA(a, 64 << 10);
+        struct claim c;
+        assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_OK);
+        assert_int_equal(due_fail(&w->env, &c, "late", 0, &dead, &e), ST_OK);
+    }
+    pass(w, w->env.set.backoff_ms_max);
+    deliver(w, "evt_2", "product.updated", "product", "prod_new");
+    ARENA(a, 64 << 10);
+    struct claim first;
+    assert_int_equal(due_claim(&w->env, &first, &a, &e), ST_OK);
+    assert_true(str_eqz(first.key.id, "prod_old"));
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_has_been_due_for_longest_goes_first),
         cmocka_unit_test(an_event_is_a_signal_and_the_answer_is_the_truth),
         cmocka_unit_test(a_redelivered_event_makes_no_second_fetch),
         cmocka_unit_test(a_known_id_with_another_object_is_kept_aside),
