@@ -126,7 +126,7 @@ static bool on_line(void *ctx, str line)
     }
     if (w->draws)
         progress_draw(&w->progress, now - w->started);
-    w->stuck = w->progress.due > 0 && now - w->last_change > SYNC_STUCK_MS;
+    w->stuck = w->progress.due > 0 && !w->progress.looking && now - w->last_change > SYNC_STUCK_MS;
     return !w->stuck;
 }
 

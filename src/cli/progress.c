@@ -62,13 +62,14 @@ bool progress_read(struct progress *p, str line)
                    { "walks_skipped", &p->walks_skipped },
                    { "walks_failed", &p->walks_failed },
                    { "due", &p->due },
+                   { "looking", &p->looking },
                    { "dead", &p->dead },
                    { "requests", &p->requests },
                    { "limited", &p->limited },
                    { "rate_milli", &p->rate_milli } };
     for (size_t i = 0; i < COUNT(number); i++)
         if (!json_int(line, str_of(number[i].name), number[i].to))
-            *number[i].to = i < 8 ? 0 : -1;
+            *number[i].to = i < 9 ? 0 : -1;
     return true;
 }
 

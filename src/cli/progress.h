@@ -20,7 +20,7 @@ struct progress_type {
 struct progress {
     struct progress_type type[PROGRESS_TYPES_MAX];
     size_t n_types;
-    int64_t objects, pages, walks, walks_done, walks_skipped, walks_failed, due, dead;
+    int64_t objects, pages, walks, walks_done, walks_skipped, walks_failed, due, dead, looking;
     int64_t requests, limited, rate_milli; /* -1: the daemon asks, not we */
     char reason[PROGRESS_REASON_MAX];      /* of a type that failed for now */
     unsigned lines_drawn;

@@ -330,6 +330,7 @@ static enum status count_backfill(struct tx *tx, const struct sync *s, struct sy
     if (st == ST_OK) {
         p->due += row_int(&r, 0, 0);
         p->dead += row_int(&r, 0, 1);
+        p->looking = row_int(&r, 0, 2);
     }
     return st;
 }
@@ -341,6 +342,7 @@ static void write_progress_numbers(struct json_writer *w, const struct sync_prog
         int64_t value;
     } number[] = { { "due", p->due },
                    { "dead", p->dead },
+                   { "looking", p->looking },
                    { "objects", p->objects },
                    { "pages", p->pages },
                    { "walks", p->walks },

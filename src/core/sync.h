@@ -40,6 +40,7 @@ struct sync_progress {
     bool done; /* nothing of it is due any more */
     int64_t walks, walks_done, walks_skipped, walks_failed;
     int64_t objects, pages;
+    int64_t looking; /* sweeps and chases that look through the mirror now: they move nothing yet */
     int64_t due, dead; /* what it waits for still, and what was given up of it: of the objects that
                           were asked for, and, when lists were, of all that the backfill does */
 };
