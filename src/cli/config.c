@@ -20,7 +20,10 @@ const struct setting setting_table[SETTING_COUNT] = {
 #undef SETTING
 };
 
-enum { SECRET_FILE_BYTES_MAX = 4096 };
+enum {
+    SECRET_FILE_BYTES_MAX = 4096,
+    VALUE_TOLD_MAX = 12, /* characters of a value that is refused */
+};
 
 /* --- one value ----------------------------------------------------------------------------- */
 
@@ -120,6 +123,13 @@ static enum status put_webhook_secrets(struct env_config *env, str text, const c
     return ST_OK;
 }
 
+/* What stands there instead of a number, when it is short: a key that was pasted into the wrong
+ * line is not repeated. */
+static str as_told(str text)
+{
+    return text.n <= VALUE_TOLD_MAX ? text : S("something longer");
+}
+
 static enum status check_value(const struct setting *s, str text, const char *place,
                                struct error *e)
 {
@@ -133,12 +143,12 @@ static enum status check_value(const struct setting *s, str text, const char *pl
         if (!text.n || (str_to_int(text, &n) && n >= 0 && n <= INT32_MAX))
             return ST_OK;
         return fail(e, ST_INVALID, "%s must be a number, 0 or greater; it is \"%.*s\".", place,
-                    STR_ARG(text));
+                    STR_ARG(as_told(text)));
     case SETTING_BOOL:
         if (!text.n || str_eqz(text, "true") || str_eqz(text, "false"))
             return ST_OK;
         return fail(e, ST_INVALID, "%s must be true or false; it is \"%.*s\".", place,
-                    STR_ARG(text));
+                    STR_ARG(as_told(text)));
     }
     return ST_OK;
 }
