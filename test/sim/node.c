@@ -540,6 +540,7 @@ static void run_command(void *arg)
     struct error e = { 0 };
     enum status st = ST_OK;
     int64_t revived = 0;
+    const char *which;
 
     switch (c->what) {
     case COMMAND_SYNC: st = run_sync(c->n, false, NULL, &e); break;
@@ -547,8 +548,8 @@ static void run_command(void *arg)
         st = run_sync(c->n, true, c->n->c->churn ? "products" : NULL, &e);
         break;
     case COMMAND_SYNC_SOMETHING:
-        st = run_sync(c->n, seed_chance(50),
-                      something[seed_draw() % (c->n->c->churn ? PRODUCTS : COUNT(something))], &e);
+        which = something[seed_draw() % (c->n->c->churn ? PRODUCTS : COUNT(something))];
+        st = run_sync(c->n, seed_chance(50), which, &e); /* drawn one after the other */
         break;
     case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
     }
