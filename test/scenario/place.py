@@ -426,7 +426,7 @@ class Place:
                 if isinstance(thing, Daemon) and not thing.gone():
                     thing.process.send_signal(signal.SIGKILL if keep else signal.SIGTERM)
                     thing.process.wait(PATIENCE)
-                elif isinstance(thing, Emulator):
+                elif not isinstance(thing, Daemon):
                     thing.stop()
             except Exception:
                 thing.process.kill()
