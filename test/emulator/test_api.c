@@ -1,23 +1,7 @@
 /* What all resources have in common: lists, errors, modes, keys that are used twice, faults. */
-#include "stand.h"
+#include "shop.h"
 
 #include <string.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 3);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
 
 enum { MANY = 11 };
 

@@ -1,39 +1,7 @@
 /* Connected accounts: apart from each other, and what goes between them and their platform. */
-#include "stand.h"
+#include "shop.h"
 
 #include <string.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 7);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
-
-static void pass(int64_t seconds)
-{
-    stand.clock.now += seconds * 1000;
-    emulator_advance(stand.emulator);
-}
-
-static json_t *get(const char *url, const char *id)
-{
-    return ask_for(&stand, 200, format(&stand, "GET %s/%s", url, id), NULL);
-}
-
-static json_t *post(int status, const char *url, const char *form)
-{
-    return ask_for(&stand, status, format(&stand, "POST %s", url), form);
-}
 
 static const char *account(const char *form)
 {

@@ -1,67 +1,9 @@
 /* Schedules, quotes, credit notes, the portal: what is agreed upon and taken back. */
-#include "stand.h"
+#include "shop.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 17);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
-
-enum { DAY = 86400 };
-
-static void pass(int64_t seconds)
-{
-    stand.clock.now += seconds * 1000;
-    emulator_advance(stand.emulator);
-}
-
-static json_t *get(const char *url, const char *id)
-{
-    return ask_for(&stand, 200, format(&stand, "GET %s/%s", url, id), NULL);
-}
-
-static const char *payer(const char *more)
-{
-    return make(&stand, "/v1/customers",
-                format(&stand,
-                       "payment_method=pm_card_visa&"
-                       "invoice_settings[default_payment_method]=pm_card_visa%s",
-                       more));
-}
-
-static const char *price_of(int amount, const char *interval)
-{
-    const char *product = make(&stand, "/v1/products", "name=Pro");
-    return make(&stand, "/v1/prices",
-                format(&stand, "product=%s&currency=usd&unit_amount=%d%s%s", product, amount,
-                       *interval ? "&recurring[interval]=" : "", interval));
-}
-
-static const char *subscribe(const char *customer, const char *price, const char *more)
-{
-    return make(&stand, "/v1/subscriptions",
-                format(&stand, "customer=%s&items[0][price]=%s%s", customer, price, more));
-}
-
-static json_t *latest_invoice(const char *sub)
-{
-    return get("/v1/invoices",
-               keep(&stand, text_at(get("/v1/subscriptions", sub), "latest_invoice")));
-}
 
 static const char *thirty(int amount)
 {

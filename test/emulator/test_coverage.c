@@ -1,25 +1,9 @@
 /* The table of what is covered says what is true. */
-#include "stand.h"
+#include "shop.h"
 
 #include "base/buf.h"
 
 #include <string.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 9);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
 
 static bool is_known(const char *method, str path)
 {

@@ -1,5 +1,5 @@
 /* Where events go: names, versions, secrets, retries, snapshot and thin destinations. */
-#include "stand.h"
+#include "shop.h"
 
 #include "emulator/event_names.h"
 #include "emulator/listeners.h"
@@ -9,35 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HOUR = 3600, DAY = 86400 };
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 6);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
-
 static const char *endpoint(const char *form)
 {
     return make(&stand, "/v1/webhook_endpoints",
                 format(&stand, "url=http://127.0.0.1:1/hook&%s", form));
-}
-
-static bool next(struct emulator_delivery *d)
-{
-    struct error e = { 0 };
-
-    return emulator_next_delivery(stand.emulator, &stand.arena, d, NULL, &e) == ST_OK;
 }
 
 static json_t *body_of(const struct emulator_delivery *d)
@@ -342,7 +317,7 @@ static void endpoints_come_back_after_a_restart(void **state)
     ask_for(&stand, 200, "POST /_emulator/permissions", "{\"permissions\":{\"event\":\"read\"}}");
     while (next(&d))
         emulator_delivered(stand.emulator, d.id, 500);
-    stand_open(&again, 6);
+    stand_open(&again, SEED);
     again.clock.now = stand.clock.now;
     assert_int_equal(emulator_journal(again.emulator, str_of(dir), &e), ST_OK);
     for (size_t i = 0; i < COUNT(type); i++) {

@@ -1,5 +1,5 @@
 /* Events, their signed deliveries, and the journal that makes all of it last. */
-#include "stand.h"
+#include "shop.h"
 
 #include "base/hmac.h"
 
@@ -7,22 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 5);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
 
 static const char *endpoint_secret;
 
@@ -32,13 +16,6 @@ static const char *endpoint(const char *events)
                         format(&stand, "url=http://127.0.0.1:1/hook&%s", events));
     endpoint_secret = keep(&stand, text_at(v, "secret"));
     return keep(&stand, text_at(v, "id"));
-}
-
-static bool next(struct emulator_delivery *d)
-{
-    struct error e = { 0 };
-
-    return emulator_next_delivery(stand.emulator, &stand.arena, d, NULL, &e) == ST_OK;
 }
 
 static size_t drain(int http_status)
@@ -310,12 +287,12 @@ static void the_same_seed_and_requests_give_the_same_bytes(void **state)
     struct stand other;
 
     (void)state;
-    stand_open(&other, 5);
+    stand_open(&other, SEED);
     story(&stand);
     story(&other);
     assert_string_equal(whole_state(&stand), whole_state(&other));
     stand_close(&other);
-    stand_open(&other, 6);
+    stand_open(&other, SEED + 1);
     story(&other);
     assert_string_not_equal(whole_state(&stand), whole_state(&other));
     stand_close(&other);
@@ -405,14 +382,14 @@ static void a_torn_last_line_is_cut_off(void **state)
     fseek(f, -10, SEEK_END);
     assert_int_equal(ftruncate(fileno(f), ftell(f)), 0);
     fclose(f);
-    stand_open(&again, 5);
+    stand_open(&again, SEED);
     assert_int_equal(open_journal(&again, &e), ST_OK);
     json_t *v = ask_for(&again, 200, "GET /v1/products", NULL);
     assert_int_equal(json_array_size(at(v, "data")), 1);
     assert_string_equal(text_at(v, "data.0.id"), id);
     make(&again, "/v1/products", "name=b");
     stand_close(&again);
-    stand_open(&again, 5);
+    stand_open(&again, SEED);
     assert_int_equal(open_journal(&again, &e), ST_OK);
     v = ask_for(&again, 200, "GET /v1/products", NULL);
     assert_int_equal(json_array_size(at(v, "data")), 2);
@@ -432,7 +409,7 @@ static void a_damaged_line_in_the_middle_stops_it(void **state)
     FILE *f = fopen(journal, "r+");
     fputc('x', f);
     fclose(f);
-    stand_open(&again, 5);
+    stand_open(&again, SEED);
     assert_int_equal(open_journal(&again, &e), ST_BROKEN);
     stand_close(&again);
     journal_gone();

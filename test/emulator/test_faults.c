@@ -1,26 +1,10 @@
 /* Faults beyond those of test_api.c, and versions. */
-#include "stand.h"
+#include "shop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 10);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
 
 static void a_body_may_trickle(void **state)
 {
@@ -89,7 +73,7 @@ static void faults_of_requests_end_with_the_process(void **state)
     ask_for(&stand, 200, "POST /_emulator/faults", "{\"kind\":\"drop\"}");
     ask_for(&stand, 429, "POST /v1/products", "name=a");
     make(&stand, "/v1/products", "name=a");
-    stand_open(&again, 10);
+    stand_open(&again, SEED);
     assert_int_equal(emulator_journal(again.emulator, str_of(dir), &e), ST_OK);
     make(&again, "/v1/products", "name=b");
     json_t *v = ask_for(&again, 200, "GET /_emulator/faults", NULL);

@@ -1,23 +1,7 @@
 /* Idempotency keys, and what an API key may do. */
-#include "stand.h"
+#include "shop.h"
 
 #include <string.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 4);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
 
 static const char *message(json_t *v)
 {

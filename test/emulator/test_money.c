@@ -1,36 +1,7 @@
 /* The lives of payment intents, invoices and subscriptions, and the CLI's triggers for them. */
-#include "stand.h"
+#include "shop.h"
 
 #include <string.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 7);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
-
-static void pass(int64_t seconds)
-{
-    stand.clock.now += seconds * 1000;
-    emulator_advance(stand.emulator);
-}
-
-enum { DAY = 86400, HOUR = 3600 };
-
-static json_t *get(const char *url, const char *id)
-{
-    return ask_for(&stand, 200, format(&stand, "GET %s/%s", url, id), NULL);
-}
 
 /* A customer with a card of this fate, as its default. */
 static const char *customer_with(const char *card)
@@ -43,21 +14,6 @@ static const char *customer_with(const char *card)
     return id;
 }
 
-static const char *monthly_price(void)
-{
-    const char *product = make(&stand, "/v1/products", "name=myproduct");
-    return make(&stand, "/v1/prices",
-                format(&stand, "product=%s&unit_amount=1500&currency=usd&recurring[interval]=month",
-                       product));
-}
-
-static const char *subscribe(const char *customer, const char *more)
-{
-    return make(
-        &stand, "/v1/subscriptions",
-        format(&stand, "customer=%s&items[0][price]=%s%s", customer, monthly_price(), more));
-}
-
 /* --- the triggers, as the CLI sends them --- */
 
 static void the_trigger_customer_subscription_created_works(void **state)
@@ -68,7 +24,7 @@ static void the_trigger_customer_subscription_created_works(void **state)
                         "invoice_settings[default_payment_method]=pm_card_visa");
     const char *customer = keep(&stand, text_at(v, "id"));
     assert_int_equal(strncmp(text_at(v, "invoice_settings.default_payment_method"), "pm_", 3), 0);
-    const char *price = monthly_price();
+    const char *price = price_of(1500, "month");
     v = ask_for(&stand, 200, "POST /v1/subscriptions",
                 format(&stand, "customer=%s&items[][price]=%s", customer, price));
     assert_string_equal(text_at(v, "status"), "active");
@@ -304,7 +260,7 @@ static void a_subscription_without_a_payment_method_is_refused_whole(void **stat
 {
     (void)state;
     const char *customer = make(&stand, "/v1/customers", "name=x");
-    const char *price = monthly_price();
+    const char *price = price_of(1500, "month");
     json_t *v = ask_for(&stand, 400, "POST /v1/subscriptions",
                         format(&stand, "customer=%s&items[0][price]=%s", customer, price));
     assert_string_equal(text_at(v, "error.code"), "resource_missing");
@@ -316,7 +272,7 @@ static void error_if_incomplete_makes_nothing(void **state)
 {
     (void)state;
     const char *customer = customer_with("pm_card_chargeCustomerFail");
-    const char *price = monthly_price();
+    const char *price = price_of(1500, "month");
     json_t *v = ask_for(
         &stand, 402, "POST /v1/subscriptions",
         format(&stand, "customer=%s&items[0][price]=%s&payment_behavior=error_if_incomplete",
@@ -331,7 +287,7 @@ static void a_failed_first_payment_is_incomplete_until_paid(void **state)
 {
     (void)state;
     const char *customer = customer_with("pm_card_chargeCustomerFail");
-    const char *sub = subscribe(customer, "");
+    const char *sub = subscribe(customer, price_of(1500, "month"), "");
     json_t *v = get("/v1/subscriptions", sub);
     assert_string_equal(text_at(v, "status"), "incomplete");
     const char *invoice = keep(&stand, text_at(v, "latest_invoice"));
@@ -343,8 +299,8 @@ static void a_failed_first_payment_is_incomplete_until_paid(void **state)
 static void an_incomplete_subscription_expires_after_23_hours(void **state)
 {
     (void)state;
-    const char *sub =
-        subscribe(customer_with("pm_card_visa"), "&payment_behavior=default_incomplete");
+    const char *sub = subscribe(customer_with("pm_card_visa"), price_of(1500, "month"),
+                                "&payment_behavior=default_incomplete");
     json_t *v = get("/v1/subscriptions", sub);
     assert_string_equal(text_at(v, "status"), "incomplete");
     const char *invoice = keep(&stand, text_at(v, "latest_invoice"));
@@ -359,8 +315,8 @@ static void an_incomplete_subscription_expires_after_23_hours(void **state)
 static void confirming_its_payment_intent_makes_it_active(void **state)
 {
     (void)state;
-    const char *sub =
-        subscribe(customer_with("pm_card_visa"), "&payment_behavior=default_incomplete");
+    const char *sub = subscribe(customer_with("pm_card_visa"), price_of(1500, "month"),
+                                "&payment_behavior=default_incomplete");
     json_t *v = ask_for(
         &stand, 200,
         format(&stand, "GET /v1/subscriptions/%s?expand[]=latest_invoice.payments", sub), NULL);
@@ -374,7 +330,7 @@ static void confirming_its_payment_intent_makes_it_active(void **state)
 static void it_renews_with_a_draft_that_is_charged_an_hour_later(void **state)
 {
     (void)state;
-    const char *sub = subscribe(customer_with("pm_card_visa"), "");
+    const char *sub = subscribe(customer_with("pm_card_visa"), price_of(1500, "month"), "");
     json_t *v = get("/v1/subscriptions", sub);
     json_int_t end = int_at(v, "items.data.0.current_period_end");
     const char *first = keep(&stand, text_at(v, "latest_invoice"));
@@ -396,7 +352,7 @@ static void a_renewal_that_fails_is_past_due_and_ends_after_four_attempts(void *
 {
     (void)state;
     const char *customer = customer_with("pm_card_visa");
-    const char *sub = subscribe(customer, "");
+    const char *sub = subscribe(customer, price_of(1500, "month"), "");
     json_t *v = ask_for(&stand, 200, "POST /v1/payment_methods/pm_card_chargeCustomerFail/attach",
                         format(&stand, "customer=%s", customer));
     ask_for(&stand, 200, format(&stand, "POST /v1/customers/%s", customer),
@@ -417,7 +373,8 @@ static void a_renewal_that_fails_is_past_due_and_ends_after_four_attempts(void *
 static void a_trial_ends_in_a_paid_period(void **state)
 {
     (void)state;
-    const char *sub = subscribe(customer_with("pm_card_visa"), "&trial_period_days=7");
+    const char *sub =
+        subscribe(customer_with("pm_card_visa"), price_of(1500, "month"), "&trial_period_days=7");
     json_t *v = get("/v1/subscriptions", sub);
     assert_string_equal(text_at(v, "status"), "trialing");
     v = get("/v1/invoices", keep(&stand, text_at(v, "latest_invoice")));
@@ -435,7 +392,7 @@ static void a_trial_ends_in_a_paid_period(void **state)
 static void cancel_at_period_end_only_flags_it(void **state)
 {
     (void)state;
-    const char *sub = subscribe(customer_with("pm_card_visa"), "");
+    const char *sub = subscribe(customer_with("pm_card_visa"), price_of(1500, "month"), "");
     json_t *v = ask_for(&stand, 200, format(&stand, "POST /v1/subscriptions/%s", sub),
                         "cancel_at_period_end=true");
     assert_string_equal(text_at(v, "status"), "active");
@@ -450,7 +407,7 @@ static void a_deleted_customers_subscriptions_are_cancelled(void **state)
 {
     (void)state;
     const char *customer = customer_with("pm_card_visa");
-    const char *sub = subscribe(customer, "");
+    const char *sub = subscribe(customer, price_of(1500, "month"), "");
     ask_for(&stand, 200, format(&stand, "DELETE /v1/customers/%s", customer), NULL);
     assert_string_equal(text_at(get("/v1/subscriptions", sub), "status"), "canceled");
     assert_int_equal(count_events(&stand, "customer.subscription.deleted"), 1);
@@ -467,7 +424,7 @@ static void the_31st_stays_the_31st(void **state)
 {
     (void)state;
     stand.clock.now = 1769860800000; /* 2026-01-31T12:00:00Z */
-    const char *sub = subscribe(customer_with("pm_card_visa"), "");
+    const char *sub = subscribe(customer_with("pm_card_visa"), price_of(1500, "month"), "");
     pass(28 * DAY); /* 2026-02-28T12:00:00Z */
     json_t *v = get("/v1/subscriptions", sub);
     assert_int_equal(int_at(v, "items.data.0.current_period_start"), 1772280000);
@@ -478,10 +435,10 @@ static void more_than_ten_items_are_listed_by_the_url_in_the_subscription(void *
 {
     (void)state;
     const char *customer = customer_with("pm_card_visa");
-    const char *sub = subscribe(customer, "");
+    const char *sub = subscribe(customer, price_of(1500, "month"), "");
     for (int i = 0; i < 11; i++)
         make(&stand, "/v1/subscription_items",
-             format(&stand, "subscription=%s&price=%s", sub, monthly_price()));
+             format(&stand, "subscription=%s&price=%s", sub, price_of(1500, "month")));
     json_t *v = get("/v1/subscriptions", sub);
     assert_int_equal(json_array_size(at(v, "items.data")), 10);
     assert_true(json_is_true(at(v, "items.has_more")));
@@ -513,7 +470,7 @@ static void R_12_a_customer_has_one_currency(void **state)
 {
     (void)state;
     const char *customer = customer_with("pm_card_visa");
-    subscribe(customer, "");
+    subscribe(customer, price_of(1500, "month"), "");
     const char *product = make(&stand, "/v1/products", "name=P");
     const char *price = make(
         &stand, "/v1/prices",
@@ -532,7 +489,7 @@ static void R_31_R_33_a_subscription_takes_active_recurring_prices(void **state)
     json_t *v = ask_for(&stand, 400, "POST /v1/subscriptions",
                         format(&stand, "customer=%s&items[0][price]=%s", customer, once));
     assert_non_null(strstr(text_at(v, "error.message"), "type=one_time"));
-    const char *old = monthly_price();
+    const char *old = price_of(1500, "month");
     ask_for(&stand, 200, format(&stand, "POST /v1/prices/%s", old), "active=false");
     v = ask_for(&stand, 400, "POST /v1/subscriptions",
                 format(&stand, "customer=%s&items[0][price]=%s", customer, old));

@@ -1,29 +1,8 @@
 /* The open points P-1 to P-14 of docs/stripe-facts.md: the way that is assumed is tested with the
  * rules, here is the other. */
-#include "stand.h"
+#include "shop.h"
 
 #include <string.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 1);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
-
-static const char *post(const char *url, const char *id)
-{
-    return format(&stand, "POST %s/%s", url, id);
-}
 
 static void assume(const char *point)
 {
@@ -33,23 +12,13 @@ static void assume(const char *point)
 /* A product with a default price. */
 static const char *product, *price;
 
-static void make_pair(void)
-{
-    json_t *v = ask_for(&stand, 200, "POST /v1/products",
-                        "name=Pro&default_price_data[currency]=usd&"
-                        "default_price_data[unit_amount]=1000&"
-                        "default_price_data[recurring][interval]=month");
-    product = keep(&stand, text_at(v, "id"));
-    price = keep(&stand, text_at(v, "default_price"));
-}
-
 static void p_1_an_archived_product_may_keep_its_default_on_sale(void **state)
 {
     (void)state;
     assume("P-1=no");
-    make_pair();
-    ask_for(&stand, 200, post("/v1/products", product), "active=false");
-    ask_refused(&stand, 400, NULL, NULL, post("/v1/prices", price), "active=false",
+    make_pair(&product, &price);
+    ask_for(&stand, 200, post_to("/v1/products", product), "active=false");
+    ask_refused(&stand, 400, NULL, NULL, post_to("/v1/prices", price), "active=false",
                 "This price cannot be archived because it is the default price of its product.");
 }
 
@@ -65,11 +34,11 @@ static void p_2_a_price_made_with_its_product_may_be_its_default(void **state)
 static void p_3_a_foreign_default_may_be_refused_as_missing(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     const char *other = price;
-    make_pair();
+    make_pair(&product, &price);
     assume("P-3=missing");
-    ask_refused(&stand, 400, "resource_missing", "default_price", post("/v1/products", product),
+    ask_refused(&stand, 400, "resource_missing", "default_price", post_to("/v1/products", product),
                 format(&stand, "default_price=%s", other),
                 format(&stand, "No such price: '%s'", other));
 }
@@ -77,20 +46,20 @@ static void p_3_a_foreign_default_may_be_refused_as_missing(void **state)
 static void p_4_a_second_tax_behavior_may_be_an_unknown_parameter(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     assume("P-4=unknown");
-    ask_for(&stand, 200, post("/v1/prices", price), "tax_behavior=exclusive");
-    ask_refused(&stand, 400, "parameter_unknown", "tax_behavior", post("/v1/prices", price),
+    ask_for(&stand, 200, post_to("/v1/prices", price), "tax_behavior=exclusive");
+    ask_refused(&stand, 400, "parameter_unknown", "tax_behavior", post_to("/v1/prices", price),
                 "tax_behavior=inclusive", "Received unknown parameter: tax_behavior");
 }
 
 static void p_5_a_default_price_may_not_be_cleared(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     assume("P-5=no");
     ask_refused(
-        &stand, 400, "parameter_invalid_empty", "default_price", post("/v1/products", product),
+        &stand, 400, "parameter_invalid_empty", "default_price", post_to("/v1/products", product),
         "default_price=",
         "You passed an empty string for 'default_price'. We assume empty values are an attempt "
         "to unset a parameter; however 'default_price' cannot be unset. You should remove "
@@ -100,13 +69,13 @@ static void p_5_a_default_price_may_not_be_cleared(void **state)
 /* The refusal, then the default is cleared, then the same request again. */
 static int archived_again(void)
 {
-    make_pair();
+    make_pair(&product, &price);
     stand.idem_key = "again";
-    ask_for(&stand, 400, post("/v1/prices", price), "active=false");
+    ask_for(&stand, 400, post_to("/v1/prices", price), "active=false");
     stand.idem_key = NULL;
-    ask_for(&stand, 200, post("/v1/products", product), "default_price=");
+    ask_for(&stand, 200, post_to("/v1/products", product), "default_price=");
     stand.idem_key = "again";
-    ask(&stand, post("/v1/prices", price), "active=false");
+    ask(&stand, post_to("/v1/prices", price), "active=false");
     stand.idem_key = NULL;
     return stand.answer.status;
 }
@@ -116,7 +85,7 @@ static void p_6_the_refusal_to_archive_may_be_kept_or_not(void **state)
     (void)state;
     assert_int_equal(archived_again(), 400);
     stand_close(&stand);
-    stand_open(&stand, 1);
+    stand_open(&stand, SEED);
     assume("P-6=no");
     assert_int_equal(archived_again(), 200);
 }
@@ -124,38 +93,40 @@ static void p_6_the_refusal_to_archive_may_be_kept_or_not(void **state)
 static void p_7_an_archived_default_may_keep_its_product_archived(void **state)
 {
     (void)state;
-    make_pair();
-    ask_for(&stand, 200, post("/v1/products", product), "active=false");
-    ask_for(&stand, 200, post("/v1/prices", price), "active=false");
+    make_pair(&product, &price);
+    ask_for(&stand, 200, post_to("/v1/products", product), "active=false");
+    ask_for(&stand, 200, post_to("/v1/prices", price), "active=false");
     assume("P-7=no");
-    ask_for(&stand, 400, post("/v1/products", product), "active=true");
+    ask_for(&stand, 400, post_to("/v1/products", product), "active=true");
     assume("P-7=yes");
-    ask_for(&stand, 200, post("/v1/products", product), "active=true");
+    ask_for(&stand, 200, post_to("/v1/products", product), "active=true");
 }
 
 static void p_8_an_archived_product_may_keep_its_prices_archived(void **state)
 {
     (void)state;
-    make_pair();
-    ask_for(&stand, 200, post("/v1/products", product), "active=false");
-    ask_for(&stand, 200, post("/v1/prices", price), "active=false");
+    make_pair(&product, &price);
+    ask_for(&stand, 200, post_to("/v1/products", product), "active=false");
+    ask_for(&stand, 200, post_to("/v1/prices", price), "active=false");
     assume("P-8=no");
-    ask_for(&stand, 400, post("/v1/prices", price), "active=true");
+    ask_for(&stand, 400, post_to("/v1/prices", price), "active=true");
     assume("P-8=yes");
-    ask_for(&stand, 200, post("/v1/prices", price), "active=true");
+    ask_for(&stand, 200, post_to("/v1/prices", price), "active=true");
 }
 
 static void p_9_a_new_default_may_be_told_of_the_price_too(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     const char *heir = make(&stand, "/v1/prices",
                             format(&stand, "product=%s&currency=usd&unit_amount=5", product));
-    ask_for(&stand, 200, post("/v1/products", product), format(&stand, "default_price=%s", heir));
+    ask_for(&stand, 200, post_to("/v1/products", product),
+            format(&stand, "default_price=%s", heir));
     assert_int_equal(count_events(&stand, "product.updated"), 1);
     assert_int_equal(count_events(&stand, "price.updated"), 0);
     assume("P-9=two");
-    ask_for(&stand, 200, post("/v1/products", product), format(&stand, "default_price=%s", price));
+    ask_for(&stand, 200, post_to("/v1/products", product),
+            format(&stand, "default_price=%s", price));
     assert_int_equal(count_events(&stand, "product.updated"), 2);
     assert_int_equal(count_events(&stand, "price.updated"), 1);
 }
@@ -163,8 +134,8 @@ static void p_9_a_new_default_may_be_told_of_the_price_too(void **state)
 static void p_10_a_taken_lookup_key_may_have_a_code(void **state)
 {
     (void)state;
-    make_pair();
-    ask_for(&stand, 200, post("/v1/prices", price), "lookup_key=k1");
+    make_pair(&product, &price);
+    ask_for(&stand, 200, post_to("/v1/prices", price), "lookup_key=k1");
     assume("P-10=exists");
     ask_refused(&stand, 400, "resource_already_exists", "lookup_key", "POST /v1/prices",
                 format(&stand, "product=%s&currency=usd&unit_amount=1&lookup_key=k1", product),
@@ -174,13 +145,13 @@ static void p_10_a_taken_lookup_key_may_have_a_code(void **state)
 static void p_11_a_lookup_key_may_be_cleared_or_not(void **state)
 {
     (void)state;
-    make_pair();
-    ask_for(&stand, 200, post("/v1/prices", price), "lookup_key=k1");
+    make_pair(&product, &price);
+    ask_for(&stand, 200, post_to("/v1/prices", price), "lookup_key=k1");
     assume("P-11=no");
-    json_t *v = ask_for(&stand, 400, post("/v1/prices", price), "lookup_key=");
+    json_t *v = ask_for(&stand, 400, post_to("/v1/prices", price), "lookup_key=");
     assert_string_equal(text_at(v, "error.code"), "parameter_invalid_empty");
     assume("P-11=yes");
-    v = ask_for(&stand, 200, post("/v1/prices", price), "lookup_key=");
+    v = ask_for(&stand, 200, post_to("/v1/prices", price), "lookup_key=");
     assert_true(json_is_null(at(v, "lookup_key")));
 }
 
@@ -190,7 +161,7 @@ static void p_12_a_deleted_customer_may_be_400_or_404(void **state)
     const char *customer = make(&stand, "/v1/customers", NULL);
     ask_for(&stand, 200, format(&stand, "DELETE /v1/customers/%s", customer), NULL);
     assume("P-12=404");
-    ask_refused(&stand, 404, "resource_missing", "id", post("/v1/customers", customer), "name=x",
+    ask_refused(&stand, 404, "resource_missing", "id", post_to("/v1/customers", customer), "name=x",
                 format(&stand, "No such customer: '%s'", customer));
 }
 
@@ -214,19 +185,19 @@ static void p_13_a_key_in_flight_may_be_of_another_type(void **state)
 static void p_14_a_default_of_the_other_mode_may_have_no_hint(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     const char *test_price = price;
     stand.key = "sk_live_stand";
-    make_pair();
+    make_pair(&product, &price);
     ask_refused(
-        &stand, 400, "resource_missing", "default_price", post("/v1/products", product),
+        &stand, 400, "resource_missing", "default_price", post_to("/v1/products", product),
         format(&stand, "default_price=%s", test_price),
         format(&stand,
                "No such price: '%s'; a similar object exists in test mode, but a live mode key "
                "was used to make this request.",
                test_price));
     assume("P-14=plain");
-    ask_refused(&stand, 400, "resource_missing", "default_price", post("/v1/products", product),
+    ask_refused(&stand, 400, "resource_missing", "default_price", post_to("/v1/products", product),
                 format(&stand, "default_price=%s", test_price),
                 format(&stand, "No such price: '%s'", test_price));
 }

@@ -1,48 +1,16 @@
 /* The rules of the catalogue, R-01 to R-42 of docs/stripe-facts.md, a test each, and the open
  * points P-1 to P-14, each of which can go two ways. */
-
-#include "stand.h"
+#include "shop.h"
 
 #include <string.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 1);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
-
-static const char *post(const char *url, const char *id)
-{
-    return format(&stand, "POST %s/%s", url, id);
-}
 
 /* A product with a default price. */
 static const char *product, *price;
 
-static void make_pair(void)
-{
-    json_t *v = ask_for(&stand, 200, "POST /v1/products",
-                        "name=Pro&default_price_data[currency]=usd&"
-                        "default_price_data[unit_amount]=1000&"
-                        "default_price_data[recurring][interval]=month");
-    product = keep(&stand, text_at(v, "id"));
-    price = keep(&stand, text_at(v, "default_price"));
-}
-
 static void r_01_a_default_price_cannot_be_archived(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     json_t *v = ask_for(&stand, 400, format(&stand, "POST /v1/prices/%s", price), "active=false");
     assert_string_equal(text_at(v, "error.message"), "This price cannot be archived because it is "
                                                      "the default price of its product.");
@@ -56,7 +24,7 @@ static void r_01_a_default_price_cannot_be_archived(void **state)
 static void r_02_an_empty_string_clears_the_default_price(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     json_t *v =
         ask_for(&stand, 200, format(&stand, "POST /v1/products/%s", product), "default_price=");
     assert_true(json_is_null(at(v, "default_price")));
@@ -66,7 +34,7 @@ static void r_02_an_empty_string_clears_the_default_price(void **state)
 static void r_03_an_archived_product_lets_its_default_price_go(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     ask_for(&stand, 200, format(&stand, "POST /v1/products/%s", product), "active=false");
     ask_for(&stand, 200, format(&stand, "POST /v1/prices/%s", price), "active=false");
     json_t *v = ask_for(&stand, 200, format(&stand, "GET /v1/products/%s", product), NULL);
@@ -76,7 +44,7 @@ static void r_03_an_archived_product_lets_its_default_price_go(void **state)
 static void r_04_a_product_with_prices_cannot_be_deleted(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     ask_for(&stand, 200, format(&stand, "POST /v1/products/%s", product), "active=false");
     ask_for(&stand, 200, format(&stand, "POST /v1/prices/%s", price), "active=false");
     json_t *v = ask_for(&stand, 400, format(&stand, "DELETE /v1/products/%s", product), NULL);
@@ -104,7 +72,7 @@ static void r_05_a_deleted_product_is_404_afterwards(void **state)
 static void r_06_prices_have_no_delete_route(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     json_t *v = ask_for(&stand, 404, format(&stand, "DELETE /v1/prices/%s", price), NULL);
     assert_ptr_equal(strstr(text_at(v, "error.message"), "Unrecognized request URL (DELETE: "),
                      text_at(v, "error.message"));
@@ -126,7 +94,7 @@ static void r_07_a_deleted_customer_answers_with_a_stub(void **state)
 static void r_08_some_fields_of_a_price_can_be_changed(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     json_t *v = ask_for(&stand, 200, format(&stand, "POST /v1/prices/%s", price),
                         "nickname=N&metadata[a]=1&lookup_key=k&tax_behavior=exclusive&"
                         "currency_options[eur][unit_amount]=900");
@@ -141,7 +109,7 @@ static void r_09_the_rest_of_a_price_cannot_be_changed(void **state)
     static const char *const field[] = { "unit_amount",    "unit_amount_decimal", "currency",
                                          "billing_scheme", "tiers_mode",          "product" };
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     for (size_t i = 0; i < sizeof field / sizeof *field; i++) {
         json_t *v = ask_for(&stand, 400, format(&stand, "POST /v1/prices/%s", price),
                             format(&stand, "%s=1", field[i]));
@@ -159,12 +127,12 @@ static void r_09_the_rest_of_a_price_cannot_be_changed(void **state)
 static void r_10_a_prices_own_currency_is_no_option(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     json_t *v = ask_for(&stand, 400, format(&stand, "POST /v1/prices/%s", price),
                         "currency_options[usd][unit_amount]=5");
     assert_string_equal(text_at(v, "error.param"), "currency_options[usd]");
     ask_refused(
-        &stand, 400, NULL, "currency_options[usd]", post("/v1/prices", price),
+        &stand, 400, NULL, "currency_options[usd]", post_to("/v1/prices", price),
         "currency_options[usd][unit_amount]=5",
         "You are specifying an update to a currency option that matches the top-level currency "
         "for this price. Please remove this currency option and update the top-level params "
@@ -174,20 +142,12 @@ static void r_10_a_prices_own_currency_is_no_option(void **state)
 static void r_11_the_currency_of_a_price_stays(void **state)
 {
     (void)state;
-    make_pair();
-    ask_refused(&stand, 400, "parameter_unknown", "currency", post("/v1/prices", price),
+    make_pair(&product, &price);
+    ask_refused(&stand, 400, "parameter_unknown", "currency", post_to("/v1/prices", price),
                 "currency=eur", "Received unknown parameter: currency");
 }
 
-/* A customer with a card that pays. */
-static const char *payer(void)
-{
-    return make(&stand, "/v1/customers",
-                "payment_method=pm_card_visa&"
-                "invoice_settings[default_payment_method]=pm_card_visa");
-}
-
-static const char *price_of(const char *form)
+static const char *price_with(const char *form)
 {
     const char *of = make(&stand, "/v1/products", "name=P");
     return make(&stand, "/v1/prices", format(&stand, "product=%s&%s", of, form));
@@ -201,10 +161,10 @@ static const char *subscribing(const char *customer, const char *to)
 static void r_12_a_customer_has_one_currency(void **state)
 {
     (void)state;
-    make_pair();
-    const char *customer = payer();
+    make_pair(&product, &price);
+    const char *customer = payer("");
     ask_for(&stand, 200, "POST /v1/subscriptions", subscribing(customer, price));
-    const char *other = price_of("currency=cad&unit_amount=5&recurring[interval]=month");
+    const char *other = price_with("currency=cad&unit_amount=5&recurring[interval]=month");
     ask_refused(
         &stand, 400, NULL, NULL, "POST /v1/subscriptions", subscribing(customer, other),
         "You cannot combine currencies on a single customer. This customer has an active "
@@ -215,11 +175,11 @@ static void r_12_a_customer_has_one_currency(void **state)
 static void r_13_a_tax_behavior_is_chosen_once(void **state)
 {
     (void)state;
-    make_pair();
-    ask_for(&stand, 200, post("/v1/prices", price), "tax_behavior=unspecified");
-    ask_for(&stand, 200, post("/v1/prices", price), "tax_behavior=exclusive");
-    ask_for(&stand, 200, post("/v1/prices", price), "tax_behavior=exclusive");
-    json_t *v = ask_for(&stand, 400, post("/v1/prices", price), "tax_behavior=inclusive");
+    make_pair(&product, &price);
+    ask_for(&stand, 200, post_to("/v1/prices", price), "tax_behavior=unspecified");
+    ask_for(&stand, 200, post_to("/v1/prices", price), "tax_behavior=exclusive");
+    ask_for(&stand, 200, post_to("/v1/prices", price), "tax_behavior=exclusive");
+    json_t *v = ask_for(&stand, 400, post_to("/v1/prices", price), "tax_behavior=inclusive");
     assert_string_equal(text_at(v, "error.param"), "tax_behavior");
 }
 
@@ -270,8 +230,8 @@ static void r_15_an_amount_has_at_most_eight_digits(void **state)
     json_t *v = ask_for(&stand, 400, "POST /v1/prices",
                         format(&stand, "product=%s&currency=usd&unit_amount=100000000", product));
     assert_string_equal(text_at(v, "error.param"), "unit_amount");
-    price_of("currency=usd&unit_amount=99999999");
-    price_of("currency=jpy&unit_amount=100000000");
+    price_with("currency=usd&unit_amount=99999999");
+    price_with("currency=jpy&unit_amount=100000000");
 }
 
 static void r_16_amounts_are_in_the_smallest_unit_of_their_currency(void **state)
@@ -285,7 +245,7 @@ static void r_16_amounts_are_in_the_smallest_unit_of_their_currency(void **state
     v = ask_for(&stand, 400, "POST /v1/prices",
                 format(&stand, "product=%s&currency=kwd&unit_amount=1234", product));
     assert_string_equal(text_at(v, "error.param"), "unit_amount");
-    price_of("currency=kwd&unit_amount=1230");
+    price_with("currency=kwd&unit_amount=1230");
     ask_for(&stand, 400, "POST /v1/prices",
             format(&stand,
                    "product=%s&currency=usd&unit_amount=1&"
@@ -307,10 +267,10 @@ static void r_17_a_period_lasts_three_years_at_most(void **state)
                        product),
                 "The interval_count for monthly prices can't be greater than 36");
     for (size_t i = 0; i < sizeof most / sizeof *most; i++)
-        price_of(format(&stand,
-                        "currency=usd&unit_amount=1&recurring[interval]=%s&"
-                        "recurring[interval_count]=%s",
-                        most[i][0], most[i][1]));
+        price_with(format(&stand,
+                          "currency=usd&unit_amount=1&recurring[interval]=%s&"
+                          "recurring[interval_count]=%s",
+                          most[i][0], most[i][1]));
 }
 
 static void r_20_a_one_time_price_has_no_tiers(void **state)
@@ -363,22 +323,22 @@ static void r_23_a_missing_name_is_said(void **state)
 static void r_24_a_default_price_exists(void **state)
 {
     (void)state;
-    make_pair();
-    ask_refused(&stand, 400, "resource_missing", "default_price", post("/v1/products", product),
+    make_pair(&product, &price);
+    ask_refused(&stand, 400, "resource_missing", "default_price", post_to("/v1/products", product),
                 "default_price=price_nope", "No such price: 'price_nope'");
 }
 
 static void r_25_a_default_price_is_of_its_product_and_active(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     const char *mine = product;
     const char *second =
         make(&stand, "/v1/prices", format(&stand, "product=%s&currency=usd&unit_amount=5", mine));
     ask_for(&stand, 200, format(&stand, "POST /v1/prices/%s", second), "active=false");
     ask_for(&stand, 400, format(&stand, "POST /v1/products/%s", mine),
             format(&stand, "default_price=%s", second));
-    make_pair();
+    make_pair(&product, &price);
     ask_for(&stand, 400, format(&stand, "POST /v1/products/%s", mine),
             format(&stand, "default_price=%s", price));
     json_t *v = ask_for(&stand, 400, format(&stand, "POST /v1/products/%s", mine),
@@ -389,7 +349,7 @@ static void r_25_a_default_price_is_of_its_product_and_active(void **state)
 static void r_26_product_created_comes_first_and_shows_the_default(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     json_t *v = ask_for(&stand, 200, "GET /v1/events", NULL);
     assert_int_equal(json_array_size(at(v, "data")), 3);
     assert_string_equal(text_at(v, "data.2.type"), "product.created");
@@ -410,7 +370,7 @@ static void r_27_a_price_made_with_its_product_is_not_its_default(void **state)
 static void r_28_the_first_price_of_a_product_is_not_its_default(void **state)
 {
     (void)state;
-    price = price_of("currency=usd&unit_amount=1");
+    price = price_with("currency=usd&unit_amount=1");
     json_t *v =
         ask_for(&stand, 200, format(&stand, "GET /v1/prices/%s?expand[]=product", price), NULL);
     assert_true(json_is_null(at(v, "product.default_price")));
@@ -419,8 +379,8 @@ static void r_28_the_first_price_of_a_product_is_not_its_default(void **state)
 static void r_29_an_archived_product_leaves_its_prices_active(void **state)
 {
     (void)state;
-    make_pair();
-    ask_for(&stand, 200, post("/v1/products", product), "active=false");
+    make_pair(&product, &price);
+    ask_for(&stand, 200, post_to("/v1/products", product), "active=false");
     json_t *v = ask_for(&stand, 200, format(&stand, "GET /v1/prices/%s", price), NULL);
     assert_true(json_is_true(at(v, "active")));
     assert_int_equal(count_events(&stand, "price.updated"), 0);
@@ -429,10 +389,10 @@ static void r_29_an_archived_product_leaves_its_prices_active(void **state)
 static void r_30_an_archived_product_goes_on_where_it_is_subscribed(void **state)
 {
     (void)state;
-    make_pair();
-    const char *customer = payer();
+    make_pair(&product, &price);
+    const char *customer = payer("");
     const char *sub = make(&stand, "/v1/subscriptions", subscribing(customer, price));
-    ask_for(&stand, 200, post("/v1/products", product), "active=false");
+    ask_for(&stand, 200, post_to("/v1/products", product), "active=false");
     stand.clock.now += 32 * 86400000LL;
     emulator_advance(stand.emulator);
     json_t *v = ask_for(&stand, 200, format(&stand, "GET /v1/subscriptions/%s", sub), NULL);
@@ -444,20 +404,21 @@ static void r_30_an_archived_product_goes_on_where_it_is_subscribed(void **state
 static void r_31_an_archived_price_is_not_sold(void **state)
 {
     (void)state;
-    price = price_of("currency=usd&unit_amount=1&recurring[interval]=month");
-    ask_for(&stand, 200, post("/v1/prices", price), "active=false");
+    price = price_with("currency=usd&unit_amount=1&recurring[interval]=month");
+    ask_for(&stand, 200, post_to("/v1/prices", price), "active=false");
     ask_refused(&stand, 400, NULL, "items[0][price]", "POST /v1/subscriptions",
-                subscribing(payer(), price),
+                subscribing(payer(""), price),
                 "The price specified is inactive. This field only accepts active prices.");
 }
 
 static void r_32_a_price_of_an_archived_product_is_not_sold(void **state)
 {
     (void)state;
-    make_pair();
-    ask_for(&stand, 200, post("/v1/products", product), "active=false");
+    make_pair(&product, &price);
+    ask_for(&stand, 200, post_to("/v1/products", product), "active=false");
     ask_refused(
-        &stand, 400, NULL, "items[0][price]", "POST /v1/subscriptions", subscribing(payer(), price),
+        &stand, 400, NULL, "items[0][price]", "POST /v1/subscriptions",
+        subscribing(payer(""), price),
         format(&stand,
                "Price `%s` is not available to be purchased because its product is not active.",
                price));
@@ -466,9 +427,10 @@ static void r_32_a_price_of_an_archived_product_is_not_sold(void **state)
 static void r_33_a_one_time_price_is_not_subscribed_to(void **state)
 {
     (void)state;
-    price = price_of("currency=usd&unit_amount=1");
+    price = price_with("currency=usd&unit_amount=1");
     ask_refused(
-        &stand, 400, NULL, "items[0][price]", "POST /v1/subscriptions", subscribing(payer(), price),
+        &stand, 400, NULL, "items[0][price]", "POST /v1/subscriptions",
+        subscribing(payer(""), price),
         "The price specified is set to `type=one_time` but this field only accepts prices with "
         "`type=recurring`.");
 }
@@ -476,7 +438,7 @@ static void r_33_a_one_time_price_is_not_subscribed_to(void **state)
 static void r_34_a_lookup_key_has_one_holder(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     ask_for(&stand, 200, format(&stand, "POST /v1/prices/%s", price), "lookup_key=k1");
     ask_for(&stand, 200, format(&stand, "POST /v1/products/%s", product), "active=false");
     ask_for(&stand, 200, format(&stand, "POST /v1/prices/%s", price), "active=false");
@@ -491,7 +453,7 @@ static void r_34_a_lookup_key_has_one_holder(void **state)
 static void r_35_a_lookup_key_can_be_taken_over(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     ask_for(&stand, 200, format(&stand, "POST /v1/prices/%s", price), "lookup_key=k1");
     json_t *v = ask_for(&stand, 200, "POST /v1/prices",
                         format(&stand,
@@ -511,8 +473,8 @@ static void r_35_a_lookup_key_can_be_taken_over(void **state)
 static void r_36_a_lookup_key_that_moves_leaves_the_default(void **state)
 {
     (void)state;
-    make_pair();
-    ask_for(&stand, 200, post("/v1/prices", price), "lookup_key=k1");
+    make_pair(&product, &price);
+    ask_for(&stand, 200, post_to("/v1/prices", price), "lookup_key=k1");
     make(&stand, "/v1/prices",
          format(&stand,
                 "product=%s&currency=usd&unit_amount=1&lookup_key=k1&transfer_lookup_key=true",
@@ -553,8 +515,8 @@ static void r_37_a_product_has_bounds(void **state)
     ask_for(&stand, 200, "POST /v1/products", "name=P&id=gold&statement_descriptor=A1");
     ask_refused(&stand, 400, "resource_already_exists", "id", "POST /v1/products", "name=P&id=gold",
                 "Product already exists.");
-    ask_refused(&stand, 400, "parameter_unknown", "type", post("/v1/products", "gold"), "type=good",
-                "Received unknown parameter: type");
+    ask_refused(&stand, 400, "parameter_unknown", "type", post_to("/v1/products", "gold"),
+                "type=good", "Received unknown parameter: type");
 }
 
 static void r_38_a_plan_is_a_price_and_a_price_a_plan(void **state)
@@ -579,7 +541,7 @@ static void r_38_a_plan_is_a_price_and_a_price_a_plan(void **state)
     ask_for(&stand, 200, "POST /v1/plans/RTK-pro", "metadata[foo]=bar");
     v = ask_for(&stand, 200, "GET /v1/prices/RTK-pro", NULL);
     assert_string_equal(text_at(v, "metadata.foo"), "bar");
-    price_of("currency=usd&unit_amount=1"); /* no plan: it does not recur */
+    price_with("currency=usd&unit_amount=1"); /* no plan: it does not recur */
     v = ask_for(&stand, 200, "GET /v1/plans", NULL);
     assert_int_equal(json_array_size(at(v, "data")), 1);
     v = ask_for(&stand, 200, "DELETE /v1/plans/RTK-pro", NULL);
@@ -618,7 +580,7 @@ static void r_39_tiers_and_currency_options_are_sent_when_asked_for(void **state
 static void r_40_what_cannot_be_expanded_is_said(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     json_t *v = ask_for(&stand, 400,
                         format(&stand, "GET /v1/products/%s?expand[]=metadata", product), NULL);
     assert_string_equal(text_at(v, "error.message"),
@@ -642,9 +604,9 @@ static void r_41_an_active_promotion_code_stands_once(void **state)
     const char *code = make(&stand, "/v1/promotion_codes", form);
     ask_refused(&stand, 400, NULL, "code", "POST /v1/promotion_codes", form,
                 "An active promotion code with `code: X` already exists.");
-    ask_for(&stand, 200, post("/v1/promotion_codes", code), "active=false");
+    ask_for(&stand, 200, post_to("/v1/promotion_codes", code), "active=false");
     make(&stand, "/v1/promotion_codes", form);
-    ask_for(&stand, 400, post("/v1/promotion_codes", code), "active=true");
+    ask_for(&stand, 400, post_to("/v1/promotion_codes", code), "active=true");
 }
 
 static void r_42_of_a_coupon_three_things_can_be_changed(void **state)
@@ -653,11 +615,11 @@ static void r_42_of_a_coupon_three_things_can_be_changed(void **state)
                                          "max_redemptions", "redeem_by",  "applies_to" };
     (void)state;
     const char *coupon = make(&stand, "/v1/coupons", "percent_off=20.5&duration=forever");
-    json_t *v = ask_for(&stand, 200, post("/v1/coupons", coupon),
+    json_t *v = ask_for(&stand, 200, post_to("/v1/coupons", coupon),
                         "name=N&metadata[a]=1&currency_options[eur][amount_off]=5");
     assert_string_equal(text_at(v, "name"), "N");
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        ask_refused(&stand, 400, "parameter_unknown", fixed[i], post("/v1/coupons", coupon),
+        ask_refused(&stand, 400, "parameter_unknown", fixed[i], post_to("/v1/coupons", coupon),
                     format(&stand, "%s=1", fixed[i]),
                     format(&stand, "Received unknown parameter: %s", fixed[i]));
     const char *customer = make(&stand, "/v1/customers", format(&stand, "coupon=%s", coupon));
@@ -670,7 +632,7 @@ static void r_42_of_a_coupon_three_things_can_be_changed(void **state)
 static void an_inline_price_is_never_listed(void **state)
 {
     (void)state;
-    make_pair();
+    make_pair(&product, &price);
     json_t *v = ask_for(&stand, 200, "GET /v1/prices", NULL);
     assert_int_equal(json_array_size(at(v, "data")), 1);
 }

@@ -1,24 +1,8 @@
 /* Search: its language, and its pages. */
-#include "stand.h"
+#include "shop.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 8);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
 
 /* The query goes as it stands, but for what a URL cannot hold. */
 static const char *escaped(const char *query)

@@ -1,33 +1,12 @@
 /* Test clocks, and what time brings about in its order. */
-#include "stand.h"
+#include "shop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { HOUR = 3600, DAY = 86400, NEW_YEAR = 1767225600 /* 2026-01-01 */ };
-
-static struct stand stand;
-
-static int set_up(void **state)
-{
-    (void)state;
-    stand_open(&stand, 3);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_close(&stand);
-    return 0;
-}
-
-static json_t *get(const char *url, const char *id)
-{
-    return ask_for(&stand, 200, format(&stand, "GET %s/%s", url, id), NULL);
-}
+enum { NEW_YEAR = 1767225600 /* 2026-01-01 */ };
 
 static size_t listed(const char *target)
 {
@@ -63,17 +42,6 @@ static const char *customer_on(const char *clock)
                        clock));
 }
 
-static const char *subscribe(const char *customer, const char *more)
-{
-    const char *product = make(&stand, "/v1/products", "name=gold");
-    const char *price =
-        make(&stand, "/v1/prices",
-             format(&stand, "product=%s&currency=usd&unit_amount=1000&recurring[interval]=month",
-                    product));
-    return make(&stand, "/v1/subscriptions",
-                format(&stand, "customer=%s&items[0][price]=%s%s", customer, price, more));
-}
-
 static void what_is_made_for_a_customer_lives_by_its_clock(void **state)
 {
     (void)state;
@@ -82,7 +50,7 @@ static void what_is_made_for_a_customer_lives_by_its_clock(void **state)
     json_t *v = get("/v1/customers", customer);
     assert_string_equal(text_at(v, "test_clock"), clock);
     assert_int_equal(int_at(v, "created"), NEW_YEAR);
-    const char *sub = subscribe(customer, "");
+    const char *sub = subscribe(customer, price_of(1000, "month"), "");
     v = get("/v1/subscriptions", sub);
     assert_string_equal(text_at(v, "test_clock"), clock);
     assert_int_equal(int_at(v, "created"), NEW_YEAR);
@@ -100,7 +68,7 @@ static void a_year_of_renewals_comes_in_its_order(void **state)
 {
     (void)state;
     const char *clock = clock_at(NEW_YEAR);
-    const char *sub = subscribe(customer_on(clock), "");
+    const char *sub = subscribe(customer_on(clock), price_of(1000, "month"), "");
     for (int month = 0; month < 6; month++)
         clock_to(clock, NEW_YEAR + (month + 1) * 59LL * DAY);
     clock_to(clock, NEW_YEAR + 366LL * DAY);
@@ -131,7 +99,7 @@ static void a_year_passes_at_the_admins_word(void **state)
         sub = subscribe(make(&stand, "/v1/customers",
                              "payment_method=pm_card_visa&"
                              "invoice_settings[default_payment_method]=pm_card_visa"),
-                        "");
+                        price_of(1000, "month"), "");
     ask_for(&stand, 200, "POST /_emulator/clock",
             format(&stand, "{\"advance_seconds\":%d}", 366 * DAY));
     json_t *v = ask_for(&stand, 200, "GET /_emulator/state/invoice", NULL);
@@ -150,7 +118,8 @@ static void two_clocks_do_not_meet(void **state)
 {
     (void)state;
     const char *clock = clock_at(NEW_YEAR), *other = clock_at(NEW_YEAR);
-    const char *sub = subscribe(customer_on(clock), ""), *left = subscribe(customer_on(other), "");
+    const char *sub = subscribe(customer_on(clock), price_of(1000, "month"), ""),
+               *left = subscribe(customer_on(other), price_of(1000, "month"), "");
     clock_to(clock, NEW_YEAR + 40 * DAY);
     stand.clock.now += 40LL * DAY * 1000 / 2;
     emulator_advance(stand.emulator);
@@ -166,7 +135,7 @@ static void lists_hide_what_lives_by_a_clock(void **state)
     const char *clock = clock_at(NEW_YEAR);
     const char *customer = customer_on(clock);
     const char *plain = make(&stand, "/v1/customers", "name=plain");
-    subscribe(customer, "");
+    subscribe(customer, price_of(1000, "month"), "");
     assert_int_equal(listed("/v1/customers"), 1);
     json_t *v =
         ask_for(&stand, 200, format(&stand, "GET /v1/customers?test_clock=%s", clock), NULL);
@@ -190,7 +159,7 @@ static void a_clock_goes_forward_and_not_too_far(void **state)
     ask_for(&stand, 400, advance, format(&stand, "frozen_time=%d", NEW_YEAR));
     ask_for(&stand, 400, advance, format(&stand, "frozen_time=%d", NEW_YEAR + 731 * DAY));
     clock_to(clock, NEW_YEAR + 730 * DAY);
-    subscribe(customer_on(clock), "");
+    subscribe(customer_on(clock), price_of(1000, "month"), "");
     ask_for(&stand, 400, advance, format(&stand, "frozen_time=%d", NEW_YEAR + (730 + 61) * DAY));
     clock_to(clock, NEW_YEAR + (730 + 60) * DAY);
     ask_for(&stand, 400, advance, "");
@@ -220,7 +189,7 @@ static void a_deleted_clock_takes_its_customers_along(void **state)
     (void)state;
     const char *clock = clock_at(NEW_YEAR);
     const char *customer = customer_on(clock);
-    const char *sub = subscribe(customer, "");
+    const char *sub = subscribe(customer, price_of(1000, "month"), "");
     ask_for(&stand, 200, format(&stand, "DELETE /v1/test_helpers/test_clocks/%s", clock), NULL);
     assert_true(json_is_true(at(get("/v1/customers", customer), "deleted")));
     assert_string_equal(text_at(get("/v1/subscriptions", sub), "status"), "canceled");
@@ -246,8 +215,9 @@ static void trials_end_and_first_payments_expire_by_the_clock(void **state)
     (void)state;
     const char *clock = clock_at(NEW_YEAR);
     const char *customer = customer_on(clock);
-    const char *trial = subscribe(customer, "&trial_period_days=14");
-    const char *waits = subscribe(customer, "&payment_behavior=default_incomplete");
+    const char *trial = subscribe(customer, price_of(1000, "month"), "&trial_period_days=14");
+    const char *waits =
+        subscribe(customer, price_of(1000, "month"), "&payment_behavior=default_incomplete");
     clock_to(clock, NEW_YEAR + 22 * HOUR);
     assert_string_equal(text_at(get("/v1/subscriptions", waits), "status"), "incomplete");
     clock_to(clock, NEW_YEAR + 23 * HOUR);
@@ -275,9 +245,9 @@ static void clocks_come_back_after_a_restart(void **state)
     assert_int_equal(emulator_journal(stand.emulator, str_of(dir), &e), ST_OK);
     char clock[64], sub[64];
     snprintf(clock, sizeof clock, "%s", clock_at(NEW_YEAR));
-    snprintf(sub, sizeof sub, "%s", subscribe(customer_on(clock), ""));
+    snprintf(sub, sizeof sub, "%s", subscribe(customer_on(clock), price_of(1000, "month"), ""));
     clock_to(clock, NEW_YEAR + 32 * DAY);
-    stand_open(&again, 3);
+    stand_open(&again, SEED);
     again.clock.now = stand.clock.now;
     assert_int_equal(emulator_journal(again.emulator, str_of(dir), &e), ST_OK);
     static const char *const type[] = { "subscription", "invoice", "event",
