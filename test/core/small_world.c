@@ -218,3 +218,23 @@ const char *ask_text(struct small_world *w, const char *sql)
     ask(w, sql);
     return last_text;
 }
+
+struct inbox_result deliver_event(struct small_world *w, const char *event, const char *type,
+                                  const char *object, const char *id)
+{
+    char body[512];
+    ARENA(a, 64 << 10);
+    struct error e = { 0 };
+    struct event ev;
+    struct inbox_result result;
+
+    snprintf(
+        body, sizeof body,
+        "{\"id\":\"%s\",\"type\":\"%s\",\"livemode\":false,\"data\":{\"object\":{\"id\":\"%s\","
+        "\"object\":\"%s\",\"name\":\"a lie\"}}}",
+        event, type, id, object);
+    must(event_parse(str_of(body), &ev, &a, &e), &e);
+    ev.received_at = w->wall;
+    must(inbox_put_many(&w->env, &ev, 1, &result, &e), &e);
+    return result;
+}

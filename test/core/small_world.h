@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/env.h"
+#include "core/inbox.h"
 
 enum { SCRIPT_MAX = 64, ASKED_MAX = 4096 };
 
@@ -48,3 +49,7 @@ void pass(struct small_world *w, msec span);
 int64_t ask_int(struct small_world *w, const char *sql);
 /* The same for a text; valid until the next call. "" for null and no row. */
 const char *ask_text(struct small_world *w, const char *sql);
+
+/* One delivery of an event about an object; the answer is the verdict. */
+struct inbox_result deliver_event(struct small_world *w, const char *event, const char *type,
+                                  const char *object, const char *id);

@@ -1,4 +1,4 @@
-/* From a signal to the mirror: due work, its failures, deletions, walks. */
+/* From a signal to the mirror: due work, its failures, deletions, claims. */
 #include "../unit.h"
 
 #include "core/due.h"
@@ -10,27 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One delivery of an event about an object; the answer is the verdict. */
-static struct inbox_result deliver(struct small_world *w, const char *event, const char *type,
-                                   const char *object, const char *id)
-{
-    char body[512];
-    ARENA(a, 64 << 10);
-    struct error e = { 0 };
-    struct event ev;
-    struct inbox_result result;
-
-    snprintf(
-        body, sizeof body,
-        "{\"id\":\"%s\",\"type\":\"%s\",\"livemode\":false,\"data\":{\"object\":{\"id\":\"%s\","
-        "\"object\":\"%s\",\"name\":\"a lie\"}}}",
-        event, type, id, object);
-    assert_int_equal(event_parse(str_of(body), &ev, &a, &e), ST_OK);
-    ev.received_at = w->wall;
-    assert_int_equal(inbox_put_many(&w->env, &ev, 1, &result, &e), ST_OK);
-    return result;
-}
-
 #define PROD(name) "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"" name "\"}"
 
 static void an_event_is_a_signal_and_the_answer_is_the_truth(void **state)
@@ -39,7 +18,7 @@ static void an_event_is_a_signal_and_the_answer_is_the_truth(void **state)
     struct small_world *w = small_world_new();
 
     script(w, "/v1/products/prod_1", 200, PROD("true"));
-    assert_int_equal(deliver(w, "evt_1", "product.updated", "product", "prod_1").verdict,
+    assert_int_equal(deliver_event(w, "evt_1", "product.updated", "product", "prod_1").verdict,
                      INBOX_NEW);
     work_off(w);
     assert_string_equal(ask_text(w, "select name from products"), "true");
@@ -54,11 +33,11 @@ static void a_redelivered_event_makes_no_second_fetch(void **state)
 
     script(w, "/v1/products/prod_1", 200, PROD("x"));
     for (int i = 0; i < 10; i++)
-        assert_int_equal(deliver(w, "evt_1", "product.updated", "product", "prod_1").verdict,
+        assert_int_equal(deliver_event(w, "evt_1", "product.updated", "product", "prod_1").verdict,
                          i ? INBOX_AGAIN : INBOX_NEW);
     work_off(w);
     pass(w, 3 * 86400 * 1000LL);
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
     work_off(w);
     assert_int_equal(asked(w, "/v1/products/prod_1"), 1);
     assert_int_equal(ask_int(w, "select deliveries from _inbox"), 11);
@@ -71,11 +50,11 @@ static void a_known_id_with_another_object_is_kept_aside(void **state)
     (void)state;
     struct small_world *w = small_world_new();
 
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
-    struct inbox_result r = deliver(w, "evt_1", "product.updated", "product", "prod_2");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
+    struct inbox_result r = deliver_event(w, "evt_1", "product.updated", "product", "prod_2");
     assert_int_equal(r.verdict, INBOX_CONFLICTING);
     assert_string_equal(r.reason, "other_object");
-    assert_int_equal(deliver(w, "evt_1", "product.deleted", "product", "prod_1").verdict,
+    assert_int_equal(deliver_event(w, "evt_1", "product.deleted", "product", "prod_1").verdict,
                      INBOX_CONFLICTING);
     assert_int_equal(ask_int(w, "select count(*) from _inbox_conflicts"), 2);
     assert_int_equal(ask_int(w, "select count(*) from _due where id = 'prod_2'"), 0);
@@ -91,7 +70,7 @@ static void ten_events_of_one_object_are_one_fetch(void **state)
     script(w, "/v1/products/prod_1", 200, PROD("x"));
     for (int i = 0; i < 10; i++) {
         snprintf(id, sizeof id, "evt_%d", i);
-        deliver(w, id, "product.updated", "product", "prod_1");
+        deliver_event(w, id, "product.updated", "product", "prod_1");
     }
     work_off(w);
     assert_int_equal(asked(w, "/v1/products/prod_1"), 1);
@@ -100,7 +79,7 @@ static void ten_events_of_one_object_are_one_fetch(void **state)
 
 static void another_event_arrives(void *ctx)
 {
-    deliver(ctx, "evt_2", "product.updated", "product", "prod_1");
+    deliver_event(ctx, "evt_2", "product.updated", "product", "prod_1");
 }
 
 static void news_during_a_fetch_makes_one_more_and_no_third(void **state)
@@ -113,7 +92,7 @@ static void news_during_a_fetch_makes_one_more_and_no_third(void **state)
     script_last(w)->times = 1;
     script_last(w)->meanwhile = another_event_arrives;
     script_last(w)->ctx = w;
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
     work_off(w);
     assert_int_equal(asked(w, "/v1/products/prod_1"), 1);
     assert_int_equal(ask_int(w, "select done_gen < gen from _due"), 1);
@@ -134,7 +113,7 @@ static void a_failing_fetch_backs_off_stays_due_and_ends_dead_but_visible(void *
 
     w->env.set.attempts_max = 3;
     script(w, "/v1/products/prod_1", 500, "{\"error\":{\"message\":\"away\"}}");
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
     for (int i = 0; i < 3; i++) {
         assert_int_equal(work_off(w), 1);
         assert_int_equal(work_off(w), 0);
@@ -155,11 +134,12 @@ static void a_new_signal_brings_dead_work_back(void **state)
 
     w->env.set.attempts_max = 1;
     script(w, "/v1/products/prod_1", 500, "{}");
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
     work_off(w);
     assert_int_equal(ask_int(w, "select dead from _due"), 1);
     script(w, "/v1/products/prod_1", 200, PROD("back"));
-    deliver(w, "evt_1", "product.updated", "product", "prod_1"); /* redelivered: a signal, too */
+    deliver_event(w, "evt_1", "product.updated", "product",
+                  "prod_1"); /* redelivered: a signal, too */
     work_off(w);
     assert_string_equal(ask_text(w, "select name from products"), "back");
     small_world_free(w);
@@ -175,7 +155,7 @@ static void bad_answers_store_nothing(void **state)
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct small_world *w = small_world_new();
         script(w, "/v1/products/prod_1", 200, bad[i]);
-        deliver(w, "evt_1", "product.updated", "product", "prod_1");
+        deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
         work_off(w);
         assert_int_equal(ask_int(w, "select count(*) from objects"), 0);
         assert_int_equal(ask_int(w, "select done_gen < gen from _due"), 1);
@@ -190,10 +170,10 @@ static void an_announced_deletion_is_confirmed_by_one_404(void **state)
 
     script(w, "/v1/products/prod_1", 200, PROD("x"));
     script_last(w)->times = 1;
-    deliver(w, "evt_1", "product.created", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.created", "product", "prod_1");
     work_off(w);
     pass(w, 1000);
-    deliver(w, "evt_2", "product.deleted", "product", "prod_1");
+    deliver_event(w, "evt_2", "product.deleted", "product", "prod_1");
     work_off(w);
     assert_int_equal(asked(w, "/v1/products/prod_1"), 2);
     assert_int_equal(ask_int(w, "select deleted from objects"), 1);
@@ -207,10 +187,10 @@ static void an_unannounced_404_is_looked_at_twice(void **state)
 
     script(w, "/v1/products/prod_1", 200, PROD("x"));
     script_last(w)->times = 1;
-    deliver(w, "evt_1", "product.created", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.created", "product", "prod_1");
     work_off(w);
     pass(w, 1000);
-    deliver(w, "evt_2", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_2", "product.updated", "product", "prod_1");
     work_off(w);
     assert_int_equal(ask_int(w, "select deleted from objects"), 0);
     pass(w, w->env.set.confirm_ms);
@@ -233,7 +213,7 @@ static void a_404_is_the_first_again_after_the_object_was_seen(void **state)
         "\"has_more\":true,\"url\":\"/v1/subscription_items?subscription=sub_1\"}}");
     script(w, "/v1/subscriptions/sub_1", 404, gone);
     script_last(w)->times = 1;
-    deliver(w, "evt_1", "customer.subscription.updated", "subscription", "sub_1");
+    deliver_event(w, "evt_1", "customer.subscription.updated", "subscription", "sub_1");
     work_off(w);
     assert_int_equal(ask_int(w, "select misses from _due"), 1);
     pass(w, w->env.set.confirm_ms);
@@ -254,7 +234,7 @@ static void a_key_that_is_refused_at_a_404_ends_no_worker(void **state)
     struct work_report report;
     struct error e = { 0 };
 
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
     pass(w, 120 * 1000); /* the identity is to be proven anew */
     script(w, "/v1/account", 401, "{\"error\":{\"message\":\"Invalid API Key provided\"}}");
     assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
@@ -271,11 +251,11 @@ static void a_404_counts_for_nothing_when_the_key_is_another_accounts(void **sta
 
     script(w, "/v1/products/prod_1", 200, PROD("x"));
     script_last(w)->times = 1;
-    deliver(w, "evt_1", "product.created", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.created", "product", "prod_1");
     work_off(w);
     script(w, "/v1/account", 200, "{\"id\":\"acct_2\",\"object\":\"account\"}");
     pass(w, 120 * 1000); /* the last proof is too old */
-    deliver(w, "evt_2", "product.deleted", "product", "prod_1");
+    deliver_event(w, "evt_2", "product.deleted", "product", "prod_1");
     work_off(w);
     assert_int_equal(ask_int(w, "select deleted from objects"), 0);
     assert_true(env_stopping(&w->env));
@@ -292,10 +272,10 @@ static void a_deleted_customer_answers_200_and_is_a_tombstone(void **state)
     script(w, "/v1/customers/cus_1", 200,
            "{\"id\":\"cus_1\",\"object\":\"customer\",\"email\":\"a@b\"}");
     script_last(w)->times = 1;
-    deliver(w, "evt_1", "customer.created", "customer", "cus_1");
+    deliver_event(w, "evt_1", "customer.created", "customer", "cus_1");
     work_off(w);
     pass(w, 1000);
-    deliver(w, "evt_2", "customer.deleted", "customer", "cus_1");
+    deliver_event(w, "evt_2", "customer.deleted", "customer", "cus_1");
     work_off(w);
     assert_int_equal(ask_int(w, "select deleted from objects"), 1);
     assert_string_equal(ask_text(w, "select email from customers_all"), "a@b");
@@ -310,7 +290,7 @@ static void a_claim_of_an_earlier_life_holds_nothing_up(void **state)
     struct error e = { 0 };
     struct claim c;
 
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
     assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_OK);
     assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_NONE);
     assert_int_equal(due_restart(&w->env, &e), ST_OK);
@@ -329,7 +309,7 @@ static void a_claim_on_work_that_is_done_holds_no_news_up(void **state)
     struct error e = { 0 };
     struct claim first, second;
 
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
     assert_int_equal(due_claim(&w->env, &first, &a, &e), ST_OK);
     pass(w, w->env.set.lease_ms);
     assert_int_equal(due_claim(&w->env, &second, &a, &e), ST_OK);
@@ -338,7 +318,7 @@ static void a_claim_on_work_that_is_done_holds_no_news_up(void **state)
     assert_int_equal(tx_commit(&tx, &e), ST_OK);
     w->mono = 1000;
     assert_int_equal(due_restart(&w->env, &e), ST_OK);
-    deliver(w, "evt_2", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_2", "product.updated", "product", "prod_1");
     pass(w, w->env.set.settle_ms);
     assert_int_equal(due_claim(&w->env, &second, &a, &e), ST_OK);
     small_world_free(w);
@@ -353,7 +333,7 @@ static void the_holder_of_a_lost_lease_moves_nothing(void **state)
     struct claim first, second;
     bool dead;
 
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
     assert_int_equal(due_claim(&w->env, &first, &a, &e), ST_OK);
     pass(w, w->env.set.lease_ms);
     assert_int_equal(due_claim(&w->env, &second, &a, &e), ST_OK);
@@ -363,248 +343,6 @@ static void the_holder_of_a_lost_lease_moves_nothing(void **state)
     assert_int_equal(ask_int(w, "select claimed from _due"), 1);
     small_world_free(w);
 }
-
-/* ---- walks ------------------------------------------------------------------------------- */
-
-#define LIST(data, more) \
-    "{\"object\":\"list\",\"data\":[" data "],\"has_more\":" more ",\"url\":\"/v1/x\"}"
-#define PR(id) "{\"id\":\"" id "\",\"object\":\"product\"}"
-
-static void sync_of(struct small_world *w, const char *arg, bool again)
-{
-    struct error e = { 0 };
-    struct sync s;
-    str args[1] = { str_of(arg) };
-
-    enum status st = sync_start(&w->env, args, 1, again, LANE_BACKFILL, &s, &e);
-    if (st != ST_OK)
-        print_error("%s\n", e.text);
-    assert_int_equal(st, ST_OK);
-}
-
-static void settle(struct small_world *w)
-{
-    for (int i = 0; i < 20; i++) {
-        work_off(w);
-        pass(w, 3000);
-    }
-}
-
-static void a_walk_follows_the_pages_to_the_end(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-    script(w, "/v1/products?limit=100", 200, LIST(PR("prod_3") "," PR("prod_2"), "true"));
-    script(w, "/v1/products?limit=100&starting_after=prod_2", 200, LIST(PR("prod_1"), "false"));
-    sync_of(w, "products", false);
-    settle(w);
-    assert_int_equal(ask_int(w, "select count(*) from products"), 3);
-    assert_string_equal(ask_text(w, "select state from _walks where type = 'product'"), "complete");
-    assert_int_equal(ask_int(w, "select pages from _walks where type = 'product'"), 2);
-    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 0);
-    small_world_free(w);
-}
-
-static void what_a_finished_walk_has_not_shown_is_fetched_before_it_is_buried(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2") "," PR("prod_3"), "false"));
-    sync_of(w, "products", false);
-    settle(w);
-    script(w, "/v1/products", 200, LIST(PR("prod_1"), "false"));
-    script(w, "/v1/products/prod_2", 200, PR("prod_2")); /* merely hidden */
-    sync_of(w, "products", false);
-    settle(w);
-    assert_int_equal(ask_int(w, "select deleted from objects where id = 'prod_2'"), 0);
-    assert_int_equal(ask_int(w, "select deleted from objects where id = 'prod_3'"), 1);
-    assert_int_equal(asked(w, "/v1/products/prod_1"), 0);
-    small_world_free(w);
-}
-
-static void a_walk_that_failed_goes_on_where_it_stood(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-    script(w, "/v1/products?limit=100", 200, LIST(PR("prod_3") "," PR("prod_2"), "true"));
-    script(w, "/v1/products?limit=100&starting_after=prod_2", 200, LIST(PR("prod_1"), "false"));
-    script(w, "/v1/products?limit=100&starting_after=prod_2", 500, "{}");
-    script_last(w)->times = 3;
-    sync_of(w, "products", false);
-    work_off(w);
-    assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "failed");
-    settle(w);
-    assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "complete");
-    size_t first_pages = 0;
-    for (size_t i = 0; i < w->n_asked; i++)
-        first_pages += strcmp(w->asked[i], "/v1/products?limit=100") == 0;
-    assert_int_equal(first_pages, 1);
-    small_world_free(w);
-}
-
-static void a_cursor_that_vanished_starts_the_list_again(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-    script(w, "/v1/products?limit=100", 200, LIST(PR("prod_3") "," PR("prod_1"), "false"));
-    script(w, "/v1/products?limit=100", 200, LIST(PR("prod_3") "," PR("prod_2"), "true"));
-    script_last(w)->times = 1;
-    script(w, "/v1/products?limit=100&starting_after=prod_2", 400,
-           "{\"error\":{\"code\":\"resource_missing\",\"param\":\"starting_after\"}}");
-    sync_of(w, "products", false);
-    settle(w);
-    assert_int_equal(ask_int(w, "select count(*) from products_all"), 3);
-    assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "complete");
-    small_world_free(w);
-}
-
-static void a_list_that_may_not_be_read_is_skipped_and_says_why(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-    script(w, "/v1/products", 403, "{\"error\":{\"message\":\"no right\"}}");
-    sync_of(w, "products", false);
-    settle(w);
-    assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "skipped");
-    assert_non_null(
-        strstr(ask_text(w, "select reason from _walks where type='product'"), "no right"));
-    small_world_free(w);
-}
-
-/* BEYOND-27: the page was made before the change, and is stored after the change's own fetch. */
-static void a_singleton_that_a_server_lacks_is_no_failure(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-    script(w, "/v1/balance", 404, "{\"error\":{\"message\":\"No matching path\"}}");
-    sync_of(w, "balance", false);
-    work_off(w);
-    assert_int_equal(asked(w, "/v1/balance"), 1);
-    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1 or done_gen < gen"), 0);
-    assert_int_equal(ask_int(w, "select count(*) from objects where type = 'balance'"), 0);
-    small_world_free(w);
-}
-
-static void change_lands_meanwhile(void *ctx)
-{
-    struct small_world *w = ctx;
-
-    deliver(w, "evt_9", "product.updated", "product", "prod_1");
-    script(w, "/v1/products/prod_1", 200, PROD("new"));
-    work_off(w);
-}
-
-static void a_page_in_flight_does_not_undo_a_change(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-    script(w, "/v1/products", 200, LIST(PROD("old"), "false"));
-    script_last(w)->meanwhile = change_lands_meanwhile;
-    script_last(w)->ctx = w;
-    sync_of(w, "products", false);
-    settle(w);
-    assert_string_equal(ask_text(w, "select name from products"), "new");
-    small_world_free(w);
-}
-
-static void a_truncated_nested_list_is_read_to_its_end(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-#define SI(n) "{\"id\":\"si_" n "\",\"object\":\"subscription_item\",\"subscription\":\"sub_1\"}"
-#define SUB                                                                                       \
-    "{\"id\":\"sub_1\",\"object\":\"subscription\",\"items\":{\"object\":\"list\",\"data\":[" SI( \
-        "1") "],\"has_more\":true,\"url\":\"/v1/subscription_items?subscription=sub_1\"}}"
-    script(w, "/v1/subscriptions", 200, LIST(SUB, "false"));
-    script(w, "/v1/subscriptions/sub_1", 200, SUB);
-    script(w, "/v1/subscription_items?subscription=sub_1&limit=100", 200,
-           LIST(SI("1") "," SI("2"), "true"));
-    script(w, "/v1/subscription_items?subscription=sub_1&limit=100&starting_after=si_2", 200,
-           LIST(SI("3"), "false"));
-    sync_of(w, "subscriptions", false);
-    settle(w);
-    assert_int_equal(ask_int(w, "select count(*) from subscription_items"), 3);
-    assert_int_equal(ask_int(w, "select open_lists from objects where id = 'sub_1'"), 0);
-    small_world_free(w);
-}
-
-static void lease_runs_out_meanwhile(void *ctx)
-{
-    ARENA(a, 1 << 16);
-    struct small_world *w = ctx;
-    struct error e = { 0 };
-    struct claim c;
-
-    pass(w, w->env.set.lease_ms + 1);
-    assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_OK);
-}
-
-/* The other one finds the object again, its lists open, and may fail to read them. */
-static void who_lost_its_lease_does_not_finish_the_lists(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-    struct work_report report;
-    struct error e = { 0 };
-
-    script(w, "/v1/subscriptions/sub_1", 200, SUB);
-    script(w, "/v1/subscription_items?subscription=sub_1&limit=100", 200,
-           LIST(SI("1") "," SI("2"), "false"));
-    script_last(w)->meanwhile = lease_runs_out_meanwhile;
-    script_last(w)->ctx = w;
-    deliver(w, "evt_1", "customer.subscription.updated", "subscription", "sub_1");
-    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
-    assert_true(report.failed);
-    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 1);
-    assert_int_equal(ask_int(w, "select open_lists from objects where id = 'sub_1'"), 1);
-    script_last(w)->meanwhile = NULL;
-    pass(w, w->env.set.lease_ms + 1);
-    work_off(w);
-    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 0);
-    assert_int_equal(ask_int(w, "select open_lists from objects where id = 'sub_1'"), 0);
-    small_world_free(w);
-}
-
-static void an_inline_price_that_no_list_shows_is_chased(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-    script(
-        w, "/v1/products", 200,
-        LIST("{\"id\":\"prod_1\",\"object\":\"product\",\"default_price\":\"price_7\"}", "false"));
-    script(w, "/v1/prices/price_7", 200,
-           "{\"id\":\"price_7\",\"object\":\"price\",\"product\":\"prod_1\"}");
-    sync_of(w, "products", false);
-    settle(w);
-    assert_int_equal(ask_int(w, "select count(*) from prices where id = 'price_7'"), 1);
-    assert_int_equal(asked(w, "/v1/products/prod_1"), 0);
-    small_world_free(w);
-}
-
-static void an_argument_that_is_no_type_and_no_id_is_named(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-    struct error e = { 0 };
-    struct sync s;
-    str args[1] = { S("prodcuts") };
-
-    assert_int_equal(sync_start(&w->env, args, 1, false, LANE_USER, &s, &e), ST_INVALID);
-    assert_non_null(strstr(e.text, "prodcuts"));
-    assert_int_equal(ask_int(w, "select count(*) from _due"), 0);
-    small_world_free(w);
-}
-
-/* ---- many, late, half --------------------------------------------------------------------- */
 
 static void run_sql(struct small_world *w, const char *sql)
 {
@@ -639,171 +377,6 @@ static void a_restart_with_any_number_of_due_keys_is_possible(void **state)
     small_world_free(w);
 }
 
-static const char *page_of(struct small_world *w, int first, int n, bool more)
-{
-    static char text[3][8192];
-    static int turn;
-    char *p = text[turn++ % 3];
-    size_t at = (size_t)snprintf(p, 8192, "{\"object\":\"list\",\"data\":[");
-
-    (void)w;
-    for (int i = first; i < first + n; i++)
-        at += (size_t)snprintf(p + at, 8192 - at, "%s{\"id\":\"prod_%04d\",\"object\":\"product\"}",
-                               i > first ? "," : "", i);
-    snprintf(p + at, 8192 - at, "],\"has_more\":%s}", more ? "true" : "false");
-    return p;
-}
-
-/* A page's objects share one ticket; the sweep must not stop in their middle. */
-static void every_object_that_no_list_shows_any_more_is_looked_after(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-
-    w->env.set.fuse_max = 0;
-    script(w, "/v1/products?limit=100", 200, page_of(w, 0, 100, true));
-    script(w, "/v1/products?limit=100&starting_after=prod_0099", 200, page_of(w, 100, 100, true));
-    script(w, "/v1/products?limit=100&starting_after=prod_0199", 200, page_of(w, 200, 60, false));
-    sync_of(w, "products", false);
-    settle(w);
-    assert_int_equal(ask_int(w, "select count(*) from products"), 260);
-    w->n_asked = 0;
-    script(w, "/v1/products?limit=100", 200, page_of(w, 0, 1, false));
-    sync_of(w, "products", false);
-    settle(w);
-    assert_int_equal(ask_int(w, "select count(*) from products"), 1);
-    small_world_free(w);
-}
-
-static void a_walk_ends_and_its_sweep_becomes_due_in_one_transaction(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-    struct work_report report;
-    struct error e = { 0 };
-
-    script(w, "/v1/products", 200, LIST(PR("prod_1"), "false"));
-    sync_of(w, "products", false);
-    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
-    assert_string_equal(ask_text(w, "select state from _walks"), "complete");
-    assert_int_equal(ask_int(w, "select gen > done_gen from _due where kind = 'sweep'"), 1);
-    small_world_free(w);
-}
-
-static void a_refusal_in_the_middle_of_a_list_is_a_failure_and_no_end(void **state)
-{
-    (void)state;
-    const struct {
-        int http_status;
-        const char *body;
-    } row[] = { { 404, "<html>not here</html>" },
-                { 403, "{\"error\":{\"message\":\"no right\"}}" },
-                { 400, "<html>bad</html>" } };
-
-    for (size_t i = 0; i < COUNT(row); i++) {
-        struct small_world *w = small_world_new();
-        script(w, "/v1/products?limit=100", 200, LIST(PR("prod_3") "," PR("prod_2"), "true"));
-        script(w, "/v1/products?limit=100&starting_after=prod_2", row[i].http_status, row[i].body);
-        sync_of(w, "products", false);
-        work_off(w);
-        assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "failed");
-        assert_int_equal(ask_int(w, "select dead from _due where kind = 'walk'"), 0);
-        small_world_free(w);
-    }
-}
-
-static struct sync_progress progress_of(struct small_world *w, const struct sync *s)
-{
-    struct sync_progress p;
-    struct error e = { 0 };
-    BUF(out, 1 << 20);
-
-    assert_int_equal(sync_progress(&w->env, s, &p, &out, &e), ST_OK);
-    return p;
-}
-
-static void a_sync_of_one_object_waits_for_that_object_and_no_other(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-    struct error e = { 0 };
-    struct sync s;
-    str args[1] = { S("prod_1") };
-
-    script(w, "/v1/products/prod_1", 500, "{}");
-    script(w, "/v1/products/prod_2", 500, "{}");
-    deliver(w, "evt_1", "product.updated", "product", "prod_1");
-    deliver(w, "evt_2", "product.updated", "product", "prod_2");
-    assert_int_equal(sync_start(&w->env, args, 1, false, LANE_BACKFILL, &s, &e), ST_OK);
-    assert_false(progress_of(w, &s).done);
-    work_off(w);
-    assert_false(progress_of(w, &s).done); /* it failed: due still */
-    script(w, "/v1/products/prod_1", 200, PROD("here"));
-    pass(w, 5000);
-    work_off(w);
-    assert_true(progress_of(w, &s).done); /* though prod_2 fails on */
-    assert_string_equal(ask_text(w, "select name from products"), "here");
-    small_world_free(w);
-}
-
-static void asked_for_anew(void *ctx)
-{
-    sync_of(ctx, "products", true);
-}
-
-static void a_walk_that_is_wanted_anew_begins_anew_although_it_is_under_way(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-    size_t first_pages = 0;
-
-    script(w, "/v1/products?limit=100", 200, LIST(PR("prod_3") "," PR("prod_2"), "true"));
-    script(w, "/v1/products?limit=100&starting_after=prod_2", 200, LIST(PR("prod_1"), "false"));
-    script(w, "/v1/products?limit=100&starting_after=prod_2", 200, LIST(PR("prod_1"), "false"));
-    script_last(w)->times = 1;
-    script_last(w)->meanwhile = asked_for_anew;
-    script_last(w)->ctx = w;
-    sync_of(w, "products", false);
-    settle(w);
-    for (size_t i = 0; i < w->n_asked; i++)
-        first_pages += strcmp(w->asked[i], "/v1/products?limit=100") == 0;
-    assert_int_equal(first_pages, 2);
-    assert_int_equal(ask_int(w, "select objects from _walks where type='product'"), 3);
-    assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "complete");
-    small_world_free(w);
-}
-
-static void the_lease_runs_out(void *ctx)
-{
-    struct small_world *w = ctx;
-    ARENA(a, 1 << 16);
-    struct error e = { 0 };
-    struct claim c;
-
-    pass(w, w->env.set.lease_ms);
-    do
-        assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_OK);
-    while (c.key.kind != DUE_WALK);
-}
-
-static void who_lost_a_walk_says_nothing_of_it(void **state)
-{
-    (void)state;
-    struct small_world *w = small_world_new();
-    struct work_report report;
-    struct error e = { 0 };
-
-    script(w, "/v1/products", 403, "{\"error\":{\"message\":\"no right\"}}");
-    script_last(w)->meanwhile = the_lease_runs_out;
-    script_last(w)->ctx = w;
-    sync_of(w, "products", false);
-    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
-    assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "walking");
-    assert_int_equal(ask_int(w, "select claimed from _due where kind = 'walk'"), 1);
-    small_world_free(w);
-}
-
-/* One that was put off stands behind none that came later. */
 static void what_has_been_due_for_longest_goes_first(void **state)
 {
     (void)state;
@@ -811,7 +384,7 @@ static void what_has_been_due_for_longest_goes_first(void **state)
     struct error e = { 0 };
     bool dead;
 
-    deliver(w, "evt_1", "product.updated", "product", "prod_old");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_old");
     {
         ARENA(a, 64 << 10);
         struct claim c;
@@ -819,7 +392,7 @@ static void what_has_been_due_for_longest_goes_first(void **state)
         assert_int_equal(due_fail(&w->env, &c, "late", 0, &dead, &e), ST_OK);
     }
     pass(w, w->env.set.backoff_ms_max);
-    deliver(w, "evt_2", "product.updated", "product", "prod_new");
+    deliver_event(w, "evt_2", "product.updated", "product", "prod_new");
     ARENA(a, 64 << 10);
     struct claim first;
     assert_int_equal(due_claim(&w->env, &first, &a, &e), ST_OK);
@@ -830,7 +403,6 @@ static void what_has_been_due_for_longest_goes_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_has_been_due_for_longest_goes_first),
         cmocka_unit_test(an_event_is_a_signal_and_the_answer_is_the_truth),
         cmocka_unit_test(a_redelivered_event_makes_no_second_fetch),
         cmocka_unit_test(a_known_id_with_another_object_is_kept_aside),
@@ -848,24 +420,8 @@ int main(void)
         cmocka_unit_test(a_claim_of_an_earlier_life_holds_nothing_up),
         cmocka_unit_test(a_claim_on_work_that_is_done_holds_no_news_up),
         cmocka_unit_test(the_holder_of_a_lost_lease_moves_nothing),
-        cmocka_unit_test(a_walk_follows_the_pages_to_the_end),
-        cmocka_unit_test(what_a_finished_walk_has_not_shown_is_fetched_before_it_is_buried),
-        cmocka_unit_test(a_walk_that_failed_goes_on_where_it_stood),
-        cmocka_unit_test(a_cursor_that_vanished_starts_the_list_again),
-        cmocka_unit_test(a_list_that_may_not_be_read_is_skipped_and_says_why),
-        cmocka_unit_test(a_singleton_that_a_server_lacks_is_no_failure),
-        cmocka_unit_test(a_page_in_flight_does_not_undo_a_change),
-        cmocka_unit_test(a_truncated_nested_list_is_read_to_its_end),
-        cmocka_unit_test(who_lost_its_lease_does_not_finish_the_lists),
-        cmocka_unit_test(an_inline_price_that_no_list_shows_is_chased),
-        cmocka_unit_test(an_argument_that_is_no_type_and_no_id_is_named),
         cmocka_unit_test(a_restart_with_any_number_of_due_keys_is_possible),
-        cmocka_unit_test(every_object_that_no_list_shows_any_more_is_looked_after),
-        cmocka_unit_test(a_walk_ends_and_its_sweep_becomes_due_in_one_transaction),
-        cmocka_unit_test(a_refusal_in_the_middle_of_a_list_is_a_failure_and_no_end),
-        cmocka_unit_test(a_sync_of_one_object_waits_for_that_object_and_no_other),
-        cmocka_unit_test(a_walk_that_is_wanted_anew_begins_anew_although_it_is_under_way),
-        cmocka_unit_test(who_lost_a_walk_says_nothing_of_it),
+        cmocka_unit_test(what_has_been_due_for_longest_goes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
