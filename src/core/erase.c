@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum {
+    REMAINS_BYTES_MAX = 16 << 10, /* of an erased row: its id and type */
     SMALL_BYTES = 256 << 10,
     TX_RUNS = 400,                /* statements after which a transaction of an erasure ends */
     BODIES_PIECE = 5000,          /* events that one transaction looks through */
@@ -73,8 +74,8 @@ static enum status forget_lists(struct tx *tx, struct env *env, str type, str id
 static enum status empty_row(struct tx *tx, struct env *env, str type, str id, struct arena *a,
                              struct error *e)
 {
-    BUF(stub, 4096);
-    struct json_writer w = { .b = &stub };
+    BUF(remains, REMAINS_BYTES_MAX);
+    struct json_writer w = { .b = &remains };
     struct rows r;
     int64_t revision;
     msec now = clock_wall(env->world->clock);
@@ -87,13 +88,15 @@ static enum status empty_row(struct tx *tx, struct env *env, str type, str id, s
     jw_key(&w, S("deleted"));
     jw_bool(&w, true);
     jw_end(&w);
+    if (remains.failed)
+        return fail(e, ST_LIMIT, "the id of a %.*s is too long to be blocked", STR_ARG(type));
     enum status st = sequence_draw(tx, 1, &revision, a, e);
     if (st == ST_OK)
-        st = tx_run(tx, STMT_OBJECT_ERASE, &r, a, e, V_STR(buf_str(&stub)), V_INT(revision),
+        st = tx_run(tx, STMT_OBJECT_ERASE, &r, a, e, V_STR(buf_str(&remains)), V_INT(revision),
                     V_INT(now), V_STR(type), v_account(env), V_STR(id));
     if (st == ST_OK && r.n_changed == 0)
         st = tx_run(tx, STMT_OBJECT_BLOCK, NULL, a, e, V_STR(type), v_account(env), V_STR(id),
-                    V_STR(buf_str(&stub)), V_INT(revision), V_INT(now));
+                    V_STR(buf_str(&remains)), V_INT(revision), V_INT(now));
     return st;
 }
 
