@@ -519,12 +519,12 @@ static enum status bury_unknown(struct put *p, struct error *e)
 }
 
 enum status mirror_bury(struct tx *tx, struct env *env, str type, str id, int64_t ticket,
-                        const char *cause, str stub, struct arena *a, struct error *e)
+                        const char *cause, str remains, struct arena *a, struct error *e)
 {
     const struct answer in = { .resource = resource_by_type(type),
                                .type = type,
                                .id = id,
-                               .data = stub,
+                               .data = remains,
                                .source = SOURCE_GET,
                                .ticket = ticket,
                                .api_version = S(STRIPE_API_VERSION),

@@ -45,11 +45,11 @@ enum status mirror_put(struct tx *tx, struct env *env, const struct answer *in,
                        struct error *e) MUST_USE;
 
 /* The object is gone at Stripe as of `ticket`: its row becomes a tombstone with its last known
- * state. Without a row one is made from `stub`, unless that is empty: then ST_NONE. The stub is
+ * state. Without a row one is made from `remains`, unless that is empty: then ST_NONE. They are
  * what its event said last, or no more than its id. */
 enum status mirror_bury(struct tx *tx, struct env *env, str type, str id, int64_t ticket,
-                        const char *cause, str stub, struct arena *a, struct error *e) MUST_USE;
-/* The same, where more is known of the stub: its source and version. */
+                        const char *cause, str remains, struct arena *a, struct error *e) MUST_USE;
+/* The same, where more is known of them: their source and version. */
 enum status mirror_bury_as(struct tx *tx, struct env *env, const struct answer *in, struct arena *a,
                            struct error *e) MUST_USE;
 

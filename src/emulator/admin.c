@@ -357,7 +357,7 @@ json_t *admin_remove(struct call *c)
     record_delete(r);
     if (event.n)
         emit(c, r, arena_copy(c->arena, event).p);
-    return deleted_stub(t, str_of(r->id));
+    return deleted_form(t, str_of(r->id));
 }
 
 /* {"permissions": {"plan": "read", "customer": "write"}}: all that the restricted key (rk_…) of

@@ -197,13 +197,13 @@ json_t *customers_delete(struct call *c)
     return answer_deleted(c, T_CUSTOMER, str_of(r->id));
 }
 
-/* One that was deleted is still there, as a stub. [facts: R-07] */
+/* One that was deleted is still there, by its id alone. [facts: R-07] */
 json_t *customers_get(struct call *c)
 {
     struct record *r = record_any(c->space, T_CUSTOMER, c->part[0]);
 
     if (r && r->deleted)
-        return deleted_stub(T_CUSTOMER, c->part[0]);
+        return deleted_form(T_CUSTOMER, c->part[0]);
     return r ? answer_record(c, r) : refuse_missing(c, T_CUSTOMER, c->part[0], NULL);
 }
 

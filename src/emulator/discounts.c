@@ -241,12 +241,12 @@ void customer_discount_apply(struct call *c, struct record *customer,
     record_touch(customer);
 }
 
-static json_t *stub_of(struct record *r)
+static json_t *deleted_discount(struct record *r)
 {
-    json_t *stub = json_deep_copy(record_doc(r));
+    json_t *gone = json_deep_copy(record_doc(r));
 
-    set_bool(stub, "deleted", true);
-    return stub;
+    set_bool(gone, "deleted", true);
+    return gone;
 }
 
 json_t *customers_discount_delete(struct call *c)
@@ -266,7 +266,7 @@ json_t *customers_discount_delete(struct call *c)
     set_null(customer->doc, "discount");
     discount_end(c, r);
     change_end(c, customer, before, "customer.updated");
-    return stub_of(r);
+    return deleted_discount(r);
 }
 
 json_t *customers_discount_get(struct call *c)
@@ -296,11 +296,11 @@ json_t *subscriptions_discount_delete(struct call *c)
         return refuse(c, 404, "resource_missing", "discount",
                       "No active discount for subscription: %s", sub->id);
     json_t *before = change_begin(sub);
-    json_t *stub = stub_of(r);
+    json_t *gone = deleted_discount(r);
     json_array_remove(json_object_get(sub->doc, "discounts"), 0);
     discount_end(c, r);
     change_end(c, sub, before, "customer.subscription.updated");
-    return stub;
+    return gone;
 }
 
 /* --- on invoices --- */

@@ -245,7 +245,7 @@ static json_t *resolve(struct call *c, str field, str id)
             continue;
         struct record *r = record_any(c->space, reference[i].type, id);
         if (r && r->deleted)
-            return deleted_stub(r->type, id);
+            return deleted_form(r->type, id);
         if (r)
             return json_deep_copy(record_doc(r));
     }
@@ -253,7 +253,7 @@ static json_t *resolve(struct call *c, str field, str id)
     for (size_t i = 0; (t = field_means(field, i)) != T_NONE; i++) {
         struct record *r = record_any(c->space, t, id);
         if (r)
-            return r->deleted ? deleted_stub(t, id) : json_deep_copy(record_doc(r));
+            return r->deleted ? deleted_form(t, id) : json_deep_copy(record_doc(r));
     }
     return NULL;
 }
@@ -309,20 +309,20 @@ void expand_document(struct call *c, json_t *doc, struct record *r, bool in_list
             expand_path(c, doc, in_list ? str_sub(c->expand[i], 5, c->expand[i].n) : c->expand[i]);
 }
 
-json_t *deleted_stub(enum type t, str id)
+json_t *deleted_form(enum type t, str id)
 {
-    json_t *stub = json_object();
+    json_t *gone = json_object();
 
-    set_str(stub, "id", id);
-    set_strz(stub, "object", type_info[t].name);
-    set_bool(stub, "deleted", true);
-    return stub;
+    set_str(gone, "id", id);
+    set_strz(gone, "object", type_info[t].name);
+    set_bool(gone, "deleted", true);
+    return gone;
 }
 
 json_t *answer_deleted(struct call *c, enum type t, str id)
 {
     (void)c;
-    return deleted_stub(t, id);
+    return deleted_form(t, id);
 }
 
 json_t *answer_record(struct call *c, struct record *r)

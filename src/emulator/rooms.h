@@ -89,7 +89,7 @@ handler links_create, links_update, links_items, links_open;
 handler tokens_create, sources_create, sources_list, sources_get, sources_update, sources_delete;
 
 /* {"id", "object", "deleted": true}; a new reference. */
-json_t *deleted_stub(enum type t, str id);
+json_t *deleted_form(enum type t, str id);
 
 /* --- prices.c --- */
 /* Makes a price from `a` (of POST /v1/prices, or a price_data); NULL when refused, and then nothing
