@@ -106,3 +106,7 @@ void jw_int(struct json_writer *w, int64_t i);
 void jw_bool(struct json_writer *w, bool v);
 void jw_null(struct json_writer *w);
 void jw_raw(struct json_writer *w, str json); /* a value that is already JSON */
+/* A key and its value. */
+void jw_put_str(struct json_writer *w, const char *key, str value);
+void jw_put_int(struct json_writer *w, const char *key, int64_t value);
+void jw_put_bool(struct json_writer *w, const char *key, bool value);

@@ -113,3 +113,21 @@ void jw_raw(struct json_writer *w, str json)
     separate(w);
     buf_append(w->b, json);
 }
+
+void jw_put_str(struct json_writer *w, const char *key, str value)
+{
+    jw_key(w, str_of(key));
+    jw_str(w, value);
+}
+
+void jw_put_int(struct json_writer *w, const char *key, int64_t value)
+{
+    jw_key(w, str_of(key));
+    jw_int(w, value);
+}
+
+void jw_put_bool(struct json_writer *w, const char *key, bool value)
+{
+    jw_key(w, str_of(key));
+    jw_bool(w, value);
+}

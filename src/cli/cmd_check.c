@@ -51,18 +51,7 @@ static void print_dangling(const struct cli *cli, str lines)
                        .right = { [3] = true },
                        .n_columns = 6 };
 
-    if (cli->json || !is_terminal(stdout)) {
-        fwrite(lines.p, 1, lines.n, stdout);
-        return;
-    }
-    while (lines.n) {
-        str line;
-        lines = str_cut(lines, '\n', &line);
-        if (line.n)
-            add_dangling(&t, line);
-    }
-    if (t.n_rows)
-        table_print(&t, stdout);
+    print_lines(cli, lines, &t, add_dangling);
 }
 
 static void say_dangling(const struct checking *c, const struct dangling *n)
@@ -120,17 +109,14 @@ static enum status order_drift(struct checking *c, struct error *e)
     struct json_writer w = { .b = &line };
 
     jw_object(&w);
-    jw_key(&w, S("op"));
-    jw_str(&w, S("drift"));
+    jw_put_str(&w, "op", S("drift"));
     jw_key(&w, S("args"));
     jw_array(&w);
     for (size_t i = 1; i < c->words.n_words; i++)
         jw_str(&w, str_of(c->words.word[i]));
     jw_end(&w);
-    jw_key(&w, S("repair"));
-    jw_bool(&w, c->repair);
-    jw_key(&w, S("yes"));
-    jw_bool(&w, c->cli->yes);
+    jw_put_bool(&w, "repair", c->repair);
+    jw_put_bool(&w, "yes", c->cli->yes);
     jw_end(&w);
     return local_run(c->cli, c->conf, buf_str(&line), on_line, NULL, e);
 }
@@ -162,18 +148,7 @@ static void print_drift(const struct cli *cli, str lines)
                        .head = { "TYPE", "ID", "WHAT", "FIELDS", "STATE" },
                        .n_columns = 5 };
 
-    if (cli->json || !is_terminal(stdout)) {
-        fwrite(lines.p, 1, lines.n, stdout);
-        return;
-    }
-    while (lines.n) {
-        str line;
-        lines = str_cut(lines, '\n', &line);
-        if (line.n)
-            add_difference(&t, line);
-    }
-    if (t.n_rows)
-        table_print(&t, stdout);
+    print_lines(cli, lines, &t, add_difference);
 }
 
 static void say_drift(const struct checking *c, const struct drift_counts *n)

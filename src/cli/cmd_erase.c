@@ -67,10 +67,8 @@ static void write_plan(const struct erasure *x, struct json_writer *w)
     jw_array(w);
     for (size_t i = 0; i < x->n_mentions; i++) {
         jw_object(w);
-        jw_key(w, S("type"));
-        jw_str(w, x->mention[i].type);
-        jw_key(w, S("id"));
-        jw_str(w, x->mention[i].id);
+        jw_put_str(w, "type", x->mention[i].type);
+        jw_put_str(w, "id", x->mention[i].id);
         jw_end(w);
     }
     jw_end(w);
@@ -125,10 +123,8 @@ static enum status order(struct cli *cli, const char *id, struct done *d, struct
     struct env_config *conf = NULL;
 
     jw_object(&w);
-    jw_key(&w, S("op"));
-    jw_str(&w, S("erase"));
-    jw_key(&w, S("id"));
-    jw_str(&w, str_of(id));
+    jw_put_str(&w, "op", S("erase"));
+    jw_put_str(&w, "id", str_of(id));
     jw_end(&w);
     enum status st = config_env(&cli->config, cli->env_name, &conf, e);
     return st == ST_OK ? local_run(cli, conf, buf_str(&line), on_line, d, e) : st;
@@ -148,18 +144,13 @@ static void print_report(const struct cli *cli, const struct erasure *x, const s
         return;
     }
     jw_object(&w);
-    jw_key(&w, S("customer"));
-    jw_str(&w, x->id);
-    jw_key(&w, S("erased"));
-    jw_bool(&w, d != NULL);
+    jw_put_str(&w, "customer", x->id);
+    jw_put_bool(&w, "erased", d != NULL);
     write_plan(x, &w);
     if (d) {
-        jw_key(&w, S("objects"));
-        jw_int(&w, d->objects);
-        jw_key(&w, S("events"));
-        jw_int(&w, d->events);
-        jw_key(&w, S("versions"));
-        jw_int(&w, d->versions);
+        jw_put_int(&w, "objects", d->objects);
+        jw_put_int(&w, "events", d->events);
+        jw_put_int(&w, "versions", d->versions);
     }
     jw_end(&w);
     printf("%.*s\n", STR_ARG(buf_str(&out)));

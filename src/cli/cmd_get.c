@@ -17,35 +17,21 @@ static str type_named(const char *name)
     return r ? str_of(r->type) : str_of(name);
 }
 
-static void put_text(struct json_writer *w, const char *key, str value)
-{
-    jw_key(w, str_of(key));
-    jw_str(w, value);
-}
-
-static void put_int(struct json_writer *w, const char *key, int64_t value)
-{
-    jw_key(w, str_of(key));
-    jw_int(w, value);
-}
-
 static void print_meta(const struct object *o)
 {
     BUF(out, OBJECT_ARENA_BYTES);
     struct json_writer w = { .b = &out };
 
     jw_object(&w);
-    put_text(&w, "type", o->type);
-    put_text(&w, "id", o->id);
-    jw_key(&w, S("deleted"));
-    jw_bool(&w, o->deleted);
-    put_int(&w, "revision", o->revision);
-    put_int(&w, "fetched_at", o->fetched_at);
-    put_int(&w, "changed_at", o->changed_at);
-    put_text(&w, "api_version", o->api_version);
-    put_text(&w, "source", o->source);
-    jw_key(&w, S("lists_complete"));
-    jw_bool(&w, o->open_lists == 0);
+    jw_put_str(&w, "type", o->type);
+    jw_put_str(&w, "id", o->id);
+    jw_put_bool(&w, "deleted", o->deleted);
+    jw_put_int(&w, "revision", o->revision);
+    jw_put_int(&w, "fetched_at", o->fetched_at);
+    jw_put_int(&w, "changed_at", o->changed_at);
+    jw_put_str(&w, "api_version", o->api_version);
+    jw_put_str(&w, "source", o->source);
+    jw_put_bool(&w, "lists_complete", o->open_lists == 0);
     jw_key(&w, S("data"));
     jw_raw(&w, o->data);
     jw_end(&w);
@@ -66,16 +52,15 @@ static void print_version(const struct version *v, str changes)
     str name;
 
     jw_object(&w);
-    put_int(&w, "revision", v->revision);
-    put_int(&w, "since", v->since);
+    jw_put_int(&w, "revision", v->revision);
+    jw_put_int(&w, "since", v->since);
     jw_key(&w, S("until"));
     if (v->until)
         jw_int(&w, v->until);
     else
         jw_null(&w);
-    jw_key(&w, S("deleted"));
-    jw_bool(&w, v->deleted);
-    put_text(&w, "cause", v->cause);
+    jw_put_bool(&w, "deleted", v->deleted);
+    jw_put_str(&w, "cause", v->cause);
     jw_key(&w, S("events"));
     jw_array(&w);
     for (size_t i = 0; i < v->n_events; i++)
@@ -169,8 +154,7 @@ static enum status find(struct env *env, const char *type, const char *id, struc
     enum status st = mirror_get(env, type_named(type), str_of(id), o, a, e);
 
     if (st == ST_NONE && type && !resource_by_name(str_of(type)))
-        return fail(e, ST_INVALID, "There is no type \"%s\"; `brindle schema` lists them.",
-                    type);
+        return fail(e, ST_INVALID, "There is no type \"%s\"; `brindle schema` lists them.", type);
     if (st == ST_NONE && !type && !resource_by_id(str_of(id)))
         return fail(e, ST_NONE,
                     "%s does not look like an id of Stripe; the mirror of %s has no such.", id,

@@ -45,7 +45,7 @@ static void add_row(struct table *t, str line)
     table_row(t, cell);
 }
 
-static void print_lines(const struct cli *cli, str lines)
+static void print_events(const struct cli *cli, str lines)
 {
     ARENA(a, INBOX_OUT_BYTES_MAX);
     struct table t = {
@@ -55,19 +55,7 @@ static void print_lines(const struct cli *cli, str lines)
         .n_columns = 7,
     };
 
-    if (cli->json || !is_terminal(stdout)) {
-        fwrite(lines.p, 1, lines.n, stdout);
-        return;
-    }
-    while (lines.n) {
-        str line;
-        lines = str_cut(lines, '\n', &line);
-        if (line.n)
-            add_row(&t, line);
-    }
-    if (t.n_rows)
-        table_print(&t, stdout);
-    else
+    if (!print_lines(cli, lines, &t, add_row))
         say("Nothing.");
 }
 
@@ -81,9 +69,10 @@ static enum status check_outcome(str outcome, struct error *e)
     for (size_t i = 0; i < COUNT(known); i++)
         if (str_eqz(outcome, plan_outcome_name(known[i])))
             return ST_OK;
-    return fail(e, ST_INVALID,
-                "--outcome is one of due, unknown, unfetchable, quarantined and erased, not \"%.*s\".",
-                STR_ARG(outcome));
+    return fail(
+        e, ST_INVALID,
+        "--outcome is one of due, unknown, unfetchable, quarantined and erased, not \"%.*s\".",
+        STR_ARG(outcome));
 }
 
 static enum status inbox_cmd_list(struct cli *cli, struct error *e)
@@ -113,7 +102,7 @@ static enum status inbox_cmd_list(struct cli *cli, struct error *e)
                               .limit = (size_t)limit };
     st = inbox_list(&w.env, &f, &out, e);
     if (st == ST_OK)
-        print_lines(cli, buf_str(&out));
+        print_events(cli, buf_str(&out));
     return st;
 }
 
@@ -166,8 +155,7 @@ static enum status order(struct cli *cli, const char *op, const char *name, cons
 
     end->cli = cli;
     jw_object(&w);
-    jw_key(&w, S("op"));
-    jw_str(&w, str_of(op));
+    jw_put_str(&w, "op", str_of(op));
     jw_key(&w, str_of(name));
     jw_str(&w, str_of(value));
     jw_end(&w);

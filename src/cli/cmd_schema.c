@@ -51,8 +51,7 @@ static void write_column(const struct resource *r, const struct column *c, struc
         views_index_name(c, index);
         put_text(w, "index", index);
     }
-    jw_key(w, S("note"));
-    jw_str(w, buf_str(&note));
+    jw_put_str(w, "note", buf_str(&note));
     jw_end(w);
 }
 

@@ -135,17 +135,14 @@ static void write_order(struct buf *line, const struct words *words, bool again,
     struct json_writer w = { .b = line };
 
     jw_object(&w);
-    jw_key(&w, S("op"));
-    jw_str(&w, S("sync"));
+    jw_put_str(&w, "op", S("sync"));
     jw_key(&w, S("args"));
     jw_array(&w);
     for (size_t i = 0; i < words->n_words; i++)
         jw_str(&w, str_of(words->word[i]));
     jw_end(&w);
-    jw_key(&w, S("again"));
-    jw_bool(&w, again);
-    jw_key(&w, S("watch"));
-    jw_bool(&w, !detach);
+    jw_put_bool(&w, "again", again);
+    jw_put_bool(&w, "watch", !detach);
     jw_end(&w);
 }
 

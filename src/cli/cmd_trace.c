@@ -6,33 +6,17 @@
 #include "cli/when.h"
 #include "core/trace.h"
 
-static void put_text(struct json_writer *w, const char *key, str value)
-{
-    if (!value.n)
-        return;
-    jw_key(w, str_of(key));
-    jw_str(w, value);
-}
-
-static void put_int(struct json_writer *w, const char *key, int64_t value)
-{
-    if (!value)
-        return;
-    jw_key(w, str_of(key));
-    jw_int(w, value);
-}
-
 static void write_step(struct json_writer *w, const struct trace_step *s)
 {
     jw_object(w);
-    put_int(w, "at", s->at);
-    put_text(w, "what", str_of(s->what));
-    put_text(w, "event", s->event);
-    put_int(w, "http_status", s->http_status);
-    put_int(w, "duration_ms", s->duration_ms);
-    put_text(w, "request_id", s->request_id);
-    put_int(w, "revision", s->revision);
-    put_text(w, "text", s->text);
+    jw_put_int(w, "at", s->at);
+    jw_put_str(w, "what", str_of(s->what));
+    jw_put_str(w, "event", s->event);
+    jw_put_int(w, "http_status", s->http_status);
+    jw_put_int(w, "duration_ms", s->duration_ms);
+    jw_put_str(w, "request_id", s->request_id);
+    jw_put_int(w, "revision", s->revision);
+    jw_put_str(w, "text", s->text);
     jw_end(w);
 }
 
@@ -42,10 +26,10 @@ static enum status print_json(const struct trace *t, struct error *e)
     struct json_writer w = { .b = &out };
 
     jw_object(&w);
-    put_text(&w, "event", t->event);
-    put_text(&w, "event_type", t->event_type);
-    put_text(&w, "type", t->type);
-    put_text(&w, "id", t->id);
+    jw_put_str(&w, "event", t->event);
+    jw_put_str(&w, "event_type", t->event_type);
+    jw_put_str(&w, "type", t->type);
+    jw_put_str(&w, "id", t->id);
     jw_key(&w, S("steps"));
     jw_array(&w);
     for (size_t i = 0; i < t->n_steps; i++)

@@ -24,12 +24,9 @@ void say_error(const struct cli *cli, enum status st, const struct error *e)
     BUF(out, SENTENCE_BYTES_MAX);
     struct json_writer w = { .b = &out };
     jw_object(&w);
-    jw_key(&w, S("error"));
-    jw_str(&w, str_of(text));
-    jw_key(&w, S("status"));
-    jw_str(&w, str_of(status_name(st)));
-    jw_key(&w, S("exit"));
-    jw_int(&w, (int64_t)exit_code_for(st));
+    jw_put_str(&w, "error", str_of(text));
+    jw_put_str(&w, "status", str_of(status_name(st)));
+    jw_put_int(&w, "exit", (int64_t)exit_code_for(st));
     jw_end(&w);
     fprintf(stderr, "%.*s\n", STR_ARG(buf_str(&out)));
 }
@@ -222,6 +219,24 @@ void table_print(const struct table *t, FILE *file)
     for (size_t row = 0; row < t->n_rows; row++)
         for (size_t i = 0; i < t->n_columns; i++)
             print_cell(file, t->cell[row][i], width[i], t->right[i], i + 1 == t->n_columns);
+}
+
+bool print_lines(const struct cli *cli, str lines, struct table *t,
+                 void (*add)(struct table *t, str line))
+{
+    if (cli->json || !is_terminal(stdout)) {
+        fwrite(lines.p, 1, lines.n, stdout);
+        return true;
+    }
+    while (lines.n) {
+        str line;
+        lines = str_cut(lines, '\n', &line);
+        if (line.n)
+            add(t, line);
+    }
+    if (t->n_rows)
+        table_print(t, stdout);
+    return t->n_rows != 0;
 }
 
 void bar_text(int64_t done, int64_t whole, size_t width, char *out, size_t room)

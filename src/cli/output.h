@@ -46,6 +46,10 @@ struct table {
 
 void table_row(struct table *t, const str *cell); /* n_columns cells, copied */
 void table_print(const struct table *t, FILE *file);
+/* Lines of JSON on stdout: as they are with --json or where nobody looks, else a table to which
+ * `add` brings a line each. False when a table would have been empty. */
+bool print_lines(const struct cli *cli, str lines, struct table *t,
+                 void (*add)(struct table *t, str line));
 
 /* "[#####-----]" of `width` inner characters. */
 void bar_text(int64_t done, int64_t whole, size_t width, char *out, size_t room);

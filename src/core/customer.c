@@ -34,11 +34,6 @@ struct customer {
     bool ended;      /* put back, given up or let go: nothing more to do */
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 /* ---- ends --------------------------------------------------------------------------------------
  */
 

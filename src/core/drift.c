@@ -42,11 +42,6 @@ struct check {
     unsigned restarts;
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 static struct value v_type(const struct check *k)
 {
     return V_STR(str_of(k->r->type));
@@ -676,12 +671,9 @@ static void write_difference(const struct rows *r, size_t i, const struct resour
     str rest = row_str(r, i, 2), field;
 
     jw_object(&w);
-    jw_key(&w, S("type"));
-    jw_str(&w, str_of(res->type));
-    jw_key(&w, S("id"));
-    jw_str(&w, row_str(r, i, 0));
-    jw_key(&w, S("what"));
-    jw_str(&w, row_str(r, i, 1));
+    jw_put_str(&w, "type", str_of(res->type));
+    jw_put_str(&w, "id", row_str(r, i, 0));
+    jw_put_str(&w, "what", row_str(r, i, 1));
     jw_key(&w, S("fields"));
     jw_array(&w);
     while (rest.n) {
@@ -689,14 +681,12 @@ static void write_difference(const struct rows *r, size_t i, const struct resour
         jw_str(&w, field);
     }
     jw_end(&w);
-    jw_key(&w, S("found_at"));
-    jw_int(&w, row_int(r, i, 3));
+    jw_put_int(&w, "found_at", row_int(r, i, 3));
     jw_key(&w, S("state"));
     str state = state_of(r, i, n);
     jw_str(&w, state);
     if (str_eqz(state, "failed")) {
-        jw_key(&w, S("error"));
-        jw_str(&w, row_str(r, i, 8));
+        jw_put_str(&w, "error", row_str(r, i, 8));
     }
     jw_end(&w);
     buf_char(out, '\n');

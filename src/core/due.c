@@ -38,11 +38,6 @@ static struct value v_kind(const struct due_key *k)
     return V_STR(str_of(due_kind_name(k->kind)));
 }
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark *m,
                      struct arena *a, struct error *e)
 {

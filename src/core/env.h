@@ -87,3 +87,9 @@ enum status env_recall(struct env *env, struct error *e) MUST_USE;
 enum status env_prove_again(struct env *env, struct error *e) MUST_USE;
 /* The same, whenever it was done last. */
 enum status env_prove_now(struct env *env, struct error *e) MUST_USE;
+
+/* The account as a statement's argument. */
+static inline struct value v_account(const struct env *env)
+{
+    return V_STR(str_of(env->identity.account));
+}

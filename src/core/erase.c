@@ -18,11 +18,6 @@ enum {
     ERASED = 2,                   /* objects.deleted */
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 static void set_erased(struct env *env)
 {
     __atomic_store_n(&env->has_erased, true, __ATOMIC_RELEASE);
@@ -81,12 +76,9 @@ static enum status empty_row(struct tx *tx, struct env *env, str type, str id, s
     msec now = clock_wall(env->world->clock);
 
     jw_object(&w);
-    jw_key(&w, S("id"));
-    jw_str(&w, id);
-    jw_key(&w, S("object"));
-    jw_str(&w, type);
-    jw_key(&w, S("deleted"));
-    jw_bool(&w, true);
+    jw_put_str(&w, "id", id);
+    jw_put_str(&w, "object", type);
+    jw_put_bool(&w, "deleted", true);
     jw_end(&w);
     if (remains.failed)
         return fail(e, ST_LIMIT, "the id of a %.*s is too long to be blocked", STR_ARG(type));

@@ -8,6 +8,7 @@
 enum {
     PIECE = 500,
     PIECE_BYTES_MAX = 16 << 20,
+    PLACE_BYTES_MAX = 64 << 10,
     TABLE_SIZE = ERASE_OBJECTS_MAX * 2,
 };
 
@@ -20,11 +21,6 @@ struct closure {
     struct arena *a;
     uint32_t *slot; /* index + 1 into out->key; 0: free */
 };
-
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
 
 bool erase_is_the_shops(str type)
 {
@@ -165,48 +161,72 @@ static enum status consider(struct closure *c, struct tx *tx, str type, str id, 
     return add(c, type, id, e);
 }
 
+/* Where reading in pieces stands: behind the key of the last row that was read. */
+struct place {
+    struct arena held;
+    str key[3];
+    bool more;
+};
+
+static struct place place_at_start(void)
+{
+    return (struct place){ .held = { .max = PLACE_BYTES_MAX },
+                           .key = { S(""), S(""), S("") },
+                           .more = true };
+}
+
+static void place_free(struct place *at)
+{
+    arena_free(&at->held);
+}
+
+/* The key is the first `n_key` columns of the rows. */
+static void place_move(struct place *at, const struct rows *r, size_t n_key)
+{
+    at->more = r->n_rows == PIECE;
+    if (!at->more)
+        return;
+    arena_free(&at->held);
+    for (size_t i = 0; i < n_key; i++)
+        at->key[i] = arena_copy(&at->held, row_str(r, PIECE - 1, i));
+}
+
 /* ---- along the references ----------------------------------------------------------------- */
 
 static enum status follow_back(struct closure *c, const struct erase_key *k, struct error *e)
 {
-    ARENA(place, 64 << 10);
-    str type = S(""), id = S("");
+    CLEANUP(place_free) struct place at = place_at_start();
 
-    for (size_t n = PIECE; n == PIECE;) {
+    while (at.more) {
         ARENA(a, PIECE_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
         enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
             st = tx_run(&tx, STMT_REFS_TO_PAGE, &r, &a, e, V_STR(k->type), v_account(c->env),
-                        V_STR(k->id), V_STR(type), V_STR(id), V_INT(PIECE));
+                        V_STR(k->id), V_STR(at.key[0]), V_STR(at.key[1]), V_INT(PIECE));
         for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
             st = consider(c, &tx, row_str(&r, i, 0), row_str(&r, i, 1), &a, e);
         if (st != ST_OK)
             return st;
-        n = r.n_rows;
-        if (n == PIECE) {
-            arena_free(&place);
-            type = arena_copy(&place, row_str(&r, n - 1, 0));
-            id = arena_copy(&place, row_str(&r, n - 1, 1));
-        }
+        place_move(&at, &r, 2);
     }
     return ST_OK;
 }
 
 static enum status follow_out(struct closure *c, const struct erase_key *k, struct error *e)
 {
-    ARENA(place, 64 << 10);
-    str field = S(""), type = S(""), id = S("");
+    CLEANUP(place_free) struct place at = place_at_start();
 
-    for (size_t n = PIECE; n == PIECE;) {
+    while (at.more) {
         ARENA(a, PIECE_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
         enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
             st = tx_run(&tx, STMT_REFS_OUT_PAGE, &r, &a, e, V_STR(k->type), v_account(c->env),
-                        V_STR(k->id), V_STR(field), V_STR(type), V_STR(id), V_INT(PIECE));
+                        V_STR(k->id), V_STR(at.key[0]), V_STR(at.key[1]), V_STR(at.key[2]),
+                        V_INT(PIECE));
         for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
             bool certain = row_int(&r, i, 4) != 0, member = row_int(&r, i, 3) != 0;
             if (member || (certain && is_a_persons(row_str(&r, i, 1))))
@@ -214,13 +234,7 @@ static enum status follow_out(struct closure *c, const struct erase_key *k, stru
         }
         if (st != ST_OK)
             return st;
-        n = r.n_rows;
-        if (n == PIECE) {
-            arena_free(&place);
-            field = arena_copy(&place, row_str(&r, n - 1, 0));
-            type = arena_copy(&place, row_str(&r, n - 1, 1));
-            id = arena_copy(&place, row_str(&r, n - 1, 2));
-        }
+        place_move(&at, &r, 3);
     }
     return ST_OK;
 }
@@ -255,27 +269,21 @@ static enum status weigh_naming(struct closure *c, str type, str id, struct erro
 
 static enum status find_naming(struct closure *c, str email, struct error *e)
 {
-    ARENA(place, 64 << 10);
-    str type = S(""), id = S("");
+    CLEANUP(place_free) struct place at = place_at_start();
 
-    for (size_t n = PIECE; n == PIECE;) {
+    while (at.more) {
         ARENA(a, PIECE_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
         enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
-            st = tx_run(&tx, STMT_OBJECTS_NAMING, &r, &a, e, v_account(c->env), V_STR(type),
-                        V_STR(id), V_STR(c->out->id), V_STR(email), V_INT(PIECE));
+            st = tx_run(&tx, STMT_OBJECTS_NAMING, &r, &a, e, v_account(c->env), V_STR(at.key[0]),
+                        V_STR(at.key[1]), V_STR(c->out->id), V_STR(email), V_INT(PIECE));
         for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
             st = weigh_naming(c, row_str(&r, i, 0), row_str(&r, i, 1), e);
         if (st != ST_OK)
             return st;
-        n = r.n_rows;
-        if (n == PIECE) {
-            arena_free(&place);
-            type = arena_copy(&place, row_str(&r, n - 1, 0));
-            id = arena_copy(&place, row_str(&r, n - 1, 1));
-        }
+        place_move(&at, &r, 2);
     }
     return ST_OK;
 }
@@ -283,27 +291,21 @@ static enum status find_naming(struct closure *c, str email, struct error *e)
 /* What was the customer's once, and says so no more: a payment method that was detached. */
 static enum status find_former(struct closure *c, struct error *e)
 {
-    ARENA(place, 64 << 10);
-    str type = S(""), id = S("");
+    CLEANUP(place_free) struct place at = place_at_start();
 
-    for (size_t n = PIECE; n == PIECE;) {
+    while (at.more) {
         ARENA(a, PIECE_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
         enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
-            st = tx_run(&tx, STMT_HISTORY_NAMING, &r, &a, e, v_account(c->env), V_STR(type),
-                        V_STR(id), V_STR(c->out->id), V_INT(PIECE));
+            st = tx_run(&tx, STMT_HISTORY_NAMING, &r, &a, e, v_account(c->env), V_STR(at.key[0]),
+                        V_STR(at.key[1]), V_STR(c->out->id), V_INT(PIECE));
         for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
             st = consider(c, &tx, row_str(&r, i, 0), row_str(&r, i, 1), &a, e);
         if (st != ST_OK)
             return st;
-        n = r.n_rows;
-        if (n == PIECE) {
-            arena_free(&place);
-            type = arena_copy(&place, row_str(&r, n - 1, 0));
-            id = arena_copy(&place, row_str(&r, n - 1, 1));
-        }
+        place_move(&at, &r, 2);
     }
     return ST_OK;
 }

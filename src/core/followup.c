@@ -13,11 +13,6 @@ enum {
     ID_MAX = 255,
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 static enum status want(struct tx *tx, struct env *env, enum due_kind kind, str type,
                         struct arena *a, struct error *e)
 {

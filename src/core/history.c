@@ -8,11 +8,6 @@ enum {
     CHANGES_BYTES_MAX = 1 << 20,
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 /* Without its cause, which stands with the version that it replaced. */
 static struct version version_of_row(const struct rows *r, size_t i)
 {

@@ -79,7 +79,7 @@ static enum status put_again(struct tx *tx, struct env *env, const struct event 
     /* It makes no second fetch; but work that was given up is taken up again. */
     for (size_t i = 0; i < p->n_keys && st == ST_OK; i++)
         st = tx_run(tx, STMT_DUE_REVIVE_KEY, NULL, a, e, V_STR(p->key[i].type), V_STR(p->key[i].id),
-                    V_STR(str_of(env->identity.account)));
+                    v_account(env));
     return st;
 }
 
@@ -289,7 +289,7 @@ static enum status work_state(struct tx *tx, struct env *env, str type, str id,
 {
     struct rows r;
     enum status st = tx_run(tx, STMT_DUE_GET, &r, a, e, V_STR(S("object")), V_STR(type), V_STR(id),
-                            V_STR(str_of(env->identity.account)));
+                            v_account(env));
 
     if (st != ST_OK)
         return st;
@@ -305,22 +305,9 @@ static enum status work_state(struct tx *tx, struct env *env, str type, str id,
     else
         jw_str(w, row_int(&r, 0, 4) ? S("waiting") : S("due"));
     if (r.n_rows && row_str(&r, 0, 5).n) {
-        jw_key(w, S("last_error"));
-        jw_str(w, row_str(&r, 0, 5));
+        jw_put_str(w, "last_error", row_str(&r, 0, 5));
     }
     return ST_OK;
-}
-
-static void put_text(struct json_writer *w, str key, str value)
-{
-    jw_key(w, key);
-    jw_str(w, value);
-}
-
-static void put_int(struct json_writer *w, str key, int64_t value)
-{
-    jw_key(w, key);
-    jw_int(w, value);
 }
 
 static enum status write_page_row(struct tx *tx, struct env *env, const struct rows *r, size_t i,
@@ -329,15 +316,15 @@ static enum status write_page_row(struct tx *tx, struct env *env, const struct r
     struct json_writer w = { .b = out };
 
     jw_object(&w);
-    put_text(&w, S("id"), row_str(r, i, 0));
-    put_text(&w, S("type"), row_str(r, i, 1));
-    put_text(&w, S("object_type"), row_str(r, i, 2));
-    put_text(&w, S("object"), row_str(r, i, 3));
-    put_text(&w, S("outcome"), row_str(r, i, 4));
-    put_text(&w, S("reason"), row_str(r, i, 5));
-    put_int(&w, S("received_at"), row_int(r, i, 6));
-    put_int(&w, S("deliveries"), row_int(r, i, 7));
-    put_int(&w, S("seq"), row_int(r, i, 8));
+    jw_put_str(&w, "id", row_str(r, i, 0));
+    jw_put_str(&w, "type", row_str(r, i, 1));
+    jw_put_str(&w, "object_type", row_str(r, i, 2));
+    jw_put_str(&w, "object", row_str(r, i, 3));
+    jw_put_str(&w, "outcome", row_str(r, i, 4));
+    jw_put_str(&w, "reason", row_str(r, i, 5));
+    jw_put_int(&w, "received_at", row_int(r, i, 6));
+    jw_put_int(&w, "deliveries", row_int(r, i, 7));
+    jw_put_int(&w, "seq", row_int(r, i, 8));
     enum status st = work_state(tx, env, row_str(r, i, 2), row_str(r, i, 3), &w, a, e);
     jw_end(&w);
     buf_char(out, '\n');
@@ -378,25 +365,25 @@ enum status inbox_show(struct env *env, str event_id, struct buf *out, struct er
     if (st != ST_OK)
         return st;
     jw_object(&w);
-    put_text(&w, S("id"), row_str(&r, 0, 0));
-    put_text(&w, S("type"), row_str(&r, 0, 1));
-    put_text(&w, S("object_type"), row_str(&r, 0, 2));
-    put_text(&w, S("object"), row_str(&r, 0, 3));
-    put_text(&w, S("account"), row_str(&r, 0, 4));
+    jw_put_str(&w, "id", row_str(&r, 0, 0));
+    jw_put_str(&w, "type", row_str(&r, 0, 1));
+    jw_put_str(&w, "object_type", row_str(&r, 0, 2));
+    jw_put_str(&w, "object", row_str(&r, 0, 3));
+    jw_put_str(&w, "account", row_str(&r, 0, 4));
     jw_key(&w, S("livemode"));
     if (row_cell(&r, 0, 5)->type == VAL_NULL)
         jw_null(&w);
     else
         jw_bool(&w, row_int(&r, 0, 5) != 0);
-    put_text(&w, S("api_version"), row_str(&r, 0, 6));
-    put_int(&w, S("created"), row_int(&r, 0, 7));
-    put_int(&w, S("received_at"), row_int(&r, 0, 8));
-    put_text(&w, S("secret"), row_str(&r, 0, 9));
-    put_int(&w, S("deliveries"), row_int(&r, 0, 10));
-    put_int(&w, S("last_at"), row_int(&r, 0, 11));
-    put_text(&w, S("outcome"), row_str(&r, 0, 12));
-    put_text(&w, S("reason"), row_str(&r, 0, 13));
-    put_int(&w, S("conflicting_deliveries"), row_int(&r, 0, 16));
+    jw_put_str(&w, "api_version", row_str(&r, 0, 6));
+    jw_put_int(&w, "created", row_int(&r, 0, 7));
+    jw_put_int(&w, "received_at", row_int(&r, 0, 8));
+    jw_put_str(&w, "secret", row_str(&r, 0, 9));
+    jw_put_int(&w, "deliveries", row_int(&r, 0, 10));
+    jw_put_int(&w, "last_at", row_int(&r, 0, 11));
+    jw_put_str(&w, "outcome", row_str(&r, 0, 12));
+    jw_put_str(&w, "reason", row_str(&r, 0, 13));
+    jw_put_int(&w, "conflicting_deliveries", row_int(&r, 0, 16));
     st = work_state(&tx, env, row_str(&r, 0, 2), row_str(&r, 0, 3), &w, &a, e);
     jw_key(&w, S("body"));
     if (row_str(&r, 0, 14).n)

@@ -49,11 +49,6 @@ struct put {
     struct value livemode; /* NULL where the object has no such field */
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 static enum status find_row(struct tx *tx, struct env *env, str type, str id, struct row *out,
                             struct arena *a, struct error *e)
 {

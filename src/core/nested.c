@@ -76,9 +76,9 @@ static enum status put_members(struct tx *tx, struct env *env, const struct answ
                                    .pool = &pool };
         st = mirror_put(tx, env, &in, &result, NULL, a, e);
         if (st == ST_OK)
-            st = tx_run(tx, STMT_REF_ADD, NULL, a, e, V_STR(parent->type),
-                        V_STR(str_of(env->identity.account)), V_STR(parent->id), V_STR(field),
-                        V_STR(item.type), V_STR(item.id), V_INT(1), V_INT(0), V_INT(ticket));
+            st = tx_run(tx, STMT_REF_ADD, NULL, a, e, V_STR(parent->type), v_account(env),
+                        V_STR(parent->id), V_STR(field), V_STR(item.type), V_STR(item.id), V_INT(1),
+                        V_INT(0), V_INT(ticket));
         *last = item;
     }
     return st == ST_NONE ? ST_OK : st;

@@ -12,11 +12,6 @@ enum {
     REBUILD_PIECE = 1000,
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 static struct kv *kv_of(const struct env *env)
 {
     return env->world->kv;

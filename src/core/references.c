@@ -13,11 +13,6 @@ enum {
     ID_MAX = 255,
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 /* ---- what Stripe does not have ---- */
 
 bool references_foreign(const char *why)
@@ -91,18 +86,6 @@ enum status references_look_again(struct env *env, struct error *e)
 
 /* ---- what dangles ---- */
 
-static void put_text(struct json_writer *w, const char *key, str value)
-{
-    jw_key(w, str_of(key));
-    jw_str(w, value);
-}
-
-static void put_int(struct json_writer *w, const char *key, int64_t value)
-{
-    jw_key(w, str_of(key));
-    jw_int(w, value);
-}
-
 /* The columns of refs_dangling.sql. */
 enum dangling_column {
     C_ID,
@@ -156,26 +139,26 @@ static void write_dangling(const struct rows *r, size_t i, const char *type, str
 
     from_id = str_cut(from_id, ' ', &field);
     jw_object(&w);
-    put_text(&w, "type", str_of(type));
-    put_text(&w, "id", row_str(r, i, C_ID));
-    put_text(&w, "state", state_of(r, i, n));
-    put_int(&w, "references", row_int(r, i, C_COUNT));
+    jw_put_str(&w, "type", str_of(type));
+    jw_put_str(&w, "id", row_str(r, i, C_ID));
+    jw_put_str(&w, "state", state_of(r, i, n));
+    jw_put_int(&w, "references", row_int(r, i, C_COUNT));
     jw_key(&w, S("from"));
     jw_object(&w);
-    put_text(&w, "type", from_type);
-    put_text(&w, "id", from_id);
-    put_text(&w, "field", field);
+    jw_put_str(&w, "type", from_type);
+    jw_put_str(&w, "id", from_id);
+    jw_put_str(&w, "field", field);
     jw_end(&w);
     if (is_known(r, i, C_STATE)) {
-        put_text(&w, "answer", row_str(r, i, C_ANSWER));
-        put_int(&w, "status", row_int(r, i, C_STATUS));
-        put_int(&w, "first_at", row_int(r, i, C_FIRST));
-        put_int(&w, "last_at", row_int(r, i, C_LAST));
-        put_int(&w, "next_at", row_int(r, i, C_NEXT));
-        put_int(&w, "looks", row_int(r, i, C_LOOKS));
+        jw_put_str(&w, "answer", row_str(r, i, C_ANSWER));
+        jw_put_int(&w, "status", row_int(r, i, C_STATUS));
+        jw_put_int(&w, "first_at", row_int(r, i, C_FIRST));
+        jw_put_int(&w, "last_at", row_int(r, i, C_LAST));
+        jw_put_int(&w, "next_at", row_int(r, i, C_NEXT));
+        jw_put_int(&w, "looks", row_int(r, i, C_LOOKS));
     }
     if (is_dead(r, i))
-        put_text(&w, "error", row_str(r, i, C_ERROR));
+        jw_put_str(&w, "error", row_str(r, i, C_ERROR));
     jw_end(&w);
     buf_char(out, '\n');
 }
@@ -298,13 +281,13 @@ static enum status write_hanging(struct tx *tx, struct env *env, str type, str i
     jw_array(w);
     for (size_t i = 0; i < r.n_rows; i++) {
         jw_object(w);
-        put_text(w, "type", row_str(&r, i, 0));
-        put_text(w, "field", row_str(&r, i, 1));
+        jw_put_str(w, "type", row_str(&r, i, 0));
+        jw_put_str(w, "field", row_str(&r, i, 1));
         if (row_str(&r, i, 2).n)
-            put_text(w, "through", row_str(&r, i, 2));
-        put_int(w, "count", row_int(&r, i, 3));
-        put_int(w, "deleted", row_int(&r, i, 4));
-        put_text(w, "example", row_str(&r, i, 5));
+            jw_put_str(w, "through", row_str(&r, i, 2));
+        jw_put_int(w, "count", row_int(&r, i, 3));
+        jw_put_int(w, "deleted", row_int(&r, i, 4));
+        jw_put_str(w, "example", row_str(&r, i, 5));
         jw_end(w);
     }
     jw_end(w);
@@ -334,10 +317,10 @@ static enum status write_own(struct tx *tx, struct env *env, str type, str id,
     jw_array(w);
     for (size_t i = 0; i < r.n_rows; i++) {
         jw_object(w);
-        put_text(w, "field", row_str(&r, i, 0));
-        put_text(w, "type", row_str(&r, i, 1));
-        put_text(w, "id", row_str(&r, i, 2));
-        put_text(w, "state", own_state(&r, i));
+        jw_put_str(w, "field", row_str(&r, i, 0));
+        jw_put_str(w, "type", row_str(&r, i, 1));
+        jw_put_str(w, "id", row_str(&r, i, 2));
+        jw_put_str(w, "state", own_state(&r, i));
         jw_end(w);
     }
     jw_end(w);
@@ -360,7 +343,7 @@ static enum status write_entry(struct tx *tx, struct env *env, const struct reso
     if (st != ST_OK)
         return st;
     jw_object(&w);
-    put_text(&w, "type", type);
+    jw_put_str(&w, "type", type);
     jw_key(&w, S("deleted"));
     if (r.n_rows)
         jw_bool(&w, row_int(&r, 0, 0) != 0);
@@ -426,11 +409,10 @@ static enum status list_hanging(struct env *env, str type, str id, struct place 
     for (size_t i = 0; i < r.n_rows; i++) {
         struct json_writer w = { .b = out };
         jw_object(&w);
-        put_text(&w, "type", row_str(&r, i, 0));
-        put_text(&w, "id", row_str(&r, i, 1));
-        put_text(&w, "field", row_str(&r, i, 2));
-        jw_key(&w, S("deleted"));
-        jw_bool(&w, row_int(&r, i, 3) != 0);
+        jw_put_str(&w, "type", row_str(&r, i, 0));
+        jw_put_str(&w, "id", row_str(&r, i, 1));
+        jw_put_str(&w, "field", row_str(&r, i, 2));
+        jw_put_bool(&w, "deleted", row_int(&r, i, 3) != 0);
         jw_end(&w);
         buf_char(out, '\n');
     }

@@ -37,7 +37,7 @@ static enum status want_absent(struct env *env, struct error *e)
 
     if (st == ST_OK)
         st = tx_run(&tx, STMT_ABSENT_NEXT, &r, &a, e, V_INT(clock_wall(env->world->clock)),
-                    V_STR(str_of(env->identity.account)), V_INT(1));
+                    v_account(env), V_INT(1));
     if (st != ST_OK || !r.n_rows)
         return st;
     tx_end(&tx);

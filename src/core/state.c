@@ -13,11 +13,6 @@ enum {
     ITEMS_MAX = 1000,         /* of one subscription */
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 static str id_at(str object, const char *member, struct arena *a)
 {
     struct json_token t = json_member(object, str_of(member));
@@ -354,10 +349,8 @@ void state_print_stored(str value, int64_t revision, msec now, struct buf *out)
 
     assert(value.n > 2);
     buf_append(out, open);
-    jw_key(&w, S("asOf"));
-    jw_int(&w, now);
-    jw_key(&w, S("revision"));
-    jw_int(&w, revision);
+    jw_put_int(&w, "asOf", now);
+    jw_put_int(&w, "revision", revision);
     jw_end(&w);
 }
 
@@ -368,19 +361,15 @@ void state_print(const struct customer_state *s, msec now, struct buf *out)
 
     assert(s->value.n > 2);
     buf_append(out, open);
-    jw_key(&w, S("asOf"));
-    jw_int(&w, s->stale_since ? s->stale_since : now);
-    jw_key(&w, S("revision"));
-    jw_int(&w, s->revision);
+    jw_put_int(&w, "asOf", s->stale_since ? s->stale_since : now);
+    jw_put_int(&w, "revision", s->revision);
     jw_key(&w, S("syncedAt"));
     s->synced_at ? jw_int(&w, s->synced_at) : jw_null(&w);
-    jw_key(&w, S("complete"));
-    jw_bool(&w, s->complete);
-    jw_key(&w, S("stale"));
-    jw_bool(&w, s->stale_since != 0);
+    jw_put_bool(&w, "complete", s->complete);
+    jw_put_bool(&w, "stale", s->stale_since != 0);
     if (s->stale_since) {
-        jw_key(&w, S("staleWhy"));
-        jw_str(&w, s->failed && s->why.n ? s->why : S("news of it waits to be fetched"));
+        jw_put_str(&w, "staleWhy",
+                   s->failed && s->why.n ? s->why : S("news of it waits to be fetched"));
     }
     jw_end(&w);
 }

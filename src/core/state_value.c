@@ -226,8 +226,7 @@ static void write_subscription(struct json_writer *w, const struct state_subscri
     write_text(w, "id", s->id);
     write_text(w, "status", json_text(s->data, S("status"), a));
     write_period(w, s);
-    jw_key(w, S("cancelAtPeriodEnd"));
-    jw_bool(w, is_true(s->data, "cancel_at_period_end"));
+    jw_put_bool(w, "cancelAtPeriodEnd", is_true(s->data, "cancel_at_period_end"));
     for (size_t i = 0; i < COUNT(moment); i++)
         write_number(w, moment[i].key, s->data, moment[i].member);
     write_items(w, s, a);
@@ -276,8 +275,7 @@ static void write_current(struct json_writer *w, const struct state_parts *p, st
     write_text(w, "status", json_text(s->data, S("status"), a));
     write_text(w, "priceId", first_price(s, a));
     write_period(w, s);
-    jw_key(w, S("cancelAtPeriodEnd"));
-    jw_bool(w, is_true(s->data, "cancel_at_period_end"));
+    jw_put_bool(w, "cancelAtPeriodEnd", is_true(s->data, "cancel_at_period_end"));
 }
 
 void state_write(const struct state_parts *p, str payment_method, struct buf *out, struct arena *a)
@@ -287,8 +285,7 @@ void state_write(const struct state_parts *p, str payment_method, struct buf *ou
     jw_object(&w);
     write_text(&w, "customerId", p->customer_id);
     if (p->customer_deleted) {
-        jw_key(&w, S("deleted"));
-        jw_bool(&w, true);
+        jw_put_bool(&w, "deleted", true);
     }
     write_current(&w, p, a);
     write_payment_method(&w, payment_method, a);

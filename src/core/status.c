@@ -57,7 +57,7 @@ static enum status read_walks(struct tx *tx, const struct env *env, struct mirro
                               struct arena *a, struct error *e)
 {
     struct rows r;
-    enum status st = tx_run(tx, STMT_STATUS_WALKS, &r, a, e, V_STR(str_of(env->identity.account)));
+    enum status st = tx_run(tx, STMT_STATUS_WALKS, &r, a, e, v_account(env));
 
     if (st != ST_OK)
         return st;
@@ -137,7 +137,7 @@ static enum status read_outbox(struct tx *tx, struct env *env, msec now, struct 
 
     if (!outbox_has_server(env))
         return ST_OK;
-    enum status st = tx_run(tx, STMT_OUTBOX_COUNT, &r, a, e, V_STR(str_of(env->identity.account)));
+    enum status st = tx_run(tx, STMT_OUTBOX_COUNT, &r, a, e, v_account(env));
     if (st != ST_OK)
         return st;
     s->states_due = row_int(&r, 0, 0);
@@ -174,78 +174,65 @@ enum status status_read(struct env *env, struct mirror_status *out, struct error
     return st == ST_OK ? read_all(&tx, env, out, &a, e) : st;
 }
 
-static void put_int(struct json_writer *w, const char *key, int64_t value)
-{
-    jw_key(w, str_of(key));
-    jw_int(w, value);
-}
-
-static void put_text(struct json_writer *w, const char *key, str value)
-{
-    jw_key(w, str_of(key));
-    jw_str(w, value);
-}
-
 static void write_numbers(struct json_writer *w, const struct mirror_status *s)
 {
-    put_int(w, "objects", s->objects);
-    put_int(w, "tombstones", s->tombstones);
-    put_int(w, "events", s->events);
-    put_int(w, "deliveries", s->deliveries);
-    put_int(w, "events_quarantined", s->events_quarantined);
-    put_int(w, "events_unknown", s->events_unknown);
-    put_int(w, "events_unfetchable", s->events_unfetchable);
-    put_int(w, "events_conflicting", s->events_conflicting);
-    put_int(w, "due", s->due);
-    put_int(w, "due_retrying", s->due_retrying);
-    put_int(w, "dead", s->dead);
-    put_int(w, "oldest_due_ms", s->oldest_due_ms);
-    put_int(w, "last_event_ago_ms", s->last_event_ago_ms);
-    put_int(w, "last_fetch_ago_ms", s->last_fetch_ago_ms);
-    put_int(w, "types_complete", s->types_complete);
-    put_int(w, "types_known", s->types_known);
-    put_int(w, "types_skipped", s->types_skipped);
-    put_int(w, "events_read_at", s->events_read_at);
-    put_int(w, "events_begun_at", s->events_begun_at);
-    put_int(w, "events_gap_from", s->events_gap_from);
-    put_int(w, "events_gap_to", s->events_gap_to);
-    put_int(w, "complete_up_to", s->complete_up_to);
+    jw_put_int(w, "objects", s->objects);
+    jw_put_int(w, "tombstones", s->tombstones);
+    jw_put_int(w, "events", s->events);
+    jw_put_int(w, "deliveries", s->deliveries);
+    jw_put_int(w, "events_quarantined", s->events_quarantined);
+    jw_put_int(w, "events_unknown", s->events_unknown);
+    jw_put_int(w, "events_unfetchable", s->events_unfetchable);
+    jw_put_int(w, "events_conflicting", s->events_conflicting);
+    jw_put_int(w, "due", s->due);
+    jw_put_int(w, "due_retrying", s->due_retrying);
+    jw_put_int(w, "dead", s->dead);
+    jw_put_int(w, "oldest_due_ms", s->oldest_due_ms);
+    jw_put_int(w, "last_event_ago_ms", s->last_event_ago_ms);
+    jw_put_int(w, "last_fetch_ago_ms", s->last_fetch_ago_ms);
+    jw_put_int(w, "types_complete", s->types_complete);
+    jw_put_int(w, "types_known", s->types_known);
+    jw_put_int(w, "types_skipped", s->types_skipped);
+    jw_put_int(w, "events_read_at", s->events_read_at);
+    jw_put_int(w, "events_begun_at", s->events_begun_at);
+    jw_put_int(w, "events_gap_from", s->events_gap_from);
+    jw_put_int(w, "events_gap_to", s->events_gap_to);
+    jw_put_int(w, "complete_up_to", s->complete_up_to);
     if (s->events_error[0])
-        put_text(w, "events_error", str_of(s->events_error));
-    put_int(w, "fuse_blown_at", s->fuse_blown_at);
-    put_int(w, "fuse_held", s->fuse_held);
+        jw_put_str(w, "events_error", str_of(s->events_error));
+    jw_put_int(w, "fuse_blown_at", s->fuse_blown_at);
+    jw_put_int(w, "fuse_held", s->fuse_held);
     if (s->states_due >= 0) {
-        put_int(w, "states_due", s->states_due);
-        put_int(w, "states_due_ms", s->states_due_ms);
+        jw_put_int(w, "states_due", s->states_due);
+        jw_put_int(w, "states_due_ms", s->states_due_ms);
     }
     if (s->last_error[0])
-        put_text(w, "last_error", str_of(s->last_error));
+        jw_put_str(w, "last_error", str_of(s->last_error));
 }
 
 static enum status write_types(struct tx *tx, struct env *env, struct json_writer *w,
                                struct arena *a, struct error *e)
 {
     struct rows r;
-    enum status st = tx_run(tx, STMT_STATUS_TYPES, &r, a, e, V_STR(str_of(env->identity.account)));
+    enum status st = tx_run(tx, STMT_STATUS_TYPES, &r, a, e, v_account(env));
 
     jw_key(w, S("types"));
     jw_array(w);
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
         const struct resource *res = resource_by_type(row_str(&r, i, 0));
         jw_object(w);
-        put_text(w, "type", row_str(&r, i, 0));
-        put_text(w, "view", res ? str_of(res->view) : (str){ 0 });
-        put_int(w, "objects", row_int(&r, i, 1));
-        put_int(w, "tombstones", row_int(&r, i, 2));
-        put_text(w, "walk", row_str(&r, i, 3));
-        put_int(w, "complete_at", row_int(&r, i, 4));
-        put_text(w, "state", row_str(&r, i, 6));
-        put_int(w, "fresh_at", row_int(&r, i, 7));
-        jw_key(w, S("events"));
-        jw_bool(w, row_int(&r, i, 8) != 0);
-        put_int(w, "open_lists", row_int(&r, i, 9));
+        jw_put_str(w, "type", row_str(&r, i, 0));
+        jw_put_str(w, "view", res ? str_of(res->view) : (str){ 0 });
+        jw_put_int(w, "objects", row_int(&r, i, 1));
+        jw_put_int(w, "tombstones", row_int(&r, i, 2));
+        jw_put_str(w, "walk", row_str(&r, i, 3));
+        jw_put_int(w, "complete_at", row_int(&r, i, 4));
+        jw_put_str(w, "state", row_str(&r, i, 6));
+        jw_put_int(w, "fresh_at", row_int(&r, i, 7));
+        jw_put_bool(w, "events", row_int(&r, i, 8) != 0);
+        jw_put_int(w, "open_lists", row_int(&r, i, 9));
         if (row_str(&r, i, 5).n)
-            put_text(w, "reason", row_str(&r, i, 5));
+            jw_put_str(w, "reason", row_str(&r, i, 5));
         jw_end(w);
     }
     jw_end(w);
@@ -265,9 +252,9 @@ enum status status_json(struct env *env, struct buf *out, struct error *e)
     if (st != ST_OK)
         return st;
     jw_object(&w);
-    put_text(&w, "environment", str_of(env->name));
-    put_text(&w, "account", str_of(env->identity.account));
-    put_text(&w, "mode", env->identity.livemode ? S("live") : S("test"));
+    jw_put_str(&w, "environment", str_of(env->name));
+    jw_put_str(&w, "account", str_of(env->identity.account));
+    jw_put_str(&w, "mode", env->identity.livemode ? S("live") : S("test"));
     write_numbers(&w, &s);
     st = write_types(&tx, env, &w, &a, e);
     jw_end(&w);

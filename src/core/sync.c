@@ -56,9 +56,8 @@ static enum status want_under_piece(struct env *env, const struct resource *r, b
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_OBJECT_IDS, &rows, &a, e, V_STR(str_of(r->parent)),
-                    V_STR(str_of(env->identity.account)), V_STR(str_of(after)),
-                    V_INT(PARENTS_PIECE));
+        st = tx_run(&tx, STMT_OBJECT_IDS, &rows, &a, e, V_STR(str_of(r->parent)), v_account(env),
+                    V_STR(str_of(after)), V_INT(PARENTS_PIECE));
     if (st != ST_OK)
         return st;
     for (size_t i = 0; i < rows.n_rows && st == ST_OK; i++)
@@ -229,21 +228,14 @@ static void write_tally(struct json_writer *w, const struct tally *t)
     const struct resource *r = resource_by_type(t->type);
 
     jw_object(w);
-    jw_key(w, S("type"));
-    jw_str(w, t->type);
-    jw_key(w, S("view"));
-    jw_str(w, r ? str_of(r->view) : t->type);
-    jw_key(w, S("core"));
-    jw_bool(w, r && r->flags & RES_CORE);
-    jw_key(w, S("state"));
-    jw_str(w, t->state);
-    jw_key(w, S("objects"));
-    jw_int(w, t->objects);
-    jw_key(w, S("pages"));
-    jw_int(w, t->pages);
+    jw_put_str(w, "type", t->type);
+    jw_put_str(w, "view", r ? str_of(r->view) : t->type);
+    jw_put_bool(w, "core", r && r->flags & RES_CORE);
+    jw_put_str(w, "state", t->state);
+    jw_put_int(w, "objects", t->objects);
+    jw_put_int(w, "pages", t->pages);
     if (t->reason.n) {
-        jw_key(w, S("reason"));
-        jw_str(w, t->reason);
+        jw_put_str(w, "reason", t->reason);
     }
     jw_end(w);
 }
@@ -283,7 +275,7 @@ static enum status write_walks(struct tx *tx, struct env *env, const struct sync
 {
     struct tally t = { 0 };
     struct rows r;
-    enum status st = tx_run(tx, STMT_WALK_LIST, &r, a, e, V_STR(str_of(env->identity.account)));
+    enum status st = tx_run(tx, STMT_WALK_LIST, &r, a, e, v_account(env));
 
     if (st != ST_OK)
         return st;
@@ -354,8 +346,7 @@ static void write_progress_numbers(struct json_writer *w, const struct sync_prog
         jw_key(w, str_of(number[i].name));
         jw_int(w, number[i].value);
     }
-    jw_key(w, S("done"));
-    jw_bool(w, p->done);
+    jw_put_bool(w, "done", p->done);
 }
 
 enum status sync_progress(struct env *env, const struct sync *s, struct sync_progress *p,

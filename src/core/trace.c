@@ -21,11 +21,6 @@ struct teller {
     struct arena *a;
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 static struct trace_step *add(struct teller *t, msec at, const char *what)
 {
     struct trace_step *s = &t->out->step[t->out->n_steps++];

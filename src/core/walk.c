@@ -33,11 +33,6 @@ struct walk {
     unsigned restarts;
 };
 
-static struct value v_account(const struct env *env)
-{
-    return V_STR(str_of(env->identity.account));
-}
-
 enum status walk_want(struct tx *tx, struct env *env, const struct resource *r, str variant,
                       bool again, enum stripe_lane lane, struct arena *a, struct error *e)
 {

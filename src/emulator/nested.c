@@ -42,6 +42,22 @@ void param_put(json_t *params, const char *path, str value)
     set_str(at, path, value);
 }
 
+void param_append(json_t *list, json_t *value)
+{
+    char key[24];
+
+    snprintf(key, sizeof key, "%zu", json_object_size(list));
+    set_new(list, key, value);
+}
+
+json_t *param_int(int64_t v)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%lld", (long long)v);
+    return json_string(text);
+}
+
 struct record *nested_make(struct call *c, const char *path, json_t *params)
 {
     struct call n = *c;

@@ -513,6 +513,16 @@ bool metadata_apply(const struct args *a, json_t *doc)
     return true;
 }
 
+json_t *shape_with_metadata(const struct args *a, enum type t)
+{
+    json_t *doc = record_shape(a->c->emu, a->c->space, t, NULL);
+
+    if (metadata_apply(a, doc))
+        return doc;
+    json_decref(doc);
+    return NULL;
+}
+
 static void apply_text(const struct args *a, json_t *doc, const struct field *f)
 {
     str s = { 0 };

@@ -75,6 +75,8 @@ void args_merge(json_t *into, const json_t *v);
 /* A number as JSON writes it: whole ones without a fraction. */
 json_t *json_number(double v);
 bool metadata_apply(const struct args *a, json_t *doc);
+/* A new document of this type with the metadata that was sent; NULL: refused. */
+json_t *shape_with_metadata(const struct args *a, enum type t);
 /* `created=5`, `created[gte]=5`, …: both ends included. */
 struct range {
     int64_t least, most;

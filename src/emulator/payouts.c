@@ -142,11 +142,9 @@ json_t *payouts_reverse(struct call *c)
                       "Payout %s cannot be reversed: only one that is paid, and not reversed yet, "
                       "can be.",
                       r->id);
-    json_t *doc = record_shape(c->emu, c->space, T_PAYOUT, NULL);
-    if (!metadata_apply(&a, doc)) {
-        json_decref(doc);
+    json_t *doc = shape_with_metadata(&a, T_PAYOUT);
+    if (!doc)
         return NULL;
-    }
     set_int(doc, "amount", -get_int(r->doc, "amount"));
     set_int(doc, "arrival_date", now_s(c->emu) + (int64_t)STANDARD_DAYS * DAY_S);
     set_str(doc, "currency", get_str(r->doc, "currency"));

@@ -362,22 +362,6 @@ json_t *quotes_cancel(struct call *c)
 
 /* --- accepting --- */
 
-static json_t *number(int64_t v)
-{
-    char text[24];
-
-    snprintf(text, sizeof text, "%lld", (long long)v);
-    return json_string(text);
-}
-
-static void element(json_t *list, json_t *v)
-{
-    char key[24];
-
-    snprintf(key, sizeof key, "%zu", json_object_size(list));
-    set_new(list, key, v);
-}
-
 /* What a subscription is made of: recurring prices as items, the others on its first invoice. */
 static json_t *subscription_params(struct record *quote)
 {
@@ -388,11 +372,11 @@ static json_t *subscription_params(struct record *quote)
 
     for (struct record *r = NULL; (r = line_next(quote, r));) {
         json_t *one = json_pack("{s:O,s:o}", "price", get_path(record_doc(r), "price.id"),
-                                "quantity", number(get_int(r->doc, "quantity")));
-        element(is_recurring(r) ? items : extra, one);
+                                "quantity", param_int(get_int(r->doc, "quantity")));
+        param_append(is_recurring(r) ? items : extra, one);
     }
     json_array_foreach(json_object_get(quote->doc, "discounts"), i, v)
-        element(discounts, json_pack("{s:O}", "discount", v));
+        param_append(discounts, json_pack("{s:O}", "discount", v));
     set_new(p, "items", items);
     set_new(p, "add_invoice_items", extra);
     set_new(p, "discounts", discounts);
@@ -400,14 +384,14 @@ static json_t *subscription_params(struct record *quote)
             json_deep_copy(json_object_get(quote->doc, "collection_method")));
     int64_t days = get_int(get_path(quote->doc, "invoice_settings"), "days_until_due");
     if (days)
-        set_new(p, "days_until_due", number(days));
+        set_new(p, "days_until_due", param_int(days));
     if (get_int(data, "trial_period_days"))
-        set_new(p, "trial_period_days", number(get_int(data, "trial_period_days")));
+        set_new(p, "trial_period_days", param_int(get_int(data, "trial_period_days")));
     if (json_object_size(json_object_get(data, "metadata")))
         set_new(p, "metadata", json_deep_copy(json_object_get(data, "metadata")));
     json_t *rates = json_object();
     json_array_foreach(json_object_get(quote->doc, "default_tax_rates"), i, v)
-        element(rates, json_incref(v));
+        param_append(rates, json_incref(v));
     if (json_object_size(rates))
         set_new(p, "default_tax_rates", rates);
     else
@@ -432,7 +416,7 @@ static struct record *quote_invoice(struct call *c, struct record *quote)
                       "subscription_details", "type", "quote_details"));
     for (struct record *r = NULL; (r = line_next(quote, r));) {
         json_t *params = json_pack("{s:O,s:o}", "price", get_path(record_doc(r), "price.id"),
-                                   "quantity", number(get_int(r->doc, "quantity")));
+                                   "quantity", param_int(get_int(r->doc, "quantity")));
         struct record *ii =
             invoiceitem_make(&(struct args){ c, params, "" }, customer, (str){ 0 }, currency);
         json_decref(params);

@@ -73,6 +73,8 @@ void *refuse_status(struct call *c, struct record *r, const char *code, const ch
  * when it was refused, and so was this one. */
 struct record *nested_make(struct call *c, const char *path, json_t *params);
 void param_put(json_t *params, const char *path, str value); /* "a.b"; nothing for {NULL, 0} */
+void param_append(json_t *list, json_t *value);              /* takes `value` */
+json_t *param_int(int64_t v); /* a number as a parameter is: a text */
 
 /* cash_balance.c */
 handler cash_fund, cash_get, cash_update, cash_transactions, cash_transaction, intents_apply_cash;
@@ -380,8 +382,8 @@ void subscription_changed(struct call *c, struct record *sub, json_t *before, st
 /* --- pending_updates.c --- */
 /* The change would not be paid for, and is to wait until it is. */
 bool pending_wanted(struct call *c, struct record *sub, const struct proration *p);
-/* Puts the subscription (its document was `before`, its items `items`) back to what it was, and what
- * it would become into pending_update. */
+/* Puts the subscription (its document was `before`, its items `items`) back to what it was, and
+ * what it would become into pending_update. */
 void pending_keep(struct call *c, struct record *sub, const json_t *before, const json_t *items,
                   struct record *inv);
 bool pending_is_for(struct record *sub, struct record *inv);
@@ -420,8 +422,10 @@ int64_t record_due(const struct record *r);
 int64_t time_or_never(const json_t *doc, const char *key); /* INT64_MAX when it is null */
 typedef int64_t due_rule(const struct record *r);
 typedef void act_rule(struct call *c, struct record *r);
-due_rule subscription_due, invoice_due, test_clock_due, discount_due, schedule_due, quote_due, coupon_due, promotion_due;
-act_rule subscription_act, invoice_act, test_clock_act, discount_act, schedule_act, quote_act, coupon_act, promotion_act;
+due_rule subscription_due, invoice_due, test_clock_due, discount_due, schedule_due, quote_due,
+    coupon_due, promotion_due;
+act_rule subscription_act, invoice_act, test_clock_act, discount_act, schedule_act, quote_act,
+    coupon_act, promotion_act;
 due_rule transaction_due, intent_due, refund_due, dispute_due, checkout_due, payout_due, topup_due,
     account_due;
 act_rule transaction_act, intent_act, refund_act, dispute_act, checkout_act, payout_act, topup_act,

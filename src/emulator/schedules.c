@@ -185,28 +185,12 @@ static json_t *phases_read(const struct args *a, int64_t start)
 
 /* --- from a phase to the parameters of its subscription --- */
 
-static json_t *as_text(int64_t v)
-{
-    char text[24];
-
-    snprintf(text, sizeof text, "%lld", (long long)v);
-    return json_string(text);
-}
-
-static void put_list(json_t *list, json_t *element)
-{
-    char key[24];
-
-    snprintf(key, sizeof key, "%zu", json_object_size(list));
-    set_new(list, key, element);
-}
-
 static json_t *ids_of(const json_t *rates)
 {
     json_t *list = json_object(), *v;
     size_t i;
 
-    json_array_foreach(rates, i, v) put_list(list, json_deep_copy(json_object_get(v, "id")));
+    json_array_foreach(rates, i, v) param_append(list, json_deep_copy(json_object_get(v, "id")));
     return list;
 }
 
@@ -216,7 +200,7 @@ static json_t *item_params(struct record *sub, const json_t *item)
     json_t *p = json_object();
 
     set_new(p, "price", json_deep_copy(json_object_get(item, "price")));
-    set_new(p, "quantity", as_text(get_int(item, "quantity")));
+    set_new(p, "quantity", param_int(get_int(item, "quantity")));
     if (json_array_size(json_object_get(item, "tax_rates")))
         set_new(p, "tax_rates", ids_of(json_object_get(item, "tax_rates")));
     for (struct record *si = NULL;
@@ -249,11 +233,12 @@ static json_t *phase_params(struct record *sub, const json_t *phase)
     json_t *p = json_object(), *items = json_object(), *discounts = json_object(), *v;
     size_t i;
 
-    json_array_foreach(json_object_get(phase, "items"), i, v) put_list(items, item_params(sub, v));
+    json_array_foreach(json_object_get(phase, "items"), i, v)
+        param_append(items, item_params(sub, v));
     for (struct record *si = NULL;
          sub && (si = owned_next(sub->space, T_SUBSCRIPTION_ITEM, str_of(sub->id), si));)
         if (!keeps(phase, record_doc(si)))
-            put_list(items, json_pack("{s:s,s:s}", "id", si->id, "deleted", "true"));
+            param_append(items, json_pack("{s:s,s:s}", "id", si->id, "deleted", "true"));
     set_new(p, "items", items);
     for (i = 0; i < COUNT(same); i++)
         if (get_str(phase, same[i]).n)
@@ -261,7 +246,7 @@ static json_t *phase_params(struct record *sub, const json_t *phase)
     json_array_foreach(json_object_get(phase, "discounts"), i, v)
     {
         const char *kind = get_str(v, "coupon").n ? "coupon" : "promotion_code";
-        put_list(discounts, json_pack("{s:O}", kind, json_object_get(v, kind)));
+        param_append(discounts, json_pack("{s:O}", kind, json_object_get(v, kind)));
     }
     if (json_object_size(discounts))
         set_new(p, "discounts", discounts);
@@ -270,7 +255,7 @@ static json_t *phase_params(struct record *sub, const json_t *phase)
     if (json_array_size(json_object_get(phase, "default_tax_rates")))
         set_new(p, "default_tax_rates", ids_of(json_object_get(phase, "default_tax_rates")));
     if (get_int(phase, "trial_end"))
-        set_new(p, "trial_end", as_text(get_int(phase, "trial_end")));
+        set_new(p, "trial_end", param_int(get_int(phase, "trial_end")));
     if (json_object_size(json_object_get(phase, "metadata")))
         set_new(p, "metadata", json_deep_copy(json_object_get(phase, "metadata")));
     return p;

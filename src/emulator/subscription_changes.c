@@ -247,16 +247,24 @@ bool subscription_update(const struct args *a, struct record *sub)
     return true;
 }
 
+/* One that has ended can neither be changed nor cancelled: it is not found. */
+static struct record *path_running(struct call *c)
+{
+    struct record *sub = path_record(c, T_SUBSCRIPTION);
+
+    if (sub && (is_str(record_doc(sub), "status", "canceled") ||
+                is_str(sub->doc, "status", "incomplete_expired")))
+        return refuse(c, 404, "resource_missing", "id", "No such subscription: '%s'", sub->id);
+    return sub;
+}
+
 json_t *subscriptions_update(struct call *c)
 {
     struct args a = args_of(c);
-    struct record *sub = path_record(c, T_SUBSCRIPTION);
+    struct record *sub = path_running(c);
 
     if (!sub)
         return NULL;
-    if (is_str(record_doc(sub), "status", "canceled") ||
-        is_str(sub->doc, "status", "incomplete_expired"))
-        return refuse(c, 404, "resource_missing", "id", "No such subscription: '%s'", sub->id);
     return subscription_update(&a, sub) ? answer_record(c, sub) : NULL;
 }
 
@@ -286,13 +294,10 @@ void subscription_stop(struct call *c, struct record *sub, bool prorate, bool in
 json_t *subscriptions_cancel(struct call *c)
 {
     struct args a = args_of(c);
-    struct record *sub = path_record(c, T_SUBSCRIPTION);
+    struct record *sub = path_running(c);
 
     if (!sub)
         return NULL;
-    if (is_str(record_doc(sub), "status", "canceled") ||
-        is_str(sub->doc, "status", "incomplete_expired"))
-        return refuse(c, 404, "resource_missing", "id", "No such subscription: '%s'", sub->id);
     bool prorate = false, invoice_now = false;
     arg_bool(&a, "prorate", &prorate);
     arg_bool(&a, "invoice_now", &invoice_now);

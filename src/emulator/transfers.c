@@ -141,6 +141,20 @@ static struct record *transfer_reverse(struct call *c, struct record *t, json_t 
     return r;
 }
 
+/* What is left of an amount of which this field says what is gone. */
+static int64_t rest_of(struct record *r, const char *gone)
+{
+    return get_int(record_doc(r), "amount") - get_int(r->doc, gone);
+}
+
+/* The amount that was asked for: all that is left when none was. False: refused. */
+static bool amount_or_rest(const struct args *a, int64_t left, int64_t *amount)
+{
+    if (!arg_int(a, "amount", amount))
+        *amount = left;
+    return !a->c->refused;
+}
+
 json_t *reversals_create(struct call *c)
 {
     struct args a = args_of(c);
@@ -149,20 +163,16 @@ json_t *reversals_create(struct call *c)
 
     if (!t)
         return NULL;
-    int64_t left = get_int(record_doc(t), "amount") - get_int(t->doc, "amount_reversed");
-    if (!arg_int(&a, "amount", &amount))
-        amount = left;
-    if (c->refused)
+    int64_t left = rest_of(t, "amount_reversed");
+    if (!amount_or_rest(&a, left, &amount))
         return NULL;
     if (amount < 1 || amount > left)
         return refuse(c, 400, NULL, "amount",
                       "Transfer %s cannot be reversed by %lld: only %lld of it is left.", t->id,
                       (long long)amount, (long long)left);
-    json_t *doc = record_shape(c->emu, c->space, T_TRANSFER_REVERSAL, NULL);
-    if (!metadata_apply(&a, doc)) {
-        json_decref(doc);
+    json_t *doc = shape_with_metadata(&a, T_TRANSFER_REVERSAL);
+    if (!doc)
         return NULL;
-    }
     return answer_record(c, transfer_reverse(c, t, doc, amount));
 }
 
@@ -269,20 +279,16 @@ json_t *fee_refunds_create(struct call *c)
 
     if (!fee)
         return NULL;
-    int64_t left = get_int(record_doc(fee), "amount") - get_int(fee->doc, "amount_refunded");
-    if (!arg_int(&a, "amount", &amount))
-        amount = left;
-    if (c->refused)
+    int64_t left = rest_of(fee, "amount_refunded");
+    if (!amount_or_rest(&a, left, &amount))
         return NULL;
     if (amount < 1 || amount > left)
         return refuse(c, 400, NULL, "amount",
                       "Refund amount (%lld) is greater than unrefunded amount on fee (%lld)",
                       (long long)amount, (long long)left);
-    json_t *doc = record_shape(c->emu, c->space, T_FEE_REFUND, NULL);
-    if (!metadata_apply(&a, doc)) {
-        json_decref(doc);
+    json_t *doc = shape_with_metadata(&a, T_FEE_REFUND);
+    if (!doc)
         return NULL;
-    }
     return answer_record(c, fee_refund(c, fee, doc, amount));
 }
 

@@ -79,10 +79,8 @@ static enum status tell_sync(const struct command *c, const struct sync *s, stru
     struct json_writer w = { .b = &line };
 
     jw_object(&w);
-    jw_key(&w, S("walks"));
-    jw_int(&w, (int64_t)s->n_walks);
-    jw_key(&w, S("objects"));
-    jw_int(&w, (int64_t)s->n_objects);
+    jw_put_int(&w, "walks", (int64_t)s->n_walks);
+    jw_put_int(&w, "objects", (int64_t)s->n_objects);
     jw_end(&w);
     return tell(c, &line, e);
 }
@@ -227,20 +225,16 @@ static enum status do_revive(const struct command *c, struct error *e)
     if (st != ST_OK)
         return st;
     jw_object(&w);
-    jw_key(&w, S("revived"));
-    jw_int(&w, n);
+    jw_put_int(&w, "revived", n);
     jw_end(&w);
     return tell(c, &line, e);
 }
 
 static void key_counts(struct json_writer *w, const struct erasure *x)
 {
-    jw_key(w, S("objects"));
-    jw_int(w, (int64_t)x->n);
-    jw_key(w, S("events"));
-    jw_int(w, x->events);
-    jw_key(w, S("versions"));
-    jw_int(w, x->versions);
+    jw_put_int(w, "objects", (int64_t)x->n);
+    jw_put_int(w, "events", x->events);
+    jw_put_int(w, "versions", x->versions);
 }
 
 static enum status do_erase(const struct command *c, struct error *e)
@@ -257,8 +251,7 @@ static enum status do_erase(const struct command *c, struct error *e)
     if (st != ST_OK)
         return st;
     jw_object(&w);
-    jw_key(&w, S("erased"));
-    jw_str(&w, id);
+    jw_put_str(&w, "erased", id);
     key_counts(&w, &x);
     jw_end(&w);
     return tell(c, &line, e);
@@ -270,16 +263,11 @@ static enum status do_ping(const struct command *c, struct error *e)
     struct json_writer w = { .b = &line };
 
     jw_object(&w);
-    jw_key(&w, S("name"));
-    jw_str(&w, str_of(c->env->name));
-    jw_key(&w, S("account"));
-    jw_str(&w, str_of(c->env->identity.account));
-    jw_key(&w, S("livemode"));
-    jw_bool(&w, c->env->identity.livemode);
-    jw_key(&w, S("pid"));
-    jw_int(&w, getpid());
-    jw_key(&w, S("version"));
-    jw_str(&w, S(BRINDLE_VERSION));
+    jw_put_str(&w, "name", str_of(c->env->name));
+    jw_put_str(&w, "account", str_of(c->env->identity.account));
+    jw_put_bool(&w, "livemode", c->env->identity.livemode);
+    jw_put_int(&w, "pid", getpid());
+    jw_put_str(&w, "version", S(BRINDLE_VERSION));
     jw_end(&w);
     return tell(c, &line, e);
 }

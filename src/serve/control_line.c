@@ -54,13 +54,10 @@ void control_end_line(struct buf *out, enum status st, const char *why)
     struct json_writer w = { .b = out };
 
     jw_object(&w);
-    jw_key(&w, S("end"));
-    jw_bool(&w, true);
-    jw_key(&w, S("status"));
-    jw_str(&w, str_of(status_name(st)));
+    jw_put_bool(&w, "end", true);
+    jw_put_str(&w, "status", str_of(status_name(st)));
     if (st != ST_OK) {
-        jw_key(&w, S("error"));
-        jw_str(&w, str_of(why));
+        jw_put_str(&w, "error", str_of(why));
     }
     jw_end(&w);
 }

@@ -102,16 +102,11 @@ static void show_state(struct http_exchange *x, struct env *env, str customer)
 static void write_object(struct json_writer *w, const struct object *o)
 {
     jw_object(w);
-    jw_key(w, S("type"));
-    jw_str(w, o->type);
-    jw_key(w, S("id"));
-    jw_str(w, o->id);
-    jw_key(w, S("deleted"));
-    jw_bool(w, o->deleted);
-    jw_key(w, S("revision"));
-    jw_int(w, o->revision);
-    jw_key(w, S("fetchedAt"));
-    jw_int(w, o->fetched_at);
+    jw_put_str(w, "type", o->type);
+    jw_put_str(w, "id", o->id);
+    jw_put_bool(w, "deleted", o->deleted);
+    jw_put_int(w, "revision", o->revision);
+    jw_put_int(w, "fetchedAt", o->fetched_at);
     jw_key(w, S("data"));
     jw_raw(w, o->data);
     jw_end(w);
@@ -155,10 +150,8 @@ static void show_failure(const struct waiter *w, enum waiting_end end)
     jw_object(&out);
     jw_key(&out, S("error"));
     jw_object(&out);
-    jw_key(&out, S("reason"));
-    jw_str(&out, str_of(reason[end]));
-    jw_key(&out, S("message"));
-    jw_str(&out, known && s.why.n ? s.why : str_of(words[end]));
+    jw_put_str(&out, "reason", str_of(reason[end]));
+    jw_put_str(&out, "message", known && s.why.n ? s.why : str_of(words[end]));
     jw_end(&out);
     if (known) {
         BUF(state, REPLY_BYTES_MAX);

@@ -116,19 +116,14 @@ static enum health write_env(struct served *s, struct json_writer *w)
 
     jw_key(w, str_of(s->env->name));
     jw_object(w);
-    jw_key(w, S("status"));
-    jw_str(w, str_of(health_name(h)));
+    jw_put_str(w, "status", str_of(health_name(h)));
     if (health_detail(h)) {
-        jw_key(w, S("detail"));
-        jw_str(w, str_of(health_detail(h)));
+        jw_put_str(w, "detail", str_of(health_detail(h)));
     }
     if (have_numbers) {
-        jw_key(w, S("oldest_due_ms"));
-        jw_int(w, numbers.oldest_due_ms);
-        jw_key(w, S("due"));
-        jw_int(w, numbers.due);
-        jw_key(w, S("dead"));
-        jw_int(w, numbers.dead);
+        jw_put_int(w, "oldest_due_ms", numbers.oldest_due_ms);
+        jw_put_int(w, "due", numbers.due);
+        jw_put_int(w, "dead", numbers.dead);
     }
     jw_end(w);
     return h;
@@ -153,8 +148,7 @@ void health_ready(const struct route_call *c)
     }
     jw_end(&each);
     jw_object(&w);
-    jw_key(&w, S("status"));
-    jw_str(&w, str_of(health_name(worst)));
+    jw_put_str(&w, "status", str_of(health_name(worst)));
     jw_key(&w, S("environments"));
     jw_raw(&w, buf_str(&envs));
     jw_end(&w);

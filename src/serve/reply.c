@@ -19,10 +19,8 @@ static void send_error(struct http_exchange *x, int status, const char *reason, 
     jw_object(&w);
     jw_key(&w, S("error"));
     jw_object(&w);
-    jw_key(&w, S("reason"));
-    jw_str(&w, str_of(reason));
-    jw_key(&w, S("message"));
-    jw_str(&w, str_of(message));
+    jw_put_str(&w, "reason", str_of(reason));
+    jw_put_str(&w, "message", str_of(message));
     jw_end(&w);
     jw_end(&w);
     http_reply(x, &(struct http_response){ .status = status,
