@@ -83,6 +83,8 @@ static void show(const struct customer_state *s, const char *customer, msec now,
 {
     str status = json_text(s->value, S("status"), a);
     str current = json_text(s->value, S("subscriptionId"), a);
+    static const char *const from[] = { "", "its own sync", "the list of subscriptions",
+                                        "the list of events" };
     size_t live = count_live(s->value);
     char span[32];
 
@@ -95,6 +97,10 @@ static void show(const struct customer_state *s, const char *customer, msec now,
     show_others(s->value, current, a);
     duration_text(now - s->changed_at, span);
     line("changed", arena_printf(a, "%s ago, revision %lld", span, (long long)s->revision));
+    if (s->horizon.up_to) {
+        duration_text(now - s->horizon.up_to, span);
+        line("complete", arena_printf(a, "up to %s ago, from %s", span, from[s->horizon.by]));
+    }
     if (live > 1)
         say("brindle: %s has %zu live subscriptions at once.", customer, live);
     if (s->is_none && !s->complete)
@@ -102,8 +108,7 @@ static void show(const struct customer_state *s, const char *customer, msec now,
             "sync`.");
     if (s->stale_since) {
         duration_text(now - s->stale_since, span);
-        say("brindle: this may be %s old: %.*s.", span,
-            STR_ARG(s->why.n ? s->why : S("news of it waits to be fetched")));
+        say("brindle: this may be %s old: %.*s.", span, STR_ARG(s->stale_why));
     }
 }
 

@@ -9,8 +9,9 @@
 enum {
     STATE_BYTES_MAX = 64 << 20,
     SUBSCRIPTIONS_PIECE = 100,
-    SUBSCRIPTIONS_MAX = 5000, /* of one customer; Stripe allows 500 that are not canceled */
-    ITEMS_MAX = 1000,         /* of one subscription */
+    SUBSCRIPTIONS_MAX = 5000,    /* of one customer; Stripe allows 500 that are not canceled */
+    ITEMS_MAX = 1000,            /* of one subscription */
+    SILENCE_MS = 10 * 60 * 1000, /* how long the events may go unread before that is said */
 };
 
 static str id_at(str object, const char *member, struct arena *a)
@@ -305,24 +306,66 @@ static enum status read_value(struct gathering *g, struct customer_state *out, s
     return ST_OK;
 }
 
-static enum status read_pending(struct gathering *g, struct customer_state *out, struct error *e)
+/* What is known to have happened and waits to be fetched. */
+static enum status read_pending(struct gathering *g, struct customer_state *out, msec *since,
+                                struct error *e)
+{
+    const struct value account = v_account(g->env), customer = V_STR(g->parts.customer_id);
+    struct rows r;
+    enum status st = tx_run(g->tx, STMT_STATE_PENDING, &r, g->a, e, account, customer);
+
+    *since = 0;
+    if (st != ST_OK || !r.n_rows)
+        return st;
+    *since = out->stale_since = row_int(&r, 0, 0);
+    out->failed = row_int(&r, 0, 1) > 0;
+    out->why = row_str(&r, 0, 2);
+    out->stale_why = out->failed && out->why.n ? out->why : S("news of it waits to be fetched");
+    st = tx_run(g->tx, STMT_STATE_NEWS, &r, g->a, e, account, customer);
+    if (st == ST_OK && row_cell(&r, 0, 0)->type == VAL_INT && row_int(&r, 0, 0) * 1000 < *since)
+        *since = row_int(&r, 0, 0) * 1000;
+    return st;
+}
+
+/* Webhooks may be lost without a trace: who follows the list of events, too, and could not read it
+ * for long, does not know. */
+static enum status read_silence(struct gathering *g, msec read_at, struct customer_state *out,
+                                struct error *e)
+{
+    msec now = clock_wall(g->env->world->clock), every = g->env->set.catch_up_ms;
+    struct rows r;
+
+    if (out->stale_since || !every || !read_at || now - read_at <= SILENCE_MS + 2 * every)
+        return ST_OK;
+    enum status st = tx_run0(g->tx, STMT_CATCHUP_ERROR, &r, g->a, e);
+    if (st != ST_OK)
+        return st;
+    str why = r.n_rows ? row_str(&r, 0, 0) : S("nobody has asked for it");
+    out->stale_since = read_at;
+    out->stale_why =
+        arena_printf(g->a, "Stripe's list of events was last read %lld minutes ago: %.*s",
+                     (long long)((now - read_at) / 60000), STR_ARG(why));
+    return ST_OK;
+}
+
+static enum status read_horizon(struct gathering *g, struct customer_state *out, struct error *e)
 {
     const struct resource *subs = resource_by_type(S("subscription"));
+    struct horizon_facts f = { .synced_at = out->synced_at };
     struct rows r;
-    enum status st = tx_run(g->tx, STMT_STATE_PENDING, &r, g->a, e, v_account(g->env),
-                            V_STR(g->parts.customer_id));
+    enum status st = read_pending(g, out, &f.news_since, e);
 
-    if (st == ST_OK && r.n_rows) {
-        out->stale_since = row_int(&r, 0, 0);
-        out->failed = row_int(&r, 0, 1) > 0;
-        out->why = row_str(&r, 0, 2);
-    }
     if (st == ST_OK)
         st = tx_run(g->tx, STMT_STATE_COMPLETE, &r, g->a, e, V_STR(str_of(subs->type)),
                     V_STR(str_of(subs->list_query)), v_account(g->env));
-    if (st == ST_OK)
-        out->complete = r.n_rows != 0 || out->synced_at != 0;
-    return st;
+    if (st != ST_OK)
+        return st;
+    f.listed_at = row_int(&r, 0, 0);
+    f.events_begun = row_int(&r, 0, 1);
+    f.events_read = row_int(&r, 0, 2);
+    out->complete = f.listed_at != 0 || f.synced_at != 0;
+    out->horizon = horizon_of(&f);
+    return read_silence(g, f.events_read, out, e);
 }
 
 enum status state_get(struct env *env, str customer, struct customer_state *out, struct arena *a,
@@ -336,7 +379,7 @@ enum status state_get(struct env *env, str customer, struct customer_state *out,
     if (st == ST_OK)
         st = read_value(&g, out, e);
     if (st == ST_OK)
-        st = read_pending(&g, out, e);
+        st = read_horizon(&g, out, e);
     if (st == ST_OK)
         out->is_none = str_eqz(json_text(out->value, S("status"), a), "none");
     return st;
@@ -366,10 +409,12 @@ void state_print(const struct customer_state *s, msec now, struct buf *out)
     jw_key(&w, S("syncedAt"));
     s->synced_at ? jw_int(&w, s->synced_at) : jw_null(&w);
     jw_put_bool(&w, "complete", s->complete);
+    jw_key(&w, S("completeUpTo"));
+    s->horizon.up_to ? jw_int(&w, s->horizon.up_to) : jw_null(&w);
+    jw_put_str(&w, "completeBy", str_of(horizon_by_name(s->horizon.by)));
     jw_put_bool(&w, "stale", s->stale_since != 0);
     if (s->stale_since) {
-        jw_put_str(&w, "staleWhy",
-                   s->failed && s->why.n ? s->why : S("news of it waits to be fetched"));
+        jw_put_str(&w, "staleWhy", s->stale_why);
     }
     jw_end(&w);
 }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "core/env.h"
+#include "core/horizon.h"
 #include "core/sequence.h"
 
 /* The object (type, id) has changed in this transaction: the states that rest on it are written
@@ -29,9 +30,11 @@ struct customer_state {
     /* Has the customer been synced as a whole, or have the account's subscriptions been listed to
      * their end? If not, there may be some that nobody has seen: `is_none` proves nothing. */
     bool complete;
-    msec stale_since; /* wall: signals that wait since then; 0: none */
-    bool failed;      /* what waits could not be fetched up to now, */
-    str why;          /* and this is why */
+    struct horizon horizon; /* up to when it is complete, and from where that is known */
+    msec stale_since;       /* wall: news waits since then, or none was looked for; 0: neither */
+    bool failed;            /* what waits could not be fetched up to now, */
+    str why;                /* and this is why */
+    str stale_why;          /* a sentence, when it is stale */
 };
 
 /* ST_NONE: the mirror does not know the customer: it was never synced, or Stripe has no such; the
@@ -40,8 +43,9 @@ struct customer_state {
 enum status state_get(struct env *env, str customer, struct customer_state *out, struct arena *a,
                       struct error *e) MUST_USE;
 
-/* The same as one JSON object: the value's members, and "asOf" (milliseconds: now, or since when
- * news of it waits), "revision", "complete", "stale" and, when it is, "staleWhy". */
+/* The same as one JSON object: the value's members, and, times in milliseconds: "asOf" (now, or
+ * since when it is stale), "revision", "syncedAt", "complete", "completeUpTo" with "completeBy"
+ * (sync, list, events; both null when nobody knows), "stale" and, when it is, "staleWhy". */
 void state_print(const struct customer_state *s, msec now, struct buf *out);
 /* A row's value as the key-value server gets it: with "asOf" and "revision" alone. */
 void state_print_stored(str value, int64_t revision, msec now, struct buf *out);

@@ -41,6 +41,7 @@ struct engine {
     bool is_watched;
     uint64_t rings; /* heard; whoever has the watch */
 
+    bool delivers;       /* there is a key-value server; constant once threads run */
     struct gate *outbox; /* guards has_news; the thread that delivers waits here */
     bool has_news;       /* a worker has stored something since */
 
@@ -212,6 +213,8 @@ static void pause_work(struct engine *g)
 
 static void ring_outbox(struct engine *g)
 {
+    if (!g->delivers)
+        return;
     gate_lock(g->sched, g->outbox);
     g->has_news = true;
     gate_wake(g->sched, g->outbox);
@@ -566,7 +569,8 @@ static enum status start_threads(struct engine *g, struct error *e)
 
     if (st == ST_OK && g->o.ingest)
         st = start_thread(g, ingest_main, e);
-    if (st == ST_OK && outbox_has_server(g->env))
+    g->delivers = outbox_has_server(g->env);
+    if (st == ST_OK && g->delivers)
         st = start_thread(g, outbox_main, e);
     atomic_store(&g->workers, g->o.workers);
     for (unsigned i = 0; st == ST_OK && i < g->o.workers; i++)

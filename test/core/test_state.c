@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "core/counters.h"
 #include "core/due.h"
 #include "core/mirror.h"
 #include "core/state.h"
@@ -251,6 +252,74 @@ static void news_that_waits_makes_it_stale_and_a_failure_says_why(void **state)
     small_world_free(w);
 }
 
+static void count_as(struct small_world *w, const char *name, int64_t value)
+{
+    ARENA(a, 1 << 16);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    assert_int_equal(counter_set(&tx, name, value, &a, &e), ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+}
+
+static void synced_now(struct small_world *w)
+{
+    ARENA(a, 1 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    assert_int_equal(state_synced(&tx, &w->env, S("cus_1"), w->wall, NULL, &a, &e), ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+}
+
+static void an_answer_says_up_to_when_it_is_complete_and_from_where(void **state)
+{
+    (void)state;
+    enum { HOUR = 3600 * 1000, LAG = 300 * 1000 };
+    struct small_world *w = small_world_new();
+    struct customer_state s;
+
+    put(w, "customer", "cus_1", CUSTOMER);
+    assert_int_equal(look(w, &s), ST_OK);
+    assert_int_equal(s.horizon.by, HORIZON_UNKNOWN);
+    synced_now(w);
+    msec synced = w->wall;
+    assert_int_equal(look(w, &s), ST_OK);
+    assert_int_equal(s.horizon.by, HORIZON_SYNC);
+    assert_int_equal(s.horizon.up_to, synced);
+    count_as(w, COUNTER_EVENTS_BEGUN, synced);
+    pass(w, HOUR);
+    count_as(w, COUNTER_EVENTS_READ, w->wall);
+    assert_int_equal(look(w, &s), ST_OK);
+    assert_int_equal(s.horizon.by, HORIZON_EVENTS);
+    assert_int_equal(s.horizon.up_to, w->wall - LAG);
+    small_world_free(w);
+}
+
+static void events_that_nobody_could_read_for_long_make_it_stale(void **state)
+{
+    (void)state;
+    enum { HOUR = 3600 * 1000 };
+    struct small_world *w = small_world_new();
+    struct customer_state s;
+
+    w->env.set.catch_up_ms = 60 * 1000;
+    put(w, "customer", "cus_1", CUSTOMER);
+    count_as(w, COUNTER_EVENTS_READ, w->wall);
+    assert_int_equal(look(w, &s), ST_OK);
+    assert_int_equal(s.stale_since, 0);
+    msec read_at = w->wall;
+    pass(w, HOUR);
+    assert_int_equal(look(w, &s), ST_OK);
+    assert_int_equal(s.stale_since, read_at);
+    w->env.set.catch_up_ms = 0; /* who does not follow them is not told off */
+    assert_int_equal(look(w, &s), ST_OK);
+    assert_int_equal(s.stale_since, 0);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +331,8 @@ int main(void)
         cmocka_unit_test(a_subscription_that_is_gone_leaves_none_with_a_greater_revision),
         cmocka_unit_test(a_deleted_customer_says_so),
         cmocka_unit_test(news_that_waits_makes_it_stale_and_a_failure_says_why),
+        cmocka_unit_test(an_answer_says_up_to_when_it_is_complete_and_from_where),
+        cmocka_unit_test(events_that_nobody_could_read_for_long_make_it_stale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
