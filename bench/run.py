@@ -27,6 +27,8 @@ LIVE_RATE = 100  # requests a second that Stripe allows a live account
 EVENTS_ABOUT = {1: "one", 10: "ten", 1000000: "one each"}  # objects
 PARTS = ("ingest", "backfill", "account", "limited", "memory", "start", "emulator")
 TYPES = ("products", "prices", "customers")
+BACKFILL_OBJECTS = 150000
+ACCOUNT_OBJECTS = 1000000
 
 
 class Bench:
@@ -182,7 +184,7 @@ class Bench:
         return (time.monotonic() - start, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)
 
     def backfill(self):
-        total = self.options.objects // len(TYPES) * len(TYPES)
+        total = (self.options.objects or BACKFILL_OBJECTS) // len(TYPES) * len(TYPES)
         head(f"Backfill: {total} objects (a third each of {', '.join(TYPES)}), unlimited")
         print("load", load_now())
         for ids in ("in time", "random"):
@@ -200,7 +202,7 @@ class Bench:
 
     def account(self):
         """Everything that a shop of subscriptions has, and what its owner asks."""
-        customers = self.options.many * 10 // 346  # 34.6 objects hang on each
+        customers = max(1, (self.options.objects or ACCOUNT_OBJECTS) * 10 // 346)  # 34.6 hang on each
         forms = os.path.join(os.path.dirname(os.path.abspath(__file__)), "account.txt")
         server = self.start([self.tool("list_server"), str(customers), f"account={forms}"])
         words = server.stdout.readline().split()
@@ -385,7 +387,8 @@ def main():
     p.add_argument("--only", default=",".join(PARTS))
     p.add_argument("--seconds", type=int, default=3, help="of each run of load")
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--objects", type=int, default=150000, help="of a backfill")
+    p.add_argument("--objects", type=int, help=f"of a backfill ({BACKFILL_OBJECTS}) and of a whole"
+                   f" account ({ACCOUNT_OBJECTS})")
     p.add_argument("--many", type=int, default=1000000, help="of the larger mirror for memory")
     p.add_argument("--dir", default=".", help="where the databases are made")
     options = p.parse_args()
