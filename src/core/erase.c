@@ -183,6 +183,18 @@ static enum status look_at_ref(void *ctx, const struct ref *ref, struct error *e
     return st;
 }
 
+/* Of a type that the table does not have, no more is known than what it calls its customer. */
+static enum status names_erased(struct tx *tx, struct env *env, str data, bool *erased,
+                                struct arena *a, struct error *e)
+{
+    struct json_token t = json_member(data, S("customer"));
+    str id = t.type == JSON_STRING   ? json_unescape(t, a)
+             : t.type == JSON_OBJECT ? json_text(t.text, S("id"), a)
+                                     : (str){ 0 };
+
+    return id.n ? is_erased(tx, env, S("customer"), id, erased, a, e) : ST_OK;
+}
+
 static enum status refers_to_erased(struct tx *tx, struct env *env, str type, str data,
                                     bool *erased, struct arena *a, struct error *e)
 {
@@ -191,7 +203,9 @@ static enum status refers_to_erased(struct tx *tx, struct env *env, str type, st
     const struct ref_visitor v = { .ctx = &l, .ref = look_at_ref };
 
     *erased = false;
-    if (!r || erase_is_the_shops(type) || str_eq(type, S("customer")))
+    if (!r)
+        return names_erased(tx, env, data, erased, a, e);
+    if (erase_is_the_shops(type) || str_eq(type, S("customer")))
         return ST_OK;
     enum status st = refs_visit(r, data, &v, a, e);
     *erased = l.found && !l.names_other;

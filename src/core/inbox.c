@@ -4,6 +4,7 @@
 #include "base/plant.h"
 #include "core/due.h"
 #include "core/erase.h"
+#include "core/told.h"
 
 #include <stdio.h>
 
@@ -160,6 +161,9 @@ static enum status finish_one(struct tx *tx, struct env *env, const struct event
     if (st != ST_OK)
         return st;
     bool twin = false;
+    st = told_put(tx, env, ev, &p->plan, e);
+    if (st != ST_OK)
+        return st;
     st = p->plan.n_keys ? twin_is_here(tx, env, ev, &twin, a, e) : ST_OK;
     if (st != ST_OK || twin)
         return st;

@@ -66,6 +66,77 @@ static void plan_twin(struct plan *p, const struct resource *r, str id, bool gon
         add_key(p, S("price"), id, gone);
 }
 
+/* ---- what only events tell of ------------------------------------------------------------- */
+
+static str id_in(str object, const char *path, struct arena *a)
+{
+    struct json_token t = json_path(object, str_of(path));
+
+    return t.type == JSON_STRING   ? json_unescape(t, a)
+           : t.type == JSON_OBJECT ? json_text(t.text, S("id"), a)
+                                   : (str){ 0 };
+}
+
+/* An object without an id is about somebody: of each there is one, which the next one replaces. */
+static str subject_of(const struct event *ev, struct arena *a)
+{
+    static const char *const path[] = { "subscription", "parent.subscription_details.subscription",
+                                        "customer" };
+
+    for (size_t i = 0; i < COUNT(path); i++) {
+        str id = id_in(ev->object, path[i], a);
+        if (id.n)
+            return id;
+    }
+    return ev->id;
+}
+
+/* No request brings it, and it is in no other object: its events are all there is. (A discount
+ * lives in its customer.) */
+static bool is_only_told(const struct resource *r)
+{
+    return !r || (!r->get_path && !r->list_path && strcmp(r->type, "discount") != 0);
+}
+
+static void plan_told(struct plan *p, const struct event *ev, const struct resource *r, str id,
+                      struct arena *a)
+{
+    str type = ev->object_type;
+
+    if (!ev->object.n || (id.n && !is_only_told(r)))
+        return;
+    if (!id.n) {
+        type = r && is_only_told(r) ? type : ev->type;
+        id = subject_of(ev, a);
+    }
+    if (type.n > PLAN_TOLD_MAX || id.n > PLAN_TOLD_MAX)
+        return;
+    p->told_type = type;
+    p->told_id = id;
+}
+
+/* ---- the decision ------------------------------------------------------------------------- */
+
+static struct plan plan_object(const struct event *ev, const struct resource *r, str object_id,
+                               struct arena *a)
+{
+    struct plan p = { .outcome = PLAN_DUE };
+
+    if (!object_id.n)
+        return without_work(PLAN_UNFETCHABLE, "no_object_id");
+    if (resource_fetchable(r)) {
+        /* A subscription's deletion is its cancellation: the object stays, and one 404 proves
+         * nothing. */
+        bool gone = str_ends(ev->type, S(".deleted")) && strcmp(r->type, "subscription") != 0;
+        add_key(&p, str_of(r->type), object_id, gone);
+        plan_twin(&p, r, object_id, gone);
+        return p;
+    }
+    if (ev->object.n && plan_parent(&p, ev, r, a))
+        return p;
+    return without_work(PLAN_UNFETCHABLE, "type_cannot_be_fetched");
+}
+
 struct plan plan_for_event(const struct event *ev, const struct identity *id, struct arena *a)
 {
     struct plan p = { .outcome = PLAN_DUE };
@@ -79,24 +150,17 @@ struct plan plan_for_event(const struct event *ev, const struct identity *id, st
     if (!ev->object_type.n)
         return without_work(PLAN_UNFETCHABLE, "no_object");
     const struct resource *r = resource_by_type(ev->object_type);
-    if (!r)
-        return without_work(PLAN_UNKNOWN, "unknown_object_type");
-    /* A subscription's deletion is its cancellation: the object stays, and one 404 proves nothing.
-     */
-    bool gone = str_ends(ev->type, S(".deleted")) && strcmp(r->type, "subscription") != 0;
+    if (!r) {
+        p = without_work(PLAN_UNKNOWN, "unknown_object_type");
+        plan_told(&p, ev, NULL, ev->object_id, a);
+        return p;
+    }
     if (r->flags & RES_SINGLETON) {
         add_key(&p, str_of(r->type), str_of(r->type), false);
         return p;
     }
     str object_id = r->id_field ? resource_object_id(r, ev->object, a) : ev->object_id;
-    if (!object_id.n)
-        return without_work(PLAN_UNFETCHABLE, "no_object_id");
-    if (resource_fetchable(r)) {
-        add_key(&p, str_of(r->type), object_id, gone);
-        plan_twin(&p, r, object_id, gone);
-        return p;
-    }
-    if (ev->object.n && plan_parent(&p, ev, r, a))
-        return p;
-    return without_work(PLAN_UNFETCHABLE, "type_cannot_be_fetched");
+    p = plan_object(ev, r, object_id, a);
+    plan_told(&p, ev, r, object_id, a);
+    return p;
 }

@@ -12,7 +12,7 @@ enum plan_outcome {
     PLAN_ERASED,      /* about somebody who was erased: no work, and its body is not kept */
 };
 
-enum { PLAN_KEYS_MAX = 4, PLAN_OUTCOME_COUNT = PLAN_ERASED + 1 };
+enum { PLAN_KEYS_MAX = 4, PLAN_TOLD_MAX = 255, PLAN_OUTCOME_COUNT = PLAN_ERASED + 1 };
 
 struct plan_key {
     str type, id;
@@ -24,6 +24,7 @@ struct plan {
     const char *reason; /* a constant: "other_mode", "other_account", "no_object_id", … or NULL */
     struct plan_key key[PLAN_KEYS_MAX];
     size_t n_keys;
+    str told_type, told_id; /* the event's object is itself what there is (told.h); or empty */
 };
 
 const char *plan_outcome_name(enum plan_outcome o); /* as stored in _inbox.outcome */

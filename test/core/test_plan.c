@@ -12,7 +12,7 @@ static const struct {
     const char *what, *body;
     enum plan_outcome outcome;
     const char *reason;
-    const char *keys; /* "type id[!]; …", ! says gone */
+    const char *keys; /* "type id[!]; …", ! says gone; = is told */
 } table[] = {
     { "an object of a known type is due by its id",
       EVENT("product.updated", OBJECT("{\"id\":\"prod_1\",\"object\":\"product\"}")), PLAN_DUE,
@@ -43,10 +43,27 @@ static const struct {
       PLAN_DUE, NULL, "customer cus_1;" },
     { "an upcoming invoice has no id",
       EVENT("invoice.upcoming", OBJECT("{\"object\":\"invoice\",\"customer\":\"cus_1\"}")),
-      PLAN_UNFETCHABLE, "no_object_id", "" },
+      PLAN_UNFETCHABLE, "no_object_id", "=invoice.upcoming cus_1;" },
+    { "an upcoming invoice is one of its subscription's",
+      EVENT("invoice.upcoming", OBJECT("{\"object\":\"invoice\",\"customer\":\"cus_1\",\"parent\":"
+                                       "{\"subscription_details\":{\"subscription\":\"sub_1\"}}}")),
+      PLAN_UNFETCHABLE, "no_object_id", "=invoice.upcoming sub_1;" },
+    { "a portal's session has no address, its customer has one",
+      EVENT("billing_portal.session.created",
+            OBJECT("{\"id\":\"bps_1\",\"object\":\"billing_portal.session\","
+                   "\"customer\":\"cus_1\"}")),
+      PLAN_DUE, NULL, "customer cus_1;=billing_portal.session bps_1;" },
+    { "a customer's entitlements have no address and no id of their own",
+      EVENT("entitlements.active_entitlement_summary.updated",
+            OBJECT("{\"object\":\"entitlements.active_entitlement_summary\","
+                   "\"customer\":\"cus_1\"}")),
+      PLAN_DUE, NULL, "customer cus_1;=entitlements.active_entitlement_summary cus_1;" },
     { "a type that nobody told us about",
       EVENT("sun.risen", OBJECT("{\"id\":\"sun_1\",\"object\":\"sun\"}")), PLAN_UNKNOWN,
-      "unknown_object_type", "" },
+      "unknown_object_type", "=sun sun_1;" },
+    { "a type that nobody told us about, without an id",
+      EVENT("sun.risen", OBJECT("{\"object\":\"sun\"}")), PLAN_UNKNOWN, "unknown_object_type",
+      "=sun.risen evt_1;" },
     { "no object at all", EVENT("x.y", "\"data\":{}"), PLAN_UNFETCHABLE, "no_object", "" },
     { "the other mode is kept aside",
       "{\"id\":\"evt_1\",\"type\":\"product.updated\",\"livemode\":true,"
@@ -96,6 +113,9 @@ static void every_event_makes_due_what_the_table_says(void **state)
         for (size_t k = 0; k < p.n_keys; k++)
             keys = arena_printf(&a, "%.*s%.*s %.*s%s;", STR_ARG(keys), STR_ARG(p.key[k].type),
                                 STR_ARG(p.key[k].id), p.key[k].gone ? "!" : "");
+        if (p.told_type.n)
+            keys = arena_printf(&a, "%.*s=%.*s %.*s;", STR_ARG(keys), STR_ARG(p.told_type),
+                                STR_ARG(p.told_id));
         assert_true(str_eqz(keys, table[i].keys));
     }
 }

@@ -1,0 +1,151 @@
+/* What only events tell of is taken from them, and from nothing else. */
+#include "../unit.h"
+
+#include "core/inbox.h"
+#include "core/mirror.h"
+#include "core/work.h"
+#include "small_world.h"
+
+static void deliver_many(struct small_world *w, const char *const *body, size_t n)
+{
+    ARENA(a, 64 << 10);
+    struct error e = { 0 };
+    struct event ev[8];
+    struct inbox_result result[8];
+
+    assert_true(n <= 8);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(event_parse(str_of(body[i]), &ev[i], &a, &e), ST_OK);
+        ev[i].received_at = w->wall;
+    }
+    assert_int_equal(inbox_put_many(&w->env, ev, n, result, &e), ST_OK);
+}
+
+static void deliver(struct small_world *w, const char *body)
+{
+    deliver_many(w, &body, 1);
+}
+
+#define EVENT(id, type, created, object)                                                    \
+    "{\"id\":\"" id "\",\"object\":\"event\",\"type\":\"" type "\",\"api_version\":\"v9\"," \
+    "\"created\":" created ",\"livemode\":false,\"data\":{\"object\":" object "}}"
+#define UPCOMING(total) \
+    "{\"object\":\"invoice\",\"livemode\":false,\"subscription\":\"sub_1\",\"total\":" total "}"
+#define SUN(color) "{\"id\":\"sun_1\",\"object\":\"sun\",\"color\":\"" color "\"}"
+
+static void an_upcoming_invoice_is_kept_as_its_event_says(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    deliver(w, EVENT("evt_1", "invoice.upcoming", "1000", UPCOMING("5")));
+    assert_string_equal(ask_text(w, "select type || ' ' || id || ' ' || source || ' ' || "
+                                    "api_version from objects"),
+                        "invoice.upcoming sub_1 event v9");
+    assert_string_equal(ask_text(w, "select data from objects"), UPCOMING("5"));
+    deliver(w, EVENT("evt_2", "invoice.upcoming", "2000", UPCOMING("7")));
+    assert_string_equal(ask_text(w, "select data from objects"), UPCOMING("7"));
+    assert_string_equal(ask_text(w, "select data from _history"), UPCOMING("5"));
+    assert_int_equal(ask_int(w, "select count(*) from _due"), 0);
+    small_world_free(w);
+}
+
+static void an_older_event_changes_nothing_not_even_in_the_same_batch(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    const char *const both[] = { EVENT("evt_2", "sun.risen", "2000", SUN("red")),
+                                 EVENT("evt_1", "sun.risen", "1000", SUN("gray")) };
+
+    deliver_many(w, both, COUNT(both));
+    assert_string_equal(ask_text(w, "select data from objects"), SUN("red"));
+    assert_int_equal(ask_int(w, "select count(*) from _inbox where outcome = 'unknown'"), 2);
+    deliver(w, EVENT("evt_3", "sun.risen", "1500", SUN("blue")));
+    assert_string_equal(ask_text(w, "select data from objects"), SUN("red"));
+    deliver(w, EVENT("evt_4", "sun.risen", "2000", SUN("gold"))); /* of the same second */
+    assert_string_equal(ask_text(w, "select data from objects"), SUN("gold"));
+    assert_int_equal(ask_int(w, "select count(*) from _history"), 1);
+    small_world_free(w);
+}
+
+static void its_deletion_is_a_tombstone_with_the_last_known_state(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    deliver(w, EVENT("evt_1", "sun.risen", "1000", SUN("red")));
+    deliver(w, EVENT("evt_2", "sun.deleted", "2000", "{\"id\":\"sun_1\",\"object\":\"sun\"}"));
+    assert_int_equal(ask_int(w, "select deleted from objects"), 1);
+    assert_string_equal(ask_text(w, "select data from objects"), SUN("red"));
+    deliver(w, EVENT("evt_3", "sun.risen", "1500", SUN("late")));
+    assert_int_equal(ask_int(w, "select deleted from objects"), 1);
+    deliver(w, EVENT("evt_4", "sun.risen", "3000", SUN("new")));
+    assert_int_equal(ask_int(w, "select deleted from objects"), 0);
+    assert_string_equal(ask_text(w, "select data from objects"), SUN("new"));
+    small_world_free(w);
+}
+
+static void an_answer_of_stripe_wins_over_what_was_told(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    deliver(w, EVENT("evt_1", "sun.risen", "1000", SUN("red")));
+    { /* as it would come in a list, from a program that knows of it */
+        ARENA(a, 1 << 20);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct error e = { 0 };
+        enum mirror_result result;
+        struct answer in = { .type = S("sun"),
+                             .id = S("sun_1"),
+                             .data = S(SUN("fetched")),
+                             .source = SOURCE_LIST,
+                             .api_version = S("v"),
+                             .cause = "test" };
+        assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+        assert_int_equal(sequence_draw(&tx, 1, &in.ticket, &a, &e), ST_OK);
+        assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
+        assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    }
+    deliver(w, EVENT("evt_2", "sun.risen", "9000", SUN("told")));
+    assert_string_equal(ask_text(w, "select data from objects"), SUN("fetched"));
+    assert_string_equal(ask_text(w, "select source from objects"), "list");
+    small_world_free(w);
+}
+
+static void what_contradicts_its_events_mode_stays_in_the_inbox_alone(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    deliver(w, EVENT("evt_1", "sun.risen", "1000",
+                     "{\"id\":\"sun_1\",\"object\":\"sun\",\"livemode\":true}"));
+    assert_int_equal(ask_int(w, "select count(*) from _inbox"), 1);
+    assert_int_equal(ask_int(w, "select count(*) from objects"), 0);
+    small_world_free(w);
+}
+
+static void what_can_be_fetched_is_never_taken_from_an_event(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    deliver(w, EVENT("evt_1", "product.updated", "1000",
+                     "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"told\"}"));
+    assert_int_equal(ask_int(w, "select count(*) from objects"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _due"), 1);
+    small_world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_upcoming_invoice_is_kept_as_its_event_says),
+        cmocka_unit_test(an_older_event_changes_nothing_not_even_in_the_same_batch),
+        cmocka_unit_test(its_deletion_is_a_tombstone_with_the_last_known_state),
+        cmocka_unit_test(an_answer_of_stripe_wins_over_what_was_told),
+        cmocka_unit_test(what_contradicts_its_events_mode_stays_in_the_inbox_alone),
+        cmocka_unit_test(what_can_be_fetched_is_never_taken_from_an_event),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
