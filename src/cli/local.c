@@ -2,7 +2,18 @@
 
 #include <unistd.h>
 
+#include "base/json.h"
 #include "serve/engine.h"
+
+enum {
+    ORDER_BYTES_MAX = CONTROL_LINE_BYTES_MAX,
+    /* How long the lock is left to the daemon that asked for it. When it has not taken it by then,
+     * it has died at its start, and we go on ourselves. */
+    HANDOVER_SHY_MS = 3000,
+    /* Until it listens: it proves its identity first. */
+    HANDOVER_WAIT_MS = IDENTIFY_MS_MAX + LOCK_WAIT_MS,
+    LOCK_LOOK_MS = 100,
+};
 
 enum status reader_open(struct cli *cli, struct wire *w, struct error *e)
 {
@@ -38,16 +49,31 @@ struct local {
     control_emit *emit;
     void *ctx;
     bool heard;       /* somebody answered */
-    bool handed_over; /* a daemon wants the store: set on a control thread, read after the end */
+    bool handed_over; /* a daemon wants the store: set on a control thread */
+    int64_t since;    /* when what is watched was asked for; 0: it was not, as far as we know */
 };
+
+static bool is_handed_over(const struct local *l)
+{
+    return __atomic_load_n(&l->handed_over, __ATOMIC_ACQUIRE);
+}
+
+/* An end that the hand-over has made is none for whoever listens: the daemon goes on. */
+static bool is_false_end(const struct local *l, str line)
+{
+    ARENA(a, 4096);
+
+    return is_handed_over(l) && json_bool(line, S("end")) == JSON_TRUE &&
+           str_eqz(json_text(line, S("status"), &a), status_name(ST_RETRY));
+}
 
 static bool relay(void *ctx, str line)
 {
     struct local *l = ctx;
 
     l->heard = true;
-    return !__atomic_load_n(&l->handed_over, __ATOMIC_ACQUIRE) && !cli_interrupted() &&
-           l->emit(l->ctx, line);
+    json_int(line, S("since"), &l->since);
+    return (is_false_end(l, line) || l->emit(l->ctx, line)) && !cli_interrupted();
 }
 
 static void own_progress(void *ctx, struct buf *out)
@@ -128,13 +154,40 @@ static enum status try_here(struct cli *cli, struct local *l, struct env_config 
 
 /* --- there or here ------------------------------------------------------------------------- */
 
+/* What has been asked for is not asked for anew, which would begin it anew, but watched. */
+static str order_of(const struct local *l, str line, struct buf *out)
+{
+    if (!l->since)
+        return line;
+    buf_clear(out);
+    buf_append(out, str_sub(line, 0, line.n - 1));
+    buf_printf(out, ",\"since\":%lld}", (long long)l->since);
+    return out->failed ? line : buf_str(out);
+}
+
+/* One attempt at the daemon, and, when nobody listens and it is our turn, here. */
+static enum status try_once(struct cli *cli, struct local *l, struct env_config *conf, str line,
+                            const char *socket_path, bool ours, bool *locked, struct error *e)
+{
+    BUF(order, ORDER_BYTES_MAX);
+    enum status st = cli->config.pg_url
+                         ? ST_NONE
+                         : control_send(socket_path, order_of(l, line, &order), relay, l, e);
+
+    *locked = st == ST_NONE && !l->heard && !ours;
+    if (st != ST_NONE || l->heard || !ours)
+        return st;
+    error_clear(e);
+    return try_here(cli, l, conf, order_of(l, line, &order), locked, e);
+}
+
 enum status local_run(struct cli *cli, struct env_config *conf, str line, control_emit *emit,
                       void *ctx, struct error *e)
 {
     struct clock *clock = wire_clock();
     struct local l = { .emit = emit, .ctx = ctx };
     char socket_path[DATA_PATH_MAX];
-    msec until = clock_mono(clock) + LOCK_WAIT_MS;
+    msec until = clock_mono(clock) + LOCK_WAIT_MS, ours_from = 0;
 
     enum status mine =
         config_refuse_demo(&cli->config, conf, e); /* its daemon would listen to us */
@@ -145,14 +198,11 @@ enum status local_run(struct cli *cli, struct env_config *conf, str line, contro
         struct error why = { 0 };
         bool locked = false;
         l.handed_over = l.heard = false;
-        enum status st =
-            cli->config.pg_url ? ST_NONE : control_send(socket_path, line, relay, &l, &why);
-        if (st == ST_NONE && !l.heard) {
-            why = (struct error){ 0 };
-            st = try_here(cli, &l, conf, line, &locked, &why);
-        }
-        if (l.handed_over) {
-            until = clock_mono(clock) + LOCK_WAIT_MS; /* the daemon needs a moment to listen */
+        enum status st = try_once(cli, &l, conf, line, socket_path, clock_mono(clock) >= ours_from,
+                                  &locked, &why);
+        if (l.handed_over && st == ST_RETRY) {
+            ours_from = clock_mono(clock) + HANDOVER_SHY_MS;
+            until = clock_mono(clock) + HANDOVER_WAIT_MS;
             locked = true;
         }
         if (!locked || cli_interrupted() || clock_mono(clock) >= until) {
@@ -160,6 +210,6 @@ enum status local_run(struct cli *cli, struct env_config *conf, str line, contro
                 *e = why;
             return cli_interrupted() && st == ST_OK ? ST_RETRY : st;
         }
-        clock_sleep(clock, 100);
+        clock_sleep(clock, LOCK_LOOK_MS);
     }
 }

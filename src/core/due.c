@@ -57,8 +57,7 @@ enum status due_generation(struct tx *tx, const struct env *env, const struct du
                             V_STR(key->id), v_account(env));
 
     if (st == ST_OK && r.n_rows == 0)
-        return fail(e, ST_BROKEN, "%.*s %.*s was marked due and is not", STR_ARG(key->type),
-                    STR_ARG(key->id));
+        return fail(e, ST_NONE, "%.*s %.*s was never due", STR_ARG(key->type), STR_ARG(key->id));
     if (st == ST_OK)
         *gen = row_int(&r, 0, 0);
     return st;

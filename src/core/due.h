@@ -40,7 +40,7 @@ struct due_mark {
 /* One more generation for a key. `now` is wall time. Brings a dead key back to life. */
 enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark *m,
                      struct arena *a, struct error *e) MUST_USE;
-/* The generation that a key has now, in the transaction that marked it. */
+/* The generation that a key has now. ST_NONE: it was never due. */
 enum status due_generation(struct tx *tx, const struct env *env, const struct due_key *key,
                            int64_t *gen, struct arena *a, struct error *e) MUST_USE;
 /* Like due_mark, unless the key is due already or has ever been: for what only fills gaps. */

@@ -171,6 +171,7 @@ static enum status want_object(struct tx *tx, struct env *env, str arg, struct s
     st = due_mark(tx, env, &m, a, e);
     if (st == ST_OK)
         st = due_generation(tx, env, &m.key, &o->gen, a, e);
+    assert(st != ST_NONE);
     out->n_objects++;
     return st;
 }
@@ -213,6 +214,41 @@ enum status sync_start(struct env *env, const str *arg, size_t n, bool again, en
     *out = s;
     env_ring(env);
     return ST_OK;
+}
+
+static enum status recall_object(struct tx *tx, struct env *env, str arg, struct sync *out,
+                                 struct arena *a, struct error *e)
+{
+    struct sync_object *o = &out->object[out->n_objects++];
+    enum status st = object_of_arg(arg, o, e);
+    const struct due_key key = { o->kind, str_of(o->type), str_of(o->id) };
+
+    if (st == ST_OK)
+        st = due_generation(tx, env, &key, &o->gen, a, e);
+    if (st != ST_NONE)
+        return st;
+    error_clear(e);
+    return fail(e, ST_INVALID, "%.*s was never asked for", STR_ARG(arg));
+}
+
+enum status sync_recall(struct env *env, const str *arg, size_t n, int64_t since, struct sync *out,
+                        struct error *e)
+{
+    ARENA(a, SYNC_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct sync s = { .since = since, .n_walks = n == 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+
+    assert(n <= SYNC_ARGS_MAX);
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        if (resource_by_name(arg[i]))
+            s.n_walks++;
+        else
+            st = recall_object(&tx, env, arg[i], &s, &a, e);
+    }
+    if (st == ST_OK)
+        *out = s;
+    return st;
 }
 
 /* ---- progress ----------------------------------------------------------------------------------
@@ -373,6 +409,8 @@ enum status sync_progress(struct env *env, const struct sync *s, struct sync_pro
         return st;
     now.done = now.due == 0;
     write_progress_numbers(&w, &now);
+    jw_key(&w, S("since"));
+    jw_int(&w, s->since);
     jw_end(&w);
     if (out->failed)
         return fail(e, ST_LIMIT, "the progress of so many lists does not fit into one answer");

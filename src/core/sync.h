@@ -36,6 +36,10 @@ bool sync_walks(const struct identity *id, const struct resource *r);
 enum status sync_start(struct env *env, const str *arg, size_t n, bool again, enum stripe_lane lane,
                        struct sync *out, struct error *e) MUST_USE;
 
+/* The same sync once more, for somebody else who wants to watch it: nothing is asked for anew. */
+enum status sync_recall(struct env *env, const str *arg, size_t n, int64_t since, struct sync *out,
+                        struct error *e) MUST_USE;
+
 struct sync_progress {
     bool done; /* nothing of it is due any more */
     int64_t walks, walks_done, walks_skipped, walks_failed;
@@ -46,6 +50,6 @@ struct sync_progress {
 };
 
 /* Writes the state of all walks as one JSON object: {"types":[{"type","view","state","objects",
- * "pages","reason"}…],"due","dead","done"}, and fills `p`. */
+ * "pages","reason"}…],"due","dead","done","since"}, and fills `p`. */
 enum status sync_progress(struct env *env, const struct sync *s, struct sync_progress *p,
                           struct buf *out, struct error *e) MUST_USE;

@@ -130,6 +130,13 @@ static enum status watch_sync(const struct command *c, const struct sync *s, str
     return fail(e, ST_RETRY, "%s is stopping; the sync goes on at its next start", c->env->name);
 }
 
+/* Asked for before, of another process that has given the store up: watched from here on. */
+static bool was_asked(const struct command *c, struct sync *s)
+{
+    *s = (struct sync){ .n_walks = 1 };
+    return json_int(c->line, S("since"), &s->since) && s->since > 0;
+}
+
 static enum status do_sync(const struct command *c, struct error *e)
 {
     str arg[SYNC_ARGS_MAX];
@@ -139,7 +146,8 @@ static enum status do_sync(const struct command *c, struct error *e)
 
     enum status st = sync_args(c, arg, &n, e);
     if (st == ST_OK)
-        st = sync_start(c->env, arg, n, again, LANE_BACKFILL, &s, e);
+        st = was_asked(c, &s) ? sync_recall(c->env, arg, n, s.since, &s, e)
+                              : sync_start(c->env, arg, n, again, LANE_BACKFILL, &s, e);
     if (st != ST_OK)
         return st;
     if (json_bool(c->line, S("watch")) == JSON_FALSE)
@@ -151,10 +159,14 @@ static enum status do_sync(const struct command *c, struct error *e)
 
 static enum status do_repair_refs(const struct command *c, struct error *e)
 {
-    struct sync s = { .since = clock_wall(c->env->world->clock), .n_walks = 1 };
+    struct sync s;
     int64_t n;
-    enum status st = references_repair(c->env, &n, e);
+    enum status st = ST_OK;
 
+    if (!was_asked(c, &s)) {
+        s.since = clock_wall(c->env->world->clock);
+        st = references_repair(c->env, &n, e);
+    }
     return st == ST_OK ? watch_sync(c, &s, e) : st;
 }
 
@@ -194,11 +206,14 @@ static enum status mend_fuse(const struct command *c, struct error *e)
 
 static enum status do_drift(const struct command *c, struct error *e)
 {
-    struct sync s = { .since = clock_wall(c->env->world->clock), .n_walks = 1 };
+    struct sync s;
     const struct drift_order o = { .repair = json_bool(c->line, S("repair")) == JSON_TRUE,
                                    .permitted = json_bool(c->line, S("yes")) == JSON_TRUE };
-    enum status st = o.repair && o.permitted ? mend_fuse(c, e) : ST_OK;
 
+    if (was_asked(c, &s))
+        return watch_sync(c, &s, e);
+    s.since = clock_wall(c->env->world->clock);
+    enum status st = o.repair && o.permitted ? mend_fuse(c, e) : ST_OK;
     if (st == ST_OK)
         st = want_drift(c, &o, e);
     return st == ST_OK ? watch_sync(c, &s, e) : st;

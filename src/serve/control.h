@@ -36,7 +36,8 @@ struct control_host {
  *
  * sync: the lines of sync_progress, with the host's own members, while they change, until it is
  * done; those of repair_refs and drift are the same; with "watch":false one line
- * {"walks","objects"}. revive: one line {"revived"}. erase: one line
+ * {"walks","objects"}. With "since", which those lines tell, nothing is asked for: what was asked
+ * for then, perhaps of another process, is watched to its end. revive: one line {"revived"}. erase: one line
  * {"erased","objects","events","versions"}. ping: one line {"name","account","livemode",
  * "pid","version"}. ST_RETRY: `emit` would hear no more, or the environment stops; what was asked
  * for goes on. ST_INVALID: no JSON, no such op, a missing or wrong argument. */

@@ -26,7 +26,7 @@ FILES = ["mirror", "state", "customers", "redis", "beyond", "kill", "store", "us
 
 
 # What is about SQLite's file: its disk, its lock.
-SQLITE_ALONE = ["BEYOND-09", "BEYOND-17", "STORE-01", "STORE-02"]
+SQLITE_ALONE = ["BEYOND-09", "BEYOND-17", "STORE-01", "STORE-02", "USE-06"]
 
 
 def scenarios(cluster):

@@ -413,3 +413,38 @@ def refusals_are_json_with_a_reason(place):
     check(reason(*big) == (413, "too_large"), "a large body")
     odd = Http(d.port).ask("GET", "/livez", None, {"X-Long": "x" * (1 << 20)})
     check(reason(*odd) == (431, "too_large"), "a large header")
+
+
+def begin_sync(place, *words):
+    """A sync without a daemon, under way: the process, once it has read a few pages."""
+    before = place.emulator.total()
+    p = subprocess.Popen([BRINDLE, "sync", *words, "--json"], cwd=place.dir, env=place.env(), stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until("pages were read", lambda: len(place.emulator.requests("/v1/products", after=before)) > 4)
+    check(p.poll() is None, "the sync has ended already")
+    return p
+
+
+@scenario("USE-06")
+def a_sync_hands_over_to_a_daemon_that_starts_and_sees_its_end(place):
+    e = place.emulator
+    objects, pages, workers = 2500, 25, 8
+    e.admin("POST", "/bulk", {"type": "product", "count": objects})
+    place.run("sync", "products")
+    e.fault("slow;method=GET;path=/v1/products;delay_ms=40")
+    before = e.total()
+    sync = begin_sync(place, "--again")
+    d = place.start()
+    out, err = sync.communicate(timeout=60)
+    told = lines(out.decode())
+    check(sync.returncode == 0 and told[-1] == {"end": True, "status": "ok"}, sync.returncode, told[-1:], err)
+    check(told[-2]["done"] and told[-2]["objects"] >= objects, "its last progress", told[-2])
+    check(not d.gone(), "the daemon did not stay")
+    ours = [line for line in place.text_of("daemon.log").splitlines() if "command_accepted" in line]
+    check(len(ours) == 1 and "op=sync" in ours[0], "the daemon was asked", ours)
+    lists = [r["path"] for r in e.requests("/v1/", after=before)]
+    asked = [path for path in lists if path.startswith("/v1/products?")]
+    check(pages <= len(asked) <= pages + 1, "of", pages, "pages", len(asked), "were asked for")
+    twice = len(lists) - len(set(lists))
+    check(twice <= workers + 4, twice, "requests were made twice")  # under way at the hand-over, and two identities
+    place.check_mirror(["product"])

@@ -218,6 +218,31 @@ static void progress_tells_what_only_its_host_knows(void **state)
     house_free(h);
 }
 
+/* Another process has asked for it and given the store up. */
+static void what_was_asked_for_before_is_watched_and_not_begun_anew(void **state)
+{
+    struct house *h = house_new();
+    struct heard heard;
+    struct error e;
+
+    (void)state;
+    assert_int_equal(run(h, "{\"op\":\"sync\",\"args\":[\"cus_1\"],\"watch\":false}", &heard, &e),
+                     ST_OK);
+    struct engine *g = start_engine(h);
+    assert_int_equal(run(h, "{\"op\":\"sync\",\"args\":[\"cus_1\"],\"since\":1}", &heard, &e),
+                     ST_OK);
+    assert_has(heard.line[heard.n - 2], "\"done\":true,\"since\":1");
+    assert_int_equal(house_int(h, "select gen from _due where id = 'cus_1'"), 1);
+    assert_int_equal(run(h, "{\"op\":\"sync\",\"args\":[\"cus_2\"],\"since\":1}", &heard, &e),
+                     ST_INVALID);
+    assert_has(e.text, "cus_2 was never asked for");
+    assert_int_equal(run(h, "{\"op\":\"drift\",\"since\":1}", &heard, &e), ST_OK);
+    assert_int_equal(run(h, "{\"op\":\"repair_refs\",\"since\":1}", &heard, &e), ST_OK);
+    assert_int_equal(house_int(h, "select count(*) from _due"), 1);
+    engine_stop(g, 10000);
+    house_free(h);
+}
+
 static void a_sync_that_nobody_watches_ends_at_once(void **state)
 {
     struct house *h = house_new();
@@ -531,6 +556,7 @@ int main(void)
         cmocka_unit_test(what_is_no_command_is_refused_with_a_sentence),
         cmocka_unit_test(a_sync_is_watched_until_it_is_done),
         cmocka_unit_test(progress_tells_what_only_its_host_knows),
+        cmocka_unit_test(what_was_asked_for_before_is_watched_and_not_begun_anew),
         cmocka_unit_test(a_sync_that_nobody_watches_ends_at_once),
         cmocka_unit_test(a_sync_whose_listener_is_gone_goes_on_alone),
         cmocka_unit_test(a_sync_ends_when_the_environment_stops),
