@@ -8,20 +8,24 @@
     SOAK=10            ten times as many kills
     PG_BIN=…/bin       the PostgreSQL to start (default: the newest of Debian's)
     KEEP=1             leaves the folder of a failed scenario and says where
+    JOBS=1             how many are played at once (default: 3; most of their time is waiting)
 
 Ends with a line "N passed, N failed".
 """
 import importlib
+import multiprocessing
 import os
 import pathlib
+import queue
 import sys
 import time
 import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import place as places
-from cluster import Cluster, Missing
+from cluster import Cluster, Missing, programs
 
+JOBS = int(os.environ.get("JOBS", "3"))
 FILES = ["mirror", "state", "customers", "redis", "beyond", "kill", "store", "use"]
 
 
@@ -29,15 +33,16 @@ FILES = ["mirror", "state", "customers", "redis", "beyond", "kill", "store", "us
 SQLITE_ALONE = ["BEYOND-09", "BEYOND-17", "STORE-01", "STORE-02", "USE-06"]
 
 
-def scenarios(cluster):
-    for name in FILES + (["pg"] if cluster else []):
+def scenarios(store):
+    for name in FILES + (["pg"] if store else []):
         module = importlib.import_module(f"scenarios_{name}")
         for ident, function in module.SCENARIOS:
-            if not cluster or ident not in SQLITE_ALONE:
+            if not store or ident not in SQLITE_ALONE:
                 yield f"{ident}_{function.__name__}", function
 
 
 def play(name, function, cluster):
+    """Plays one; (True, False or None for skipped, and what is to be said of it)."""
     place = places.Place(cluster)
     start = time.monotonic()
     try:
@@ -45,45 +50,75 @@ def play(name, function, cluster):
         function(place)
         place.check_only_read()
         place.close(keep=False)
-        print(f"ok   {name} ({time.monotonic() - start:.1f} s)", flush=True)
-        return True
+        return True, f"ok   {name} ({time.monotonic() - start:.1f} s)\n"
     except places.Skip as why:
         place.close(keep=False)
-        print(f"skip {name}: {why}", flush=True)
-        return None
+        return None, f"skip {name}: {why}\n"
     except Exception as why:
-        print(f"FAIL {name}: {why}", flush=True)
+        said = f"FAIL {name}: {why}\n"
         if not isinstance(why, places.Failure):
-            traceback.print_exc()
+            said += traceback.format_exc()
         for log in ("daemon.log", "emulator.log"):
             tail = place.text_of(log).strip().splitlines()[-8:]
-            print("".join(f"     {log}: {line[:300]}\n" for line in tail), end="")
+            said += "".join(f"     {log}: {line[:300]}\n" for line in tail)
         keep = bool(os.environ.get("KEEP"))
         if keep:
-            print(f"     kept in {place.dir}")
+            said += f"     kept in {place.dir}\n"
         place.close(keep)
-        return False
+        return False, said
+
+
+def player(store, chosen, next_one, results):
+    """One of those who play at once, with a server of its own: takes the next until none is left."""
+    cluster = Cluster(pooler=store == "pgbouncer") if store else None
+    try:
+        while True:
+            with next_one.get_lock():
+                at = next_one.value
+                next_one.value += 1
+            if at >= len(chosen):
+                break
+            results.put(play(*chosen[at], cluster))
+    finally:
+        if cluster:
+            cluster.remove()
 
 
 def main():
     words = sys.argv[1:]
-    cluster = None
+    store = None
     if words[:1] == ["--store"]:
         store, words = words[1], words[2:]
         try:
-            cluster = Cluster(pooler=store == "pgbouncer")
+            programs()
         except Missing as why:
             print(f"skipped on PostgreSQL: {why}\n0 passed, 0 failed")
             return 0
-    try:
-        results = [play(n, f, cluster) for n, f in scenarios(cluster)
-                   if not words or any(w in n for w in words)]
-        results = [r for r in results if r is not None]
-    finally:
-        if cluster:
-            cluster.remove()
-    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
-    return 0 if results and all(results) else 1
+    chosen = [(n, f) for n, f in scenarios(store) if not words or any(w in n for w in words)]
+    fork = multiprocessing.get_context("fork")
+    next_one, results = fork.Value("i", 0), fork.Queue()
+    players = [fork.Process(target=player, args=(store, chosen, next_one, results), daemon=False)
+               for _ in range(min(JOBS, len(chosen)))]
+    for p in players:
+        p.start()
+    passed = failed = played = 0
+    while played < len(chosen):
+        try:
+            ok, said = results.get(timeout=1)
+        except queue.Empty:
+            if any(p.is_alive() for p in players):
+                continue
+            print(f"FAIL {len(chosen) - played} were not played: a player died")
+            failed += len(chosen) - played
+            break
+        played += 1
+        passed += ok is True
+        failed += ok is False
+        print(said, end="", flush=True)
+    for p in players:
+        p.join()
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
 
 
 if __name__ == "__main__":
