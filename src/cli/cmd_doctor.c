@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "cli/findings.h"
+#include "cli/keys.h"
 #include "cli/output.h"
 
 enum { FINDING_BYTES_MAX = 4096 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/datadir.h"
+#include "cli/keys.h"
 #include "cli/nearest.h"
 
 const struct setting setting_table[SETTING_COUNT] = {
@@ -535,7 +536,7 @@ static enum status check_whole(struct config *c, struct error *e)
         st = check_choice(c, SET_LOG_FORMAT, S("logfmt json"), e);
     for (size_t i = 0; i < c->n_envs && st == ST_OK; i++)
         st = check_env(&c->env[i], e);
-    return st;
+    return st == ST_OK ? keys_apart(c, e) : st;
 }
 
 enum status config_load(struct config *c, const struct config_flags *f, struct error *e)
@@ -669,44 +670,4 @@ enum status config_refuse_demo(const struct config *c, const struct env_config *
 const char *config_start_command(const struct env_config *env)
 {
     return env->demo ? "brindle demo" : "brindle serve";
-}
-
-/* --- keys ---------------------------------------------------------------------------------- */
-
-static enum key_kind malformed(const char **why, const char *sentence)
-{
-    if (why)
-        *why = sentence;
-    return KEY_MALFORMED;
-}
-
-enum key_kind key_judge(const struct secret *key, const char **why)
-{
-    static const struct {
-        const char *prefix;
-        enum key_kind kind;
-    } known[] = {
-        { "sk_test_", KEY_TEST }, { "sk_live_", KEY_LIVE },   { "rk_test_", KEY_TEST },
-        { "rk_live_", KEY_LIVE }, { "rkcs_test_", KEY_TEST }, { "rkcs_live_", KEY_LIVE }
-    };
-    str text = secret_reveal(key);
-
-    if (secret_is_empty(key))
-        return KEY_NONE;
-    if (text.p[0] == '"' || text.p[0] == '\'')
-        return malformed(why, "stands in quotes; write it without them");
-    if (text.n != str_trim(text).n)
-        return malformed(why, "has blanks at its beginning or end");
-    if (str_starts(text, S("pk_")))
-        return malformed(why, "is a publishable key (pk_…); Brindle needs a secret or restricted "
-                              "key (sk_… or rk_…)");
-    if (str_starts(text, S("whsec_")))
-        return malformed(why, "is a webhook secret (whsec_…), not a key");
-    for (size_t i = 0; i < text.n; i++)
-        if (!isalnum((unsigned char)text.p[i]) && text.p[i] != '_')
-            return malformed(why, "holds a character that no key has");
-    for (size_t i = 0; i < COUNT(known); i++)
-        if (str_starts(text, str_of(known[i].prefix)) && text.n > strlen(known[i].prefix))
-            return known[i].kind;
-    return malformed(why, "does not begin with sk_test_, sk_live_, rk_test_ or rk_live_");
 }

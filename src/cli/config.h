@@ -111,7 +111,3 @@ enum status config_refuse_demo(const struct config *c, const struct env_config *
 
 /* The command that starts its daemon: the demo's store is the demo's. */
 const char *config_start_command(const struct env_config *env);
-
-enum key_kind { KEY_NONE, KEY_TEST, KEY_LIVE, KEY_MALFORMED };
-/* What a key's prefix says. `why` (unless NULL) gets a sentence when it is malformed. */
-enum key_kind key_judge(const struct secret *key, const char **why);

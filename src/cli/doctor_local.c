@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/findings.h"
+#include "cli/keys.h"
 #include "cli/local.h"
 #include "core/status.h"
 #include "net/http.h"
@@ -154,11 +155,27 @@ static void check_webhook_secrets(struct doctor *d, const struct env_config *con
         if (secret_is_empty(s))
             found(d, ERROR, "webhook_secret_empty", "remove the empty one",
                   "webhook secret %zu is empty", i + 1);
-        else if (!str_starts(secret_reveal(s), S("whsec_")))
-            found(d, WARNING, "webhook_secret_odd",
+        else if (webhook_secret_fault(s))
+            found(d, ERROR, "webhook_secret_odd",
                   "copy the signing secret of the endpoint, which begins with whsec_",
-                  "webhook secret %zu does not begin with whsec_, so it is probably none", i + 1);
+                  "webhook secret %zu %s", i + 1, webhook_secret_fault(s));
     }
+}
+
+static void check_publishable_key(struct doctor *d, const struct env_config *conf)
+{
+    const char *why = "";
+    enum key_kind public = publishable_judge(config_text(&conf->values, SET_PUBLISHABLE_KEY), &why),
+                  secret = key_judge(&conf->secret_key, NULL);
+
+    looked(d);
+    if (public == KEY_MALFORMED)
+        found(d, ERROR, "publishable_key_malformed", "copy the key anew from the Dashboard",
+              "publishable_key %s", why);
+    else if (public != KEY_NONE && (secret == KEY_TEST || secret == KEY_LIVE) && public != secret)
+        found(d, ERROR, "publishable_key_other_mode", "set both keys from the same mode",
+              "the secret key is a %s key, the publishable key a %s key",
+              secret == KEY_LIVE ? "live" : "test", public == KEY_LIVE ? "live" : "test");
 }
 
 void doctor_settings(struct doctor *d, const struct env_config *conf)
@@ -184,6 +201,7 @@ void doctor_settings(struct doctor *d, const struct env_config *conf)
     case KEY_LIVE: break;
     }
     check_webhook_secrets(d, conf);
+    check_publishable_key(d, conf);
     looked(d);
     if (config_number(&conf->values, SET_RATE_LIMIT) == 0 &&
         !wire_is_loopback(config_text(&conf->values, SET_API_BASE)))

@@ -62,7 +62,7 @@ static bool check_identity(struct doctor *d, struct wire *w)
     struct error why = { 0 };
 
     looked(d);
-    enum status st = env_identify(&w->world, &id, &why);
+    enum status st = env_identify(&w->world, w->env.declared, &id, &why);
     if (st == ST_NONE) {
         if (!config_text(&w->conf->values, SET_ACCOUNT).n)
             found(d, ERROR, "no_account", "set BRINDLE_ACCOUNT=acct_…",

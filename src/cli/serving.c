@@ -43,6 +43,10 @@ void serving_add(struct serving *s)
 {
     struct wire *w = &s->wire[s->n];
 
+    if (w->key_changed)
+        log_say(&s->log, LOG_INFO, LOG_key_changed, LF("env", str_of(w->env.name)),
+                LF("account", str_of(w->env.identity.account)),
+                LF("mode", str_of(mode_name(w->env.identity.livemode))));
     s->env[s->n++] = (struct daemon_env){
         .env = &w->env,
         .webhook_secret = w->conf->webhook_secret,

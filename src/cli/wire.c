@@ -17,6 +17,7 @@
 #include "backend/stripe_http.h"
 #include "backend/stripe_logged.h"
 #include "backend/stripe_paced.h"
+#include "cli/keys.h"
 #include "core/api.h"
 #include "core/due.h"
 #include "serve/exposition.h"
@@ -49,9 +50,11 @@ bool wire_is_loopback(str url)
 
 static enum status check_key(const struct env_config *conf, enum key_kind *kind, struct error *e)
 {
-    const char *why = "";
+    enum status st = keys_check(conf, e);
 
-    *kind = key_judge(&conf->secret_key, &why);
+    if (st != ST_OK)
+        return st;
+    *kind = key_judge(&conf->secret_key, NULL);
     switch (*kind) {
     case KEY_NONE:
         if (conf->demo)
@@ -64,7 +67,6 @@ static enum status check_key(const struct env_config *conf, enum key_kind *kind,
             "brindle.conf.",
             conf->name, conf->name);
     case KEY_MALFORMED:
-        return fail(e, ST_INVALID, "The key of environment %s %s.", conf->name, why);
     case KEY_TEST:
     case KEY_LIVE: return ST_OK;
     }
@@ -130,11 +132,6 @@ static enum status open_stripe(struct wire *w, struct error *e)
 
 /* --- identity ------------------------------------------------------------------------------ */
 
-static const char *mode_name(bool livemode)
-{
-    return livemode ? "live" : "test";
-}
-
 /* A server that has no account (a mock on this machine) leaves it to the configuration. */
 static enum status declared(struct wire *w, struct identity *out, struct error *e)
 {
@@ -161,11 +158,11 @@ static enum status declared(struct wire *w, struct identity *out, struct error *
 static enum status identify(struct wire *w, struct identity *out, struct error *e)
 {
     struct clock *clock = w->world.clock;
-    msec until = clock_mono(clock) + IDENTIFY_MS_MAX;
+    msec until = clock_mono(clock) + config_number(&w->conf->values, SET_START) * 1000;
 
     for (unsigned attempt = 1;; attempt++) {
         struct error why = { 0 };
-        enum status st = env_identify(&w->world, out, &why);
+        enum status st = env_identify(&w->world, w->env.declared, out, &why);
         if (st == ST_NONE)
             return declared(w, out, e);
         msec pause = api_pause(attempt, w->world.rng), now = clock_mono(clock);
@@ -178,7 +175,8 @@ static enum status identify(struct wire *w, struct identity *out, struct error *
                 *e = why;
             if (st == ST_RETRY)
                 error_prefix(e,
-                             "The identity of environment %s could not be proven: ", w->conf->name);
+                             "Environment %s: identity not verified, so that nothing was begun: ",
+                             w->conf->name);
             return st;
         }
         clock_sleep(clock, pause);
@@ -201,7 +199,7 @@ static enum status prove(struct wire *w, struct identity *out, struct error *e)
     if (out->livemode != (kind == KEY_LIVE))
         return fail(e, ST_REFUSED,
                     "The key of environment %s is a %s key by its prefix, but Stripe says that it "
-                    "reaches %s in %s mode. Nothing was written.",
+                    "reaches %s in %s mode. Nothing was written. Check secret_key and api_base.",
                     w->conf->name, mode_name(kind == KEY_LIVE), out->account,
                     mode_name(out->livemode));
     return ST_OK;
@@ -261,6 +259,10 @@ static enum status adopt(struct wire *w, const struct identity *id, struct error
 
     if (st == ST_CONFLICT)
         return ST_REFUSED; /* another's store: a matter of identity, not of who was first */
+    if (st != ST_OK)
+        return st;
+    w->adopted = true;
+    st = env_note_key(&w->env, &w->conf->secret_key, &w->key_changed, e);
     if (st != ST_OK)
         return st;
     return w->on_pg ? claim_places(w, e) : due_restart(&w->env, e);
@@ -365,6 +367,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     w->env.set.catch_up_ms = config_number(&conf->values, SET_CATCH_UP) * 1000;
     w->env.set.check_ms = config_number(&conf->values, SET_CHECK) * 1000;
     w->env.set.relist_ms = config_number(&conf->values, SET_RELIST) * 1000;
+    snprintf(w->env.declared, sizeof w->env.declared, "%.*s",
+             STR_ARG(config_text(&conf->values, SET_ACCOUNT)));
     w->env.set.fuse_max = config_number(&conf->values, SET_FUSE);
     if (mode == WIRE_WRITE || mode == WIRE_ASK)
         st = open_stripe(w, e);
@@ -391,7 +395,7 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
 
 void wire_close(struct wire *w)
 {
-    if (w->logged && w->world.store)
+    if (w->adopted) /* into another's store nothing is written, not even the audit */
         wire_every_second(w);
     if (w->made)
         env_free(&w->env);

@@ -12,7 +12,6 @@ enum {
     WIRE_RATE_TEST = 25,
     WIRE_RATE_ENDPOINT = 25,
     WIRE_LIMITED_MS = 15 * 1000, /* how long a 429 for a rate counts as lately */
-    IDENTIFY_MS_MAX = 30 * 1000, /* how long a start waits for Stripe to tell whose key it is */
 };
 
 enum {
@@ -38,6 +37,8 @@ struct wire {
     bool on_pg;                           /* the store is PostgreSQL's: no lock, no socket */
     int place_lock;                       /* with on_pg: keeps env.owner ours; 0: none */
     const char *data_dir;
+    bool adopted;     /* WIRE_WRITE: the store is this identity's own */
+    bool key_changed; /* WIRE_WRITE: it was another one before, of the same account */
     bool locked; /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
     char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX]; /* "" on PostgreSQL */
 };

@@ -1,7 +1,6 @@
 #include "core/env.h"
 
 #include "base/buf.h"
-#include "base/json.h"
 #include "base/plant.h"
 #include "core/erase.h"
 #include "core/views.h"
@@ -10,7 +9,6 @@
 #include <string.h>
 
 enum {
-    IDENTITY_BYTES_MAX = 4 << 20,
     IDENTITY_PROOF_MS = 60 * 1000,
     VIEWS_BYTES_MAX = 4 << 20,
 };
@@ -91,65 +89,9 @@ void env_wait(struct env *env, uint64_t *rings, msec deadline)
 
 /* ---- identity --------------------------------------------------------------------------- */
 
-static enum status ask(struct world *w, str path, struct stripe_response *p, struct arena *a,
-                       struct error *e)
-{
-    struct stripe_request q = {
-        .method = STRIPE_GET, .path = path, .lane = LANE_OPERATION, .cause = S("identity")
-    };
-    enum status st = stripe_call(w->stripe, &q, p, a, e);
-
-    if (st != ST_OK)
-        return st;
-    if (p->http_status == 404)
-        return ST_NONE;
-    if (p->http_status == 401)
-        return fail(
-            e, ST_REFUSED,
-            "Stripe refuses this key (401 on %.*s): it was rolled, expired or mistyped. Set "
-            "the environment's secret_key anew",
-            STR_ARG(path));
-    if (p->http_status == 403)
-        return fail(
-            e, ST_REFUSED,
-            "this key may not read %.*s (403): give the restricted key that permission, for "
-            "without it nobody can tell whose data it reaches",
-            STR_ARG(path));
-    if (p->http_status != 200 || !json_valid(p->body))
-        return fail(e, ST_RETRY, "GET %.*s answered %d and no account: try again later",
-                    STR_ARG(path), p->http_status);
-    return ST_OK;
-}
-
-enum status env_identify(struct world *w, struct identity *out, struct error *e)
-{
-    ARENA(a, IDENTITY_BYTES_MAX);
-    struct stripe_response account, balance;
-
-    enum status st = ask(w, S("/v1/account"), &account, &a, e);
-    if (st != ST_OK && st != ST_NONE)
-        return st;
-    enum status st2 = ask(w, S("/v1/balance"), &balance, &a, e);
-    if (st2 != ST_OK && st2 != ST_NONE)
-        return st2;
-    if (st == ST_NONE && st2 == ST_NONE)
-        return ST_NONE;
-    if (st == ST_NONE || st2 == ST_NONE)
-        return fail(e, ST_REFUSED,
-                    "GET %s answered 404 although its sister is there: this is no "
-                    "Stripe that we know; nothing was written",
-                    st == ST_NONE ? "/v1/account" : "/v1/balance");
-    str id = json_text(account.body, S("id"), &a);
-    enum json_type mode = json_bool(balance.body, S("livemode"));
-    if (id.n == 0 || id.n > ACCOUNT_ID_MAX || (mode != JSON_TRUE && mode != JSON_FALSE))
-        return fail(e, ST_RETRY, "Stripe's answer names no account id or no mode: try again later");
-    *out = (struct identity){ .livemode = mode == JSON_TRUE };
-    memcpy(out->account, id.p, id.n);
-    return ST_OK;
-}
-
 struct recorded {
     struct identity id;
+    char name[ENV_NAME_MAX + 1]; /* that made it */
     char views[64];
 };
 
@@ -168,29 +110,45 @@ static enum status recorded_read(struct tx *tx, struct recorded *out, struct are
         return st;
     if (r.n_rows == 0)
         return ST_NONE;
+    copy_text(out->name, sizeof out->name, row_str(&r, 0, 0));
     copy_text(out->id.account, sizeof out->id.account, row_str(&r, 0, 1));
     out->id.livemode = row_int(&r, 0, 2) != 0;
     copy_text(out->views, sizeof out->views, row_str(&r, 0, 4));
     return ST_OK;
 }
 
-static const char *mode_name(bool livemode)
+const char *mode_name(bool livemode)
 {
     return livemode ? "live" : "test";
 }
 
-static enum status same_identity(const struct env *env, const struct identity *mine,
-                                 const struct identity *theirs, struct error *e)
+bool identity_same(const struct identity *a, const struct identity *b)
 {
-    bool same = strcmp(mine->account, theirs->account) == 0 && mine->livemode == theirs->livemode;
+    return strcmp(a->account, b->account) == 0 && a->livemode == b->livemode;
+}
 
-    if (same || planted(PLANT_WRONG_ACCOUNT))
+static const char *what_differs(const struct identity *a, const struct identity *b)
+{
+    if (strcmp(a->account, b->account) == 0)
+        return "the mode differs";
+    return a->livemode == b->livemode ? "the account differs" : "account and mode differ";
+}
+
+/* `made_by`: the environment that the store was made by, whatever it is called now. */
+static enum status same_identity(const struct env *env, const char *made_by,
+                                 const struct identity *mine, const struct identity *theirs,
+                                 struct error *e)
+{
+    if (identity_same(mine, theirs) || planted(PLANT_WRONG_ACCOUNT))
         return ST_OK;
     return fail(e, ST_CONFLICT,
-                "environment %s: its store belongs to %s in %s mode, but the key reaches %s in %s "
-                "mode. Nothing was written. Use the right key, or another environment name",
-                env->name, mine->account, mode_name(mine->livemode), theirs->account,
-                mode_name(theirs->livemode));
+                "environment %s: its store is that of environment %s, %s in %s mode; the key "
+                "reaches %s in %s mode: %s. Nothing was written. Go on with the store's own key; "
+                "or with the environment that the key belongs to (`brindle env list`, --env NAME); "
+                "or give the key a new environment: [env NAME] in brindle.conf, then `brindle sync "
+                "--env NAME`",
+                env->name, made_by, mine->account, mode_name(mine->livemode), theirs->account,
+                mode_name(theirs->livemode), what_differs(mine, theirs));
 }
 
 static enum status read_record(struct env *env, struct recorded *out, struct error *e)
@@ -238,6 +196,10 @@ static enum status claim_store(struct env *env, const struct identity *id, struc
                    "alter table objects add constraint one_mode "
                    "check (livemode is null or livemode = %d);\n",
                    (long long)now * 1000, id->livemode);
+    buf_printf(&sql, "insert into _audit (at, what, detail) values (%lld, 'made', ",
+               (long long)now);
+    sql_text(&sql, id->account);
+    buf_printf(&sql, " || ', %s mode');\n", mode_name(id->livemode));
     if (sql.failed)
         return fail(e, ST_LIMIT, "out of memory while the store is made %s's own", env->name);
     return store->ops->script(store, buf_str(&sql), e);
@@ -281,7 +243,7 @@ enum status env_adopt(struct env *env, const struct identity *id, struct error *
         }
     }
     if (st == ST_OK && rec.id.account[0])
-        st = same_identity(env, &rec.id, id, e);
+        st = same_identity(env, rec.name, &rec.id, id, e);
     if (st != ST_OK)
         return st;
     env->identity = *id;
@@ -333,13 +295,13 @@ enum status env_prove_now(struct env *env, struct error *e)
 
     if (env->identity_declared)
         return ST_OK;
-    enum status st = env_identify(env->world, &now_is, e);
+    enum status st = env_identify(env->world, env->declared, &now_is, e);
     if (st == ST_NONE)
         return fail(e, ST_RETRY,
                     "Stripe has no account for this key at the moment: try again later");
     if (st != ST_OK)
         return st;
-    if (same_identity(env, &env->identity, &now_is, e) != ST_OK) {
+    if (same_identity(env, env->name, &env->identity, &now_is, e) != ST_OK) {
         stop_for(env, "the key reaches another account or mode than this store's");
         return ST_REFUSED;
     }

@@ -4,6 +4,7 @@
  * Every function of the mirror takes one; there is no way from here to another. */
 #pragma once
 
+#include "base/secret.h"
 #include "world/world.h"
 
 enum {
@@ -43,6 +44,7 @@ struct env {
     struct world *world;
     struct identity identity; /* proven or declared before anything is written; then constant */
     bool identity_declared;   /* by the configuration: it cannot be proven again */
+    char declared[ACCOUNT_ID_MAX + 1]; /* account in the configuration; "": none */
     struct schedule_times scheduled;
     int twins;     /* have thin events with snapshots come? 0: not looked; 1: no; 2: yes. Atomic */
     int64_t owner; /* greater than 1: marks our claims in a store that others work on, too */
@@ -70,14 +72,25 @@ bool env_stopping(struct env *env);
  * before it looked for work, so that no ring is missed; it is brought up to date. */
 void env_wait(struct env *env, uint64_t *rings, msec deadline);
 
-/* Asks Stripe whose key this is. ST_OK: `out` is proven. ST_NONE: both addresses answer 404 (a
- * server that has no account). ST_REFUSED: the key is refused (401, 403), and why. ST_RETRY: Stripe
- * is away. */
-enum status env_identify(struct world *w, struct identity *out, struct error *e) MUST_USE;
+/* Asks Stripe whose key this is. `declared`: the account that the configuration names, or "". It
+ * counts where a restricted key may not read its account, unless Stripe's refusal names another
+ * one; and where it may not read the balance, an object of any common type tells the mode.
+ * ST_OK: `out` is proven. ST_NONE: both addresses answer 404 (a server that has no account).
+ * ST_REFUSED: the key is refused (401), or lacks a permission that is named. ST_RETRY: Stripe is
+ * away. */
+enum status env_identify(struct world *w, const char *declared, struct identity *out,
+                         struct error *e) MUST_USE;
+bool identity_same(const struct identity *a, const struct identity *b);
+const char *mode_name(bool livemode); /* "live" or "test" */
 
 /* Makes the store this identity's own, or finds that it is. `env->identity` is set. ST_CONFLICT:
  * the store belongs to another account or mode; nothing was written. */
 enum status env_adopt(struct env *env, const struct identity *id, struct error *e) MUST_USE;
+
+/* The identity is proven; has the key been another one before (`*changed`)? Then it was rotated,
+ * which needs no ceremony: it is noted in the audit, as a few bits of its hash. */
+enum status env_note_key(struct env *env, const struct secret *key, bool *changed,
+                         struct error *e) MUST_USE;
 
 /* For a reader without a key: takes the identity from the store. ST_NONE: there is none yet. */
 enum status env_recall(struct env *env, struct error *e) MUST_USE;

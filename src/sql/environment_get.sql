@@ -1,2 +1,2 @@
 -- core/env.c: whose store this is
-select name, account, livemode, created_at, views from _environment
+select name, account, livemode, created_at, views, key_print, sealed_for from _environment

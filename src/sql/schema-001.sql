@@ -241,7 +241,37 @@ create table _environment (
     account text not null,
     livemode integer not null,
     created_at integer not null,
-    views text not null default ''        -- the hash of the resource table that made the views
+    views text not null default '',        -- the hash of the resource table that made the views
+    key_print text not null default '',   -- of the key used last: a few bits of its hash
+    sealed_for text not null default ''   -- another environment that took over; '': none, it is open
+);
+
+-- What befell this environment: made, key changed, sealed, opened again, purged, account lost.
+create table _audit (
+    seq integer primary key,
+    at integer not null,                    -- wall clock, milliseconds
+    what text not null,
+    detail text not null
+);
+
+-- A switch from this environment to another one (env switch): its journal, while it is under way.
+create table _switch (
+    one integer primary key check (one = 1),
+    target text not null,
+    step text not null,                   -- the last one that is done
+    started_at integer not null,
+    notes text not null                   -- JSON: the checklist so far
+);
+
+-- Connected accounts that events or lists have told of. state: active; unreachable (the key has no
+-- access any more), wrong_mode (it was made in the other mode): what is here of it is kept, and
+-- Stripe is not asked.
+create table _accounts (
+    account text primary key,
+    state text not null,
+    reason text not null default '',
+    since integer not null,                 -- wall clock: of this state
+    asked_at integer not null default 0     -- likewise: when an unreachable one was last tried
 );
 
 -- One sequence for tickets and revisions, begun at the wall clock's microseconds.

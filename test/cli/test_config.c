@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/config.h"
+#include "cli/keys.h"
 #include "cli/nearest.h"
 #include "run.h"
 
@@ -274,6 +275,74 @@ static void a_key_is_judged_by_its_shape(void **state)
     }
 }
 
+static void a_publishable_key_and_a_webhook_secret_are_judged_by_their_shape(void **state)
+{
+    static const struct {
+        const char *key;
+        enum key_kind kind;
+    } row[] = { { "", KEY_NONE },
+                { "pk_test_a1", KEY_TEST },
+                { "pk_live_a1", KEY_LIVE },
+                { "pk_test_", KEY_MALFORMED },
+                { "sk_test_a1", KEY_MALFORMED },
+                { "\"pk_test_a1\"", KEY_MALFORMED },
+                { "pk_test_a 1", KEY_MALFORMED },
+                { "pk_a1", KEY_MALFORMED } };
+    static const struct {
+        const char *secret;
+        bool right;
+    } hook[] = { { "whsec_a1", true },    { "whsec_a/1+=", true }, { "whsec_", false },
+                 { "sk_test_a1", false }, { "'whsec_a1'", false }, { "whsec_a 1", false },
+                 { "a1", false },         { " ", false } };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(row); i++) {
+        const char *why = "";
+        if (publishable_judge(str_of(row[i].key), &why) != row[i].kind)
+            wrong("\"%s\" was misjudged", row[i].key);
+        assert_int_equal(row[i].kind == KEY_MALFORMED, *why != '\0');
+    }
+    for (size_t i = 0; i < COUNT(hook); i++) {
+        struct secret s = { .n = 0 };
+        assert_true(secret_set(&s, str_of(hook[i].secret)));
+        if ((webhook_secret_fault(&s) == NULL) != hook[i].right)
+            wrong("\"%s\" was misjudged", hook[i].secret);
+    }
+}
+
+static void two_environments_share_no_secret_and_no_place(void **state)
+{
+    static const struct {
+        const char *brindle, *one, *two, *said; /* NULL: they are apart */
+    } row[] = {
+        { "", "secret_key=sk_test_a", "secret_key=sk_test_b", NULL },
+        { "", "secret_key=sk_test_a", "secret_key=sk_test_a", "secret_key" },
+        { "", "webhook_secret=whsec_a,whsec_b", "webhook_secret=whsec_c, whsec_b",
+          "webhook_secret" },
+        { "", "redis_prefix=x:", "redis_prefix=x:", NULL },
+        { "redis=redis://h\n", "redis_prefix=x:", "redis_prefix=x:", "redis_prefix" },
+        { "redis=redis://h\n", "redis_prefix=stripe:two:", "workers=1", "redis_prefix" },
+        { "redis=redis://h\n", "workers=1", "workers=1", NULL },
+        { "", "schema=s", "schema=s", NULL },
+        { "database=postgresql://h/d\n", "schema=s", "schema=s", "schema" },
+        { "database=postgresql://h/d\n", "schema=brindle_two", "workers=1", "schema" },
+        { "database=postgresql://h/d\n", "workers=1", "workers=1", NULL },
+    };
+    struct place *p = *state;
+
+    for (size_t i = 0; i < COUNT(row); i++) {
+        char text[512];
+        snprintf(text, sizeof text, "[brindle]\n%s[env one]\n%s\n[env two]\n%s\n", row[i].brindle,
+                 row[i].one, row[i].two);
+        run_write(p->dir, "brindle.conf", text, 0600);
+        enum status st = load(p, NULL);
+        if (st != (row[i].said ? ST_INVALID : ST_OK))
+            wrong("row %zu: %s (%s)", i, status_name(st), p->e.text);
+        if (row[i].said)
+            assert_non_null(strstr(p->e.text, row[i].said));
+    }
+}
+
 static const char *fruit(const void *ctx, size_t i)
 {
     static const char *const name[] = { "apple", "pear", "status" };
@@ -334,6 +403,8 @@ int main(void)
         CASE(an_environment_must_be_named_when_there_are_several),
         CASE(a_store_in_the_data_directory_is_an_environment_to_read),
         CASE(a_key_is_judged_by_its_shape),
+        CASE(a_publishable_key_and_a_webhook_secret_are_judged_by_their_shape),
+        CASE(two_environments_share_no_secret_and_no_place),
         CASE(the_nearest_name_is_found_when_it_is_near),
         CASE(every_setting_stands_in_the_manual),
     };

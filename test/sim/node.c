@@ -397,7 +397,7 @@ static enum status identify(struct node *n, struct identity *out, struct error *
 
     for (unsigned attempt = 1;; attempt++) {
         struct error why = { 0 };
-        enum status st = env_identify(&n->world, out, &why);
+        enum status st = env_identify(&n->world, "", out, &why);
         msec pause = api_pause(attempt, &sim_rng);
         if (st != ST_RETRY || clock_mono(&sim_clock) + pause >= until) {
             *e = why;

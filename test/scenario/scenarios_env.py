@@ -1,0 +1,185 @@
+"""Environments cannot mix: identity, keys, several at once, connected accounts, the switch."""
+import hashlib
+import json
+import re
+import sqlite3
+
+from place import BRINDLE, KEY, SECRET, Daemon, Emulator, Http, check, until
+
+SCENARIOS = []
+LIVE = KEY.replace("sk_test_", "sk_live_")  # the same account in live mode
+OTHER = "sk_test_otherplace0123456789"  # a sandbox: its own account, test mode
+NO_VARIABLES = {"STRIPE_SECRET_KEY": "", "STRIPE_WEBHOOK_SECRET": ""}
+
+
+def scenario(ident):
+    return lambda function: SCENARIOS.append((ident, function)) or function
+
+
+def account_of(place, key=KEY):
+    http = Http(place.emulator.port, {"Authorization": f"Bearer {key}"})
+    answer = json.loads(http.ask("GET", "/v1/account")[2])
+    http.close()
+    return answer["id"]
+
+
+def everything(place):
+    """Whatever the mirror holds, as one number."""
+    tables = ("objects", "_inbox", "_due", "_environment", "_calls", "_audit", "_walks", "_counters")
+    return hashlib.sha256(repr([sorted(map(repr, place.rows(f"select * from {t}"))) for t in tables])
+                          .encode()).hexdigest()
+
+
+def writes(place):
+    return [r for m in ("POST", "DELETE") for r in place.emulator.requests(method=m)]
+
+
+def fill(place, n=3):
+    made = [place.emulator.post("/v1/products", name=f"p{i}") for i in range(n)]
+    place.run("sync", "products")
+    return made
+
+
+def conf(place, text):
+    path = place.dir / "brindle.conf"
+    path.write_text(text.replace("@API", f"http://127.0.0.1:{place.emulator.port}"))
+    path.chmod(0o600)
+    return {"BRINDLE_CONFIG": str(path), **NO_VARIABLES}
+
+
+QUICK = "api_base = @API\nrate_limit = 0\ncatch_up_seconds = 0\ncheck_seconds = 0\nrelist_seconds = 0\n"
+
+
+def refused(place, before, key, *words, command=("sync", "products"), code=4, **env):
+    """Exit code, what the sentence names, and that neither side was written to."""
+    wrote = len(writes(place))
+    _, err = place.run(*command, code=code, env={"STRIPE_SECRET_KEY": key, **env})
+    for word in words:
+        check(word in err, "the refusal does not name", word, ":", err)
+    check(everything(place) == before, "the refused key has changed the mirror")
+    check(len(writes(place)) == wrote, "the refused key has written to Stripe")
+
+
+def one(place):
+    """A file whose environment has one name, whatever its key."""
+    return conf(place, "[env test]\n" + QUICK)
+
+
+@scenario("ENV-01")
+def a_key_of_another_account_is_refused_before_anything_is_written(place):
+    fill(place)
+    before, mine = everything(place), account_of(place)
+    stranger = "sk_live_otherplace0123456789"
+    for command in (("sync", "products"), ("serve",)):
+        refused(place, before, stranger, mine, account_of(place, stranger), "test mode", "live mode",
+                "account and mode differ", "environment test", "brindle env list", "brindle sync",
+                command=command, **one(place) | {"STRIPE_SECRET_KEY": stranger})
+    asked = [r["path"] for r in place.emulator.requests()]
+    check("/v1/account" in asked and "/v1/balance" in asked, asked[-4:])
+
+
+@scenario("ENV-02")
+def the_other_mode_is_told_by_livemode_and_another_sandbox_by_its_id(place):
+    fill(place)
+    before = everything(place)
+    check(account_of(place, LIVE) == account_of(place), "the two modes are not one account")
+    check(account_of(place, OTHER) != account_of(place), "the sandbox is no other account")
+    refused(place, before, LIVE, "the mode differs", **one(place) | {"STRIPE_SECRET_KEY": LIVE})
+    refused(place, before, OTHER, "the account differs", **one(place) | {"STRIPE_SECRET_KEY": OTHER})
+    place.run("sync", "products")
+
+
+@scenario("ENV-03")
+def keys_and_secrets_that_do_not_belong_together_are_told_at_the_start(place):
+    wrong = [
+        ({"STRIPE_PUBLISHABLE_KEY": "pk_live_shop"}, 4, "do not belong together"),
+        ({"STRIPE_PUBLISHABLE_KEY": "sk_test_shop"}, 2, "roll it"),
+        ({"STRIPE_PUBLISHABLE_KEY": "'pk_test_shop'"}, 2, "stands in quotes"),
+        ({"STRIPE_SECRET_KEY": f'"{KEY}"'}, 2, "stands in quotes"),
+        ({"STRIPE_SECRET_KEY": f"{KEY} "}, 2, "blanks at its beginning or end"),
+        ({"STRIPE_SECRET_KEY": "pk_test_shop"}, 2, "publishable key"),
+        ({"STRIPE_SECRET_KEY": "whsec_shop"}, 2, "webhook secret"),
+        ({"STRIPE_SECRET_KEY": "rk_prod_shop"}, 2, "does not begin with"),
+        ({"STRIPE_WEBHOOK_SECRET": KEY}, 2, "is an API key"),
+        ({"STRIPE_WEBHOOK_SECRET": f'"{SECRET}"'}, 2, "stands in quotes"),
+        ({"STRIPE_WEBHOOK_SECRET": "secret"}, 2, "does not begin with whsec_"),
+        ({"STRIPE_WEBHOOK_SECRET": f"{SECRET},whsec_a b"}, 2, "holds a blank"),
+    ]
+    for env, code, words in wrong:
+        _, err = place.run("serve", code=code, env=env)
+        check(words in err, env, "is told as", err)
+        check("scenario0123456789" not in err, "a secret is told", err)
+        check(not place.db_path.exists(), "a store was made for", env)
+    check(place.emulator.total() == 0 or not place.emulator.requests("/v1/account"), "Stripe was asked")
+    out, _ = place.run("doctor", "--json", code=3, env={"STRIPE_PUBLISHABLE_KEY": "pk_live_shop"})
+    check("publishable_key_other_mode" in out, out)
+    d = place.start(STRIPE_PUBLISHABLE_KEY="pk_test_shop", STRIPE_WEBHOOK_SECRET=f" {SECRET} , whsec_two ")
+    d.stop()
+
+
+@scenario("ENV-04")
+def a_key_without_the_accounts_permission_needs_the_account_by_name(place):
+    e, restricted = place.emulator, KEY.replace("sk_", "rk_")
+    key = {"STRIPE_SECRET_KEY": restricted}
+    mine = account_of(place)
+    e.post("/v1/products", name="x")
+    e.admin("POST", "/permissions", {"permissions": {"product": "read", "balance": "read"}})
+    _, err = place.run("sync", "products", code=4, env=key)
+    check("/v1/account" in err and "account_read" in err and f"account = {mine}" in err, err)
+    _, err = place.run("sync", "products", code=4, env={**key, "BRINDLE_ACCOUNT": "acct_1somebodyelse"})
+    check(f"Stripe says {mine}" in err, err)
+    check(not place.db_path.exists(), "a store was made")
+    place.run("sync", "products", env={**key, "BRINDLE_ACCOUNT": mine})
+    # without the balance, any object tells the mode
+    e.admin("POST", "/permissions", {"permissions": {"product": "read"}})
+    place.run("sync", "products", env={**key, "BRINDLE_ACCOUNT": mine})
+    e.admin("POST", "/permissions", {"permissions": {"coupon": "read"}})
+    _, err = place.run("sync", "products", code=4, env={**key, "BRINDLE_ACCOUNT": mine})
+    check("/v1/balance" in err and "balance_read" in err, err)
+
+
+@scenario("ENV-23")
+def a_copy_of_the_mirror_is_refused_with_another_key(place):
+    """A staging clone of a live mirror, with a test key."""
+    live = {"STRIPE_SECRET_KEY": LIVE}
+    Http(place.emulator.port, {"Authorization": f"Bearer {LIVE}"}).ask(
+        "POST", "/v1/products", "name=real", {"Content-Type": "application/x-www-form-urlencoded"})
+    place.run("sync", "products", env={**one(place), **live})
+    check(place.one("select livemode from _environment") == 1, "no live mirror")
+    before = everything(place)
+    refused(place, before, KEY, "live mode", "test mode", "the mode differs", command=("serve",),
+            **one(place) | {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET})
+
+
+@scenario("ENV-28")
+def a_start_tries_until_its_deadline_and_writes_nothing_unverified(place):
+    e = place.emulator
+    for path in ("/v1/account", "/v1/balance"):
+        e.fault(f"rate_limit;method=GET;path={path}")
+        _, err = place.run("sync", "products", code=6, env={"BRINDLE_START_SECONDS": "2"})
+        check("identity not verified" in err, err)
+        check(not place.db_path.exists(), "a store was made")
+        e.no_faults()
+    check(len(e.requests("/v1/account")) > 2, "it was not tried again")
+    _, err = place.run("serve", code=6, env={"BRINDLE_START_SECONDS": "1",
+                                             "STRIPE_API_BASE": "http://127.0.0.1:9"})
+    check("identity not verified" in err, err)
+    place.run("sync", "products")
+
+
+@scenario("ENV-30")
+def a_rotated_key_of_the_same_account_needs_no_ceremony(place):
+    made = fill(place)
+    rolled = KEY.replace("sk_", "rk_")  # another key of the same account
+    before = place.rows("select account, livemode, created_at from _environment")
+    for _ in range(2):
+        place.run("sync", "products", env={"STRIPE_SECRET_KEY": rolled})
+    check(place.rows("select account, livemode, created_at from _environment") == before, "the identity changed")
+    told = place.rows("select what, detail from _audit order by seq")
+    check([w for w, _ in told] == ["made", "key", "key_changed"], told)
+    check(re.fullmatch(r"from sk_test_\S+ to rk_test_\S+", told[2][1]), told)
+    check("scenario" not in repr(told), "the audit holds a part of a key", told)
+    check(set(place.mirrored("product")) == {p["id"] for p in made}, "the mirror changed")
+    d = place.start(STRIPE_SECRET_KEY=KEY)
+    check("event=key_changed" in place.text_of("daemon.log"), "the log does not say so")
+    d.stop()
