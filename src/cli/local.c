@@ -11,7 +11,7 @@ enum {
      * it has died at its start, and we go on ourselves. */
     HANDOVER_SHY_MS = 3000,
     /* Until it listens: it proves its identity first. */
-    HANDOVER_WAIT_MS = IDENTIFY_MS_MAX + LOCK_WAIT_MS,
+    HANDOVER_WAIT_MS = IDENTIFY_MS_USUAL + LOCK_WAIT_MS,
     LOCK_LOOK_MS = 100,
 };
 

@@ -11,7 +11,8 @@ enum {
     WIRE_RATE_LIVE = 100, /* requests a second that Stripe grants [facts: RULES 4.7] */
     WIRE_RATE_TEST = 25,
     WIRE_RATE_ENDPOINT = 25,
-    WIRE_LIMITED_MS = 15 * 1000, /* how long a 429 for a rate counts as lately */
+    IDENTIFY_MS_USUAL = 30 * 1000, /* start_seconds, unless it is set */
+    WIRE_LIMITED_MS = 15 * 1000,   /* how long a 429 for a rate counts as lately */
 };
 
 enum {
@@ -39,7 +40,7 @@ struct wire {
     const char *data_dir;
     bool adopted;     /* WIRE_WRITE: the store is this identity's own */
     bool key_changed; /* WIRE_WRITE: it was another one before, of the same account */
-    bool locked; /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
+    bool locked;      /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
     char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX]; /* "" on PostgreSQL */
 };
 
