@@ -20,17 +20,25 @@ enum {
     CURSOR_MAX = 255,
 };
 
+/* One list of the customer's. */
+struct listing {
+    const struct resource *r;
+    const char *field; /* its members are noted as the customer's; NULL: they say so themselves */
+    char cursor[CURSOR_MAX + 1];
+    int64_t first_ticket; /* of the list's first page: what has a smaller one was not shown */
+    unsigned restarts;
+    bool unlisted; /* this key, or this server, has no such list */
+};
+
 /* One full sync under way. */
 struct customer {
     struct env *env;
     struct claim *c;
     struct work_report *report;
-    const struct resource *r, *subscriptions;
-    char cursor[CURSOR_MAX + 1];
-    int64_t first_ticket; /* of the list's first page: what has a smaller one was not shown */
-    unsigned restarts;
+    const struct resource *r;
+    struct listing subscriptions, entitlements;
     msec started_at; /* wall */
-    bool unlisted;   /* this key, or this server, lists no subscriptions */
+    bool lives;      /* neither deleted nor erased */
     bool ended;      /* put back, given up or let go: nothing more to do */
 };
 
@@ -92,8 +100,8 @@ static enum status on_refusal(struct customer *s, const struct api_answer *got, 
  */
 
 static enum status store(struct customer *s, struct tx *tx, str type, str id, str data,
-                         enum source source, struct sequence_pool *pool, struct arena *a,
-                         struct error *e)
+                         enum source source, struct sequence_pool *pool, enum mirror_result *result,
+                         struct arena *a, struct error *e)
 {
     const struct answer in = { .resource = resource_by_type(type),
                                .type = type,
@@ -107,9 +115,8 @@ static enum status store(struct customer *s, struct tx *tx, str type, str id, st
     struct due_mark rest = { .key = { DUE_OBJECT, type, id },
                              .lane = s->c->lane,
                              .cause = "nested" };
-    enum mirror_result result;
     size_t open_lists = 0;
-    enum status st = mirror_put(tx, s->env, &in, &result, &open_lists, a, e);
+    enum status st = mirror_put(tx, s->env, &in, result, &open_lists, a, e);
 
     return st == ST_OK && open_lists ? due_mark(tx, s->env, &rest, a, e) : st;
 }
@@ -118,10 +125,12 @@ static enum status store_customer(struct customer *s, str body, struct arena *a,
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct sequence_pool pool = { 0 };
+    enum mirror_result result = MIRROR_SAME;
     enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = store(s, &tx, S("customer"), s->c->key.id, body, SOURCE_GET, &pool, a, e);
+        st = store(s, &tx, S("customer"), s->c->key.id, body, SOURCE_GET, &pool, &result, a, e);
+    s->lives = result != MIRROR_DELETED && result != MIRROR_ERASED;
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
@@ -169,11 +178,11 @@ static enum status fetch_customer(struct customer *s, struct error *e)
     return st == ST_OK ? ST_OK : on_failure(s, st, &why, e);
 }
 
-/* ---- its subscriptions -------------------------------------------------------------------------
+/* ---- its lists -------------------------------------------------------------------------------
  */
 
 /* The ticket of the next request, drawn before it leaves. */
-static enum status draw(struct customer *s, struct arena *a, struct error *e)
+static enum status draw(struct customer *s, struct listing *l, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
@@ -182,13 +191,33 @@ static enum status draw(struct customer *s, struct arena *a, struct error *e)
         st = due_extend(&tx, s->env, s->c, a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
-    if (st == ST_OK && !s->first_ticket)
-        s->first_ticket = s->c->ticket;
+    if (st == ST_OK && !l->first_ticket)
+        l->first_ticket = s->c->ticket;
     return st;
 }
 
-static enum status store_piece(struct customer *s, struct page *page, bool *end, struct arena *a,
-                               struct error *e)
+/* Whose it is stands before it is stored: its customer's state follows at once. */
+static enum status store_item(struct customer *s, struct tx *tx, struct listing *l,
+                              const struct page_item *item, struct sequence_pool *pool,
+                              struct arena *a, struct error *e)
+{
+    enum mirror_result result;
+    enum status st = ST_OK;
+
+    if (item->id.n > CURSOR_MAX)
+        return fail(e, ST_LIMIT, "an id of %zu bytes cannot be a cursor", item->id.n);
+    if (l->field)
+        st = tx_run(tx, STMT_REF_ADD, NULL, a, e, V_STR(S("customer")), v_account(s->env),
+                    V_STR(s->c->key.id), V_STR(str_of(l->field)), V_STR(item->type),
+                    V_STR(item->id), V_INT(1), V_INT(0), V_INT(s->c->ticket));
+    if (st == ST_OK)
+        st = store(s, tx, item->type, item->id, item->data, SOURCE_LIST, pool, &result, a, e);
+    snprintf(l->cursor, sizeof l->cursor, "%.*s", STR_ARG(item->id));
+    return st;
+}
+
+static enum status store_piece(struct customer *s, struct listing *l, struct page *page, bool *end,
+                               struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct sequence_pool pool = { 0 };
@@ -199,105 +228,181 @@ static enum status store_piece(struct customer *s, struct page *page, bool *end,
         st = page_next(page, &item, a, e);
         *end = st == ST_NONE;
         if (st == ST_OK)
-            st = store(s, &tx, item.type, item.id, item.data, SOURCE_LIST, &pool, a, e);
-        if (st == ST_OK && item.id.n > CURSOR_MAX)
-            st = fail(e, ST_LIMIT, "an id of %zu bytes cannot be a cursor", item.id.n);
-        if (st == ST_OK)
-            snprintf(s->cursor, sizeof s->cursor, "%.*s", STR_ARG(item.id));
+            st = store_item(s, &tx, l, &item, &pool, a, e);
         if (*end)
             st = ST_OK;
     }
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-static enum status store_page(struct customer *s, str body, bool *more, struct arena *a,
-                              struct error *e)
+static enum status store_page(struct customer *s, struct listing *l, str body, bool *more,
+                              struct arena *a, struct error *e)
 {
     char before[CURSOR_MAX + 1];
     struct page page;
     bool end = false;
 
-    memcpy(before, s->cursor, sizeof before);
+    memcpy(before, l->cursor, sizeof before);
     enum status st = page_open(body, &page, e);
     while (st == ST_OK && !end)
-        st = store_piece(s, &page, &end, a, e);
+        st = store_piece(s, l, &page, &end, a, e);
     *more = page.has_more;
-    if (st == ST_OK && *more && strcmp(before, s->cursor) == 0)
-        return fail(e, ST_RETRY, "the list of subscriptions says has_more but does not move on");
+    if (st == ST_OK && *more && strcmp(before, l->cursor) == 0)
+        return fail(e, ST_RETRY, "the list of its %s says has_more but does not move on",
+                    l->r->view);
     return st;
 }
 
-/* The cursor's subscription has left the list: from the start again. [facts: F-17] */
-static bool starts_anew(struct customer *s, const struct api_answer *got, struct arena *a)
+/* The cursor's object has left the list: from the start again. [facts: F-17] */
+static bool starts_anew(struct listing *l, const struct api_answer *got, struct arena *a)
 {
     struct json_token error = json_member(got->http.body, S("error"));
 
-    if (!s->cursor[0] || s->restarts == RESTARTS_MAX || error.type != JSON_OBJECT ||
+    if (!l->cursor[0] || l->restarts == RESTARTS_MAX || error.type != JSON_OBJECT ||
         !str_eq(json_text(error.text, S("param"), a), S("starting_after")))
         return false;
-    s->restarts++;
-    s->cursor[0] = '\0';
-    s->first_ticket = 0;
+    l->restarts++;
+    l->cursor[0] = '\0';
+    l->first_ticket = 0;
     return true;
 }
 
-static enum status one_page(struct customer *s, bool *more, struct error *e)
+static enum status one_page(struct customer *s, struct listing *l, bool *more, struct error *e)
 {
     ARENA(a, CUSTOMER_BYTES_MAX);
     struct error why = { 0 };
     struct api_answer got;
-    str query = arena_printf(
-        &a, "limit=%d&%s%scustomer=%.*s", PAGE_LIMIT, s->subscriptions->list_query,
-        s->subscriptions->list_query[0] ? "&" : "", STR_ARG(url_escape_in(&a, s->c->key.id)));
+    str query =
+        arena_printf(&a, "limit=%d&%s%scustomer=%.*s", PAGE_LIMIT, l->r->list_query,
+                     l->r->list_query[0] ? "&" : "", STR_ARG(url_escape_in(&a, s->c->key.id)));
 
-    if (s->cursor[0])
+    if (l->cursor[0])
         query = arena_concat(&a, arena_concat(&a, query, S("&starting_after=")),
-                             url_escape_in(&a, str_of(s->cursor)));
-    enum status st = draw(s, &a, &why);
+                             url_escape_in(&a, str_of(l->cursor)));
+    enum status st = draw(s, l, &a, &why);
     if (st == ST_OK)
-        st = api_get_expanded(s->env, str_of(s->subscriptions->list_path), query,
-                              path_expand(s->subscriptions->expand, "data.", &a), s->c->lane,
-                              s->c->cause, &got, &a, &why);
+        st = api_get_expanded(s->env, str_of(l->r->list_path), query,
+                              path_expand(l->r->expand, "data.", &a), s->c->lane, s->c->cause, &got,
+                              &a, &why);
     if (st != ST_OK)
         return on_failure(s, st, &why, e);
-    if (got.meaning != API_OK && starts_anew(s, &got, &a))
+    if (got.meaning != API_OK && starts_anew(l, &got, &a))
         return ST_OK;
-    s->unlisted = !s->cursor[0] &&
+    l->unlisted = !l->cursor[0] &&
                   (got.meaning == API_NO_SUCH_URL || got.meaning == API_FORBIDDEN) &&
                   json_valid(got.http.body);
-    if (s->unlisted) {
+    if (l->unlisted) {
         *more = false;
         return ST_OK;
     }
     if (got.meaning != API_OK)
         return on_refusal(s, &got, e);
-    st = store_page(s, got.http.body, more, &a, &why);
+    st = store_page(s, l, got.http.body, more, &a, &why);
     return st == ST_OK ? ST_OK : on_failure(s, st, &why, e);
 }
 
-/* The list is at its end: what it did not show is looked at one by one. */
-static enum status finish(struct customer *s, struct error *e)
+static enum status read_list(struct customer *s, struct listing *l, struct error *e)
 {
-    ARENA(a, CUSTOMER_BYTES_MAX);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    str after = { 0 };
-    enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
+    enum status st = ST_OK;
+    bool more = true;
 
-    for (size_t n = s->unlisted ? 0 : UNSEEN_PIECE; st == ST_OK && n == UNSEEN_PIECE;) {
+    for (unsigned pages = 0; st == ST_OK && !s->ended && more; pages++) {
+        if (env_stopping(s->env))
+            return let_go(s, e);
+        if (pages == PAGES_MAX) {
+            char why[128];
+            snprintf(why, sizeof why, "the list of its %s has no end", l->r->view);
+            return give_up(s, why, 0, e);
+        }
+        st = one_page(s, l, &more, e);
+    }
+    return st;
+}
+
+/* An account that has no features has no entitlements: then nobody is asked. */
+static enum status may_be_entitled(struct customer *s, bool *may, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, s->env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_CUSTOMER_ENTITLED, &r, &a, e, v_account(s->env));
+    if (st == ST_OK)
+        *may = r.n_rows != 0;
+    return st;
+}
+
+static enum status read_entitlements(struct customer *s, struct error *e)
+{
+    struct error why = { 0 };
+    bool may = false;
+    enum status st = s->lives ? may_be_entitled(s, &may, &why) : ST_OK;
+
+    if (st != ST_OK)
+        return on_failure(s, st, &why, e);
+    s->entitlements.unlisted = !s->lives;
+    return may ? read_list(s, &s->entitlements, e) : ST_OK;
+}
+
+/* ---- the end ---------------------------------------------------------------------------------
+ */
+
+/* The list is at its end: what it did not show is looked at one by one. */
+static enum status ask_for_unseen(struct customer *s, struct tx *tx, struct arena *a,
+                                  struct error *e)
+{
+    enum status st = ST_OK;
+    str after = { 0 };
+
+    for (size_t n = s->subscriptions.unlisted ? 0 : UNSEEN_PIECE;
+         st == ST_OK && n == UNSEEN_PIECE;) {
         struct rows r;
-        st = tx_run(&tx, STMT_STATE_UNSEEN, &r, &a, e, V_STR(s->c->key.id), v_account(s->env),
-                    V_INT(s->first_ticket), V_STR(after), V_INT(UNSEEN_PIECE));
+        st = tx_run(tx, STMT_STATE_UNSEEN, &r, a, e, V_STR(s->c->key.id), v_account(s->env),
+                    V_INT(s->subscriptions.first_ticket), V_STR(after), V_INT(UNSEEN_PIECE));
         n = st == ST_OK ? r.n_rows : 0;
         for (size_t i = 0; st == ST_OK && i < n; i++) {
             after = row_str(&r, i, 0);
             struct due_mark m = { .key = { DUE_OBJECT, S("subscription"), after },
                                   .lane = s->c->lane,
                                   .cause = "check" };
-            st = due_mark(&tx, s->env, &m, &a, e);
+            st = due_mark(tx, s->env, &m, a, e);
         }
     }
-    if (st == ST_OK && !s->unlisted)
-        st = state_synced(&tx, s->env, s->c->key.id, s->started_at, NULL, &a, e);
+    return st;
+}
+
+/* An entitlement that is not in the list of the active ones is gone: there is nothing to ask. */
+static enum status bury_unseen(struct customer *s, struct tx *tx, struct arena *a, struct error *e)
+{
+    const struct listing *l = &s->entitlements;
+    const struct answer of = { .resource = s->r,
+                               .type = S("customer"),
+                               .id = s->c->key.id,
+                               .cause = s->c->cause.n ? s->c->cause.p : "sync" };
+    enum status st = ST_OK;
+    size_t left = l->first_ticket && !l->unlisted;
+
+    while (st == ST_OK && left)
+        st = mirror_close_list(tx, s->env, &of, str_of(l->field), l->first_ticket, &left, a, e);
+    return st;
+}
+
+static enum status finish(struct customer *s, struct error *e)
+{
+    ARENA(a, CUSTOMER_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct state_sync said = { .started_at = s->started_at,
+                                     .entitled = !s->entitlements.unlisted };
+    enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = ask_for_unseen(s, &tx, &a, e);
+    if (st == ST_OK)
+        st = bury_unseen(s, &tx, &a, e);
+    if (st == ST_OK && !s->subscriptions.unlisted)
+        st = state_synced(&tx, s->env, s->c->key.id, &said, NULL, &a, e);
     if (st == ST_OK)
         st = due_finish(&tx, s->env, s->c, &a, e);
     if (st == ST_OK)
@@ -310,21 +415,21 @@ static enum status finish(struct customer *s, struct error *e)
 enum status customer_sync(struct env *env, struct claim *c, struct work_report *report,
                           struct error *e)
 {
-    struct customer s = { .env = env,
-                          .c = c,
-                          .report = report,
-                          .started_at = clock_wall(env->world->clock),
-                          .r = resource_by_type(S("customer")),
-                          .subscriptions = resource_by_type(S("subscription")) };
-    bool more = true;
+    struct customer s = {
+        .env = env,
+        .c = c,
+        .report = report,
+        .started_at = clock_wall(env->world->clock),
+        .r = resource_by_type(S("customer")),
+        .subscriptions.r = resource_by_type(S("subscription")),
+        .entitlements = { .r = resource_by_type(S("entitlements.active_entitlement")),
+                          .field = STATE_ENTITLEMENTS },
+    };
     enum status st = fetch_customer(&s, e);
 
-    for (unsigned pages = 0; st == ST_OK && !s.ended && more; pages++) {
-        if (env_stopping(env))
-            return let_go(&s, e);
-        if (pages == PAGES_MAX)
-            return give_up(&s, "its list of subscriptions has no end", 0, e);
-        st = one_page(&s, &more, e);
-    }
+    if (st == ST_OK && !s.ended)
+        st = read_list(&s, &s.subscriptions, e);
+    if (st == ST_OK && !s.ended)
+        st = read_entitlements(&s, e);
     return st == ST_OK && !s.ended ? finish(&s, e) : st;
 }

@@ -1,7 +1,8 @@
-/* customer.h - a customer as a whole: the object and every subscription it has.
+/* customer.h - a customer as a whole: the object, every subscription it has, its entitlements.
  *
  * One full sync: GET the customer, walk the list of its subscriptions to the end (status=all), and
- * make due what the mirror has of it and the list did not show. It is due work of its own kind: a
+ * make due what the mirror has of it and the list did not show. Its active entitlements are listed,
+ * too, unless the account is known to have no features. It is due work of its own kind: a
  * burst of signals costs one sync that runs and one that waits. */
 #pragma once
 

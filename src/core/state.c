@@ -11,6 +11,7 @@ enum {
     SUBSCRIPTIONS_PIECE = 100,
     SUBSCRIPTIONS_MAX = 5000,    /* of one customer; Stripe allows 500 that are not canceled */
     ITEMS_MAX = 1000,            /* of one subscription */
+    ENTITLEMENTS_MAX = 1000,     /* of one customer */
     SILENCE_MS = 10 * 60 * 1000, /* how long the events may go unread before that is said */
 };
 
@@ -99,6 +100,27 @@ static enum status gather_subscriptions(struct gathering *g, struct error *e)
     return st;
 }
 
+static enum status gather_entitlements(struct gathering *g, struct error *e)
+{
+    struct state_parts *p = &g->parts;
+    struct rows r;
+    enum status st = tx_run(g->tx, STMT_STATE_ENTITLEMENTS, &r, g->a, e, v_account(g->env),
+                            V_STR(p->customer_id), V_INT(ENTITLEMENTS_MAX));
+
+    if (st != ST_OK)
+        return st;
+    str *key = arena_alloc(g->a, (r.n_rows ? r.n_rows : 1) * sizeof *key);
+    if (!key)
+        return fail(e, ST_LIMIT, "out of memory for the entitlements of %.*s",
+                    STR_ARG(p->customer_id));
+    for (size_t i = 0; i < r.n_rows; i++)
+        key[i] = json_text(row_str(&r, i, 0), S("lookup_key"), g->a);
+    p->entitlement = key;
+    p->n_entitlements = r.n_rows;
+    p->entitlements_known = true;
+    return ST_OK;
+}
+
 /* The value in the arena. */
 static enum status make_value(struct gathering *g, str *out, struct error *e)
 {
@@ -151,9 +173,10 @@ static enum status lock(struct tx *tx, struct env *env, str customer, struct err
     return tx_run(tx, STMT_STATE_LOCK, NULL, NULL, e, v_account(env), V_STR(customer));
 }
 
-/* A customer without subscriptions needs no row, unless `even_none`. */
-static enum status project(struct tx *tx, struct env *env, str customer, bool even_none,
-                           struct sequence_pool *pool, struct error *e)
+/* A customer without subscriptions needs no row, unless it was synced (`sync` may be NULL). */
+static enum status project(struct tx *tx, struct env *env, str customer,
+                           const struct state_sync *sync, struct sequence_pool *pool,
+                           struct error *e)
 {
     ARENA(a, STATE_BYTES_MAX);
     struct gathering g = { .tx = tx, .env = env, .parts.customer_id = customer, .a = &a };
@@ -167,9 +190,12 @@ static enum status project(struct tx *tx, struct env *env, str customer, bool ev
         st = tx_run(tx, STMT_STATE_GET, &old, &a, e, V_STR(customer), v_account(env));
     if (st != ST_OK)
         return st;
-    if (!g.parts.n_subscriptions && !old.n_rows && !even_none)
+    if (!g.parts.n_subscriptions && !old.n_rows && !sync)
         return ST_OK;
-    st = look(&g, "customer", customer, &g.parts.customer, &g.parts.customer_deleted, e);
+    if ((sync && sync->entitled) || (old.n_rows && row_int(&old, 0, 4)))
+        st = gather_entitlements(&g, e);
+    if (st == ST_OK)
+        st = look(&g, "customer", customer, &g.parts.customer, &g.parts.customer_deleted, e);
     if (st == ST_OK)
         st = make_value(&g, &value, e);
     return st == ST_OK ? put(&g, &old, value, pool, e) : st;
@@ -188,6 +214,19 @@ static enum status owner_of_item(struct tx *tx, struct env *env, str item, str *
     return st;
 }
 
+/* It does not say itself whose it is. */
+static enum status owner_of_entitlement(struct tx *tx, struct env *env, str id, str *out,
+                                        struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_STATE_OWNER, &r, a, e,
+                            V_STR(S("entitlements.active_entitlement")), v_account(env), V_STR(id));
+
+    if (st == ST_OK && r.n_rows)
+        *out = row_str(&r, 0, 0);
+    return st;
+}
+
 static enum status customer_of(struct tx *tx, struct env *env, str type, str id, str data, str *out,
                                struct arena *a, struct error *e)
 {
@@ -200,6 +239,8 @@ static enum status customer_of(struct tx *tx, struct env *env, str type, str id,
         *out = id_at(data, "customer", a);
     else if (str_eqz(type, "subscription_item"))
         return owner_of_item(tx, env, data, out, a, e);
+    else if (str_eqz(type, "entitlements.active_entitlement"))
+        return owner_of_entitlement(tx, env, id, out, a, e);
     return ST_OK;
 }
 
@@ -212,19 +253,20 @@ enum status state_follow(struct tx *tx, struct env *env, str type, str id, str b
     if (st == ST_OK)
         st = customer_of(tx, env, type, id, before, &then, a, e);
     if (st == ST_OK && now.n)
-        st = project(tx, env, now, false, pool, e);
+        st = project(tx, env, now, NULL, pool, e);
     if (st == ST_OK && then.n && !str_eq(then, now))
-        st = project(tx, env, then, false, pool, e);
+        st = project(tx, env, then, NULL, pool, e);
     return st;
 }
 
-enum status state_synced(struct tx *tx, struct env *env, str customer, msec started_at,
-                         struct sequence_pool *pool, struct arena *a, struct error *e)
+enum status state_synced(struct tx *tx, struct env *env, str customer,
+                         const struct state_sync *sync, struct sequence_pool *pool, struct arena *a,
+                         struct error *e)
 {
-    enum status st = project(tx, env, customer, true, pool, e);
+    enum status st = project(tx, env, customer, sync, pool, e);
 
-    return st == ST_OK ? tx_run(tx, STMT_STATE_SYNCED, NULL, a, e, V_INT(started_at),
-                                V_STR(customer), v_account(env))
+    return st == ST_OK ? tx_run(tx, STMT_STATE_SYNCED, NULL, a, e, V_INT(sync->started_at),
+                                V_INT(sync->entitled), V_STR(customer), v_account(env))
                        : st;
 }
 

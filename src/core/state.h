@@ -1,9 +1,10 @@
 /* state.h - every customer's subscription state (state_value.h), a row each.
  *
  * The row is written in the transaction of whatever it rests on: subscriptions, their items, the
- * customer, the payment method. So it is never older or newer than the mirror. Its revision is from
- * the store's sequence: it grows with every change, and a store that is made anew begins beyond
- * what any earlier one has given out. A customer who never had a subscription needs no row. */
+ * customer, the payment method, entitlements. So it is never older or newer than the mirror. Its
+ * revision is from the store's sequence: it grows with every change, and a store that is made anew
+ * begins beyond what any earlier one has given out. A customer who never had a subscription needs
+ * no row. */
 #pragma once
 
 #include "base/buf.h"
@@ -16,10 +17,18 @@
 enum status state_follow(struct tx *tx, struct env *env, str type, str id, str before, str after,
                          struct sequence_pool *pool, struct arena *a, struct error *e) MUST_USE;
 
-/* The customer was synced as a whole (customer.h), beginning at `started_at` (wall): its state is
- * complete, even if it is none. */
-enum status state_synced(struct tx *tx, struct env *env, str customer, msec started_at,
-                         struct sequence_pool *pool, struct arena *a, struct error *e) MUST_USE;
+/* The field under which a customer's active entitlements are noted as its own: they do not say. */
+#define STATE_ENTITLEMENTS "entitlements"
+
+struct state_sync {
+    msec started_at; /* wall */
+    bool entitled;   /* its entitlements are known, too */
+};
+
+/* The customer was synced as a whole (customer.h): its state is complete, even if it is none. */
+enum status state_synced(struct tx *tx, struct env *env, str customer,
+                         const struct state_sync *sync, struct sequence_pool *pool, struct arena *a,
+                         struct error *e) MUST_USE;
 
 struct customer_state {
     str value; /* JSON as state_value.h has it */

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { STATUS_UNKNOWN_RANK = 100 };
@@ -262,6 +263,26 @@ static void write_payment_method(struct json_writer *w, str pm, struct arena *a)
     jw_end(w);
 }
 
+static int by_text(const void *x, const void *y)
+{
+    return str_cmp(*(const str *)x, *(const str *)y);
+}
+
+static void write_entitlements(struct json_writer *w, const struct state_parts *p)
+{
+    jw_key(w, S("entitlements"));
+    if (!p->entitlements_known) {
+        jw_null(w);
+        return;
+    }
+    if (p->n_entitlements)
+        qsort(p->entitlement, p->n_entitlements, sizeof *p->entitlement, by_text);
+    jw_array(w);
+    for (size_t i = 0; i < p->n_entitlements; i++)
+        jw_str(w, p->entitlement[i]);
+    jw_end(w);
+}
+
 static void write_current(struct json_writer *w, const struct state_parts *p, struct arena *a)
 {
     int at = state_current(p, a);
@@ -289,6 +310,7 @@ void state_write(const struct state_parts *p, str payment_method, struct buf *ou
     }
     write_current(&w, p, a);
     write_payment_method(&w, payment_method, a);
+    write_entitlements(&w, p);
     jw_key(&w, S("liveSubscriptions"));
     jw_array(&w);
     for (size_t i = 0; i < p->n_subscriptions; i++)

@@ -4,13 +4,15 @@
  *     {"customerId":"cus_1","subscriptionId":"sub_1","status":"active","priceId":"price_1",
  *      "currentPeriodStart":1790000000,"currentPeriodEnd":1792592000,"cancelAtPeriodEnd":false,
  *      "paymentMethod":{"brand":"visa","last4":"4242"},
+ *      "entitlements":["api","seats"],
  *      "liveSubscriptions":["sub_1"],
  *      "subscriptions":[{"id":…,"status":…,"created":…,"currentPeriodStart":…,"currentPeriodEnd":…,
  *        "cancelAtPeriodEnd":…,"cancelAt":…,"canceledAt":…,"endedAt":…,"trialEnd":…,
  *        "items":[{"id":…,"priceId":…,"productId":…,"quantity":…}]}…]}
  *
  * Without a subscription: {"customerId":"cus_1","status":"none","liveSubscriptions":[],…}. A
- * deleted customer also says "deleted":true. Times are Stripe's seconds.
+ * deleted customer also says "deleted":true. Times are Stripe's seconds. Entitlements are the
+ * lookup keys of the features that the customer may use now; null: nobody has listed them yet.
  *
  * The current subscription is the one of the best status: active, trialing, past_due, unpaid,
  * paused, incomplete, canceled, incomplete_expired; of several with the same status the one created
@@ -36,6 +38,9 @@ struct state_parts {
     bool customer_deleted;
     const struct state_subscription *subscription;
     size_t n_subscriptions;
+    bool entitlements_known;
+    str *entitlement; /* lookup keys, in any order; state_write sorts them */
+    size_t n_entitlements;
 };
 
 enum { STATE_NO_SUBSCRIPTION = -1 };

@@ -229,6 +229,7 @@ create table _states (
     revision bigint not null,            -- from _sequence: greater with each change
     changed_at bigint not null,          -- wall clock, milliseconds
     synced_at bigint not null default 0, -- likewise: when the last full sync began
+    entitled_at bigint not null default 0, -- when the last that listed its entitlements began
     delivered bigint not null default 0, -- the revision that the key-value server has
     primary key (customer, account)
 );

@@ -196,6 +196,7 @@ create table _states (
     revision integer not null,            -- from _sequence: greater with each change
     changed_at integer not null,          -- wall clock, milliseconds
     synced_at integer not null default 0, -- likewise: when the last full sync began
+    entitled_at integer not null default 0, -- when the last that listed its entitlements began
     delivered integer not null default 0, -- the revision that the key-value server has
     primary key (customer, account)
 );

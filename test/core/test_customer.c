@@ -24,6 +24,22 @@
     "{\"error\":{\"type\":\"invalid_request_error\",\"code\":\"resource_missing\",\"param\":" \
     "\"id\",\"message\":\"No such\"}}"
 
+#define ENTITLEMENTS "/v1/entitlements/active_entitlements"
+#define ENTITLEMENT(id, key)                                                                    \
+    "{\"id\":\"" id "\",\"object\":\"entitlements.active_entitlement\",\"feature\":\"feat_" key \
+    "\",\"lookup_key\":\"" key "\",\"livemode\":false}"
+
+/* A Stripe that has the customer, and nothing else of its own. */
+static struct small_world *with_customer(void)
+{
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
+    script(w, "/v1/subscriptions", 200, LIST("", "false"));
+    script(w, ENTITLEMENTS, 200, LIST("", "false"));
+    return w;
+}
+
 static void want(struct small_world *w)
 {
     struct error e = { 0 };
@@ -47,9 +63,8 @@ static const char *current(struct small_world *w)
 static void one_sync_brings_the_customer_and_every_subscription(void **state)
 {
     (void)state;
-    struct small_world *w = small_world_new();
+    struct small_world *w = with_customer();
 
-    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
     script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "canceled"), "true"));
     script(w, SECOND_PAGE, 200, LIST(SUB("sub_2", "active"), "false"));
     want(w);
@@ -64,9 +79,8 @@ static void one_sync_brings_the_customer_and_every_subscription(void **state)
 static void a_burst_of_wishes_is_one_sync(void **state)
 {
     (void)state;
-    struct small_world *w = small_world_new();
+    struct small_world *w = with_customer();
 
-    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
     script(w, "/v1/subscriptions", 200, LIST("", "false"));
     for (int i = 0; i < 10; i++)
         want(w);
@@ -80,9 +94,8 @@ static void a_burst_of_wishes_is_one_sync(void **state)
 static void what_the_whole_list_does_not_show_is_looked_at_and_buried(void **state)
 {
     (void)state;
-    struct small_world *w = small_world_new();
+    struct small_world *w = with_customer();
 
-    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
     script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "active"), "false"));
     want(w);
     work_off(w);
@@ -101,9 +114,8 @@ static void what_the_whole_list_does_not_show_is_looked_at_and_buried(void **sta
 static void a_page_that_fails_deletes_nothing_and_is_asked_for_again(void **state)
 {
     (void)state;
-    struct small_world *w = small_world_new();
+    struct small_world *w = with_customer();
 
-    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
     script(w, "/v1/subscriptions", 200,
            LIST(SUB("sub_1", "canceled") "," SUB("sub_2", "active"), "false"));
     want(w);
@@ -128,9 +140,8 @@ static void a_page_that_fails_deletes_nothing_and_is_asked_for_again(void **stat
 static void a_cursor_that_left_the_list_begins_it_anew(void **state)
 {
     (void)state;
-    struct small_world *w = small_world_new();
+    struct small_world *w = with_customer();
 
-    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
     script(w, "/v1/subscriptions", 200, LIST(SUB("sub_2", "active"), "false"));
     script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "active"), "true"));
     script_last(w)->times = 1;
@@ -172,17 +183,109 @@ static void a_key_that_may_not_list_subscriptions_still_brings_the_customer(void
 {
     (void)state;
     ARENA(a, 1 << 20);
-    struct small_world *w = small_world_new();
+    struct small_world *w = with_customer();
     struct customer_state s;
     struct error e = { 0 };
 
-    script(w, "/v1/customers/cus_1", 200, CUSTOMER);
     script(w, "/v1/subscriptions", 403, "{\"error\":{\"message\":\"not permitted\"}}");
     want(w);
     work_off(w);
     assert_int_equal(pending(w), 0);
     assert_int_equal(state_get(&w->env, S("cus_1"), &s, &a, &e), ST_OK);
     assert_false(s.complete); /* nobody knows */
+    small_world_free(w);
+}
+
+static const char *entitlements(struct small_world *w)
+{
+    return ask_text(w, "select json_extract(value, '$.entitlements') from _states");
+}
+
+static void what_a_customer_is_entitled_to_comes_along_and_goes(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, ENTITLEMENTS, 200,
+           LIST(ENTITLEMENT("ent_2", "api") "," ENTITLEMENT("ent_1", "seats"), "false"));
+    want(w);
+    work_off(w);
+    assert_string_equal(entitlements(w), "[\"api\",\"seats\"]");
+    int64_t before = ask_int(w, "select revision from _states");
+    script(w, ENTITLEMENTS, 200, LIST(ENTITLEMENT("ent_1", "seats"), "false"));
+    want(w);
+    pass(w, w->env.set.settle_ms);
+    work_off(w);
+    assert_string_equal(entitlements(w), "[\"seats\"]");
+    assert_true(ask_int(w, "select revision from _states") > before);
+    /* and what its own row says */
+    script(w, ENTITLEMENTS "/ent_1", 404, GONE);
+    ARENA(a, 1 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+    const struct due_mark m = { .key = { DUE_OBJECT, S("entitlements.active_entitlement"),
+                                         S("ent_1") },
+                                .lane = LANE_WEBHOOK,
+                                .cause = "check",
+                                .gone = true };
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    assert_int_equal(due_mark(&tx, &w->env, &m, &a, &e), ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    work_off(w);
+    assert_string_equal(entitlements(w), "[]");
+    small_world_free(w);
+}
+
+static void a_page_of_entitlements_that_fails_takes_none_away(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, ENTITLEMENTS, 200,
+           LIST(ENTITLEMENT("ent_1", "seats") "," ENTITLEMENT("ent_2", "api"), "false"));
+    want(w);
+    work_off(w);
+    script(w, ENTITLEMENTS, 200, LIST(ENTITLEMENT("ent_1", "seats"), "true"));
+    script(w, ENTITLEMENTS "?limit=100&customer=cus_1&starting_after=ent_1", 500,
+           "{\"error\":{\"message\":\"down\"}}");
+    want(w);
+    pass(w, w->env.set.settle_ms);
+    work_off(w);
+    assert_int_equal(pending(w), 1);
+    assert_string_equal(entitlements(w), "[\"api\",\"seats\"]");
+    small_world_free(w);
+}
+
+static void where_there_are_no_features_nobody_asks_for_entitlements(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+    struct error e = { 0 };
+    struct sync s;
+    const str features = S("entitlements.feature");
+
+    script(w, "/v1/entitlements/features", 200, LIST("", "false"));
+    assert_int_equal(sync_start(&w->env, &features, 1, false, LANE_BACKFILL, &s, &e), ST_OK);
+    work_off(w);
+    want(w);
+    work_off(w);
+    assert_int_equal(asked(w, ENTITLEMENTS), 0);
+    assert_string_equal(entitlements(w), "[]");
+    small_world_free(w);
+}
+
+static void a_server_without_entitlements_leaves_them_unknown(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, ENTITLEMENTS, 404,
+           "{\"error\":{\"message\":\"Unrecognized request URL (GET: /v1/entitlements)\"}}");
+    want(w);
+    work_off(w);
+    assert_int_equal(pending(w), 0);
+    assert_string_equal(entitlements(w), "");
+    assert_string_equal(current(w), "none");
     small_world_free(w);
 }
 
@@ -196,6 +299,10 @@ int main(void)
         cmocka_unit_test(a_cursor_that_left_the_list_begins_it_anew),
         cmocka_unit_test(a_customer_that_is_not_there_is_asked_for_by_itself),
         cmocka_unit_test(a_key_that_may_not_list_subscriptions_still_brings_the_customer),
+        cmocka_unit_test(what_a_customer_is_entitled_to_comes_along_and_goes),
+        cmocka_unit_test(a_page_of_entitlements_that_fails_takes_none_away),
+        cmocka_unit_test(where_there_are_no_features_nobody_asks_for_entitlements),
+        cmocka_unit_test(a_server_without_entitlements_leaves_them_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -265,12 +265,13 @@ static void count_as(struct small_world *w, const char *name, int64_t value)
 
 static void synced_now(struct small_world *w)
 {
+    const struct state_sync said = { .started_at = w->wall };
     ARENA(a, 1 << 20);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct error e = { 0 };
 
     assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
-    assert_int_equal(state_synced(&tx, &w->env, S("cus_1"), w->wall, NULL, &a, &e), ST_OK);
+    assert_int_equal(state_synced(&tx, &w->env, S("cus_1"), &said, NULL, &a, &e), ST_OK);
     assert_int_equal(tx_commit(&tx, &e), ST_OK);
 }
 

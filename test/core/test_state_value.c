@@ -85,9 +85,13 @@ static void t3s_fields_are_there_under_their_names(void **state)
     const struct state_subscription s[] = { SUB(
         "sub_1", "active", "100",
         ",\"cancel_at_period_end\":true" ITEMS(ITEM("si_1", "price_1", "1000", "2000"))) };
+    str key[] = { S("seats"), S("api") };
     const struct state_parts p = { .customer_id = S("cus_1"),
                                    .subscription = s,
-                                   .n_subscriptions = 1 };
+                                   .n_subscriptions = 1,
+                                   .entitlements_known = true,
+                                   .entitlement = key,
+                                   .n_entitlements = 2 };
 
     assert_string_equal(
         written(&p, "{\"id\":\"pm_1\",\"type\":\"card\",\"card\":{\"brand\":\"visa\",\"last4\":"
@@ -95,7 +99,8 @@ static void t3s_fields_are_there_under_their_names(void **state)
         "{\"customerId\":\"cus_1\",\"subscriptionId\":\"sub_1\",\"status\":\"active\","
         "\"priceId\":\"price_1\",\"currentPeriodStart\":1000,\"currentPeriodEnd\":2000,"
         "\"cancelAtPeriodEnd\":true,\"paymentMethod\":{\"brand\":\"visa\",\"last4\":\"4242\","
-        "\"type\":\"card\",\"id\":\"pm_1\"},\"liveSubscriptions\":[\"sub_1\"],\"subscriptions\":[{"
+        "\"type\":\"card\",\"id\":\"pm_1\"},\"entitlements\":[\"api\",\"seats\"],"
+        "\"liveSubscriptions\":[\"sub_1\"],\"subscriptions\":[{"
         "\"id\":\"sub_1\",\"status\":\"active\",\"currentPeriodStart\":1000,"
         "\"currentPeriodEnd\":2000,\"cancelAtPeriodEnd\":true,\"created\":100,\"cancelAt\":null,"
         "\"canceledAt\":null,\"endedAt\":null,\"trialEnd\":null,\"items\":[{\"id\":\"si_1\","
@@ -110,6 +115,7 @@ static void a_customer_without_a_subscription_has_the_status_none(void **state)
 
     assert_string_equal(written(&p, ""),
                         "{\"customerId\":\"cus_1\",\"status\":\"none\",\"paymentMethod\":null,"
+                        "\"entitlements\":null,"
                         "\"liveSubscriptions\":[],\"subscriptions\":[]}");
     assert_non_null(strstr(written(&gone, ""), "\"deleted\":true"));
 }

@@ -169,6 +169,32 @@ def sync_on(daemon, customer):
     return json.loads(body)
 
 
+@scenario("ENTITLED-01")
+def what_a_customer_is_entitled_to_is_in_the_state(place):
+    e = place.emulator
+    product, price, customer = shop(e)
+    features = [e.post("/v1/entitlements/features", name=k, lookup_key=k) for k in ("seats", "api")]
+    for f in features:
+        e.post(f"/v1/products/{product['id']}/features", entitlement_feature=f["id"])
+    d = place.start()
+    check(sync(d, customer["id"])[2]["entitlements"] == [], "entitled before paying")
+    sub = subscribe(e, customer, price)
+    _, _, answer = sync(d, customer["id"])
+    check(answer["entitlements"] == ["api", "seats"], "entitled to", answer["entitlements"])
+    # the row by itself: a product that lost a feature
+    lost = e.get(f"/v1/products/{product['id']}/features")["data"]
+    e.delete(f"/v1/products/{product['id']}/features/"
+             + next(f["id"] for f in lost if f["entitlement_feature"]["lookup_key"] == "api"))
+    check(sync(d, customer["id"])[2]["entitlements"] == ["seats"], "the feature is still there")
+    e.delete(f"/v1/subscriptions/{sub['id']}")
+    check(sync(d, customer["id"])[2]["entitlements"] == [], "entitled after the end")
+    check(state(d, customer)["entitlements"] == [], "the mirror says otherwise")
+    place.run("erase", customer["id"], "--yes", code=None)
+    d.idle()
+    left = place.rows("select id from objects where type = 'entitlements.active_entitlement' and deleted = 0")
+    check(not left, "left:", left)
+
+
 @scenario("STATE-32")
 def one_customer_by_key_and_all_by_query_show_the_same(place):
     e = place.emulator
