@@ -182,18 +182,14 @@ static enum status fetch_customer(struct customer *s, struct error *e)
  */
 
 /* The ticket of the next request, drawn before it leaves. */
-static enum status draw(struct customer *s, struct listing *l, struct arena *a, struct error *e)
+static enum status draw(struct customer *s, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
         st = due_extend(&tx, s->env, s->c, a, e);
-    if (st == ST_OK)
-        st = tx_commit(&tx, e);
-    if (st == ST_OK && !l->first_ticket)
-        l->first_ticket = s->c->ticket;
-    return st;
+    return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
 /* Whose it is stands before it is stored: its customer's state follows at once. */
@@ -279,7 +275,9 @@ static enum status one_page(struct customer *s, struct listing *l, bool *more, s
     if (l->cursor[0])
         query = arena_concat(&a, arena_concat(&a, query, S("&starting_after=")),
                              url_escape_in(&a, str_of(l->cursor)));
-    enum status st = draw(s, l, &a, &why);
+    enum status st = draw(s, &a, &why);
+    if (st == ST_OK && !l->first_ticket)
+        l->first_ticket = s->c->ticket;
     if (st == ST_OK)
         st = api_get_expanded(s->env, str_of(l->r->list_path), query,
                               path_expand(l->r->expand, "data.", &a), s->c->lane, s->c->cause, &got,
@@ -344,6 +342,63 @@ static enum status read_entitlements(struct customer *s, struct error *e)
         return on_failure(s, st, &why, e);
     s->entitlements.unlisted = !s->lives;
     return may ? read_list(s, &s->entitlements, e) : ST_OK;
+}
+
+/* ---- what it pays with -----------------------------------------------------------------------
+ */
+
+static enum status find_method(struct customer *s, str *id, bool *known, struct arena *a,
+                               struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, s->env->world->store, TX_READ, e);
+
+    return st == ST_OK ? state_payment_method(&tx, s->env, s->c->key.id, id, known, a, e) : st;
+}
+
+/* An answer that is none leaves it to the ordinary work: a state without it is no failure. */
+static enum status store_method(struct customer *s, str id, const struct api_answer *got,
+                                struct arena *a, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct sequence_pool pool = { 0 };
+    struct due_mark m = { .key = { DUE_OBJECT, S("payment_method"), id },
+                          .lane = s->c->lane,
+                          .cause = "reference" };
+    enum mirror_result result;
+    str body = str_trim(got->http.body);
+    bool is_it = got->meaning == API_OK && str_eq(json_text(body, S("id"), a), id);
+    enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = is_it ? store(s, &tx, m.key.type, id, body, SOURCE_GET, &pool, &result, a, e)
+                   : due_mark(&tx, s->env, &m, a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* The state shows the card: who waits for this sync shall see it, even if nobody has yet asked for
+ * that payment method. */
+static enum status read_method(struct customer *s, struct error *e)
+{
+    ARENA(a, CUSTOMER_BYTES_MAX);
+    const struct resource *r = resource_by_type(S("payment_method"));
+    struct error why = { 0 };
+    struct api_answer got;
+    str id = { 0 };
+    bool known = false;
+    enum status st = s->lives ? find_method(s, &id, &known, &a, &why) : ST_OK;
+
+    if (st == ST_OK && (!id.n || known))
+        return ST_OK;
+    if (st == ST_OK)
+        st = draw(s, &a, &why);
+    if (st == ST_OK)
+        st = api_get_expanded(s->env, path_fill(r->get_path, id, S(""), &a), S(""),
+                              path_expand(r->expand, "", &a), s->c->lane, s->c->cause, &got, &a,
+                              &why);
+    if (st == ST_OK)
+        st = store_method(s, id, &got, &a, &why);
+    return st == ST_OK ? ST_OK : on_failure(s, st, &why, e);
 }
 
 /* ---- the end ---------------------------------------------------------------------------------
@@ -431,5 +486,7 @@ enum status customer_sync(struct env *env, struct claim *c, struct work_report *
         st = read_list(&s, &s.subscriptions, e);
     if (st == ST_OK && !s.ended)
         st = read_entitlements(&s, e);
+    if (st == ST_OK && !s.ended)
+        st = read_method(&s, e);
     return st == ST_OK && !s.ended ? finish(&s, e) : st;
 }

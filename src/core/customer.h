@@ -2,7 +2,8 @@
  *
  * One full sync: GET the customer, walk the list of its subscriptions to the end (status=all), and
  * make due what the mirror has of it and the list did not show. Its active entitlements are listed,
- * too, unless the account is known to have no features. It is due work of its own kind: a
+ * too, unless the account is known to have no features; the payment method that the state shows is
+ * fetched unless the mirror knows it. It is due work of its own kind: a
  * burst of signals costs one sync that runs and one that waits. */
 #pragma once
 

@@ -141,6 +141,24 @@ static enum status make_value(struct gathering *g, str *out, struct error *e)
     return ST_OK;
 }
 
+enum status state_payment_method(struct tx *tx, struct env *env, str customer, str *id, bool *known,
+                                 struct arena *a, struct error *e)
+{
+    struct gathering g = { .tx = tx, .env = env, .parts.customer_id = customer, .a = a };
+    str data = { 0 };
+    bool deleted = false;
+    enum status st = gather_subscriptions(&g, e);
+
+    if (st == ST_OK)
+        st = look(&g, "customer", customer, &g.parts.customer, &deleted, e);
+    if (st != ST_OK)
+        return st;
+    *id = state_payment_method_id(&g.parts, a);
+    st = id->n ? look(&g, "payment_method", *id, &data, &deleted, e) : ST_OK;
+    *known = data.n != 0;
+    return st;
+}
+
 /* ---- writing it anew ---------------------------------------------------------------------------
  */
 

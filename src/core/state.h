@@ -30,6 +30,11 @@ enum status state_synced(struct tx *tx, struct env *env, str customer,
                          const struct state_sync *sync, struct sequence_pool *pool, struct arena *a,
                          struct error *e) MUST_USE;
 
+/* What the customer pays with, as its state shows it: the id, empty when there is none, and whether
+ * the mirror knows that payment method. */
+enum status state_payment_method(struct tx *tx, struct env *env, str customer, str *id, bool *known,
+                                 struct arena *a, struct error *e) MUST_USE;
+
 struct customer_state {
     str value; /* JSON as state_value.h has it */
     int64_t revision;

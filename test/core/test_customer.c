@@ -8,6 +8,7 @@
 #include "core/due.h"
 #include "core/state.h"
 #include "core/sync.h"
+#include "core/work.h"
 #include "small_world.h"
 
 #define CUSTOMER "{\"id\":\"cus_1\",\"object\":\"customer\"}"
@@ -88,6 +89,55 @@ static void a_burst_of_wishes_is_one_sync(void **state)
     assert_int_equal(asked(w, "/v1/subscriptions"), 1);
     assert_string_equal(current(w), "none"); /* known, and not only unseen */
     assert_int_equal(ask_int(w, "select synced_at from _states"), w->wall);
+    small_world_free(w);
+}
+
+#define METHOD                                                               \
+    "{\"id\":\"pm_1\",\"object\":\"payment_method\",\"customer\":\"cus_1\"," \
+    "\"type\":\"card\",\"card\":{\"brand\":\"visa\",\"last4\":\"4242\"}}"
+#define PAYING                                                              \
+    "{\"id\":\"sub_1\",\"object\":\"subscription\",\"customer\":\"cus_1\"," \
+    "\"status\":\"active\",\"created\":5,\"default_payment_method\":\"pm_1\"}"
+
+/* A single piece of due work. */
+static void one_piece(struct small_world *w)
+{
+    struct error e = { 0 };
+    struct work_report report;
+
+    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
+}
+
+static void when_the_sync_is_done_its_card_is_known(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, "/v1/subscriptions", 200, LIST(PAYING, "false"));
+    script(w, "/v1/payment_methods/pm_1", 200, METHOD);
+    want(w);
+    one_piece(w); /* nothing that comes after it is done yet */
+    assert_int_equal(pending(w), 0);
+    assert_string_equal(
+        ask_text(w, "select json_extract(value, '$.paymentMethod.last4') from _states"), "4242");
+    want(w);
+    pass(w, w->env.set.settle_ms);
+    work_off(w);
+    assert_int_equal(asked(w, "/v1/payment_methods/pm_1"), 1); /* its events tell of it */
+    small_world_free(w);
+}
+
+static void a_card_that_is_not_given_out_fails_no_sync(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, "/v1/subscriptions", 200, LIST(PAYING, "false"));
+    script(w, "/v1/payment_methods/pm_1", 404, GONE);
+    want(w);
+    one_piece(w);
+    assert_int_equal(pending(w), 0);
+    assert_string_equal(current(w), "active");
     small_world_free(w);
 }
 
@@ -294,6 +344,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_sync_brings_the_customer_and_every_subscription),
         cmocka_unit_test(a_burst_of_wishes_is_one_sync),
+        cmocka_unit_test(when_the_sync_is_done_its_card_is_known),
+        cmocka_unit_test(a_card_that_is_not_given_out_fails_no_sync),
         cmocka_unit_test(what_the_whole_list_does_not_show_is_looked_at_and_buried),
         cmocka_unit_test(a_page_that_fails_deletes_nothing_and_is_asked_for_again),
         cmocka_unit_test(a_cursor_that_left_the_list_begins_it_anew),
