@@ -3,6 +3,8 @@
 #include "backend/sched_pthread.h"
 #include "backend/store_sqlite.h"
 #include "core/due.h"
+#include "core/mirror.h"
+#include "core/sequence.h"
 #include "core/work.h"
 
 #include <sqlite3.h>
@@ -219,22 +221,62 @@ const char *ask_text(struct small_world *w, const char *sql)
     return last_text;
 }
 
-struct inbox_result deliver_event(struct small_world *w, const char *event, const char *type,
-                                  const char *object, const char *id)
+void settle(struct small_world *w)
 {
-    char body[512];
-    ARENA(a, 64 << 10);
+    for (int i = 0; i < 4; i++) {
+        work_off(w);
+        pass(w, w->env.set.confirm_ms);
+    }
+}
+
+void put_product(struct small_world *w, const char *data, int64_t ticket, const char *cause)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+    enum mirror_result result;
+    struct answer in = { .resource = resource_by_type(S("product")),
+                         .type = S("product"),
+                         .id = S("prod_1"),
+                         .data = str_of(data),
+                         .source = SOURCE_GET,
+                         .ticket = ticket,
+                         .api_version = S("v"),
+                         .cause = cause };
+
+    must(tx_begin(&tx, w->world.store, TX_WRITE, &e), &e);
+    if (!ticket)
+        must(sequence_draw(&tx, 1, &in.ticket, &a, &e), &e);
+    must(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), &e);
+    must(tx_commit(&tx, &e), &e);
+}
+
+struct inbox_result deliver_body(struct small_world *w, const char *event, const char *type,
+                                 const char *object)
+{
+    static unsigned n_events;
+    ARENA(a, 1 << 20);
     struct error e = { 0 };
     struct event ev;
     struct inbox_result result;
+    str id = *event ? str_of(event) : arena_printf(&a, "evt_own_%u", ++n_events);
+    str body = arena_printf(&a,
+                            "{\"id\":\"%.*s\",\"object\":\"event\",\"type\":\"%s\","
+                            "\"livemode\":false,\"api_version\":\"2020-08-27\",\"data\":{"
+                            "\"object\":%s}}",
+                            STR_ARG(id), type, object);
 
-    snprintf(
-        body, sizeof body,
-        "{\"id\":\"%s\",\"type\":\"%s\",\"livemode\":false,\"data\":{\"object\":{\"id\":\"%s\","
-        "\"object\":\"%s\",\"name\":\"a lie\"}}}",
-        event, type, id, object);
-    must(event_parse(str_of(body), &ev, &a, &e), &e);
+    must(event_parse(body, &ev, &a, &e), &e);
     ev.received_at = w->wall;
     must(inbox_put_many(&w->env, &ev, 1, &result, &e), &e);
     return result;
+}
+
+struct inbox_result deliver_event(struct small_world *w, const char *event, const char *type,
+                                  const char *object, const char *id)
+{
+    char data[256];
+
+    snprintf(data, sizeof data, "{\"id\":\"%s\",\"object\":\"%s\",\"name\":\"a lie\"}", id, object);
+    return deliver_body(w, event, type, data);
 }

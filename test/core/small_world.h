@@ -50,6 +50,15 @@ int64_t ask_int(struct small_world *w, const char *sql);
 /* The same for a text; valid until the next call. "" for null and no row. */
 const char *ask_text(struct small_world *w, const char *sql);
 
+/* Works until nothing is left, and past the second looks at what seemed gone. */
+void settle(struct small_world *w);
+
+/* Stores a version of product prod_1 as its own GET would bring it; ticket 0: the next one. */
+void put_product(struct small_world *w, const char *data, int64_t ticket, const char *cause);
+
+/* One delivery of an event with this object in it; "" for `event`: one of a number of its own. */
+struct inbox_result deliver_body(struct small_world *w, const char *event, const char *type,
+                                 const char *object);
 /* One delivery of an event about an object; the answer is the verdict. */
 struct inbox_result deliver_event(struct small_world *w, const char *event, const char *type,
                                   const char *object, const char *id);

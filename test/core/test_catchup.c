@@ -34,14 +34,6 @@ static const char *page_of(int first, int n, int newest, bool more)
     return p;
 }
 
-static void settle(struct small_world *w)
-{
-    for (int i = 0; i < 4; i++) {
-        work_off(w);
-        pass(w, w->env.set.confirm_ms);
-    }
-}
-
 static void read_list(struct small_world *w)
 {
     struct error e = { 0 };

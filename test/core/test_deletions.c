@@ -10,33 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static unsigned n_events;
-
-static void deliver(struct small_world *w, const char *type, const char *object)
-{
-    char body[1024];
-    ARENA(a, 64 << 10);
-    struct error e = { 0 };
-    struct event ev;
-    struct inbox_result result;
-
-    snprintf(body, sizeof body,
-             "{\"id\":\"evt_%u\",\"type\":\"%s\",\"livemode\":false,\"api_version\":\"2020-08-27\","
-             "\"data\":{\"object\":%s}}",
-             ++n_events, type, object);
-    assert_int_equal(event_parse(str_of(body), &ev, &a, &e), ST_OK);
-    ev.received_at = w->wall;
-    assert_int_equal(inbox_put_many(&w->env, &ev, 1, &result, &e), ST_OK);
-}
-
-static void settle(struct small_world *w)
-{
-    for (int i = 0; i < 4; i++) {
-        work_off(w);
-        pass(w, w->env.set.confirm_ms);
-    }
-}
-
 static char product[64][96], path[64][48];
 
 /* n products that are in the mirror and, from now on, at Stripe no more. */
@@ -48,7 +21,7 @@ static void lose_products(struct small_world *w, int n)
                  "{\"id\":\"prod_%d\",\"object\":\"product\",\"name\":\"p%d\"}", i, i);
         script(w, path[i], 200, product[i]);
         script_last(w)->times = 1;
-        deliver(w, "product.created", product[i]);
+        deliver_body(w, "", "product.created", product[i]);
     }
     settle(w);
     assert_int_equal(ask_int(w, "select count(*) from products"), n);
@@ -57,7 +30,7 @@ static void lose_products(struct small_world *w, int n)
 static void touch_products(struct small_world *w, const char *type, int n)
 {
     for (int i = 0; i < n; i++)
-        deliver(w, type, product[i]);
+        deliver_body(w, "", type, product[i]);
     settle(w);
 }
 
@@ -133,7 +106,7 @@ static void what_was_never_here_does_not_count_for_the_fuse(void **state)
     w->env.set.fuse_max = 1;
     for (int i = 0; i < 4; i++) {
         snprintf(product[i], sizeof product[i], "{\"id\":\"prod_%d\",\"object\":\"product\"}", i);
-        deliver(w, "product.updated", product[i]);
+        deliver_body(w, "", "product.updated", product[i]);
     }
     settle(w);
     assert_int_equal(fuse_of(w).blown_at, 0);
@@ -149,7 +122,7 @@ static void the_fuse_counts_by_the_hour(void **state)
     w->env.set.fuse_max = 2;
     lose_products(w, 4);
     for (int i = 0; i < 4; i++) {
-        deliver(w, "product.updated", product[i]);
+        deliver_body(w, "", "product.updated", product[i]);
         settle(w);
         pass(w, 40 * 60 * 1000);
     }
@@ -166,7 +139,7 @@ static void a_fuse_that_blows_proves_the_identity_anew_and_stops_on_anothers(voi
     w->env.set.fuse_max = 2;
     lose_products(w, 4);
     for (int i = 0; i < 4; i++)
-        deliver(w, "product.updated", product[i]);
+        deliver_body(w, "", "product.updated", product[i]);
     work_off(w); /* the first look proves the identity, for a minute */
     script(w, "/v1/account", 200, "{\"id\":\"acct_2\",\"object\":\"account\"}");
     pass(w, w->env.set.confirm_ms);
@@ -182,8 +155,8 @@ static void a_deletion_of_what_was_never_here_keeps_the_events_last_words(void *
     (void)state;
     struct small_world *w = small_world_new();
 
-    deliver(w, "coupon.deleted",
-            "{\"id\":\"SUMMER\",\"object\":\"coupon\",\"livemode\":false,\"percent_off\":25}");
+    deliver_body(w, "", "coupon.deleted",
+                 "{\"id\":\"SUMMER\",\"object\":\"coupon\",\"livemode\":false,\"percent_off\":25}");
     settle(w);
     assert_int_equal(ask_int(w, "select deleted from objects where id = 'SUMMER'"), 1);
     assert_int_equal(ask_int(w, "select percent_off from coupons_all"), 25);
@@ -199,7 +172,8 @@ static void a_deletion_keeps_what_the_api_said_last_and_not_the_event(void **sta
     struct small_world *w = small_world_new();
 
     lose_products(w, 1);
-    deliver(w, "product.deleted", "{\"id\":\"prod_0\",\"object\":\"product\",\"name\":\"a lie\"}");
+    deliver_body(w, "", "product.deleted",
+                 "{\"id\":\"prod_0\",\"object\":\"product\",\"name\":\"a lie\"}");
     settle(w);
     assert_int_equal(ask_int(w, DEAD), 1);
     assert_string_equal(ask_text(w, "select name from products_all"), "p0");

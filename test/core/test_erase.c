@@ -77,22 +77,6 @@ static void open_shop(struct small_world *w)
     put(w, "wholly.new", "new_1", OF("wholly.new", "new_1", ",\"of\":\"cus_ada\""));
 }
 
-static void deliver(struct small_world *w, const char *id, const char *type, const char *object)
-{
-    ARENA(a, 1 << 20);
-    struct error e = { 0 };
-    struct inbox_result result;
-    struct event ev;
-    str body = arena_printf(&a,
-                            "{\"id\":\"%s\",\"object\":\"event\",\"type\":\"%s\",\"data\":{"
-                            "\"object\":%s}}",
-                            id, type, object);
-
-    assert_int_equal(event_parse(body, &ev, &a, &e), ST_OK);
-    ev.received_at = w->wall;
-    assert_int_equal(inbox_put_many(&w->env, &ev, 1, &result, &e), ST_OK);
-}
-
 static void erase(struct small_world *w, const char *id, struct erasure *x, struct arena *a)
 {
     struct error e = { 0 };
@@ -188,18 +172,18 @@ static void bodies_of_events_are_forgotten_and_no_new_ones_are_kept(void **state
     struct erasure x;
 
     open_shop(w);
-    deliver(w, "evt_1", "customer.updated", OF("customer", "cus_ada", MAIL));
-    deliver(w, "evt_2", "odd.thing", OF("odd", "odd_1", ",\"who\":\"ada@example.com\""));
-    deliver(w, "evt_3", "customer.updated", OF("customer", "cus_bob", ""));
-    deliver(w, "evt_1", "customer.deleted", OF("customer", "cus_ada", MAIL)); /* contradicts */
+    deliver_body(w, "evt_1", "customer.updated", OF("customer", "cus_ada", MAIL));
+    deliver_body(w, "evt_2", "odd.thing", OF("odd", "odd_1", ",\"who\":\"ada@example.com\""));
+    deliver_body(w, "evt_3", "customer.updated", OF("customer", "cus_bob", ""));
+    deliver_body(w, "evt_1", "customer.deleted", OF("customer", "cus_ada", MAIL)); /* contradicts */
     erase(w, "cus_ada", &x, &a);
     assert_int_equal(x.events, 2);
     assert_string_equal(
         ask_text(w, "select group_concat(event) from _inbox where body is not null"), "evt_3");
     assert_int_equal(ask_int(w, "select count(*) from _inbox_conflicts"), 0);
-    deliver(w, "evt_4", "customer.updated", OF("customer", "cus_ada", MAIL));
-    deliver(w, "evt_5", "charge.succeeded", OF("charge", "ch_new", CUS("cus_ada") MAIL));
-    deliver(w, "evt_6", "charge.succeeded", OF("charge", "ch_bob2", CUS("cus_bob")));
+    deliver_body(w, "evt_4", "customer.updated", OF("customer", "cus_ada", MAIL));
+    deliver_body(w, "evt_5", "charge.succeeded", OF("charge", "ch_new", CUS("cus_ada") MAIL));
+    deliver_body(w, "evt_6", "charge.succeeded", OF("charge", "ch_bob2", CUS("cus_bob")));
     assert_int_equal(ask_int(w, "select count(*) from _inbox where outcome = 'erased' and body is "
                                 "null"),
                      2);

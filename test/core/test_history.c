@@ -11,32 +11,12 @@
 
 enum { VERSIONS_MAX = 64 };
 
-static void put(struct small_world *w, const char *data, const char *cause)
-{
-    ARENA(a, 4 << 20);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct error e = { 0 };
-    enum mirror_result result;
-    struct answer in = { .resource = resource_by_type(S("product")),
-                         .type = S("product"),
-                         .id = S("prod_1"),
-                         .data = str_of(data),
-                         .source = SOURCE_GET,
-                         .api_version = S("v"),
-                         .cause = cause };
-
-    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
-    assert_int_equal(sequence_draw(&tx, 1, &in.ticket, &a, &e), ST_OK);
-    assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
-    assert_int_equal(tx_commit(&tx, &e), ST_OK);
-}
-
 static void put_name(struct small_world *w, int n)
 {
     char data[128];
 
     snprintf(data, sizeof data, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"n%d\"}", n);
-    put(w, data, "webhook");
+    put_product(w, data, 0, "webhook");
 }
 
 static void get(struct small_world *w, struct object *o, struct arena *a)
@@ -85,10 +65,13 @@ static void versions_come_newest_first_with_what_brought_them_and_what_changed(v
     struct small_world *w = small_world_new();
     struct seen s;
 
-    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"a\",\"url\":\"u\"}", "sync");
-    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"b\",\"url\":\"u\"}", "webhook");
-    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"b\",\"url\":\"u\"}", "webhook");
-    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"c\",\"x\":1}", "check");
+    put_product(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"a\",\"url\":\"u\"}", 0,
+                "sync");
+    put_product(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"b\",\"url\":\"u\"}", 0,
+                "webhook");
+    put_product(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"b\",\"url\":\"u\"}", 0,
+                "webhook");
+    put_product(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"c\",\"x\":1}", 0, "check");
     each(w, &s);
     assert_int_equal(s.n, 3);
     assert_string_equal(s.line[0], "c check [name x url] now");

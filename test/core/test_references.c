@@ -14,32 +14,6 @@
 
 enum { OUT_BYTES_MAX = 1 << 20 };
 
-static unsigned n_events;
-
-static void deliver(struct small_world *w, const char *type, const char *object)
-{
-    char body[1024];
-    ARENA(a, 64 << 10);
-    struct error e = { 0 };
-    struct event ev;
-    struct inbox_result result;
-
-    snprintf(body, sizeof body,
-             "{\"id\":\"evt_r%u\",\"type\":\"%s\",\"livemode\":false,\"data\":{\"object\":%s}}",
-             ++n_events, type, object);
-    assert_int_equal(event_parse(str_of(body), &ev, &a, &e), ST_OK);
-    ev.received_at = w->wall;
-    assert_int_equal(inbox_put_many(&w->env, &ev, 1, &result, &e), ST_OK);
-}
-
-static void settle(struct small_world *w)
-{
-    for (int i = 0; i < 4; i++) {
-        work_off(w);
-        pass(w, w->env.set.confirm_ms);
-    }
-}
-
 static struct dangling dangling(struct small_world *w, char text[4096])
 {
     BUF(out, OUT_BYTES_MAX);
@@ -72,7 +46,7 @@ static void a_target_that_answers_404_is_absent_with_the_answer_and_its_referrer
     char text[4096];
 
     script(w, "/v1/prices/price_1", 200, PRICE);
-    deliver(w, "price.created", PRICE);
+    deliver_body(w, "", "price.created", PRICE);
     settle(w);
     assert_int_equal(ask_int(w, "select count(*) from prices"), 1);
     assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1 or done_gen < gen"), 0);
@@ -93,7 +67,7 @@ static void an_absent_target_is_asked_again_with_growing_pauses_and_not_for_ever
     int rounds = 0;
 
     script(w, "/v1/prices/price_1", 200, PRICE);
-    deliver(w, "price.created", PRICE);
+    deliver_body(w, "", "price.created", PRICE);
     settle(w);
     before = asked(w, "/v1/products/prod_1");
     for (int hour = 0; hour < 24 * 40; hour++) {
@@ -116,7 +90,7 @@ static void what_was_absent_and_comes_is_resolved(void **s)
     int64_t n = 0;
 
     script(w, "/v1/prices/price_1", 200, PRICE);
-    deliver(w, "price.created", PRICE);
+    deliver_body(w, "", "price.created", PRICE);
     settle(w);
     script(w, "/v1/products/prod_1", 200, "{\"id\":\"prod_1\",\"object\":\"product\"}");
     assert_int_equal(references_repair(&w->env, &n, &e), ST_OK);
@@ -140,7 +114,7 @@ static void a_target_of_the_other_mode_is_foreign_and_never_asked_again(void **s
            "similar object exists in live mode, but a test mode key was used to make this "
            "request.\"}}");
     script(w, "/v1/prices/price_1", 200, PRICE);
-    deliver(w, "price.created", PRICE);
+    deliver_body(w, "", "price.created", PRICE);
     settle(w);
     assert_int_equal(dangling(w, text).foreign, 1);
     size_t before = asked(w, "/v1/products/prod_1");
@@ -166,7 +140,7 @@ static void one_signal_leads_so_many_references_deep_and_the_chase_goes_on(void 
                  i + 1 < n ? "\"qt_" : "", i + 1, i + 1 < n ? "\"" : "");
         script(w, path[i], 200, text[i]);
     }
-    deliver(w, "quote.created", text[0]);
+    deliver_body(w, "", "quote.created", text[0]);
     assert_int_equal(ask_int(w, "select count(*) from _due where kind = 'chase'"), 0);
     int deepest = 0;
     for (int i = 0; i < 60 && deepest < n; i++) {
@@ -198,7 +172,7 @@ static void one_answer_makes_so_many_targets_due_and_the_chase_the_rest(void **s
     buf_append(&body, S("]}}"));
     buf_char(&body, '\0');
     script(w, "/v1/coupons/C", 200, body.p);
-    deliver(w, "coupon.created", "{\"id\":\"C\",\"object\":\"coupon\"}");
+    deliver_body(w, "", "coupon.created", "{\"id\":\"C\",\"object\":\"coupon\"}");
     assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
     assert_int_equal(ask_int(w, "select count(*) from _due where type = 'product'"),
                      REFS_FAN_OUT_MAX);
@@ -220,7 +194,8 @@ static void what_hangs_on_a_price_is_counted_through_its_items(void **s)
            "{\"id\":\"si_1\",\"object\":\"subscription_item\",\"subscription\":\"sub_1\","
            "\"price\":{\"id\":\"price_1\",\"object\":\"price\"}}],\"has_more\":false}}");
     script(w, "/v1/prices/price_1", 200, PRICE);
-    deliver(w, "customer.subscription.created", "{\"id\":\"sub_1\",\"object\":\"subscription\"}");
+    deliver_body(w, "", "customer.subscription.created",
+                 "{\"id\":\"sub_1\",\"object\":\"subscription\"}");
     settle(w);
     assert_int_equal(references_of(&w->env, S(""), S("price_1"), &out, &e), ST_OK);
     buf_char(&out, '\0');

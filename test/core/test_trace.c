@@ -7,28 +7,6 @@
 #include "core/trace.h"
 #include "small_world.h"
 
-static void put(struct small_world *w, const char *data, int64_t ticket)
-{
-    ARENA(a, 4 << 20);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct error e = { 0 };
-    enum mirror_result result;
-    struct answer in = { .resource = resource_by_type(S("product")),
-                         .type = S("product"),
-                         .id = S("prod_1"),
-                         .data = str_of(data),
-                         .source = SOURCE_GET,
-                         .ticket = ticket,
-                         .api_version = S("v"),
-                         .cause = "webhook" };
-
-    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
-    if (!ticket)
-        assert_int_equal(sequence_draw(&tx, 1, &in.ticket, &a, &e), ST_OK);
-    assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
-    assert_int_equal(tx_commit(&tx, &e), ST_OK);
-}
-
 /* What the steps are called, blanks between them; `text` gets the last one's sentence. */
 static void steps(struct small_world *w, char names[256], char text[256])
 {
@@ -53,9 +31,9 @@ static void an_answer_that_was_overtaken_is_told_as_dropped(void **state)
     struct small_world *w = small_world_new();
     char names[256], text[256];
 
-    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"new\"}", 0);
+    put_product(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"new\"}", 0, "webhook");
     pass(w, 1000);
-    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"old\"}", 1);
+    put_product(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"old\"}", 1, "webhook");
     steps(w, names, text);
     assert_string_equal(names, "stored dropped due");
     assert_string_equal(text, "waits for stale");
@@ -75,8 +53,8 @@ static void what_failed_and_what_was_given_up_is_told(void **state)
     struct small_world *w = small_world_new();
     char names[256], text[256];
 
-    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"new\"}", 0);
-    put(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"old\"}", 1);
+    put_product(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"new\"}", 0, "webhook");
+    put_product(w, "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"old\"}", 1, "webhook");
     script(w, "/v1/products/prod_1", 500, "{\"error\":{\"message\":\"down\"}}");
     w->env.set.attempts_max = 2;
     work_off(w);

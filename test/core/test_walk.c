@@ -26,7 +26,7 @@ static void sync_of(struct small_world *w, const char *arg, bool again)
     assert_int_equal(st, ST_OK);
 }
 
-static void settle(struct small_world *w)
+static void work_long(struct small_world *w)
 {
     for (int i = 0; i < 20; i++) {
         work_off(w);
@@ -42,7 +42,7 @@ static void a_walk_follows_the_pages_to_the_end(void **state)
     script(w, "/v1/products?limit=100", 200, LIST(PR("prod_3") "," PR("prod_2"), "true"));
     script(w, "/v1/products?limit=100&starting_after=prod_2", 200, LIST(PR("prod_1"), "false"));
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     assert_int_equal(ask_int(w, "select count(*) from products"), 3);
     assert_string_equal(ask_text(w, "select state from _walks where type = 'product'"), "complete");
     assert_int_equal(ask_int(w, "select pages from _walks where type = 'product'"), 2);
@@ -57,11 +57,11 @@ static void what_a_finished_walk_has_not_shown_is_fetched_before_it_is_buried(vo
 
     script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2") "," PR("prod_3"), "false"));
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     script(w, "/v1/products", 200, LIST(PR("prod_1"), "false"));
     script(w, "/v1/products/prod_2", 200, PR("prod_2")); /* merely hidden */
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     assert_int_equal(ask_int(w, "select deleted from objects where id = 'prod_2'"), 0);
     assert_int_equal(ask_int(w, "select deleted from objects where id = 'prod_3'"), 1);
     assert_int_equal(asked(w, "/v1/products/prod_1"), 0);
@@ -80,7 +80,7 @@ static void a_walk_that_failed_goes_on_where_it_stood(void **state)
     sync_of(w, "products", false);
     work_off(w);
     assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "failed");
-    settle(w);
+    work_long(w);
     assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "complete");
     size_t first_pages = 0;
     for (size_t i = 0; i < w->n_asked; i++)
@@ -100,7 +100,7 @@ static void a_cursor_that_vanished_starts_the_list_again(void **state)
     script(w, "/v1/products?limit=100&starting_after=prod_2", 400,
            "{\"error\":{\"code\":\"resource_missing\",\"param\":\"starting_after\"}}");
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     assert_int_equal(ask_int(w, "select count(*) from products_all"), 3);
     assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "complete");
     small_world_free(w);
@@ -113,7 +113,7 @@ static void a_list_that_may_not_be_read_is_skipped_and_says_why(void **state)
 
     script(w, "/v1/products", 403, "{\"error\":{\"message\":\"no right\"}}");
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     assert_string_equal(ask_text(w, "select state from _walks where type='product'"), "skipped");
     assert_non_null(
         strstr(ask_text(w, "select reason from _walks where type='product'"), "no right"));
@@ -153,7 +153,7 @@ static void a_page_in_flight_does_not_undo_a_change(void **state)
     script_last(w)->meanwhile = change_lands_meanwhile;
     script_last(w)->ctx = w;
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     assert_string_equal(ask_text(w, "select name from products"), "new");
     small_world_free(w);
 }
@@ -174,7 +174,7 @@ static void a_truncated_nested_list_is_read_to_its_end(void **state)
     script(w, "/v1/subscription_items?subscription=sub_1&limit=100&starting_after=si_2", 200,
            LIST(SI("3"), "false"));
     sync_of(w, "subscriptions", false);
-    settle(w);
+    work_long(w);
     assert_int_equal(ask_int(w, "select count(*) from subscription_items"), 3);
     assert_int_equal(ask_int(w, "select open_lists from objects where id = 'sub_1'"), 0);
     small_world_free(w);
@@ -228,7 +228,7 @@ static void an_inline_price_that_no_list_shows_is_chased(void **state)
     script(w, "/v1/prices/price_7", 200,
            "{\"id\":\"price_7\",\"object\":\"price\",\"product\":\"prod_1\"}");
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     assert_int_equal(ask_int(w, "select count(*) from prices where id = 'price_7'"), 1);
     assert_int_equal(asked(w, "/v1/products/prod_1"), 0);
     small_world_free(w);
@@ -274,12 +274,12 @@ static void every_object_that_no_list_shows_any_more_is_looked_after(void **stat
     script(w, "/v1/products?limit=100&starting_after=prod_0099", 200, page_of(w, 100, 100, true));
     script(w, "/v1/products?limit=100&starting_after=prod_0199", 200, page_of(w, 200, 60, false));
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     assert_int_equal(ask_int(w, "select count(*) from products"), 260);
     w->n_asked = 0;
     script(w, "/v1/products?limit=100", 200, page_of(w, 0, 1, false));
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     assert_int_equal(ask_int(w, "select count(*) from products"), 1);
     small_world_free(w);
 }
@@ -373,7 +373,7 @@ static void a_walk_that_is_wanted_anew_begins_anew_although_it_is_under_way(void
     script_last(w)->meanwhile = asked_for_anew;
     script_last(w)->ctx = w;
     sync_of(w, "products", false);
-    settle(w);
+    work_long(w);
     for (size_t i = 0; i < w->n_asked; i++)
         first_pages += strcmp(w->asked[i], "/v1/products?limit=100") == 0;
     assert_int_equal(first_pages, 2);
