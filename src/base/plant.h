@@ -37,6 +37,9 @@ enum plant {
     PLANT_LOCK_FORGOTTEN,       /* a second process may write */
     PLANT_OPEN_LISTS_FORGOTTEN, /* an unchanged object's open lists are not read again */
     PLANT_TARGET_REQUIRED,      /* an object is refused because what it refers to is not here */
+    PLANT_STATE_APART,          /* a state is committed apart from what it rests on */
+    PLANT_OUTBOX_EARLY,         /* a state counts as delivered before the server has it */
+    PLANT_BLIND_PROJECTION,     /* the key-value server takes whatever comes */
     PLANT_COUNT
 };
 

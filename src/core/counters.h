@@ -17,6 +17,10 @@
 #define COUNTER_FUSE_SINCE "fuse_since"
 #define COUNTER_FUSE_BLOWN "fuse_blown"
 #define COUNTER_FUSE_PERMITTED "fuse_permitted"
+/* Puts to the key-value server, by their numbers: the last one that was begun, and the last one
+ * that the server is known to have carried out. */
+#define COUNTER_OUTBOX_BEGUN "outbox_begun"
+#define COUNTER_OUTBOX_HELD "outbox_held"
 
 /* 0 when there is no such counter. */
 enum status counter_get(struct tx *tx, const char *name, int64_t *out, struct arena *a,

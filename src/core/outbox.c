@@ -2,6 +2,9 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/plant.h"
+#include "core/counters.h"
+#include "core/sequence.h"
 #include "core/state.h"
 
 #include <string.h>
@@ -27,15 +30,13 @@ static str key_of(const struct env *env, const char *kind, str id, struct arena 
     return arena_printf(a, "%s%s%.*s", env->kv_prefix, kind, STR_ARG(id));
 }
 
-/* ---- delivery ----------------------------------------------------------------------------------
- */
-
 static enum status read_due(struct env *env, struct rows *r, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
-    return st == ST_OK ? tx_run(&tx, STMT_OUTBOX_NEXT, r, a, e, v_account(env), V_INT(KV_ITEMS_MAX))
+    return st == ST_OK ? tx_run(&tx, STMT_OUTBOX_NEXT, r, a, e, v_account(env),
+                                V_INT(KV_ITEMS_MAX - 1)) /* and our mark */
                        : st;
 }
 
@@ -54,16 +55,118 @@ static enum status make_item(struct env *env, const struct rows *r, size_t i, st
     return ST_OK;
 }
 
-static enum status note_delivered(struct env *env, const struct rows *r, size_t n, struct error *e)
+/* ---- our mark ----------------------------------------------------------------------------------
+ *
+ * It names the store and the last put that the server carried out: their numbers come from the
+ * store's sequence, the mark is the last item of each put. A server that says less than what was
+ * confirmed has lost something: it was emptied, exchanged, or set back to an earlier state. */
+
+static enum status mark_item(struct env *env, int64_t made, int64_t put, struct kv_item *out,
+                             struct arena *a, struct error *e)
+{
+    *out = (struct kv_item){ .key = key_of(env, "brindle", S(""), a),
+                             .value = arena_printf(
+                                 a, "{\"account\":\"%s\",\"store\":%lld,\"put\":%lld}",
+                                 env->identity.account, (long long)made, (long long)put) };
+    return out->key.p && out->value.p ? ST_OK : fail(e, ST_LIMIT, "out of memory");
+}
+
+/* When the store was made: what tells it from any other. */
+static enum status read_made(struct tx *tx, int64_t *made, struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run0(tx, STMT_ENVIRONMENT_MADE, &r, a, e);
+
+    if (st == ST_OK && !r.n_rows)
+        return fail(e, ST_RETRY, "the store is not adopted yet");
+    if (st == ST_OK)
+        *made = row_int(&r, 0, 0);
+    return st;
+}
+
+/* The number of the put that begins, on disk before anything leaves, and the mark with it. */
+static enum status begin_put(struct env *env, int64_t *put, struct kv_item *mark, struct arena *a,
+                             struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    int64_t made = 0;
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = read_made(&tx, &made, a, e);
+    if (st == ST_OK)
+        st = sequence_draw(&tx, 1, put, a, e);
+    if (st == ST_OK)
+        st = counter_set(&tx, COUNTER_OUTBOX_BEGUN, *put, a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    return st == ST_OK ? mark_item(env, made, *put, mark, a, e) : st;
+}
+
+/* The server has carried it out. `*held`: nobody else has begun one since, so that its mark says
+ * what this one brought; else whoever began later, or the next round, will tell. */
+static enum status end_put(struct env *env, struct tx *tx, int64_t put, bool *held, struct arena *a,
+                           struct error *e)
+{
+    int64_t begun = 0;
+    enum status st = tx_begin(tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = counter_add(tx, COUNTER_OUTBOX_BEGUN, 0, &begun, a, e);
+    *held = st == ST_OK && begun == put;
+    return *held ? counter_set(tx, COUNTER_OUTBOX_HELD, put, a, e) : st;
+}
+
+static enum status note_rows(struct env *env, struct tx *tx, const struct rows *r, size_t n,
+                             struct arena *a, struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; st == ST_OK && i < n; i++)
+        st = tx_run(tx, STMT_OUTBOX_DONE, NULL, a, e, V_INT(row_int(r, i, 2)),
+                    V_STR(row_str(r, i, 0)), v_account(env));
+    return st;
+}
+
+static enum status note_delivered(struct env *env, const struct rows *r, size_t n, int64_t put,
+                                  struct error *e)
+{
+    ARENA(a, 1 << 16);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    bool held;
+    enum status st = end_put(env, &tx, put, &held, &a, e);
+
+    if (st == ST_OK && held)
+        st = note_rows(env, &tx, r, n, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* For the planted bug alone. */
+static enum status note_early(struct env *env, const struct rows *r, size_t n, struct error *e)
 {
     ARENA(a, 1 << 16);
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
-    for (size_t i = 0; st == ST_OK && i < n; i++)
-        st = tx_run(&tx, STMT_OUTBOX_DONE, NULL, &a, e, V_INT(row_int(r, i, 2)),
-                    V_STR(row_str(r, i, 0)), v_account(env));
+    if (st == ST_OK)
+        st = note_rows(env, &tx, r, n, &a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* ---- delivery ----------------------------------------------------------------------------------
+ */
+
+static enum status put_states(struct env *env, const struct rows *r, struct kv_item *item, size_t n,
+                              struct arena *a, struct error *e)
+{
+    int64_t put = 0;
+    enum status st = begin_put(env, &put, &item[n], a, e);
+
+    if (st == ST_OK && planted(PLANT_OUTBOX_EARLY))
+        st = note_early(env, r, n, e);
+    if (st == ST_OK)
+        st = kv_of(env)->ops->put(kv_of(env), item, n + 1, e);
+    return st == ST_OK ? note_delivered(env, r, n, put, e) : st;
 }
 
 enum status outbox_deliver(struct env *env, size_t *n, struct error *e)
@@ -82,9 +185,7 @@ enum status outbox_deliver(struct env *env, size_t *n, struct error *e)
         bytes += item[i].value.n;
         *n = i + 1;
     }
-    if (st == ST_OK && *n)
-        st = kv_of(env)->ops->put(kv_of(env), item, *n, e);
-    return st == ST_OK && *n ? note_delivered(env, &r, *n, e) : st;
+    return st == ST_OK && *n ? put_states(env, &r, item, *n, &a, e) : st;
 }
 
 /* ---- everything again --------------------------------------------------------------------------
@@ -128,39 +229,57 @@ enum status outbox_rebuild(struct env *env, struct error *e)
     return st;
 }
 
-/* Our mark: whose values the server holds. */
-static enum status make_mark(struct env *env, str *mark, struct arena *a, struct error *e)
+/* What the server must say at least. */
+static enum status read_held(struct env *env, int64_t *made, int64_t *held, struct arena *a,
+                             struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows r;
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
     if (st == ST_OK)
-        st = tx_run0(&tx, STMT_ENVIRONMENT_MADE, &r, a, e);
-    if (st == ST_OK && !r.n_rows)
-        st = fail(e, ST_RETRY, "the store is not adopted yet");
+        st = read_made(&tx, made, a, e);
+    return st == ST_OK ? counter_get(&tx, COUNTER_OUTBOX_HELD, held, a, e) : st;
+}
+
+static bool holds_all(const struct env *env, str mark, int64_t made, int64_t held, struct arena *a)
+{
+    int64_t store = 0, put = 0;
+
+    return json_valid(mark) && str_eqz(json_text(mark, S("account"), a), env->identity.account) &&
+           json_int(mark, S("store"), &store) && store == made && json_int(mark, S("put"), &put) &&
+           put >= held;
+}
+
+static enum status put_mark(struct env *env, struct arena *a, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct kv_item mark;
+    int64_t put = 0;
+    bool held;
+    enum status st = begin_put(env, &put, &mark, a, e);
+
     if (st == ST_OK)
-        *mark = arena_printf(a, "{\"account\":\"%s\",\"store\":%lld}", env->identity.account,
-                             (long long)row_int(&r, 0, 0));
-    return st;
+        st = kv_of(env)->ops->put(kv_of(env), &mark, 1, e);
+    if (st == ST_OK)
+        st = end_put(env, &tx, put, &held, a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
 enum status outbox_check(struct env *env, struct error *e)
 {
     ARENA(a, 1 << 20);
-    str mark = { 0 }, found = { 0 };
+    str found = { 0 };
+    int64_t made = 0, held = 0;
 
     if (!outbox_has_server(env))
         return ST_NONE;
-    str key = key_of(env, "brindle", S(""), &a);
-    enum status st = make_mark(env, &mark, &a, e);
+    enum status st = read_held(env, &made, &held, &a, e);
     if (st != ST_OK)
         return st;
-    st = kv_of(env)->ops->get(kv_of(env), key, &found, &a, e);
-    if (st == ST_OK && str_eq(found, mark))
+    st = kv_of(env)->ops->get(kv_of(env), key_of(env, "brindle", S(""), &a), &found, &a, e);
+    if (st == ST_OK && holds_all(env, found, made, held, &a))
         return ST_OK;
     if (st == ST_OK || st == ST_NONE)
         st = outbox_rebuild(env, e);
-    const struct kv_item item = { key, mark, 0 };
-    return st == ST_OK ? kv_of(env)->ops->put(kv_of(env), &item, 1, e) : st;
+    return st == ST_OK ? put_mark(env, &a, e) : st;
 }
