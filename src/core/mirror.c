@@ -288,6 +288,10 @@ static enum status write_row(struct put *p, const struct row *row, struct error 
         st = note_open_lists(p, e);
     if (st != ST_OK || p->depth || p->in->source == SOURCE_NESTED) /* its parent follows */
         return st;
+    if (planted(PLANT_STATE_APART))
+        st = tx_split(p->tx, st, e);
+    if (st != ST_OK)
+        return st;
     return state_follow(p->tx, p->env, p->in->type, p->in->id, row->data, p->in->data, p->in->pool,
                         p->a, e);
 }
@@ -506,11 +510,14 @@ static enum status bury_unknown(struct put *p, struct error *e)
         st = sequence_take(p->tx, p->in->pool, &revision, p->a, e);
     if (st == ST_OK)
         st = insert_row(p, revision, e);
-    if (st != ST_OK)
+    if (st == ST_OK)
+        st = tx_run(p->tx, STMT_OBJECT_BURY, NULL, p->a, e, V_INT(revision), V_INT(p->in->ticket),
+                    V_INT(clock_wall(p->env->world->clock)), V_STR(p->in->type), v_account(p->env),
+                    V_STR(p->in->id));
+    if (st != ST_OK) /* a customer may be known by its subscriptions alone */
         return st;
-    return tx_run(p->tx, STMT_OBJECT_BURY, NULL, p->a, e, V_INT(revision), V_INT(p->in->ticket),
-                  V_INT(clock_wall(p->env->world->clock)), V_STR(p->in->type), v_account(p->env),
-                  V_STR(p->in->id));
+    return state_follow(p->tx, p->env, p->in->type, p->in->id, p->in->data, (str){ 0 }, p->in->pool,
+                        p->a, e);
 }
 
 enum status mirror_bury(struct tx *tx, struct env *env, str type, str id, int64_t ticket,
