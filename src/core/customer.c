@@ -131,6 +131,8 @@ static enum status store_customer(struct customer *s, str body, struct arena *a,
     if (st == ST_OK)
         st = store(s, &tx, S("customer"), s->c->key.id, body, SOURCE_GET, &pool, &result, a, e);
     s->lives = result != MIRROR_DELETED && result != MIRROR_ERASED;
+    if (st == ST_OK)
+        st = due_seen(&tx, s->env, S("customer"), s->c->key.id, a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 

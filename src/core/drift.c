@@ -475,6 +475,8 @@ static enum status decide(struct check *k, const struct candidate *c, const stru
 
     if (st == ST_OK)
         st = is_news(k, &tx, c, &row, &news, a, e);
+    if (st == ST_OK && got->meaning == API_OK)
+        st = due_seen(&tx, k->env, str_of(k->r->type), str_of(c->id), a, e);
     if (st == ST_OK && news)
         what = judge(got, &row, &fields, a);
     if (st == ST_OK)

@@ -228,6 +228,14 @@ enum status due_go_on(struct tx *tx, const struct env *env, const struct claim *
     return due_mark(tx, env, &m, a, e);
 }
 
+enum status due_seen(struct tx *tx, const struct env *env, str type, str id, struct arena *a,
+                     struct error *e)
+{
+    if (planted(PLANT_MISSES_ADD_UP))
+        return ST_OK;
+    return tx_run(tx, STMT_DUE_SEEN, NULL, a, e, V_STR(type), V_STR(id), v_account(env));
+}
+
 /* A statement of its own on a claim: $1 … are `args`, behind them the key and the token. */
 static enum status update_claim(struct env *env, enum stmt id, const struct claim *c,
                                 const struct value *args, size_t n, struct error *e)

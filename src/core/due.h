@@ -76,6 +76,10 @@ enum status due_finish_absent(struct tx *tx, const struct env *env, const struct
  * meanwhile, it is due once more, for what he has seen may have been another state. */
 enum status due_go_on(struct tx *tx, const struct env *env, const struct claim *c, struct arena *a,
                       struct error *e) MUST_USE;
+/* The object was there when its own address was asked: 404s are counted in a row, and this was
+ * none. For whoever saw it without finishing its key. */
+enum status due_seen(struct tx *tx, const struct env *env, str type, str id, struct arena *a,
+                     struct error *e) MUST_USE;
 /* Not done: try again after a pause, and after too many attempts be dead. `why` is a sentence;
  * `http_status` 0 when no answer came. `*dead` says whether that was the last attempt. */
 enum status due_fail(struct env *env, const struct claim *c, const char *why, int http_status,

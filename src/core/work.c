@@ -201,15 +201,6 @@ static enum status on_gone(struct job *j, const char *why, struct error *e)
     return st == ST_OK && held ? on_blown(j, why, e) : st;
 }
 
-/* Its work may take long yet, or fail: but 404s are counted in a row, and this was none. */
-static enum status seen(struct job *j, struct tx *tx, struct error *e)
-{
-    if (planted(PLANT_MISSES_ADD_UP))
-        return ST_OK;
-    return tx_run(tx, STMT_DUE_SEEN, NULL, j->a, e, V_STR(j->c->key.type), V_STR(j->c->key.id),
-                  V_STR(str_of(j->env->identity.account)));
-}
-
 static enum status apply(struct job *j, const struct answer *in, size_t *open_lists,
                          struct error *e)
 {
@@ -229,7 +220,7 @@ static enum status apply(struct job *j, const struct answer *in, size_t *open_li
     if (st == ST_OK && *open_lists == 0)
         st = due_finish(&tx, j->env, j->c, j->a, e);
     else if (st == ST_OK)
-        st = seen(j, &tx, e);
+        st = due_seen(&tx, j->env, j->c->key.type, j->c->key.id, j->a, e);
     if (st == ST_OK && *open_lists)
         st = due_go_on(&tx, j->env, j->c, j->a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
