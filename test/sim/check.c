@@ -5,6 +5,7 @@
 #include "core/resource.h"
 #include "disk.h"
 #include "fibre.h"
+#include "ledger.h"
 #include "node.h"
 #include "stripe.h"
 #include "trace.h"
@@ -172,6 +173,36 @@ void check_heard(str body)
     (void)json_next(&r);
     for (struct json_token t; (t = json_value(&r)).type == JSON_OBJECT;)
         hear_one(t.text);
+}
+
+/* ---- those who wait ------------------------------------------------------------------------ */
+
+static void ask_about(struct question *q, const char *type, str id)
+{
+    struct object_story *o = find(type, id);
+
+    if (o && o->n && q->n < QUESTION_OBJECTS_MAX) {
+        q->of[q->n].story = o;
+        q->of[q->n++].at = o->n - 1;
+    }
+}
+
+void check_question(const char *customer, struct question *q)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    str body;
+
+    *q = (struct question){ 0 };
+    ask_about(q, "customer", str_of(customer));
+    if (emu_ask("GET", S("/v1/subscriptions"),
+                arena_printf(&a, "status=all&limit=%d&customer=%s", QUESTION_OBJECTS_MAX, customer),
+                S(""), &body, &a) != 200)
+        return;
+    struct json_reader r;
+    json_init(&r, json_member(body, S("data")).text);
+    (void)json_next(&r);
+    for (struct json_token t; (t = json_value(&r)).type == JSON_OBJECT;)
+        ask_about(q, "subscription", json_text(t.text, S("id"), &a));
 }
 
 void check_new_life(void)
@@ -357,6 +388,30 @@ static void check_objects(sqlite3 *db, const char *when)
     sqlite3_finalize(q);
 }
 
+void check_answer(const struct question *q)
+{
+    sqlite3 *db = look_open();
+
+    if (!db)
+        return;
+    sqlite3_stmt *row = ask(db, "select deleted, data from objects where type = ?1 and id = ?2");
+    for (size_t i = 0; i < q->n; i++) {
+        const struct object_story *o = q->of[i].story;
+        sqlite3_bind_text(row, 1, o->type, -1, SQLITE_STATIC);
+        sqlite3_bind_text(row, 2, o->id, -1, SQLITE_STATIC);
+        bool there = next(db, row);
+        bool deleted = there && sqlite3_column_int(row, 0);
+        if (!there || place(o, q->of[i].at, version_of(text(row, 1)), deleted) < 0)
+            broke(PROMISE_FRESH, "who asked was told that %s %s is %s", o->type, o->id,
+                  !there    ? "not there"
+                  : deleted ? "deleted, as it was before"
+                            : "as it was before he asked");
+        sqlite3_reset(row);
+    }
+    sqlite3_finalize(row);
+    look_close(db);
+}
+
 void check_disk(const char *when)
 {
     sqlite3 *db = look_open();
@@ -368,6 +423,8 @@ void check_disk(const char *when)
         check_objects(db, when);
         if (number(db, "select count(*) from _due where done_gen > gen"))
             broke(PROMISE_SOUND, "%s: more generations are done than there were", when);
+        if (climate->money)
+            ledger_check_store(db, when);
     } else if (n_acknowledged) {
         broke(PROMISE_KEPT, "%s: the database is empty, but events were acknowledged", when);
     }
@@ -383,6 +440,8 @@ bool check_idle(int64_t *due, int64_t *dead)
         return false;
     if (number(db, "select count(*) from sqlite_master where name = '_due'")) {
         *due = number(db, "select count(*) from _due where done_gen < gen and dead = 0");
+        if (climate->kv)
+            *due += number(db, "select count(*) from _states where delivered < revision");
         *dead = number(db, "select count(*) from _due where done_gen < gen and dead = 1");
     }
     look_close(db);
@@ -680,6 +739,10 @@ void check_rest(void)
     compare_list(db, "invoice", "invoices/none/lines", "line_item");
     if (climate->last_sync)
         compare_references(db);
+    ledger_check_store(db, "at rest");
+    ledger_check_stripe(db);
+    if (climate->kv)
+        ledger_check_projected(db);
     check_secrets(db);
     look_close(db);
 }

@@ -28,6 +28,20 @@ void check_heard(str body);
 void check_rate(void); /* a request leaves now */
 void check_new_life(void);
 
+/* ---- those who wait */
+enum { QUESTION_OBJECTS_MAX = 64 };
+
+/* How a customer and its subscriptions stood at Stripe when somebody asked. */
+struct question {
+    struct {
+        struct object_story *story;
+        size_t at;
+    } of[QUESTION_OBJECTS_MAX];
+    size_t n;
+};
+void check_question(const char *customer, struct question *q);
+void check_answer(const struct question *q);
+
 /* ---- deliveries */
 void check_acknowledged(str event);
 

@@ -66,6 +66,8 @@ static void draw_rest(struct climate *c)
     c->action_pause_ms = seed_chance(50) ? seed_between(10, 500) : seed_between(500, 20000);
     c->behind_back = seed_rate(20);
     c->money = seed_chance(40);
+    c->kv = c->money && seed_chance(50);
+    c->asks = c->money && seed_chance(50) ? (unsigned)seed_between(1, 40) : 0;
 
     c->life_ms_max = seed_chance(15) ? 0 : seed_between(1, seed_chance(50) ? 10 : 100) * 1000;
     c->down_ms_max = 8000;
@@ -262,6 +264,40 @@ static void draw_bills(struct climate *c)
     c->requests_per_second = 100;
 }
 
+static void draw_kv(struct climate *c)
+{
+    c->kv_lost_before = seed_rate(20);
+    c->kv_lost_after = seed_rate(20);
+    c->kv_torn = seed_rate(20);
+    c->kv_late = seed_rate(30);
+    c->kv_restarts = seed_rate(60);
+    c->kv_emptied = seed_rate(50);
+    c->kv_rewound = seed_rate(80);
+}
+
+/* Subscriptions that change all the time, and who asks for them; a key-value server that fails. */
+static void draw_shop(struct climate *c)
+{
+    c->money = c->shop = c->kv = true;
+    c->workers = (unsigned)seed_between(2, 6);
+    c->set.lease_ms = seed_between(5, 60) * 1000;
+    c->set.settle_ms = seed_between(0, 200);
+    c->objects = (unsigned)seed_between(1, 3);
+    c->actions = (unsigned)seed_between(15, 45);
+    c->action_pause_ms = seed_chance(50) ? seed_between(100, 3000) : seed_between(3000, 20000);
+    c->burst = (unsigned)seed_between(2, 8);
+    c->asks = (unsigned)seed_between(0, 80);
+    c->spite_before = seed_rate(30);
+    c->spite_after = seed_rate(30);
+    c->page_limit = seed_chance(50) ? 100 : (unsigned)seed_between(1, 3);
+    c->life_ms_max = seed_chance(50) ? 0 : seed_between(5, 60) * 1000;
+    c->kv_late = (unsigned)seed_between(0, 30);
+    c->kv_restarts = (unsigned)seed_between(0, 60);
+    c->delivery_ms_max = seed_between(10, 2000);
+    c->syncs = seed_rate(20) * 10;
+    c->requests_per_second = 100;
+}
+
 static enum weather forced;
 
 void climate_force(enum weather w)
@@ -288,8 +324,9 @@ bool climate_by_name(const char *name, enum weather *out)
 static enum weather draw_weather(void)
 {
     static const enum weather odds[] = {
-        WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_PLAIN,   WEATHER_STORM, WEATHER_STORM,  WEATHER_CHURN,
-        WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS, WEATHER_MORTAL,
+        WEATHER_PLAIN,  WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_STORM,   WEATHER_STORM,
+        WEATHER_CHURN,  WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS,
+        WEATHER_MORTAL, WEATHER_SHOP,  WEATHER_SHOP,
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
@@ -302,6 +339,7 @@ void climate_draw(struct climate *c)
     draw_node(c);
     draw_stripe(c);
     draw_rest(c);
+    draw_kv(c);
     switch (draw_weather()) {
     case WEATHER_STORM: draw_storm(c); break;
     case WEATHER_CHURN: draw_churn(c); break;
@@ -310,6 +348,7 @@ void climate_draw(struct climate *c)
     case WEATHER_WHISPER: draw_whisper(c); break;
     case WEATHER_BILLS: draw_bills(c); break;
     case WEATHER_MORTAL: draw_mortal(c); break;
+    case WEATHER_SHOP: draw_shop(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }
@@ -326,6 +365,8 @@ void climate_calm(struct climate *c)
     if (c->disk.sync_ms_max > 5)
         c->disk.sync_ms_max = 5;
     c->late = c->doubled = c->lost_answers = 0;
+    c->kv_lost_before = c->kv_lost_after = c->kv_torn = c->kv_late = c->kv_restarts = 0;
+    c->asks = 0;
     c->life_ms_max = 0;
     c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;
     c->disk.full = false;

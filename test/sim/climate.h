@@ -15,7 +15,8 @@
     WEATHER(ECHO, "echo")       /* news of what is just being asked for */  \
     WEATHER(WHISPER, "whisper") /* changes of which only syncs hear */      \
     WEATHER(MORTAL, "mortal")   /* hardly a life is longer than a breath */ \
-    WEATHER(BILLS, "bills")     /* nested lists longer than a page */
+    WEATHER(BILLS, "bills")     /* nested lists longer than a page */       \
+    WEATHER(SHOP, "shop")       /* customers, and who asks for them */
 
 enum weather {
 #define WEATHER(w, text) WEATHER_##w,
@@ -41,6 +42,11 @@ struct climate {
     unsigned ghosts, omissions; /* lists that lag: show what is deleted, lack what is there */
     unsigned page_limit;        /* of lists; below 100 to see more pages */
 
+    /* the key-value server; its first rates are of calls, the others of its restarts */
+    bool kv;
+    unsigned kv_lost_before, kv_lost_after, kv_torn, kv_late;
+    unsigned kv_restarts, kv_emptied, kv_rewound; /* the first: in 100 rounds of half a minute */
+
     /* deliveries */
     unsigned late, doubled, lost_answers;
     unsigned dropped; /* never delivered; only where a sync ends the seed */
@@ -54,6 +60,8 @@ struct climate {
     unsigned burst;       /* so many things at once, then a pause */
     bool churn;           /* products come and go, and nothing else happens */
     bool bills;           /* invoices, most of all */
+    bool shop;            /* subscriptions, most of all */
+    unsigned asks;        /* in 100 rounds: somebody asks for a customer, and waits */
     msec delivery_ms_max; /* of what is not late */
 
     /* the node's fate */

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "courier.h"
 #include "fibre.h"
+#include "kv.h"
 #include "merchant.h"
 #include "node.h"
 #include "seed.h"
@@ -115,6 +116,8 @@ static void people(void *arg)
         if (syncs < climate.syncs_max && seed_chance_of(climate.syncs, 1000))
             syncs += seed_chance(climate.full_syncs) ? node_sync(seed_chance(30))
                                                      : node_sync_something();
+        if (climate.asks && seed_chance(climate.asks) && merchant_customer())
+            node_ask(merchant_customer());
         if (seed_chance(3))
             node_second_writer();
         if (seed_chance(5))
@@ -196,7 +199,7 @@ static bool is_at_rest(void)
 
     if (courier_waiting() || sim_stripe_calls() || !node_works())
         return false;
-    if (!check_idle(&due, &dead))
+    if (!check_idle(&due, &dead) || (climate.kv && !kv_server_is_known()))
         return false;
     if (!dead)
         return true;
@@ -245,7 +248,8 @@ static void strip_views(void)
     if (sqlite3_open_v2(NODE_PATH, &db, SQLITE_OPEN_READWRITE, DISK_VFS) != SQLITE_OK)
         abort();
     for (;;) {
-        const char *one = "select name from sqlite_master where type = 'view' and name <> '_coverage' limit 1";
+        const char *one =
+            "select name from sqlite_master where type = 'view' and name <> '_coverage' limit 1";
         if (sqlite3_prepare_v2(db, one, -1, &q, NULL) != SQLITE_OK)
             abort();
         bool more = sqlite3_step(q) == SQLITE_ROW;
@@ -301,6 +305,7 @@ void life_run(uint64_t seed, const char *lock_path)
     check_begin(&climate, account);
     courier_open(&climate);
     merchant_open(&climate);
+    kv_server_open(&climate);
     node_open(&climate, lock_path, account);
     fibre_spawn(OUTSIDE, "fate", fate, NULL);
     fibre_spawn(OUTSIDE, "clocks", clockwork, NULL);
@@ -310,6 +315,7 @@ void life_run(uint64_t seed, const char *lock_path)
     trace("---- from here on nothing goes wrong");
     calm = true;
     merchant_stop();
+    kv_server_calm();
     climate_calm(&climate);
     disk_set(&climate.disk);
     clock_skew(0);

@@ -155,6 +155,11 @@ static void delete (enum kind k)
         check_is_gone(kind_info[k].type, str_of(copy));
 }
 
+const char *merchant_customer(void)
+{
+    return any(CUSTOMER);
+}
+
 /* ---- what one does in a shop -------------------------------------------------------------- */
 
 /* The id is chosen: it can come back after its deletion. */
@@ -175,7 +180,8 @@ static void create_price(void)
     char form[FORM_BYTES_MAX];
     const char *product = any(PRODUCT);
 
-    if (!product || !seed_chance(30)) /* a product with a price cannot be deleted */
+    if (!product ||
+        !(climate->shop || seed_chance(30))) /* a product with a price cannot be deleted */
         return;
     snprintf(form, sizeof form, "product=%s&unit_amount=%d&currency=usd&recurring[interval]=month",
              product, (int)seed_between(100, 9999));
@@ -337,6 +343,60 @@ static void invoice(void)
     }
 }
 
+/* Another card, or another item: what a subscription rests on. */
+static void change_subscription(void)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const char *id = any(SUBSCRIPTION), *price = any(PRICE);
+    str ignored;
+
+    if (!id || !price)
+        return;
+    str form = seed_chance(50) ? arena_printf(&a, "items[0][price]=%s", price)
+                               : arena_printf(&a, "cancel_at_period_end=%s",
+                                              seed_chance(50) ? "true" : "false");
+    (void)post(SUBSCRIPTION, id, form.p, &ignored, &a);
+}
+
+static void change_card(void)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const char *customer = any(CUSTOMER);
+    str body, ignored;
+
+    if (!customer)
+        return;
+    str path = arena_printf(&a, "/v1/payment_methods/pm_card_%s/attach",
+                            seed_chance(50) ? "visa" : "mastercard");
+    if (emu_ask("POST", path, S(""), arena_printf(&a, "customer=%s", customer), &body, &a) != 200)
+        return;
+    str card = json_text(body, S("id"), &a);
+    str form = arena_printf(&a, "invoice_settings[default_payment_method]=%.*s", STR_ARG(card));
+    (void)post(CUSTOMER, customer, form.p, &ignored, &a);
+}
+
+static void keep_shop(void)
+{
+    if (kept[PRICE].n < 2 || kept[CUSTOMER].n < 2) {
+        if (!kept[PRODUCT].n)
+            create_product();
+        kept[PRICE].n < 2 ? create_price() : create_customer();
+        return;
+    }
+    switch (seed_draw() % 10) {
+    case 0:
+    case 1:
+    case 2: subscribe(); break;
+    case 3: delete (SUBSCRIPTION); break;
+    case 4:
+    case 5: edit(SUBSCRIPTION); break;
+    case 6:
+    case 7: change_subscription(); break;
+    case 8: change_card(); break;
+    default: seed_chance(30) ? delete (CUSTOMER) : create_customer(); break;
+    }
+}
+
 static void act(void)
 {
     if (seed_chance(climate->behind_back)) {
@@ -345,6 +405,10 @@ static void act(void)
     }
     if (climate->churn) {
         churn();
+        return;
+    }
+    if (climate->shop) {
+        keep_shop();
         return;
     }
     if (climate->bills) {

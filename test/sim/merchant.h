@@ -9,3 +9,4 @@ bool merchant_is_done(void);
 unsigned merchant_acts(void); /* so far */
 bool merchant_pauses(void);   /* between two bursts */
 void merchant_stop(void);
+const char *merchant_customer(void); /* one of those that are alive; NULL: there is none */

@@ -8,12 +8,15 @@
 #include "core/api.h"
 #include "core/due.h"
 #include "core/inbox.h"
+#include "core/outbox.h"
 #include "core/retention.h"
 #include "core/sync.h"
 #include "core/verify.h"
 #include "core/work.h"
 #include "courier.h"
+#include "duty.h"
 #include "fibre.h"
+#include "kv.h"
 #include "seed.h"
 #include "stripe.h"
 #include "trace.h"
@@ -53,6 +56,7 @@ struct node {
     struct env env;
     struct stripe *logged;
     struct verifier *verifier;
+    struct duty duty;
     struct gate *queue; /* guards the next three */
     struct item *item[QUEUE_MAX];
     size_t n_items;
@@ -94,6 +98,7 @@ static void bury(struct node *n)
     disk_kill();
     lock_file_release(n->lock);
     sim_stripe_forget();
+    kv_server_hang_up();
     courier_hang_up();
     fibre_end_life(life);
 }
@@ -114,6 +119,7 @@ void node_end(enum node_end how)
         n->stopping = n->closed = true;
         gate_wake(&sim_sched, n->queue);
         gate_unlock(&sim_sched, n->queue);
+        duty_ring(&n->duty);
         return;
     case END_KILLED:
         trace("the node is killed");
@@ -177,7 +183,7 @@ static bool work_once(struct node *n, uint64_t *rings)
     struct error e = { 0 };
 
     switch (work_one(&n->env, &report, &e)) {
-    case ST_OK: return true;
+    case ST_OK: duty_ring(&n->duty); return true;
     case ST_NONE: await_work(n, rings); return true;
     case ST_REFUSED: return false;
     case ST_BROKEN: damaged(n, &e); return false;
@@ -355,6 +361,19 @@ static void housekeeping(void *arg)
     n->n_running--;
 }
 
+static void damaged_duty(void *arg, const struct error *e)
+{
+    damaged(arg, e);
+}
+
+static void outbox(void *arg)
+{
+    struct node *n = arg;
+
+    duty_deliver(&n->duty);
+    n->n_running--;
+}
+
 /* ---- the beginning of a life ----------------------------------------------------------------- */
 
 static struct stripe *open_stripe(struct node *n)
@@ -415,6 +434,7 @@ static enum status open_all(struct node *n, struct error *e)
     if (st != ST_OK)
         return st;
     env_init(&n->env, "sim", &n->world);
+    duty_init(&n->duty, &n->env, damaged_duty, n);
     n->env.set = n->c->set;
     st = identify(n, &id, e);
     if (st == ST_OK)
@@ -474,6 +494,8 @@ static void daemon_life(void *arg)
     trace("the node works");
     spawn(n, "ingest", ingest);
     spawn(n, "keeper", housekeeping);
+    if (outbox_has_server(&n->env))
+        spawn(n, "outbox", outbox);
     for (unsigned i = 0; i < n->c->workers; i++) {
         char name[24];
         snprintf(name, sizeof name, "worker %u", i + 1);
@@ -503,7 +525,7 @@ void node_boot(bool machine, bool wrong_key)
     n->world = (struct world){ .clock = &sim_clock,
                                .rng = &sim_rng,
                                .sched = &sim_sched,
-                               .kv = kv_none(),
+                               .kv = n->c->kv ? kv_server_connect() : kv_none(),
                                .stripe = open_stripe(n) };
     trace("life %u begins%s%s", n->life, machine ? " with the machine" : "",
           wrong_key ? ", with another account's key" : "");
@@ -514,11 +536,18 @@ void node_boot(bool machine, bool wrong_key)
 
 static unsigned syncs_accepted;
 
-enum command_kind { COMMAND_SYNC, COMMAND_SYNC_AGAIN, COMMAND_SYNC_SOMETHING, COMMAND_REVIVE };
+enum command_kind {
+    COMMAND_SYNC,
+    COMMAND_SYNC_AGAIN,
+    COMMAND_SYNC_SOMETHING,
+    COMMAND_REVIVE,
+    COMMAND_ASK
+};
 
 struct command {
     struct node *n;
     enum command_kind what;
+    char customer[ID_BYTES_MAX];
 };
 
 static enum status run_sync(struct node *n, bool again, const char *arg, struct error *e)
@@ -551,6 +580,7 @@ static void run_command(void *arg)
         which = something[seed_draw() % (c->n->c->churn ? PRODUCTS : COUNT(something))];
         st = run_sync(c->n, seed_chance(50), which, &e); /* drawn one after the other */
         break;
+    case COMMAND_ASK: st = duty_ask(&c->n->duty, c->customer, &e); break;
     case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
     }
     if (st == ST_BROKEN)
@@ -561,7 +591,7 @@ static void run_command(void *arg)
     c->n->n_running--;
 }
 
-static bool command(enum command_kind what)
+static bool command_about(enum command_kind what, const char *customer)
 {
     if (!node_works())
         return false;
@@ -570,9 +600,20 @@ static bool command(enum command_kind what)
         abort();
     c->n = node;
     c->what = what;
+    snprintf(c->customer, sizeof c->customer, "%s", customer);
     node->n_running++;
     fibre_spawn(node->life, "command", run_command, c);
     return true;
+}
+
+static bool command(enum command_kind what)
+{
+    return command_about(what, "");
+}
+
+bool node_ask(const char *customer)
+{
+    return command_about(COMMAND_ASK, customer);
 }
 
 bool node_sync(bool again)

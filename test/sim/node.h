@@ -30,5 +30,7 @@ bool node_sync(bool again);
 unsigned node_syncs_accepted(void); /* that begin anew, and are on the disk */
 bool node_sync_something(void);     /* a type or an object */
 bool node_revive(void);
+/* A customer is asked for, and waited for. */
+bool node_ask(const char *customer);
 /* Another process wants to write, too. */
 void node_second_writer(void);

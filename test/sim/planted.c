@@ -45,6 +45,9 @@ const struct planting planting[PLANT_COUNT] = {
     [PLANT_LOCK_FORGOTTEN] = { "lock_forgotten", WEATHER_ANY, ONE(ONE_WRITER), 150 },
     [PLANT_OPEN_LISTS_FORGOTTEN] = { "open_lists_forgotten", WEATHER_BILLS, ONE(EQUAL), 150 },
     [PLANT_TARGET_REQUIRED] = { "target_required", WEATHER_ANY, ONE(EQUAL) | ONE(REST), 150 },
+    [PLANT_STATE_APART] = { "state_apart", WEATHER_SHOP, ONE(STATE), 150 },
+    [PLANT_OUTBOX_EARLY] = { "outbox_early", WEATHER_SHOP, ONE(PROJECTED), 150 },
+    [PLANT_BLIND_PROJECTION] = { "blind_projection", WEATHER_SHOP, ONE(PROJECTED), 150 },
 };
 
 void plant(enum plant bug)

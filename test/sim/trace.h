@@ -44,7 +44,15 @@
     MARK(FORGOTTEN, "housekeeping forgot something old")           \
     MARK(CALLS_FLUSHED, "the audit of calls was written")          \
     MARK(BEHIND_BACK, "an object changed without an event")        \
-    MARK(LULL, "nothing was to do while the merchant went on")
+    MARK(LULL, "nothing was to do while the merchant went on")     \
+    MARK(KV_UNANSWERED, "the key-value server's answer was lost")  \
+    MARK(KV_LATE, "a put that was given up arrived later")         \
+    MARK(KV_OVERTAKEN, "a put met a greater revision")             \
+    MARK(KV_EMPTIED, "the key-value server lost its memory")       \
+    MARK(KV_REWOUND, "the key-value server went back")             \
+    MARK(ASKED, "somebody waited for a customer's state")          \
+    MARK(TOLD_STALE, "who waited was told that there is news yet") \
+    MARK(ASKED_TOGETHER, "two waited for customers at once")
 
 enum mark {
 #define MARK(name, text) MARK_##name,
@@ -60,6 +68,9 @@ enum mark {
     PROMISE(BURIED, "what is deleted stays deleted")                      \
     PROMISE(ALIVE, "nothing is buried that Stripe has not deleted")       \
     PROMISE(EQUAL, "at rest the mirror equals Stripe")                    \
+    PROMISE(STATE, "a customer's state is that of its objects")           \
+    PROMISE(PROJECTED, "the key-value server holds the mirror's states")  \
+    PROMISE(FRESH, "who waits is told what was so when he asked")         \
     PROMISE(REST, "it comes to rest")                                     \
     PROMISE(TICKETS, "tickets are drawn once, in order")                  \
     PROMISE(BUDGET, "no second has more requests than the budget allows") \

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "check.h"
 #include "fibre.h"
+#include "ledger.h"
 #include "seed.h"
 #include "stripe.h"
 #include "trace.h"
@@ -13,6 +14,7 @@
 
 enum {
     CHANGES_MAX = 1024,
+    STATES_MAX = 64,
     PAUSE_MS_MAX = 3,
     PAUSE_BEGIN = 30, /* in 100 */
     PAUSE_RUN = 4,
@@ -29,6 +31,11 @@ struct watched {
     uint64_t order; /* among the write transactions: they run one after the other */
     struct mirror_change change[CHANGES_MAX];
     size_t n;
+    struct {
+        char customer[ID_BYTES_MAX];
+        int64_t revision;
+    } state[STATES_MAX];
+    size_t n_states;
     int64_t claim; /* the ticket of a claim; 0: none */
     enum mark reached[32];
     size_t n_reached;
@@ -51,7 +58,7 @@ static enum status watch_begin(struct store *s, enum tx_mode mode, struct tx *tx
 
     if (!t)
         abort();
-    t->n = t->n_reached = 0;
+    t->n = t->n_reached = t->n_states = 0;
     t->claim = 0;
     t->order = 0;
     t->inner = (struct tx){ 0 };
@@ -84,6 +91,14 @@ static void note_change(struct watched *t, const struct value *type, const struc
     *c = (struct mirror_change){ .deleted = deleted, .version = data ? version_of(data->s) : 0 };
     snprintf(c->type, sizeof c->type, "%.*s", STR_ARG(type->s));
     snprintf(c->id, sizeof c->id, "%.*s", STR_ARG(id->s));
+}
+
+static void note_state(struct watched *t, const struct value *v)
+{
+    if (t->n_states == STATES_MAX)
+        return;
+    snprintf(t->state[t->n_states].customer, ID_BYTES_MAX, "%.*s", STR_ARG(v[0].s));
+    t->state[t->n_states++].revision = v[3].i;
 }
 
 static bool cause_is(const struct value *v, const char *cause)
@@ -122,6 +137,8 @@ static void note(struct watched *t, enum stmt id, const struct value *v, const s
         note_change(t, &v[9], &v[11], &v[0], false);
     else if (id == STMT_OBJECT_BURY)
         note_change(t, &v[3], &v[5], NULL, true);
+    else if (id == STMT_STATE_PUT)
+        note_state(t, v);
     else if (id == STMT_DUE_TAKE)
         t->claim = v[0].i;
     else if (id == STMT_DUE_MARK)
@@ -185,6 +202,8 @@ static void applied(const struct watched *t)
 {
     for (size_t i = 0; i < t->n; i++)
         check_applied(&t->change[i], t->order);
+    for (size_t i = 0; i < t->n_states; i++)
+        ledger_put(str_of(t->state[i].customer), t->state[i].revision, t->order);
     for (size_t i = 0; i < t->n_reached; i++)
         mark(t->reached[i]);
     if (t->claim) {
@@ -282,7 +301,8 @@ static void know_statements(void)
     } known[] = {
         { STMT_OBJECT_INSERT, 12 }, { STMT_OBJECT_UPDATE, 12 }, { STMT_OBJECT_BURY, 6 },
         { STMT_DUE_TAKE, 7 },       { STMT_DUE_MARK, 10 },      { STMT_DUE_MARK_ONCE, 8 },
-        { STMT_DUE_FAIL, 11 },      { STMT_DUE_LATER, 8 },      { STMT_DUE_FINISH, 10 },
+        { STMT_STATE_PUT, 5 },      { STMT_DUE_FAIL, 11 },      { STMT_DUE_LATER, 8 },
+        { STMT_DUE_FINISH, 10 },
     };
 
     for (size_t i = 0; i < COUNT(known); i++)

@@ -1,0 +1,22 @@
+/* duty.h - what the daemon does beside claiming work: the loops of serve/engine.c in fibres. */
+#pragma once
+
+#include "core/env.h"
+
+struct duty {
+    struct env *env;
+    struct gate *gate; /* guards what follows */
+    bool has_news;     /* a worker has stored something since */
+    unsigned n_asking;
+    void (*damaged)(void *node, const struct error *e);
+    void *node;
+};
+
+void duty_init(struct duty *d, struct env *env, void (*damaged)(void *, const struct error *),
+               void *node);
+void duty_ring(struct duty *d);
+/* Somebody asks for a customer and waits, as serve/waiting.c has them wait: an answer says what was
+ * so when he asked, or something newer. */
+enum status duty_ask(struct duty *d, const char *customer, struct error *e) MUST_USE;
+/* Until the environment stops. */
+void duty_deliver(struct duty *d);
