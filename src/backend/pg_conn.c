@@ -21,15 +21,17 @@ enum {
 
 /* A transaction that ends up committed must be on disk whatever the role's settings say; one whose
  * process hangs must not hold its locks for ever. Rows that decide something are locked one by one:
- * a stricter isolation, as a role may have by default, would only make more to be tried again. */
+ * a stricter isolation, as a role may have by default, would only make more to be tried again.
+ * Compiling a statement (jit) takes a second for _coverage, and none of ours runs that long. */
 static const char *const verb_text[] = {
     "begin isolation level read committed",
     "begin isolation level repeatable read read only",
     "select set_config('search_path', $1, true), set_config('synchronous_commit', "
     "case current_setting('synchronous_commit') when 'off' then 'on' "
     "else current_setting('synchronous_commit') end, true), "
-    "set_config('idle_in_transaction_session_timeout', '60s', true), pg_current_xact_id()::text",
-    "select set_config('search_path', $1, true)",
+    "set_config('idle_in_transaction_session_timeout', '60s', true), pg_current_xact_id()::text, "
+    "set_config('jit', 'off', true)",
+    "select set_config('search_path', $1, true), set_config('jit', 'off', true)",
     "commit",
     "rollback",
     "select pg_xact_status($1::xid8)",
