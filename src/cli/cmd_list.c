@@ -40,17 +40,36 @@ static const char *view_candidate(const void *ctx, size_t i)
     return i < resource_count ? resource_table[i].view : NULL;
 }
 
+static enum status no_such_type(str name, struct error *e)
+{
+    const char *meant = nearest(name, view_candidate, NULL);
+
+    return fail(e, ST_INVALID, "There is no type \"%.*s\"%s%s%s `brindle schema` lists them.",
+                STR_ARG(name), meant ? "; did you mean " : ".", meant ? meant : "",
+                meant ? "?" : "");
+}
+
+/* A type that nobody told us about is one if the mirror has such objects. */
+static enum status check_type(struct env *env, enum status opened, str type, struct error *e)
+{
+    ARENA(a, LIST_PAGE_BYTES_MAX);
+    struct mirror_query any = { .type = type, .deleted = true, .limit = 1 };
+    struct object *o;
+    size_t n = 0;
+
+    if (resource_by_type(type))
+        return opened;
+    if (opened != ST_OK)
+        return no_such_type(type, e);
+    enum status st = mirror_list(env, &any, &o, &n, &a, e);
+    return st == ST_OK && n == 0 ? no_such_type(type, e) : st;
+}
+
 static enum status read_query(const struct words *words, struct mirror_query *q, struct error *e)
 {
     const struct resource *r = resource_by_name(str_of(words->word[0]));
 
-    if (!r) {
-        const char *meant = nearest(str_of(words->word[0]), view_candidate, NULL);
-        return fail(e, ST_INVALID, "There is no type \"%s\"%s%s%s `brindle schema` lists them.",
-                    words->word[0], meant ? "; did you mean " : ".", meant ? meant : "",
-                    meant ? "?" : "");
-    }
-    q->type = str_of(r->type);
+    q->type = str_of(r ? r->type : words->word[0]);
     for (size_t i = 0; i < words->n_filters; i++) {
         struct mirror_filter *f = &q->filter[q->n_filters++];
         f->value = str_cut(str_of(words->filter[i]), '=', &f->path);
@@ -183,7 +202,7 @@ static enum status explain_nothing(struct env *env, const struct mirror_query *q
 {
     const struct resource *r = resource_by_type(q->type);
 
-    for (size_t i = 0; i < q->n_filters; i++) {
+    for (size_t i = 0; r && i < q->n_filters; i++) {
         str member = first_member(q->filter[i].path);
         bool seen = is_told_of(r, member);
         enum status st = seen ? ST_OK : is_seen(env, q, member, &seen, e);
@@ -242,6 +261,7 @@ enum status cmd_list(struct cli *cli, struct error *e)
     if (st == ST_OK)
         st = read_query(&words, &q, e);
     if (st == ST_OK)
-        st = reader_open(cli, &w, e);
-    return st == ST_OK ? print_all(&w.env, &q, limit, is_terminal(stdout) && !cli->json, e) : st;
+        st = check_type(&w.env, reader_open(cli, &w, e), q.type, e);
+    bool as_table = is_terminal(stdout) && !cli->json && resource_by_type(q.type);
+    return st == ST_OK ? print_all(&w.env, &q, limit, as_table, e) : st;
 }
