@@ -26,11 +26,13 @@ import place as places
 from cluster import Cluster, Missing, programs
 
 JOBS = int(os.environ.get("JOBS", "3"))
-FILES = ["mirror", "state", "customers", "redis", "beyond", "kill", "store", "use", "env"]
+FILES = ["mirror", "state", "customers", "redis", "beyond", "kill", "store", "use", "env", "truth"]
 
 
 # What is about SQLite's file: its disk, its lock.
-SQLITE_ALONE = ["BEYOND-09", "BEYOND-17", "STORE-01", "STORE-02", "USE-06"]
+SQLITE_ALONE = ["BEYOND-09", "BEYOND-10", "BEYOND-17", "STORE-01", "STORE-02", "USE-06"]
+# What is in the objects, whoever keeps them.
+SQLITE_ALONE += ["BEYOND-13", "BEYOND-24"]
 
 
 def scenarios(store):
