@@ -37,8 +37,10 @@ struct customer {
     struct work_report *report;
     const struct resource *r;
     struct listing subscriptions, entitlements;
-    msec started_at; /* wall */
+    msec started_at; /* wall: when the customer itself was asked for */
+    bool known;      /* that was at an earlier sync: what changes it has events of its own */
     bool lives;      /* neither deleted nor erased */
+    bool nobody;     /* there is no such customer any more, says a list */
     bool ended;      /* put back, given up or let go: nothing more to do */
 };
 
@@ -96,7 +98,7 @@ static enum status on_refusal(struct customer *s, const struct api_answer *got, 
     return put_back(s, got->why, got->http.http_status, e);
 }
 
-/* ---- the customer itself -----------------------------------------------------------------------
+/* ---- the customer itself, or the object that names it ------------------------------------------
  */
 
 static enum status store(struct customer *s, struct tx *tx, str type, str id, str data,
@@ -108,6 +110,7 @@ static enum status store(struct customer *s, struct tx *tx, str type, str id, st
                                .id = id,
                                .data = data,
                                .source = source,
+                               .follow = true,
                                .ticket = s->c->ticket,
                                .api_version = S(STRIPE_API_VERSION),
                                .cause = s->c->cause.n ? s->c->cause.p : "sync",
@@ -121,7 +124,7 @@ static enum status store(struct customer *s, struct tx *tx, str type, str id, st
     return st == ST_OK && open_lists ? due_mark(tx, s->env, &rest, a, e) : st;
 }
 
-static enum status store_customer(struct customer *s, str body, struct arena *a, struct error *e)
+static enum status store_object(struct customer *s, str body, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct sequence_pool pool = { 0 };
@@ -129,7 +132,7 @@ static enum status store_customer(struct customer *s, str body, struct arena *a,
     enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = store(s, &tx, S("customer"), s->c->key.id, body, SOURCE_GET, &pool, &result, a, e);
+        st = store(s, &tx, s->c->key.type, s->c->key.id, body, SOURCE_GET, &pool, &result, a, e);
     s->lives = result != MIRROR_DELETED && result != MIRROR_ERASED;
     if (st == ST_OK)
         st = due_seen(&tx, s->env, S("customer"), s->c->key.id, a, e);
@@ -141,7 +144,7 @@ static enum status leave_to_object(struct customer *s, const struct api_answer *
                                    struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
-    struct due_mark m = { .key = { DUE_OBJECT, S("customer"), s->c->key.id },
+    struct due_mark m = { .key = { DUE_OBJECT, s->c->key.type, s->c->key.id },
                           .lane = s->c->lane,
                           .cause = "check" };
 
@@ -158,7 +161,7 @@ static enum status leave_to_object(struct customer *s, const struct api_answer *
     return st;
 }
 
-static enum status fetch_customer(struct customer *s, struct error *e)
+static enum status fetch_object(struct customer *s, struct error *e)
 {
     ARENA(a, CUSTOMER_BYTES_MAX);
     struct error why = { 0 };
@@ -176,8 +179,32 @@ static enum status fetch_customer(struct customer *s, struct error *e)
     str body = str_trim(got.http.body);
     if (!str_eq(json_text(body, S("id"), &a), s->c->key.id))
         return put_back(s, "Stripe answered with another object than the one asked for", 200, e);
-    st = store_customer(s, body, &a, &why);
+    st = store_object(s, body, &a, &why);
     return st == ST_OK ? ST_OK : on_failure(s, st, &why, e);
+}
+
+/* An event says that something of the customer may have changed: whoever asks by hand gets all. */
+static enum status is_known(struct customer *s, struct error *e)
+{
+    ARENA(a, CUSTOMER_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+
+    if (s->c->lane == LANE_USER || str_eq(s->c->cause, S("sync")))
+        return ST_OK;
+    enum status st = tx_begin(&tx, s->env->world->store, TX_READ, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_STATE_GET, &r, &a, e, V_STR(s->c->key.id), v_account(s->env));
+    if (st != ST_OK || !r.n_rows || !row_int(&r, 0, 3))
+        return st;
+    msec synced_at = row_int(&r, 0, 3);
+    st = tx_run(&tx, STMT_OBJECT_LIVES, &r, &a, e, V_STR(s->c->key.type), v_account(s->env),
+                V_STR(s->c->key.id));
+    if (st != ST_OK || !r.n_rows)
+        return st;
+    s->known = s->lives = true;
+    s->started_at = synced_at;
+    return ST_OK;
 }
 
 /* ---- its lists -------------------------------------------------------------------------------
@@ -265,6 +292,16 @@ static bool starts_anew(struct listing *l, const struct api_answer *got, struct 
     return true;
 }
 
+/* Of somebody who was deleted a list knows nothing: then each is looked at by itself. */
+static bool lists_nobody(const struct api_answer *got, struct arena *a)
+{
+    struct json_token error = json_member(got->http.body, S("error"));
+
+    return (got->meaning == API_GONE || got->meaning == API_BAD) && error.type == JSON_OBJECT &&
+           str_eq(json_text(error.text, S("code"), a), S("resource_missing")) &&
+           str_eq(json_text(error.text, S("param"), a), S("customer"));
+}
+
 static enum status one_page(struct customer *s, struct listing *l, bool *more, struct error *e)
 {
     ARENA(a, CUSTOMER_BYTES_MAX);
@@ -291,7 +328,9 @@ static enum status one_page(struct customer *s, struct listing *l, bool *more, s
     l->unlisted = !l->cursor[0] &&
                   (got.meaning == API_NO_SUCH_URL || got.meaning == API_FORBIDDEN) &&
                   json_valid(got.http.body);
-    if (l->unlisted) {
+    s->nobody = lists_nobody(&got, &a);
+    if (l->unlisted || s->nobody) {
+        s->lives = s->lives && !s->nobody;
         *more = false;
         return ST_OK;
     }
@@ -450,6 +489,9 @@ static enum status finish(struct customer *s, struct error *e)
 {
     ARENA(a, CUSTOMER_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_mark self = { .key = { DUE_OBJECT, s->c->key.type, s->c->key.id },
+                                   .lane = s->c->lane,
+                                   .cause = "check" };
     const struct state_sync said = { .started_at = s->started_at,
                                      .entitled = !s->entitlements.unlisted };
     enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
@@ -458,6 +500,8 @@ static enum status finish(struct customer *s, struct error *e)
         st = ask_for_unseen(s, &tx, &a, e);
     if (st == ST_OK)
         st = bury_unseen(s, &tx, &a, e);
+    if (st == ST_OK && s->nobody && s->known) /* nobody has told of that */
+        st = due_mark(&tx, s->env, &self, &a, e);
     if (st == ST_OK && !s->subscriptions.unlisted)
         st = state_synced(&tx, s->env, s->c->key.id, &said, NULL, &a, e);
     if (st == ST_OK)
@@ -469,6 +513,80 @@ static enum status finish(struct customer *s, struct error *e)
     return st;
 }
 
+/* ---- whose is it? ------------------------------------------------------------------------------
+ */
+
+static enum status stored_owner(struct customer *s, bool *stored, str *owner, struct arena *a,
+                                struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, s->env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_OBJECT_GET, &r, a, e, V_STR(s->c->key.type), v_account(s->env),
+                    V_STR(s->c->key.id));
+    *stored = st == ST_OK && r.n_rows;
+    if (!*stored)
+        return st;
+    struct json_token t = json_member(row_str(&r, 0, 2), S("customer"));
+    *owner = t.type == JSON_STRING   ? json_unescape(t, a)
+             : t.type == JSON_OBJECT ? json_text(t.text, S("id"), a)
+                                     : (str){ 0 };
+    return ST_OK;
+}
+
+/* A guest's payment has no customer: then nothing is due. */
+static enum status pass_on(struct customer *s, str owner, struct arena *a, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_mark m = { .key = { DUE_CUSTOMER, S("customer"), owner },
+                                .lane = s->c->lane,
+                                .cause = s->c->cause.n ? s->c->cause.p : "webhook" };
+    enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK && owner.n)
+        st = due_mark(&tx, s->env, &m, a, e);
+    if (st == ST_OK)
+        st = due_finish(&tx, s->env, s->c, a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(s->env);
+    return st;
+}
+
+/* An object that is not here yet is fetched first. */
+static enum status find_owner(struct customer *s, struct error *e)
+{
+    ARENA(a, CUSTOMER_BYTES_MAX);
+    bool stored = false;
+    str owner = { 0 };
+
+    if (!resource_fetchable(s->r))
+        return give_up(s, "this type of object cannot be fetched by its id", 0, e);
+    enum status st = stored_owner(s, &stored, &owner, &a, e);
+    if (st == ST_OK && !stored) {
+        st = fetch_object(s, e);
+        if (st == ST_OK && !s->ended)
+            st = stored_owner(s, &stored, &owner, &a, e);
+    }
+    return st == ST_OK && !s->ended ? pass_on(s, owner, &a, e) : st;
+}
+
+/* Where transactions run beside each other, one may have met another: the same once more. */
+static enum status end_with(struct customer *s,
+                            enum status (*last)(struct customer *s, struct error *e),
+                            struct error *e)
+{
+    for (unsigned attempt = 1;; attempt++) {
+        struct error why = { 0 };
+        enum status st = last(s, &why);
+        if (!tx_again(s->env->world->store, st, attempt))
+            return st == ST_OK ? st : on_failure(s, st, &why, e);
+    }
+}
+
 enum status customer_sync(struct env *env, struct claim *c, struct work_report *report,
                           struct error *e)
 {
@@ -477,18 +595,22 @@ enum status customer_sync(struct env *env, struct claim *c, struct work_report *
         .c = c,
         .report = report,
         .started_at = clock_wall(env->world->clock),
-        .r = resource_by_type(S("customer")),
+        .r = resource_by_type(c->key.type),
         .subscriptions.r = resource_by_type(S("subscription")),
         .entitlements = { .r = resource_by_type(S("entitlements.active_entitlement")),
                           .field = STATE_ENTITLEMENTS },
     };
-    enum status st = fetch_customer(&s, e);
 
+    if (!str_eq(c->key.type, S("customer")))
+        return end_with(&s, find_owner, e);
+    enum status st = end_with(&s, is_known, e);
+    if (st == ST_OK && !s.ended && !s.known)
+        st = fetch_object(&s, e);
     if (st == ST_OK && !s.ended)
         st = read_list(&s, &s.subscriptions, e);
     if (st == ST_OK && !s.ended)
         st = read_entitlements(&s, e);
     if (st == ST_OK && !s.ended)
         st = read_method(&s, e);
-    return st == ST_OK && !s.ended ? finish(&s, e) : st;
+    return st == ST_OK && !s.ended ? end_with(&s, finish, e) : st;
 }

@@ -19,7 +19,8 @@ enum due_kind {
     DUE_CHASE,    /* look for references whose target is missing, and make those due */
     DUE_CHECK,    /* compare the lists of `type` with the mirror */
     DUE_CATCHUP,  /* read the list of events */
-    DUE_CUSTOMER, /* a customer as a whole: with all its subscriptions (customer.h) */
+    DUE_CUSTOMER, /* a customer as a whole: with all its subscriptions; or that of an object of
+                     another type (customer.h) */
 };
 
 const char *due_kind_name(enum due_kind k);

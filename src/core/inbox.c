@@ -24,15 +24,19 @@ static struct value mode_or_null(int livemode)
     return livemode < 0 ? V_NULL : V_INT(livemode);
 }
 
+static struct due_key key_of(const struct plan_key *k)
+{
+    return (struct due_key){ k->whole ? DUE_CUSTOMER : DUE_OBJECT, k->type, k->id };
+}
+
 static enum status mark_keys(struct tx *tx, struct env *env, const struct plan *p,
                              const char *cause, enum stripe_lane lane, struct arena *a,
                              struct error *e)
 {
     for (size_t i = 0; i < p->n_keys; i++) {
-        struct due_mark m = { .key = { DUE_OBJECT, p->key[i].type, p->key[i].id },
-                              .lane = lane,
-                              .cause = cause,
-                              .gone = p->key[i].gone };
+        struct due_mark m = {
+            .key = key_of(&p->key[i]), .lane = lane, .cause = cause, .gone = p->key[i].gone
+        };
         enum status st = due_mark(tx, env, &m, a, e);
         if (st != ST_OK)
             return st;
@@ -79,8 +83,9 @@ static enum status put_again(struct tx *tx, struct env *env, const struct event 
     }
     /* It makes no second fetch; but work that was given up is taken up again. */
     for (size_t i = 0; i < p->n_keys && st == ST_OK; i++)
-        st = tx_run(tx, STMT_DUE_REVIVE_KEY, NULL, a, e, V_STR(p->key[i].type), V_STR(p->key[i].id),
-                    v_account(env));
+        st = tx_run(tx, STMT_DUE_REVIVE_KEY, NULL, a, e,
+                    V_STR(str_of(due_kind_name(key_of(&p->key[i]).kind))), V_STR(p->key[i].type),
+                    V_STR(p->key[i].id), v_account(env));
     return st;
 }
 

@@ -83,13 +83,18 @@ static enum status mark_due(struct tx *tx, struct env *env, str type, str id, co
 static enum status put_in(struct put *p, const struct answer *in, enum mirror_result *result,
                           size_t *open_lists, struct error *e);
 
+static bool is_walked(const struct answer *in)
+{
+    return in->source == SOURCE_LIST && !in->follow;
+}
+
 /* A missing target is fetched behind an object that was fetched itself; behind a list page it may
  * well be on the next one: there the chase at the end of the walk looks after it. */
 static enum status want_target(struct put *p, const struct ref *ref, struct error *e)
 {
     struct rows r;
 
-    if (p->in->source == SOURCE_LIST || !resource_fetchable(resource_by_type(ref->to_type)))
+    if (is_walked(p->in) || !resource_fetchable(resource_by_type(ref->to_type)))
         return ST_OK;
     enum status st = tx_run(p->tx, STMT_OBJECT_EXISTS, &r, p->a, e, V_STR(ref->to_type),
                             v_account(p->env), V_STR(ref->to_id));
@@ -120,7 +125,7 @@ static enum status add_ref(struct put *p, str field, str to_type, str to_id, boo
  * by itself. */
 static enum status follow_silent(struct put *p, const struct ref *ref, struct error *e)
 {
-    if (ref->kind != REF_SILENT || p->in->source == SOURCE_LIST)
+    if (ref->kind != REF_SILENT || is_walked(p->in))
         return ST_OK;
     return mark_due(p->tx, p->env, ref->to_type, ref->to_id, "follows", p->a, e);
 }
@@ -152,6 +157,7 @@ static enum status on_member(void *ctx, const struct ref_member *m, struct error
                                .id = m->id,
                                .data = m->data,
                                .source = p->in->source == SOURCE_LIST ? SOURCE_LIST : SOURCE_NESTED,
+                               .follow = p->in->follow,
                                .ticket = p->in->ticket,
                                .api_version = p->in->api_version,
                                .cause = p->in->cause,

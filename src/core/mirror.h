@@ -19,6 +19,7 @@ struct answer {
     str type, id;
     str data; /* one valid JSON object */
     enum source source;
+    bool follow; /* a page of a list behind which no chase comes: what it refers to is fetched */
     int64_t ticket;
     str api_version;
     const char *cause;          /* for the history */

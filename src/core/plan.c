@@ -25,7 +25,17 @@ static struct plan without_work(enum plan_outcome outcome, const char *reason)
 static void add_key(struct plan *p, str type, str id, bool gone)
 {
     assert(p->n_keys < PLAN_KEYS_MAX);
-    p->key[p->n_keys++] = (struct plan_key){ type, id, gone };
+    p->key[p->n_keys++] = (struct plan_key){ .type = type, .id = id, .gone = gone };
+}
+
+/* The id in a member that is an id, or an expanded object. */
+static str id_in(str object, const char *path, struct arena *a)
+{
+    struct json_token t = json_path(object, str_of(path));
+
+    return t.type == JSON_STRING   ? json_unescape(t, a)
+           : t.type == JSON_OBJECT ? json_text(t.text, S("id"), a)
+                                   : (str){ 0 };
 }
 
 /* What cannot be fetched by its own id lives in something that can: a card in its customer. */
@@ -45,10 +55,7 @@ static bool plan_parent(struct plan *p, const struct event *ev, const struct res
             home[i].type ? resource_by_type(str_of(home[i].type)) : NULL;
         if (!home[i].field || !resource_fetchable(parent))
             continue;
-        struct json_token t = json_member(ev->object, str_of(home[i].field));
-        str id = t.type == JSON_STRING   ? json_unescape(t, a)
-                 : t.type == JSON_OBJECT ? json_text(t.text, S("id"), a)
-                                         : (str){ 0 };
+        str id = id_in(ev->object, home[i].field, a);
         if (id.n) {
             add_key(p, str_of(parent->type), id, false);
             return true;
@@ -67,15 +74,6 @@ static void plan_twin(struct plan *p, const struct resource *r, str id, bool gon
 }
 
 /* ---- what only events tell of ------------------------------------------------------------- */
-
-static str id_in(str object, const char *path, struct arena *a)
-{
-    struct json_token t = json_path(object, str_of(path));
-
-    return t.type == JSON_STRING   ? json_unescape(t, a)
-           : t.type == JSON_OBJECT ? json_text(t.text, S("id"), a)
-                                   : (str){ 0 };
-}
 
 /* An object without an id is about somebody: of each there is one, which the next one replaces. */
 static str subject_of(const struct event *ev, struct arena *a)
@@ -117,8 +115,8 @@ static void plan_told(struct plan *p, const struct event *ev, const struct resou
 
 /* ---- the decision ------------------------------------------------------------------------- */
 
-static struct plan plan_object(const struct event *ev, const struct resource *r, str object_id,
-                               struct arena *a)
+static struct plan plan_own(const struct event *ev, const struct resource *r, str object_id,
+                            struct arena *a)
 {
     struct plan p = { .outcome = PLAN_DUE };
 
@@ -137,16 +135,10 @@ static struct plan plan_object(const struct event *ev, const struct resource *r,
     return without_work(PLAN_UNFETCHABLE, "type_cannot_be_fetched");
 }
 
-struct plan plan_for_event(const struct event *ev, const struct identity *id, struct arena *a)
+static struct plan plan_object(const struct event *ev, struct arena *a)
 {
     struct plan p = { .outcome = PLAN_DUE };
 
-    if (ev->livemode >= 0 && ev->livemode != id->livemode)
-        return without_work(PLAN_QUARANTINED, "other_mode");
-    if (ev->account.n && !str_eqz(ev->account, id->account))
-        return without_work(PLAN_QUARANTINED, "other_account");
-    if (ev->account.n) /* Connect: whose object it is cannot be told apart yet */
-        return without_work(PLAN_QUARANTINED, "connect");
     if (!ev->object_type.n)
         return without_work(PLAN_UNFETCHABLE, "no_object");
     const struct resource *r = resource_by_type(ev->object_type);
@@ -160,7 +152,97 @@ struct plan plan_for_event(const struct event *ev, const struct identity *id, st
         return p;
     }
     str object_id = r->id_field ? resource_object_id(r, ev->object, a) : ev->object_id;
-    p = plan_object(ev, r, object_id, a);
+    p = plan_own(ev, r, object_id, a);
     plan_told(&p, ev, r, object_id, a);
+    return p;
+}
+
+/* ---- the customer ----
+ */
+
+/* Types after which a customer may have other rights than before. A name that ends with a dot
+ * stands for all that begin with it. */
+static const char *const rights[] = {
+    "charge.dispute.",
+    "charge.refund.",
+    "charge.refunded",
+    "checkout.session.",
+    "customer.deleted",
+    "customer.discount.",
+    "customer.subscription.",
+    "entitlements.",
+    "invoice.finalization_failed",
+    "invoice.marked_uncollectible",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
+    "invoice.payment_succeeded",
+    "invoice.upcoming",
+    "invoice.voided",
+    "payment_intent.canceled",
+    "payment_intent.payment_failed",
+    "payment_intent.succeeded",
+    "refund.",
+    "subscription_schedule.",
+};
+
+static bool changes_rights(str type)
+{
+    const str thin = S("v1."); /* thin events of v1 objects put it in front */
+
+    if (str_starts(type, thin))
+        type = str_sub(type, thin.n, type.n);
+    for (size_t i = 0; i < COUNT(rights); i++) {
+        str name = str_of(rights[i]);
+        if (str_ends(name, S(".")) ? str_starts(type, name) : str_eq(type, name))
+            return true;
+    }
+    return false;
+}
+
+static void add_whole(struct plan *p, str type, str id)
+{
+    add_key(p, type, id, false);
+    p->key[p->n_keys - 1].whole = true;
+    p->outcome = PLAN_DUE;
+    p->reason = NULL;
+}
+
+/* A dispute, and the refund of an older API version, name the payment alone; a thin event names
+ * nothing but its object: whose that is, the worker finds out. A guest's has no customer. */
+static void plan_customer(struct plan *p, const struct event *ev, struct arena *a)
+{
+    static const char *const payment[] = { "charge", "payment_intent" };
+    const struct resource *r = resource_by_type(ev->object_type);
+    str id = { 0 };
+
+    if (!ev->object.n) {
+        if (r && resource_fetchable(r) && ev->object_id.n)
+            add_whole(p, str_of(r->type), ev->object_id);
+        return;
+    }
+    id = r && strcmp(r->type, "customer") == 0 ? ev->object_id : id_in(ev->object, "customer", a);
+    if (id.n)
+        add_whole(p, S("customer"), id);
+    for (size_t i = 0; i < COUNT(payment) && !id.n; i++) {
+        if (!r || (strcmp(r->type, "dispute") != 0 && strcmp(r->type, "refund") != 0))
+            return;
+        id = id_in(ev->object, payment[i], a);
+        if (id.n)
+            add_whole(p, str_of(payment[i]), id);
+    }
+}
+
+struct plan plan_for_event(const struct event *ev, const struct identity *id, struct arena *a)
+{
+    if (ev->livemode >= 0 && ev->livemode != id->livemode)
+        return without_work(PLAN_QUARANTINED, "other_mode");
+    if (ev->account.n && !str_eqz(ev->account, id->account))
+        return without_work(PLAN_QUARANTINED, "other_account");
+    if (ev->account.n) /* Connect: whose object it is cannot be told apart yet */
+        return without_work(PLAN_QUARANTINED, "connect");
+    struct plan p = plan_object(ev, a);
+    if (changes_rights(ev->type))
+        plan_customer(&p, ev, a);
     return p;
 }

@@ -1,4 +1,18 @@
-/* plan.h - the decision what an event makes due. Pure; test_plan.c is its specification. */
+/* plan.h - the decision what an event makes due. Pure; test_plan.c is its specification.
+ *
+ * What the event names is due by its own GET: an object of a customer, of the catalogue, whatever
+ * it is. Events after which a customer may have other rights than before (t3's eighteen types, and
+ * refunds, disputes, schedules, discounts, entitlements, …; the table in plan.c) make the customer
+ * due as a whole, too (customer.h): so a webhook that was lost is made good by the next one.
+ *
+ * What that costs: the whole is one key for each customer, however many events speak of it, and so
+ * at most one sync that runs and one that waits. Once the customer was synced, it asks for the
+ * list of subscriptions alone (and that of entitlements, where the account may have features), for
+ * what changes the customer itself has events of its own: an event about a subscription is two
+ * requests (the object, the list), a burst of any length four. The object's own GET stays, for its
+ * payload's word that it belongs to that customer proves nothing, and neither does a list that does
+ * not show it. Events that change nobody's rights (invoice.created, payment_method.attached,
+ * customer.updated, …) are one request as before: the state follows what is stored. */
 #pragma once
 
 #include "core/env.h"
@@ -16,7 +30,8 @@ enum { PLAN_KEYS_MAX = 4, PLAN_TOLD_MAX = 255, PLAN_OUTCOME_COUNT = PLAN_ERASED 
 
 struct plan_key {
     str type, id;
-    bool gone; /* the event says that it was deleted */
+    bool gone;  /* the event says that it was deleted */
+    bool whole; /* the customer of this object (or this customer) as a whole, not the object */
 };
 
 struct plan {

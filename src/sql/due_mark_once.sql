@@ -1,4 +1,6 @@
--- core/due.c: a gap to fill, unless the key is known
+-- core/due.c: a gap to fill, unless the key is known, or its customer is about to come as a whole
 insert into _due (kind, type, id, account, lane, gen, due_since, cause, depth)
-values ($1, $2, $3, $4, $5, 1, $6, $7, $8)
+select $1, $2, $3, $4, cast($5 as bigint), 1, cast($6 as bigint), $7, cast($8 as bigint)
+where not exists (select 1 from _due
+    where kind = 'customer' and type = $2 and id = $3 and account = $4 and done_gen < gen and dead = 0)
 on conflict (kind, type, id, account) do nothing

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/due.h"
+#include "core/inbox.h"
 #include "core/state.h"
 #include "core/sync.h"
 #include "core/work.h"
@@ -339,6 +340,116 @@ static void a_server_without_entitlements_leaves_them_unknown(void **state)
     small_world_free(w);
 }
 
+/* ---- after an event ---- */
+
+#define NEWS(id, type, object)                                                             \
+    "{\"id\":\"" id "\",\"type\":\"" type "\",\"livemode\":false,\"created\":1,\"data\":{" \
+    "\"object\":" object "}}"
+
+static void put_event(struct small_world *w, const char *body)
+{
+    ARENA(a, 64 << 10);
+    struct error e = { 0 };
+    struct inbox_result result;
+    struct event ev;
+
+    assert_int_equal(event_parse(str_of(body), &ev, &a, &e), ST_OK);
+    assert_int_equal(inbox_put_many(&w->env, &ev, 1, &result, &e), ST_OK);
+    assert_int_equal(result.outcome, PLAN_DUE);
+}
+
+static void news_of_a_subscription_cost_its_own_fetch_and_one_list(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, "/v1/subscriptions/sub_1", 200, SUB("sub_1", "active"));
+    script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "active"), "false"));
+    want(w);
+    work_off(w);
+    assert_int_equal(asked(w, "/v1/customers/cus_1"), 1);
+    pass(w, w->env.set.settle_ms);
+    put_event(w, NEWS("evt_1", "customer.subscription.updated", SUB("sub_1", "active")));
+    put_event(w, NEWS("evt_2", "customer.subscription.updated", SUB("sub_1", "active")));
+    put_event(w,
+              NEWS("evt_3", "invoice.upcoming", "{\"object\":\"invoice\",\"customer\":\"cus_1\"}"));
+    work_off(w);
+    assert_int_equal(asked(w, "/v1/customers/cus_1"), 1); /* it has events of its own */
+    assert_int_equal(asked(w, "/v1/subscriptions"), 2);
+    assert_int_equal(asked(w, "/v1/subscriptions/sub_1"), 1);
+    assert_int_equal(pending(w), 0);
+    small_world_free(w);
+}
+
+static void news_of_one_subscription_show_another_whose_webhook_was_lost(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, "/v1/subscriptions/sub_1", 200, SUB("sub_1", "canceled"));
+    script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "canceled"), "false"));
+    want(w);
+    work_off(w);
+    assert_string_equal(current(w), "canceled");
+    script(w, "/v1/subscriptions", 200,
+           LIST(SUB("sub_1", "canceled") "," SUB("sub_2", "active"), "false"));
+    pass(w, w->env.set.settle_ms);
+    put_event(w, NEWS("evt_1", "customer.subscription.updated", SUB("sub_1", "canceled")));
+    work_off(w);
+    assert_string_equal(current(w), "active");
+    small_world_free(w);
+}
+
+static void a_dispute_makes_the_customer_of_its_charge_due(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "active"), "false"));
+    script(w, "/v1/disputes/dp_1", 200, "{\"id\":\"dp_1\",\"object\":\"dispute\"}");
+    script(w, "/v1/charges/ch_1", 200,
+           "{\"id\":\"ch_1\",\"object\":\"charge\",\"customer\":\"cus_1\"}");
+    script(w, "/v1/charges/ch_2", 200, "{\"id\":\"ch_2\",\"object\":\"charge\",\"customer\":null}");
+    put_event(w, NEWS("evt_1", "charge.dispute.created",
+                      "{\"id\":\"dp_1\",\"object\":\"dispute\",\"charge\":\"ch_1\"}"));
+    work_off(w);
+    assert_string_equal(current(w), "active");
+    assert_int_equal(asked(w, "/v1/charges/ch_1"), 1);
+    put_event(w,
+              NEWS("evt_2", "charge.dispute.created",
+                   "{\"id\":\"dp_1\",\"object\":\"dispute\",\"charge\":\"ch_2\"}")); /* a guest's */
+    pass(w, w->env.set.settle_ms);
+    work_off(w);
+    assert_int_equal(asked(w, "/v1/subscriptions"), 1);
+    assert_int_equal(pending(w), 0);
+    small_world_free(w);
+}
+
+static void of_a_customer_that_is_gone_each_subscription_is_asked_for_by_itself(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, "/v1/subscriptions", 200, LIST(SUB("sub_1", "active"), "false"));
+    want(w);
+    work_off(w);
+    script(w, "/v1/customers/cus_1", 200,
+           "{\"id\":\"cus_1\",\"object\":\"customer\",\"deleted\":true}");
+    script(w, "/v1/subscriptions", 400,
+           "{\"error\":{\"code\":\"resource_missing\",\"param\":\"customer\",\"message\":"
+           "\"No such customer\"}}");
+    script(w, "/v1/subscriptions/sub_1", 200, SUB("sub_1", "canceled"));
+    pass(w, w->env.set.settle_ms);
+    put_event(w, NEWS("evt_1", "invoice.voided",
+                      "{\"id\":\"in_1\",\"object\":\"invoice\",\"customer\":\"cus_1\"}"));
+    work_off(w);
+    assert_string_equal(current(w), "canceled");
+    assert_int_equal(ask_int(w, "select count(*) from objects where id = 'cus_1' and deleted = 1"),
+                     1);
+    assert_int_equal(pending(w), 0);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +461,10 @@ int main(void)
         cmocka_unit_test(a_page_that_fails_deletes_nothing_and_is_asked_for_again),
         cmocka_unit_test(a_cursor_that_left_the_list_begins_it_anew),
         cmocka_unit_test(a_customer_that_is_not_there_is_asked_for_by_itself),
+        cmocka_unit_test(news_of_a_subscription_cost_its_own_fetch_and_one_list),
+        cmocka_unit_test(news_of_one_subscription_show_another_whose_webhook_was_lost),
+        cmocka_unit_test(a_dispute_makes_the_customer_of_its_charge_due),
+        cmocka_unit_test(of_a_customer_that_is_gone_each_subscription_is_asked_for_by_itself),
         cmocka_unit_test(a_key_that_may_not_list_subscriptions_still_brings_the_customer),
         cmocka_unit_test(what_a_customer_is_entitled_to_comes_along_and_goes),
         cmocka_unit_test(a_page_of_entitlements_that_fails_takes_none_away),

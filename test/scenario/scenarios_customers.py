@@ -158,7 +158,7 @@ def an_eager_sync_joins_no_earlier_fetch(place):
     d.idle()
     lists = len(fetches(e, "/v1/subscriptions", after))
     check(lists <= 3, "eleven syncs cost", lists, "lists")
-    place.check_mirror()
+    place.check_all(d)
 
 
 def sync_on(daemon, customer):

@@ -59,6 +59,8 @@ def a_burst_of_three_events_costs_at_most_two_fetches(place):
         for path in (f"/v1/subscriptions/{sub['id']}", f"/v1/checkout/sessions/cs_test_{turn}"):
             n = len(fetches(e, path, after))
             check(1 <= n <= 2, "order", order, path, "was fetched", n, "times")
+        n = len(fetches(e, "/v1/subscriptions", after))
+        check(1 <= n <= 2, "order", order, "the list was asked for", n, "times")
         check(place.one("select status from subscriptions where id = ?", sub["id"]) == "active",
               "order", order, "the subscription is not active")
     place.check_all(d)
@@ -224,7 +226,7 @@ def odd_events_are_kept_acknowledged_and_counted(place):
     e = place.emulator
     d = place.start()
     odd = [event("evt_guest", "payment_intent.created", {"id": "pi_none", "object": "payment_intent", "customer": None}),
-           event("evt_upcoming", "invoice.upcoming", {"object": "invoice", "customer": "cus_1"}),
+           event("evt_upcoming", "invoice.upcoming", {"object": "invoice", "customer": None}),
            event("evt_type", "never.heard.of", {"id": "prod_none", "object": "product"}),
            event("evt_object", "sun.risen", {"id": "sun_1", "object": "sun"}),
            event("evt_bare", "x.y", None),
@@ -246,3 +248,65 @@ def odd_events_are_kept_acknowledged_and_counted(place):
     check(d.status()["events_quarantined"] == 2, "what is not ours was not kept aside")
     check(place.rows("select reason from _inbox where outcome = 'quarantined' order by seq")
           == [("other_mode",), ("other_account",)], "the reasons are not told")
+
+
+@scenario("STATE-21")
+def what_changes_rights_makes_the_customer_or_the_catalogue_due(place):
+    e = place.emulator
+    product, price, customer = shop(e)
+    sub = e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+    intent = e.post("/v1/payment_intents", amount=500, currency="usd", customer=customer["id"],
+                    payment_method="pm_card_visa", confirm=True, off_session=True)
+    charge, invoice = intent["latest_charge"], sub["latest_invoice"]
+    refund = e.post("/v1/refunds", charge=charge)
+    d = place.start()
+    place.run("sync", customer["id"])
+    own = {"customer": customer["id"]}
+    objects = {"subscription": {**sub}, "invoice": {"id": invoice, **own}, "refund": {**refund},
+               "payment_intent": {"id": intent["id"], **own}, "charge": {"id": charge, **own},
+               "dispute": {"id": "dp_none", "charge": charge},
+               "checkout.session": {"id": "cs_none", **own}, "discount": {"id": "di_none", **own},
+               "subscription_schedule": {"id": "sub_sched_none", **own},
+               "entitlements.active_entitlement_summary": own, "customer": customer}
+    types = [("subscription", "customer.subscription.", "created updated deleted paused resumed "
+              "pending_update_applied pending_update_expired trial_will_end"),
+             ("invoice", "invoice.", "paid payment_failed payment_action_required upcoming "
+              "marked_uncollectible payment_succeeded voided finalization_failed"),
+             ("payment_intent", "payment_intent.", "succeeded payment_failed canceled"),
+             ("checkout.session", "checkout.session.",
+              "completed async_payment_succeeded async_payment_failed expired"),
+             ("charge", "charge.", "refunded"), ("refund", "refund.", "created updated failed"),
+             ("dispute", "charge.dispute.", "created closed"), ("discount", "customer.discount.", "created deleted"),
+             ("subscription_schedule", "subscription_schedule.", "canceled released"),
+             ("entitlements.active_entitlement_summary", "entitlements.",
+              "active_entitlement_summary.updated")]
+    # another subscription, of which nobody was told: whatever comes first must show it
+    for kind, prefix, names in types:
+        for name in names.split():
+            silent = e.post("/v1/subscriptions", **own, items=[{"price": price["id"]}])
+            obj = {"object": kind, **objects[kind]}
+            if name == "upcoming":
+                del obj["id"]
+            after = e.total()
+            d.deliver_ok(event(f"evt_{prefix}{name}", prefix + name, obj))
+            until(f"{prefix}{name} makes the customer due",
+                  lambda: place.one("select status from subscriptions where id = ?", silent["id"]))
+            check(len(fetches(e, "/v1/subscriptions", after)) <= 2, prefix + name, "cost more than two lists")
+            e.delete(f"/v1/subscriptions/{silent['id']}")
+    d.idle()
+    # the catalogue: what was changed is fetched, the customer is not
+    after = e.total()
+    e.post(f"/v1/products/{product['id']}", name="Silver")
+    e.post(f"/v1/prices/{price['id']}", nickname="monthly")
+    d.deliver_ok(event("evt_product", "product.updated", product), event("evt_price", "price.updated", price))
+    d.idle()
+    check(place.one("select name from products") == "Silver", "the product is old")
+    check(place.one("select nickname from prices") == "monthly", "the price is old")
+    check(not fetches(e, "/v1/subscriptions", after), "the catalogue made a customer due")
+    # a customer who goes takes the subscriptions along, even if nobody tells of these
+    e.delete(f"/v1/customers/{customer['id']}")
+    d.deliver_ok(event("evt_gone", "customer.deleted", customer))
+    d.idle()
+    check(place.one("select status from subscriptions where id = ?", sub["id"]) == "canceled",
+          "a deleted customer's subscription still gives rights")
+    place.check_all(d)
