@@ -414,6 +414,9 @@ static enum status store_method(struct customer *s, str id, const struct api_ans
     if (st == ST_OK)
         st = is_it ? store(s, &tx, m.key.type, id, body, SOURCE_GET, &pool, &result, a, e)
                    : due_mark(&tx, s->env, &m, a, e);
+    if (st == ST_OK && is_it)
+        st = tx_run(&tx, STMT_DUE_FILLED, NULL, a, e, V_STR(m.key.type), V_STR(id),
+                    v_account(s->env));
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
