@@ -275,14 +275,30 @@ static bool read_login(struct redis *r, str *rest)
            url_unescape(&r->a, password, false, &r->password);
 }
 
+/* "[::1]:6379": an IPv6 address stands in brackets. What is left begins with the port's colon. */
+static bool read_brackets(str *rest, str *host)
+{
+    str behind = str_cut(str_sub(*rest, 1, rest->n), ']', host);
+
+    if (!behind.p || !host->n || (behind.n && behind.p[0] != ':'))
+        return false;
+    *rest = behind;
+    return true;
+}
+
 static bool read_host(struct redis *r, str rest)
 {
     int64_t port = PORT_DEFAULT;
-    str host, database = str_cut(rest, '/', &rest);
+    str host = { 0 }, before = { 0 }, database = str_cut(rest, '/', &rest);
 
     if (database.n && !read_number(database, DATABASE_MAX, &r->database))
         return false;
-    str number = str_cut(rest, ':', &host);
+    bool bracketed = rest.n && rest.p[0] == '[';
+    if (bracketed && !read_brackets(&rest, &host))
+        return false;
+    str number = str_cut(rest, ':', &before);
+    if (!bracketed)
+        host = before;
     if (number.p && !read_number(number, PORT_MAX, &port))
         return false;
     r->host = arena_copy(&r->a, host.n ? host : S("127.0.0.1"));

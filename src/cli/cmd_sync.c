@@ -5,6 +5,7 @@
 #include "cli/local.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/projections.h"
 #include "core/due.h"
 #include "core/mirror.h"
 #include "core/status.h"
@@ -351,9 +352,10 @@ enum status cmd_sync(struct cli *cli, struct error *e)
 {
     BUF(line, ORDER_BYTES_MAX);
     struct env_config *conf = NULL;
-    bool again = false, detach = false;
+    bool again = false, detach = false, projections = false;
     const struct flag flag[] = { { "again", FLAG_SWITCH, { .on = &again } },
-                                 { "detach", FLAG_SWITCH, { .on = &detach } } };
+                                 { "detach", FLAG_SWITCH, { .on = &detach } },
+                                 { "projections", FLAG_SWITCH, { .on = &projections } } };
     struct words words = { 0 };
     struct watcher w = { .cli = cli,
                          .last = { .max = CONTROL_LINE_BYTES_MAX },
@@ -366,6 +368,12 @@ enum status cmd_sync(struct cli *cli, struct error *e)
         st = config_env(&cli->config, cli->env_name, &conf, e);
     if (st != ST_OK)
         return st;
+    if (projections) {
+        if (words.n_words || again || detach)
+            return fail(e, ST_INVALID, "--projections stands alone: it asks Stripe for nothing.");
+        cli_catch_signals(NULL, NULL);
+        return projections_rebuild(cli, conf, e);
+    }
     write_order(&line, &words, again, detach);
     if (line.failed)
         return fail(e, ST_INVALID, "The arguments are too long.");

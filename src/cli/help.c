@@ -42,6 +42,7 @@ const char help_demo[] =
 
 const char help_sync[] =
     "Usage: brindle sync [TYPE|ID]... [--again] [--detach]\n"
+    "       brindle sync --projections\n"
     "\n"
     "Fills the mirror from Stripe's API: everything, the lists of some types (customers,\n"
     "invoices, ...), or single objects by id. Resumes where it was interrupted. When the\n"
@@ -49,6 +50,7 @@ const char help_sync[] =
     "\n"
     "  --again    start lists anew that are half done or were complete\n"
     "  --detach   ask for it and do not wait (while the daemon runs)\n"
+    "  --projections  make all customers' states anew, and deliver them to Redis again\n"
     "\n"
     "Shows a bar for each type on a terminal, else one JSON object a line (--json: always).\n"
     "Exit: 0 done, 1 something failed and is named, 4 a core type is not permitted, 6 Stripe\n"

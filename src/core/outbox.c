@@ -7,12 +7,13 @@
 #include "core/sequence.h"
 #include "core/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
     OUTBOX_BYTES_MAX = 64 << 20,
     BATCH_BYTES_MAX = 8 << 20, /* of values in one put */
-    REBUILD_PIECE = 1000,
+    CUSTOMER_ID_MAX = 255,
 };
 
 static struct kv *kv_of(const struct env *env)
@@ -59,7 +60,9 @@ static enum status make_item(struct env *env, const struct rows *r, size_t i, st
  *
  * It names the store and the last put that the server carried out: their numbers come from the
  * store's sequence, the mark is the last item of each put. A server that says less than what was
- * confirmed has lost something: it was emptied, exchanged, or set back to an earlier state. */
+ * confirmed has lost something: it was emptied, exchanged, or set back to an earlier state. One
+ * that says more than was ever begun knows a later state of this store, which was set back itself.
+ */
 
 static enum status mark_item(struct env *env, int64_t made, int64_t put, struct kv_item *out,
                              struct arena *a, struct error *e)
@@ -188,66 +191,163 @@ enum status outbox_deliver(struct env *env, size_t *n, struct error *e)
     return st == ST_OK && *n ? put_states(env, &r, item, *n, &a, e) : st;
 }
 
+enum status outbox_waiting(struct env *env, int64_t *n, struct error *e)
+{
+    ARENA(a, 1 << 16);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_OUTBOX_COUNT, &r, &a, e, v_account(env));
+    if (st == ST_OK)
+        *n = row_int(&r, 0, 0);
+    return st;
+}
+
 /* ---- everything again --------------------------------------------------------------------------
  */
 
-static enum status rebuild_piece(struct env *env, char after[256], bool *more, struct error *e)
+/* One look through the customers, in the order of their ids. */
+struct round {
+    struct env *env;
+    enum stmt page;
+    char after[CUSTOMER_ID_MAX + 1];
+    bool more, whole; /* whole: values are made of the objects again */
+    int64_t states;
+};
+
+static enum status renew_one(struct round *w, struct tx *tx, str customer,
+                             struct sequence_pool *pool, struct arena *a, struct error *e)
+{
+    int64_t revision;
+
+    if (w->whole)
+        return state_renew(tx, w->env, customer, pool, e);
+    enum status st = sequence_take(tx, pool, &revision, a, e);
+    return st == ST_OK ? tx_run(tx, STMT_OUTBOX_RENEW, NULL, a, e, V_INT(revision), V_STR(customer),
+                                v_account(w->env))
+                       : st;
+}
+
+static enum status renew_piece(struct round *w, struct error *e)
 {
     ARENA(a, 1 << 20);
     CLEANUP(tx_end) struct tx tx = { 0 };
+    struct sequence_pool pool = { 0 };
     struct rows r;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, w->page, &r, &a, e, V_STR(str_of(w->after)), v_account(w->env),
+                    V_INT(OUTBOX_PIECE));
+    w->more = st == ST_OK && r.n_rows == OUTBOX_PIECE;
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+        st = renew_one(w, &tx, row_str(&r, i, 0), &pool, &a, e);
+    if (st != ST_OK || !r.n_rows)
+        return st;
+    str last = row_str(&r, r.n_rows - 1, 0);
+    if (last.n > CUSTOMER_ID_MAX)
+        return fail(e, ST_LIMIT, "a customer's id is longer than %d bytes", CUSTOMER_ID_MAX);
+    st = tx_commit(&tx, e);
+    if (st == ST_OK) {
+        snprintf(w->after, sizeof w->after, "%.*s", STR_ARG(last));
+        w->states += (int64_t)r.n_rows;
+    }
+    return st;
+}
+
+/* Somebody else had to do with the same rows: once more. */
+static enum status renew_piece_anew(struct round *w, struct error *e)
+{
+    for (unsigned attempt = 1;; attempt++) {
+        error_clear(e);
+        enum status st = renew_piece(w, e);
+        if (!tx_again(w->env->world->store, st, attempt))
+            return st;
+    }
+}
+
+static enum status raise_sequence(struct env *env, int64_t beyond, struct error *e)
+{
+    ARENA(a, 1 << 16);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    int64_t now_us = clock_wall(env->world->clock) * 1000;
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_OUTBOX_PAGE, &r, &a, e, V_STR(str_of(after)), v_account(env),
-                    V_INT(REBUILD_PIECE));
-    if (st != ST_OK || !r.n_rows) {
-        *more = false;
-        return st;
-    }
-    str last = row_str(&r, r.n_rows - 1, 0);
-    st = tx_run(&tx, STMT_OUTBOX_AGAIN, NULL, &a, e, V_STR(str_of(after)), V_STR(last),
-                v_account(env));
-    if (st == ST_OK)
-        st = tx_commit(&tx, e);
-    *more = r.n_rows == REBUILD_PIECE && last.n < 256;
-    if (last.n < 256) {
-        memcpy(after, last.p, last.n);
-        after[last.n] = '\0';
-    }
-    return st;
+        st = sequence_raise(&tx, beyond > now_us ? beyond : now_us, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-enum status outbox_rebuild(struct env *env, struct error *e)
+enum status outbox_rebuild(struct env *env, bool (*progress)(void *ctx, int64_t states), void *ctx,
+                           int64_t *states, struct error *e)
 {
-    char after[256] = "";
-    bool more = true;
-    enum status st = ST_OK;
+    struct round w = { .env = env, .page = STMT_OUTBOX_PAGE, .whole = true, .more = true };
+    enum status st = raise_sequence(env, 0, e);
 
-    while (st == ST_OK && more)
-        st = rebuild_piece(env, after, &more, e);
+    *states = 0;
+    while (st == ST_OK && w.more && !env_stopping(env)) {
+        st = renew_piece_anew(&w, e);
+        *states = w.states;
+        if (st == ST_OK && progress && !progress(ctx, w.states))
+            return fail(e, ST_RETRY, "nobody listens any more; the rest is as it was");
+    }
+    if (st == ST_OK && w.more)
+        return fail(e, ST_RETRY, "%s is stopping; the rest is as it was", env->name);
     return st;
 }
 
-/* What the server must say at least. */
-static enum status read_held(struct env *env, int64_t *made, int64_t *held, struct arena *a,
-                             struct error *e)
+/* ---- the check -------------------------------------------------------------------------------
+ */
+
+/* Every state the store has is new: it goes out again, with a revision beyond all that the server
+ * may hold. */
+static enum status renew_all(struct env *env, int64_t beyond, struct error *e)
+{
+    struct round w = { .env = env, .page = STMT_OUTBOX_STATES, .more = true };
+    enum status st = raise_sequence(env, beyond, e);
+
+    while (st == ST_OK && w.more && !env_stopping(env))
+        st = renew_piece_anew(&w, e);
+    return st == ST_OK && w.more ? fail(e, ST_RETRY, "%s is stopping", env->name) : st;
+}
+
+static enum status read_counters(struct env *env, int64_t *made, int64_t *held, int64_t *begun,
+                                 struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
     if (st == ST_OK)
         st = read_made(&tx, made, a, e);
-    return st == ST_OK ? counter_get(&tx, COUNTER_OUTBOX_HELD, held, a, e) : st;
+    if (st == ST_OK)
+        st = counter_get(&tx, COUNTER_OUTBOX_HELD, held, a, e);
+    return st == ST_OK ? counter_get(&tx, COUNTER_OUTBOX_BEGUN, begun, a, e) : st;
 }
 
-static bool holds_all(const struct env *env, str mark, int64_t made, int64_t held, struct arena *a)
-{
-    int64_t store = 0, put = 0;
+struct mark {
+    bool ours;   /* of this account and this very store */
+    int64_t put; /* 0: it says none */
+};
 
-    return json_valid(mark) && str_eqz(json_text(mark, S("account"), a), env->identity.account) &&
-           json_int(mark, S("store"), &store) && store == made && json_int(mark, S("put"), &put) &&
-           put >= held;
+static enum status read_mark(struct env *env, int64_t made, struct mark *out, struct arena *a,
+                             struct error *e)
+{
+    int64_t store = 0;
+    str found = { 0 };
+    enum status st =
+        kv_of(env)->ops->get(kv_of(env), key_of(env, "brindle", S(""), a), &found, a, e);
+
+    *out = (struct mark){ 0 };
+    if (st == ST_NONE)
+        return ST_OK;
+    if (st != ST_OK || !json_valid(found))
+        return st;
+    (void)json_int(found, S("store"), &store);
+    (void)json_int(found, S("put"), &out->put);
+    out->ours = store == made && str_eqz(json_text(found, S("account"), a), env->identity.account);
+    return ST_OK;
 }
 
 static enum status put_mark(struct env *env, struct arena *a, struct error *e)
@@ -265,21 +365,23 @@ static enum status put_mark(struct env *env, struct arena *a, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
+/* Others may put meanwhile: what must be there at least is read before the mark, what can be there
+ * at most behind it. */
 enum status outbox_check(struct env *env, struct error *e)
 {
     ARENA(a, 1 << 20);
-    str found = { 0 };
-    int64_t made = 0, held = 0;
+    struct mark mark = { 0 };
+    int64_t made = 0, held = 0, begun = 0, ignored = 0;
 
     if (!outbox_has_server(env))
         return ST_NONE;
-    enum status st = read_held(env, &made, &held, &a, e);
-    if (st != ST_OK)
+    enum status st = read_counters(env, &made, &held, &begun, &a, e);
+    if (st == ST_OK)
+        st = read_mark(env, made, &mark, &a, e);
+    if (st == ST_OK)
+        st = read_counters(env, &made, &ignored, &begun, &a, e);
+    if (st != ST_OK || (mark.ours && mark.put >= held && mark.put <= begun))
         return st;
-    st = kv_of(env)->ops->get(kv_of(env), key_of(env, "brindle", S(""), &a), &found, &a, e);
-    if (st == ST_OK && holds_all(env, found, made, held, &a))
-        return ST_OK;
-    if (st == ST_OK || st == ST_NONE)
-        st = outbox_rebuild(env, e);
+    st = renew_all(env, mark.put, e);
     return st == ST_OK ? put_mark(env, &a, e) : st;
 }

@@ -2,22 +2,33 @@
  *
  * A state whose revision the server has not confirmed is due. Delivery is at least once, each key's
  * latest value alone, and the server keeps the greater revision: it does no harm when two deliver,
- * or one twice. A mark of ours at the server tells whether it still holds what it has confirmed: a
- * server that was emptied, exchanged or set back to an earlier state gets everything again. */
+ * or one twice. A mark of ours at the server tells whose values it holds and which put it has seen
+ * last. A server that was emptied, exchanged or set back to an earlier state gets everything again;
+ * so does one that was filled by another store, or by a later state of this one: whoever is served
+ * from a store that was made anew, copied or restored from a backup has all its states new, with
+ * revisions beyond what the server may hold. */
 #pragma once
 
 #include "core/env.h"
 
-enum { OUTBOX_CHECK_MS = 10 * 1000 };
+enum {
+    OUTBOX_CHECK_MS = 10 * 1000,
+    OUTBOX_PIECE = 100, /* states that are made new in one transaction */
+};
 
 /* Is there a server in this configuration? */
 bool outbox_has_server(const struct env *env);
 
-/* Delivers what is due, up to KV_ITEMS_MAX; `*n` says how many. ST_RETRY: the server or the store
- * is away. ST_NONE: there is no server. */
+/* Delivers what is due, less than KV_ITEMS_MAX; `*n` says how many. ST_RETRY: the server or the
+ * store is away. ST_NONE: there is no server. */
 enum status outbox_deliver(struct env *env, size_t *n, struct error *e) MUST_USE;
-/* Looks for our mark; if it is not there, or older than it should be, everything is due again, and
+/* Looks for our mark; if it is not there, or not as it should be, every state is new and due, and
  * the mark is made. */
 enum status outbox_check(struct env *env, struct error *e) MUST_USE;
-/* Everything is due again. */
-enum status outbox_rebuild(struct env *env, struct error *e) MUST_USE;
+/* How many states the server does not have yet. */
+enum status outbox_waiting(struct env *env, int64_t *n, struct error *e) MUST_USE;
+
+/* Every state is made anew of the mirror's objects, and new; `*states` says how many. `progress`
+ * (may be NULL) hears of it meanwhile; its false ends it with ST_RETRY. */
+enum status outbox_rebuild(struct env *env, bool (*progress)(void *ctx, int64_t states), void *ctx,
+                           int64_t *states, struct error *e) MUST_USE;

@@ -15,6 +15,11 @@ enum status sequence_draw(struct tx *tx, int64_t n, int64_t *last, struct arena 
     return ST_OK;
 }
 
+enum status sequence_raise(struct tx *tx, int64_t beyond, struct arena *a, struct error *e)
+{
+    return tx_run(tx, STMT_SEQUENCE_RAISE, NULL, a, e, V_INT(beyond));
+}
+
 enum status sequence_take(struct tx *tx, struct sequence_pool *pool, int64_t *out, struct arena *a,
                           struct error *e)
 {

@@ -10,6 +10,10 @@
 enum status sequence_draw(struct tx *tx, int64_t n, int64_t *last, struct arena *a,
                           struct error *e) MUST_USE;
 
+/* What is drawn from now on is greater than `beyond`; nothing else changes. */
+enum status sequence_raise(struct tx *tx, int64_t beyond, struct arena *a,
+                           struct error *e) MUST_USE;
+
 /* Numbers drawn in advance, for a transaction that needs many. What is left over is never used. */
 struct sequence_pool {
     int64_t next, end; /* next < end: there are some */

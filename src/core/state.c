@@ -162,18 +162,16 @@ enum status state_payment_method(struct tx *tx, struct env *env, str customer, s
 /* ---- writing it anew ---------------------------------------------------------------------------
  */
 
-/* A pool may have been drawn before somebody else wrote the state that is there: a revision never
- * goes back. */
-static enum status put(struct gathering *g, const struct rows *old, str value,
+/* A pool may have been drawn before somebody else wrote the state that is there, and it may get
+ * another revision at this moment (outbox.h): the statement sees to it that none goes back. */
+static enum status put(struct gathering *g, const struct rows *old, str value, bool even_same,
                        struct sequence_pool *pool, struct error *e)
 {
     int64_t revision;
 
-    if (old->n_rows && str_eq(row_str(old, 0, 0), value))
+    if (!even_same && old->n_rows && str_eq(row_str(old, 0, 0), value))
         return ST_OK;
     enum status st = sequence_take(g->tx, pool, &revision, g->a, e);
-    if (st == ST_OK && old->n_rows && revision <= row_int(old, 0, 1))
-        st = sequence_draw(g->tx, 1, &revision, g->a, e);
     if (st != ST_OK)
         return st;
     return tx_run(g->tx, STMT_STATE_PUT, NULL, g->a, e, V_STR(g->parts.customer_id),
@@ -191,10 +189,15 @@ static enum status lock(struct tx *tx, struct env *env, str customer, struct err
     return tx_run(tx, STMT_STATE_LOCK, NULL, NULL, e, v_account(env), V_STR(customer));
 }
 
-/* A customer without subscriptions needs no row, unless it was synced (`sync` may be NULL). */
-static enum status project(struct tx *tx, struct env *env, str customer,
-                           const struct state_sync *sync, struct sequence_pool *pool,
-                           struct error *e)
+/* Why a state is written. */
+struct reason {
+    const struct state_sync *sync; /* the customer was synced; may be NULL */
+    bool renew;                    /* with a new revision, even if it is the same */
+};
+
+/* A customer without subscriptions needs no row, unless it was synced. */
+static enum status project(struct tx *tx, struct env *env, str customer, struct reason why,
+                           struct sequence_pool *pool, struct error *e)
 {
     ARENA(a, STATE_BYTES_MAX);
     struct gathering g = { .tx = tx, .env = env, .parts.customer_id = customer, .a = &a };
@@ -208,15 +211,15 @@ static enum status project(struct tx *tx, struct env *env, str customer,
         st = tx_run(tx, STMT_STATE_GET, &old, &a, e, V_STR(customer), v_account(env));
     if (st != ST_OK)
         return st;
-    if (!g.parts.n_subscriptions && !old.n_rows && !sync)
+    if (!g.parts.n_subscriptions && !old.n_rows && !why.sync)
         return ST_OK;
-    if ((sync && sync->entitled) || (old.n_rows && row_int(&old, 0, 4)))
+    if ((why.sync && why.sync->entitled) || (old.n_rows && row_int(&old, 0, 4)))
         st = gather_entitlements(&g, e);
     if (st == ST_OK)
         st = look(&g, "customer", customer, &g.parts.customer, &g.parts.customer_deleted, e);
     if (st == ST_OK)
         st = make_value(&g, &value, e);
-    return st == ST_OK ? put(&g, &old, value, pool, e) : st;
+    return st == ST_OK ? put(&g, &old, value, why.renew, pool, e) : st;
 }
 
 /* The customer of a subscription item, by way of its subscription. */
@@ -265,15 +268,16 @@ static enum status customer_of(struct tx *tx, struct env *env, str type, str id,
 enum status state_follow(struct tx *tx, struct env *env, str type, str id, str before, str after,
                          struct sequence_pool *pool, struct arena *a, struct error *e)
 {
+    const struct reason changed = { 0 };
     str now, then;
     enum status st = customer_of(tx, env, type, id, after, &now, a, e);
 
     if (st == ST_OK)
         st = customer_of(tx, env, type, id, before, &then, a, e);
     if (st == ST_OK && now.n)
-        st = project(tx, env, now, NULL, pool, e);
+        st = project(tx, env, now, changed, pool, e);
     if (st == ST_OK && then.n && !str_eq(then, now))
-        st = project(tx, env, then, NULL, pool, e);
+        st = project(tx, env, then, changed, pool, e);
     return st;
 }
 
@@ -281,11 +285,17 @@ enum status state_synced(struct tx *tx, struct env *env, str customer,
                          const struct state_sync *sync, struct sequence_pool *pool, struct arena *a,
                          struct error *e)
 {
-    enum status st = project(tx, env, customer, sync, pool, e);
+    enum status st = project(tx, env, customer, (struct reason){ .sync = sync }, pool, e);
 
     return st == ST_OK ? tx_run(tx, STMT_STATE_SYNCED, NULL, a, e, V_INT(sync->started_at),
                                 V_INT(sync->entitled), V_STR(customer), v_account(env))
                        : st;
+}
+
+enum status state_renew(struct tx *tx, struct env *env, str customer, struct sequence_pool *pool,
+                        struct error *e)
+{
+    return project(tx, env, customer, (struct reason){ .renew = true }, pool, e);
 }
 
 /* ---- reading -----------------------------------------------------------------------------------

@@ -35,6 +35,10 @@ enum status state_synced(struct tx *tx, struct env *env, str customer,
 enum status state_payment_method(struct tx *tx, struct env *env, str customer, str *id, bool *known,
                                  struct arena *a, struct error *e) MUST_USE;
 
+/* The state is made anew of the objects, and gets a new revision even if it is the same. */
+enum status state_renew(struct tx *tx, struct env *env, str customer, struct sequence_pool *pool,
+                        struct error *e) MUST_USE;
+
 struct customer_state {
     str value; /* JSON as state_value.h has it */
     int64_t revision;

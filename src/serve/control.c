@@ -7,6 +7,7 @@
 #include "core/erase.h"
 #include "core/fuse.h"
 #include "core/inbox.h"
+#include "core/outbox.h"
 #include "core/references.h"
 #include "core/sync.h"
 #include "serve/control_line.h"
@@ -20,7 +21,8 @@ enum {
     WATCH_MS_FIRST =
         5, /* a single object is there in no time; longer work is looked at less often */
     WATCH_MS = 200,
-    WATCH_UNCHANGED_MAX = 10, /* then the same line once more: is anybody there? */
+    DELIVERY_STUCK_MS = 30 * 1000, /* no state was delivered for so long: the server is away */
+    WATCH_UNCHANGED_MAX = 10,      /* then the same line once more: is anybody there? */
 };
 
 struct command {
@@ -219,6 +221,77 @@ static enum status do_drift(const struct command *c, struct error *e)
     return st == ST_OK ? watch_sync(c, &s, e) : st;
 }
 
+/* ---- projections ---- */
+
+struct rebuilding {
+    const struct command *c;
+    struct error *e;
+    msec told_at;
+};
+
+static enum status tell_states(const struct command *c, const char *what, int64_t n,
+                               struct error *e)
+{
+    BUF(line, ANSWER_BYTES_MAX);
+    struct json_writer w = { .b = &line };
+
+    jw_object(&w);
+    jw_put_int(&w, what, n);
+    jw_end(&w);
+    return tell(c, &line, e);
+}
+
+static bool on_states(void *ctx, int64_t states)
+{
+    struct rebuilding *r = ctx;
+    msec now = clock_mono(r->c->env->world->clock);
+
+    if (now - r->told_at < WATCH_MS)
+        return true;
+    r->told_at = now;
+    return tell_states(r->c, "states", states, r->e) == ST_OK;
+}
+
+/* The engine delivers; here is only looked at. */
+static enum status await_delivery(const struct command *c, struct error *e)
+{
+    struct clock *clock = c->env->world->clock;
+    int64_t n = -1, before = -1;
+    msec moved_at = clock_mono(clock);
+
+    while (n && !env_stopping(c->env)) {
+        enum status st = outbox_waiting(c->env, &n, e);
+        if (st == ST_OK && n != before)
+            st = tell_states(c, "waiting", n, e);
+        if (st != ST_OK)
+            return st;
+        if (n != before)
+            moved_at = clock_mono(clock);
+        before = n;
+        if (clock_mono(clock) - moved_at > DELIVERY_STUCK_MS)
+            return fail(e, ST_RETRY,
+                        "the key-value server has taken none of %lld states for %d s; they go out "
+                        "when it is back and the daemon runs",
+                        (long long)n, DELIVERY_STUCK_MS / 1000);
+        if (n)
+            clock_sleep(clock, WATCH_MS_FIRST * 10);
+    }
+    return n ? fail(e, ST_RETRY, "%s is stopping; what waits goes out at its next start",
+                    c->env->name)
+             : ST_OK;
+}
+
+static enum status do_projections(const struct command *c, struct error *e)
+{
+    struct rebuilding r = { c, e, 0 };
+    int64_t states = 0;
+    enum status st = outbox_rebuild(c->env, on_states, &r, &states, e);
+
+    if (st == ST_OK)
+        st = tell_states(c, "states", states, e);
+    return st == ST_OK && outbox_has_server(c->env) ? await_delivery(c, e) : st;
+}
+
 /* ---- the small ones ---- */
 
 static enum status do_replay(const struct command *c, struct error *e)
@@ -301,7 +374,7 @@ static const struct op {
 } op_table[] = {
     { "sync", do_sync },     { "repair_refs", do_repair_refs }, { "drift", do_drift },
     { "replay", do_replay }, { "revive", do_revive },           { "erase", do_erase },
-    { "ping", do_ping },     { "handover", do_handover },
+    { "ping", do_ping },     { "handover", do_handover },       { "projections", do_projections },
 };
 
 static const struct op *find_op(str line)
@@ -331,9 +404,10 @@ static enum status dispatch(const struct command *c, struct error *e)
         return op->run(c, e);
     if (!json_valid(c->line))
         return fail(e, ST_INVALID, "a command must be a JSON object on one line");
-    return fail(
-        e, ST_INVALID,
-        "no such op; there are sync, repair_refs, drift, replay, revive, erase, ping and handover");
+    return fail(e, ST_INVALID,
+                "no such op; there are sync, repair_refs, drift, replay, revive, erase, "
+                "projections, ping and "
+                "handover");
 }
 
 static void tell_end(const struct command *c, enum status st, const struct error *e)

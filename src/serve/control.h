@@ -30,7 +30,7 @@ struct control_host {
 
 /* Carries out one command on the host's environment, whose engine runs in this process. Ops: "sync"
  * (args, again, watch), "repair_refs", "drift" (args: types, repair, yes), "replay" (event),
- * "revive" (id or empty), "erase" (id), "ping", "handover" (a command that holds the lock gives it
+ * "revive" (id or empty), "erase" (id), "projections", "ping", "handover" (a command that holds the lock gives it
  * up: answered by commands alone). Lines of progress go to `emit`; the end line, too. The status is
  * the one of the end line.
  *
@@ -38,7 +38,8 @@ struct control_host {
  * done; those of repair_refs and drift are the same; with "watch":false one line
  * {"walks","objects"}. With "since", which those lines tell, nothing is asked for: what was asked
  * for then, perhaps of another process, is watched to its end. revive: one line {"revived"}. erase: one line
- * {"erased","objects","events","versions"}. ping: one line {"name","account","livemode",
+ * {"erased","objects","events","versions"}. projections: lines {"states"} while every customer's
+ * state is made anew, then {"waiting"} while they are delivered. ping: one line {"name","account","livemode",
  * "pid","version"}. ST_RETRY: `emit` would hear no more, or the environment stops; what was asked
  * for goes on. ST_INVALID: no JSON, no such op, a missing or wrong argument. */
 enum status control_run(const struct control_host *host, str line, control_emit *emit, void *ctx,

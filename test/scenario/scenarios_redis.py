@@ -1,9 +1,11 @@
 """Customers' states at a Redis of the place's own."""
 import json
+import os
 import shutil
+import socket
 import subprocess
 
-from place import check, until
+from place import Skip, check, until
 from scenarios_customers import state, subscribe, sync
 from scenarios_state import shop
 
@@ -14,9 +16,15 @@ def scenario(ident):
     return lambda function: SCENARIOS.append((ident, function)) or function
 
 
+# Redis or Valkey, whichever is there; REDIS_SERVER names another one.
+SERVER = os.environ.get("REDIS_SERVER") or shutil.which("redis-server") or shutil.which("valkey-server")
+CLIENT = shutil.which("redis-cli") or shutil.which("valkey-cli")
+
+
 class Redis:
-    def __init__(self, place):
-        check(shutil.which("redis-server"), "redis-server is not installed: apt-get install redis-server")
+    def __init__(self, place, *flags):
+        check(SERVER and CLIENT, "redis-server is not installed: apt-get install redis-server")
+        self.flags = flags
         self.dir, self.socket = place.dir, place.dir / "redis.sock"
         self.url = f"unix://{self.socket}"
         self.log = open(place.dir / "redis.log", "ab")
@@ -26,12 +34,12 @@ class Redis:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--save", "",
-             "--appendonly", "no", "--dir", str(self.dir)], stdout=self.log, stderr=self.log)
+            [SERVER, *(() if "--port" in self.flags else ("--port", "0")), "--unixsocket", str(self.socket), "--save", "",
+             "--appendonly", "no", "--dir", str(self.dir), *self.flags], stdout=self.log, stderr=self.log)
         until("Redis listens", lambda: self.ask("PING") == "PONG")
 
     def ask(self, *words):
-        done = subprocess.run(["redis-cli", "-s", str(self.socket), "--raw", *words],
+        done = subprocess.run([CLIENT, "-s", str(self.socket), "--raw", *words],
                               capture_output=True, timeout=30, check=False)
         return done.stdout.decode().strip()
 
@@ -124,3 +132,125 @@ def a_rebuilt_store_wins_and_an_older_revision_never_does(place):
     until_status(redis, customer, "canceled")
     check(redis.value(customer)["revision"] > before["revision"], "the new store is behind the old one")
     place.check_mirror(["customer", "subscription"])
+
+
+def turn(place, e, d, redis, customer, price, status):
+    """The customer's subscription begins or ends, and Redis says so."""
+    if status == "active":
+        subscribe(e, customer, price)
+        event = "customer.subscription.created"
+    else:
+        for sub in e.get("/v1/subscriptions", customer=customer["id"])["data"]:
+            e.delete(f"/v1/subscriptions/{sub['id']}")
+        event = "customer.subscription.deleted"
+    d.deliver_ok(e.events(type=event)[0])
+    d.idle()
+    until_status(redis, customer, status)
+    until("nothing waits", lambda: d.status()["states_due"] == 0)
+
+
+@scenario("REDIS-04")
+def a_store_restored_from_a_backup_wins_over_what_it_once_delivered(place):
+    if place.cluster:
+        raise Skip("the backup is a file's")
+    e, redis = place.emulator, Redis(place)
+    _, price, customer = shop(e)
+    subscribe(e, customer, price)
+    d = place.start(REDIS_URL=redis.url)
+    sync(d, customer["id"])
+    until_status(redis, customer, "active")
+    until("nothing waits", lambda: d.status()["states_due"] == 0)
+    d.stop()
+    shutil.copytree(place.dir / "data", place.dir / "backup")
+    d = place.start(REDIS_URL=redis.url)
+    turn(place, e, d, redis, customer, price, "canceled")
+    later = redis.value(customer)
+    d.stop()
+    shutil.rmtree(place.dir / "data")
+    (place.dir / "backup").rename(place.dir / "data")
+    # what the backup says counts again, until Stripe is asked
+    d = place.start(REDIS_URL=redis.url)
+    until_status(redis, customer, "active")
+    check(redis.value(customer)["revision"] > later["revision"], "no newer than what was there")
+    sync(d, customer["id"])
+    until_status(redis, customer, "canceled")
+    revision = redis.value(customer)["revision"]
+    d.stop()
+    d = place.start(REDIS_URL=redis.url)  # and a restart makes nothing new
+    until("nothing waits", lambda: d.status()["states_due"] == 0)
+    check(redis.value(customer)["revision"] == revision, "a restart made it new")
+
+
+@scenario("REDIS-05")
+def a_copied_store_wins_over_what_the_original_delivered(place):
+    if place.cluster:
+        raise Skip("the copy is a SQLite file's")
+    e, redis = place.emulator, Redis(place)
+    _, price, customer = shop(e)
+    subscribe(e, customer, price)
+    d = place.start(REDIS_URL=redis.url)
+    sync(d, customer["id"])
+    until_status(redis, customer, "active")
+    until("nothing waits", lambda: d.status()["states_due"] == 0)
+    d.stop()
+    place.run("copy", f"sqlite:{place.dir / 'data'}", f"sqlite:{place.dir / 'other'}")
+    d = place.start(REDIS_URL=redis.url)
+    turn(place, e, d, redis, customer, price, "canceled")
+    later = redis.value(customer)["revision"]
+    d.stop()
+    d = place.start(REDIS_URL=redis.url, DATABASE_URL=f"sqlite:{place.dir / 'other'}")
+    until_status(redis, customer, "active")
+    check(redis.value(customer)["revision"] > later, "the copy is behind the original")
+    sync(d, customer["id"])
+    until_status(redis, customer, "canceled")
+
+
+@scenario("REDIS-06")
+def sync_projections_makes_what_redis_holds_anew(place):
+    e, redis = place.emulator, Redis(place)
+    _, price, customer = shop(e)
+    subscribe(e, customer, price)
+    env = {"REDIS_URL": redis.url}
+    place.run("sync", env=env)
+    d = place.start(**env)
+    until_status(redis, customer, "active")
+    key = f"stripe:test:customer:{customer['id']}"
+    right = redis.value(customer)
+    redis.ask("SET", key, '{"revision":1,"status":"wrong"}')
+    said = json.loads(place.run("sync", "--projections", "--json", env=env)[0])
+    check(said == {"states": 1, "delivered": True}, "said:", said)
+    again = redis.value(customer)
+    check(again["status"] == "active" and again["revision"] > right["revision"], "not anew:", again)
+    redis.ask("DEL", key)
+    d.stop()
+    out, err = place.run("sync", "--projections", env=env)  # and by itself, when no daemon runs
+    check("are at the key-value server" in err, "said:", out, err)
+    check(redis.value(customer)["status"] == "active", "the command delivered nothing")
+    check("no key-value server" in place.run("sync", "--projections")[1], "it hides that there is none")
+    place.run("sync", "--projections", "customers", code=2)
+
+
+@scenario("REDIS-07")
+def a_login_a_database_and_an_address_in_brackets_are_understood(place):
+    with socket.socket(socket.AF_INET6) as s:
+        try:
+            s.bind(("::1", 0))
+        except OSError as why:
+            raise Skip(f"no IPv6 on loopback: {why}") from None
+        port = s.getsockname()[1]
+    e = place.emulator
+    acl = place.dir / "users.acl"
+    acl.write_text("user default on nopass ~* &* +@all\nuser brindle on >s3cret/p@ss ~stripe:* +@all\n")
+    redis = Redis(place, "--port", str(port), "--bind", "::1", "--aclfile", str(acl))
+    _, price, customer = shop(e)
+    subscribe(e, customer, price)
+    url = f"redis://brindle:s3cret%2Fp%40ss@[::1]:{port}/3"
+    d = place.start(REDIS_URL=url)
+    sync(d, customer["id"])
+    key = f"stripe:test:customer:{customer['id']}"
+    until("it is there", lambda: redis.ask("-n", "3", "GET", key))
+    d.stop()
+    d = place.start(REDIS_URL=url.replace("s3cret", "wrong"))
+    until("it says why", lambda: "WRONGPASS" in place.text_of("daemon.log"))
+    check("s3cret" not in place.text_of("daemon.log") and "wrong%2F" not in place.text_of("daemon.log"),
+          "the password is in the log")
