@@ -1,6 +1,10 @@
 #include "backend/kv_redis.h"
 
 #include <hiredis/hiredis.h>
+#ifdef HAVE_HIREDIS_SSL
+#include <hiredis/hiredis_ssl.h>
+#include <openssl/ssl.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +36,7 @@ struct redis {
     str user, password, host, socket;
     int port;
     int64_t database;
+    bool tls;
     redisContext *c; /* NULL: not connected */
     char sha[SHA_CHARS + 1];
 };
@@ -136,6 +141,50 @@ static enum status introduce(struct redis *r, struct error *e)
     return st;
 }
 
+/* The certificate must be the host's, and from somebody whom this machine trusts. */
+#ifdef HAVE_HIREDIS_SSL
+static SSL *new_session(const struct redis *r)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = NULL;
+
+    if (ctx && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+        SSL_CTX_set_default_verify_paths(ctx) == 1)
+        ssl = SSL_new(ctx);
+    SSL_CTX_free(ctx); /* the session has its own share of it */
+    if (!ssl)
+        return NULL;
+    X509_VERIFY_PARAM *expect = SSL_get0_param(ssl);
+    bool named =
+        X509_VERIFY_PARAM_set1_ip_asc(expect, r->host.p) == 1 ||
+        (SSL_set1_host(ssl, r->host.p) == 1 && SSL_set_tlsext_host_name(ssl, r->host.p) == 1);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+    if (named)
+        return ssl;
+    SSL_free(ssl);
+    return NULL;
+}
+
+static enum status secure(struct redis *r, struct error *e)
+{
+    char place[300];
+    SSL *ssl = new_session(r);
+
+    if (ssl && redisInitiateSSL(r->c, ssl) == REDIS_OK)
+        return ST_OK;
+    if (r->c->err)
+        return fail_connection(r, e);
+    place_of(r, place);
+    return fail(e, ST_RETRY, "%s: TLS cannot be begun", place);
+}
+#else
+static enum status secure(struct redis *r, struct error *e)
+{
+    (void)r, (void)e;
+    return ST_OK; /* kv_redis_open has refused it */
+}
+#endif
+
 static enum status connect_now(struct redis *r, struct error *e)
 {
     const struct timeval connecting = { .tv_sec = CONNECT_S_MAX },
@@ -151,7 +200,9 @@ static enum status connect_now(struct redis *r, struct error *e)
     (void)redisSetTimeout(r->c, asking);
     if (!r->socket.n)
         (void)redisEnableKeepAlive(r->c);
-    enum status st = introduce(r, e);
+    enum status st = r->tls ? secure(r, e) : ST_OK;
+    if (st == ST_OK)
+        st = introduce(r, e);
     if (st != ST_OK)
         hang_up(r);
     return st;
@@ -308,20 +359,37 @@ static bool read_host(struct redis *r, str rest)
 
 static bool read_url(struct redis *r, str url)
 {
+    static const struct {
+        const char *scheme;
+        bool tls;
+    } known[] = {
+        { "redis://", false }, { "valkey://", false }, { "rediss://", true }, { "valkeys://", true }
+    };
+
     if (str_starts(url, S("unix://")))
         return read_socket(r, str_sub(url, 7, url.n));
-    if (!str_starts(url, S("redis://")))
-        return false;
-    str rest = str_sub(url, 8, url.n);
-    return read_login(r, &rest) && read_host(r, rest);
+    for (size_t i = 0; i < COUNT(known); i++) {
+        str scheme = str_of(known[i].scheme);
+        if (!str_starts(url, scheme))
+            continue;
+        str rest = str_sub(url, scheme.n, url.n);
+        r->tls = known[i].tls;
+        return read_login(r, &rest) && read_host(r, rest);
+    }
+    return false;
+}
+
+static bool can_tls(void)
+{
+#ifdef HAVE_HIREDIS_SSL
+    return true;
+#else
+    return false;
+#endif
 }
 
 enum status kv_redis_open(struct kv **out, str url, struct error *e)
 {
-    if (str_starts(url, S("rediss://")))
-        return fail(e, ST_INVALID,
-                    "REDIS_URL: rediss:// (TLS) is not spoken; put stunnel or the provider's proxy "
-                    "beside it and use redis:// to loopback");
     if (url.n > URL_BYTES_MAX)
         return fail(e, ST_INVALID, "REDIS_URL is longer than %d bytes", URL_BYTES_MAX);
     struct redis *r = calloc(1, sizeof *r);
@@ -334,7 +402,14 @@ enum status kv_redis_open(struct kv **out, str url, struct error *e)
         return fail(
             e, ST_INVALID,
             "REDIS_URL cannot be read: write redis://[user:password@]host[:port][/database] "
-            "or unix:///path");
+            "(rediss: with TLS) or unix:///path");
+    }
+    if (r->tls && !can_tls()) {
+        redis_close(&r->base);
+        return fail(e, ST_INVALID,
+                    "REDIS_URL: this brindle was built with a hiredis without TLS (it has it since "
+                    "1.0, Debian 13). Build it there, or put stunnel beside it and use redis:// to "
+                    "loopback");
     }
     *out = &r->base;
     return ST_OK;

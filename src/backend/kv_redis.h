@@ -7,7 +7,9 @@
 
 #include "world/kv.h"
 
-/* "redis://[[user]:password@]host[:port][/database]", or "unix:///path/of/socket[?db=N]". Connects
- * to nothing yet. ST_INVALID names the mistake; "rediss://" (TLS) is one: hiredis of Debian 12
- * cannot, a local stunnel can. */
+/* "redis://[[user]:password@]host[:port][/database]", where an IPv6 address stands in brackets, or
+ * "unix:///path/of/socket[?db=N]". "rediss://" is the same with TLS, for which hiredis must be 1.0
+ * or later: the server's certificate is checked against the system's authorities (SSL_CERT_FILE
+ * names others). "valkey://" and "valkeys://" mean the same. Connects to nothing yet. ST_INVALID
+ * names the mistake. */
 enum status kv_redis_open(struct kv **out, str url, struct error *e) MUST_USE;

@@ -11,6 +11,9 @@ static void well_formed_addresses_are_taken_without_connecting(void **state)
                                         "redis://127.0.0.1:6380",
                                         "redis://:secret@cache.internal:6379/2",
                                         "redis://me:p%40ss@cache.internal/0",
+                                        "redis://[::1]:6379/1",
+                                        "redis://:secret@[2001:db8::7]",
+                                        "valkey://cache.internal:6379",
                                         "unix:///run/redis.sock",
                                         "unix:///run/redis.sock?db=3" };
 
@@ -38,7 +41,10 @@ static void what_cannot_be_read_is_refused_with_a_sentence_and_without_its_passw
                                        "redis://:se%zzcret@host",
                                        "unix://relative.sock",
                                        "unix:///run/redis.sock?db=x",
-                                       "rediss://:secret@host" };
+                                       "redis://[::1",
+                                       "redis://[]",
+                                       "redis://[::1]6379",
+                                       "rediss://:secret@host/x" };
 
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -51,6 +57,20 @@ static void what_cannot_be_read_is_refused_with_a_sentence_and_without_its_passw
         assert_non_null(strstr(e.text, "REDIS_URL"));
         assert_null(strstr(e.text, "secret"));
     }
+}
+
+static void tls_is_spoken_or_refused_with_a_sentence(void **state)
+{
+    struct error e = { 0 };
+    struct kv *k = NULL;
+
+    (void)state;
+    enum status st = kv_redis_open(&k, S("rediss://:secret@cache.internal"), &e);
+    assert_true(st == ST_OK || st == ST_INVALID);
+    if (st == ST_OK)
+        k->ops->close(k);
+    else
+        assert_non_null(strstr(e.text, "without TLS"));
 }
 
 static void a_server_that_is_not_there_is_asked_again_later(void **state)
@@ -71,6 +91,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(well_formed_addresses_are_taken_without_connecting),
         cmocka_unit_test(what_cannot_be_read_is_refused_with_a_sentence_and_without_its_password),
+        cmocka_unit_test(tls_is_spoken_or_refused_with_a_sentence),
         cmocka_unit_test(a_server_that_is_not_there_is_asked_again_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
