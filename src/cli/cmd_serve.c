@@ -2,7 +2,9 @@
 
 #include "cli/local.h"
 #include "cli/output.h"
+#include "cli/reopening.h"
 #include "cli/serving.h"
+#include "core/seal.h"
 
 enum { HANDOVER_WAIT_MS = 30 * 1000 };
 
@@ -39,22 +41,121 @@ static enum status open_or_take_over(struct wire *w, const struct config *c,
     }
 }
 
+/* Why an environment is closed when it could not be opened so. */
+static enum closed closed_for(enum status st)
+{
+    switch (st) {
+    case ST_RETRY: return CLOSED_AWAY;
+    case ST_REFUSED: return CLOSED_IDENTITY;
+    case ST_CONFLICT: return CLOSED_LOCKED;
+    case ST_OK:
+    case ST_NONE:
+    case ST_INVALID:
+    case ST_LIMIT:
+    case ST_BROKEN: break;
+    }
+    return CLOSED_UNUSABLE;
+}
+
+/* Another environment took over, or a switch is under way: it is not even tried. */
+static bool add_sealed(struct serving *s, struct env_config *conf)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    const struct config *c = &s->cli->config;
+    char from[ENV_NAME_MAX + 1], text[ERROR_TEXT_MAX];
+    struct error ignored = { 0 };
+    struct seal seal = { 0 };
+
+    if (wire_open(&w, c, conf, WIRE_READ, &ignored) == ST_OK &&
+        seal_read(&w.env, &seal, &ignored) != ST_OK)
+        seal = (struct seal){ 0 };
+    wire_switch_from(c, conf->name, from);
+    if (!seal.sealed_for[0] && !seal.target[0] && !from[0])
+        return false;
+    bool under_way = seal.target[0] || from[0];
+    if (under_way)
+        snprintf(text, sizeof text,
+                 "a switch from %s to %s is under way: `brindle env switch %s` goes on with it",
+                 from[0] ? from : conf->name, from[0] ? conf->name : seal.target,
+                 from[0] ? conf->name : seal.target);
+    else
+        snprintf(text, sizeof text,
+                 "environment %s was sealed when %s took over: it can be read, and `brindle env "
+                 "switch %s` opens it again",
+                 conf->name, seal.sealed_for, conf->name);
+    serving_add_closed(s, conf, under_way ? CLOSED_SWITCH : CLOSED_SEALED, text);
+    s->n_usable += s->env[s->n - 1].readable;
+    return true;
+}
+
+/* One that cannot be opened does not keep the others from their work. `why` is its own. */
+static enum status open_one(struct serving *s, struct env_config *conf, bool alone,
+                            struct error *why)
+{
+    struct config *c = &s->cli->config;
+
+    if (add_sealed(s, conf))
+        return ST_OK;
+    enum status st = config_refuse_demo(c, conf, why);
+    if (st == ST_OK)
+        st = open_or_take_over(&s->wire[s->n], c, conf, why);
+    if (st == ST_OK) {
+        serving_add(s);
+        s->n_usable++;
+        return ST_OK;
+    }
+    wire_close(&s->wire[s->n]);
+    if (!alone)
+        serving_add_closed(s, conf, closed_for(st), why->text);
+    return st;
+}
+
+static bool is_chosen(const struct cli *cli, const struct env_config *conf)
+{
+    return !conf->found && (!cli->env_name || str_eqz(str_of(cli->env_name), conf->name));
+}
+
+static enum status open_each(struct serving *s, struct cli *cli, size_t chosen, bool once,
+                             struct error *e)
+{
+    struct config *c = &cli->config;
+    enum status first = ST_OK;
+
+    for (size_t i = 0; i < c->n_envs; i++) {
+        struct error why = { 0 };
+        if (!is_chosen(cli, &c->env[i]))
+            continue;
+        c->env[i].try_once = once;
+        enum status st = open_one(s, &c->env[i], chosen == 1, &why);
+        if (st == ST_OK || (first != ST_OK && first != ST_RETRY))
+            continue;
+        first = st;
+        *e = why;
+    }
+    return first;
+}
+
+/* With several, each is asked for once; those whose key nobody has confirmed yet are asked for
+ * again while the others work. Only when nothing at all could be opened, Stripe is waited for. */
 static enum status open_all(struct serving *s, struct cli *cli, struct error *e)
 {
     struct config *c = &cli->config;
+    size_t chosen = 0;
 
-    for (size_t i = 0; i < c->n_envs; i++) {
-        if (c->env[i].found || (cli->env_name && !str_eqz(str_of(cli->env_name), c->env[i].name)))
-            continue;
-        enum status st = config_refuse_demo(c, &c->env[i], e);
-        if (st == ST_OK)
-            st = open_or_take_over(&s->wire[s->n], c, &c->env[i], e);
-        if (st != ST_OK)
-            return st;
-        serving_add(s);
+    for (size_t i = 0; i < c->n_envs; i++)
+        chosen += is_chosen(cli, &c->env[i]);
+    enum status st = open_each(s, cli, chosen, chosen > 1, e);
+    if (chosen > 1 && !s->n_usable && st == ST_RETRY) {
+        serving_forget(s);
+        error_clear(e);
+        st = open_each(s, cli, chosen, false, e);
     }
-    if (s->n)
-        return ST_OK;
+    if (s->n_usable) {
+        error_clear(e);
+        return reopening_begin(&s->reopening, s, e);
+    }
+    if (st != ST_OK)
+        return st;
     return fail(e, ST_INVALID,
                 "No environment%s%s is configured: set STRIPE_SECRET_KEY and "
                 "STRIPE_WEBHOOK_SECRET, or write brindle.conf (see `brindle help settings`).",
@@ -78,10 +179,14 @@ static void on_ready(void *ctx, unsigned port)
         return;
     }
     for (size_t i = 0; i < s->n; i++)
-        say("brindle: %s (%s, %s mode) takes webhooks at http://%s%s%s:%u/webhooks/%s",
-            s->wire[i].env.name, s->wire[i].env.identity.account,
-            s->wire[i].env.identity.livemode ? "live" : "test", v6 ? "[" : "", address.host,
-            v6 ? "]" : "", port, s->wire[i].env.name);
+        if (s->env[i].closed != CLOSED_NOT)
+            say("brindle: %s is closed (%s): %s", s->wire[i].env.name,
+                closed_name(s->env[i].closed), s->closed_text[i]);
+        else
+            say("brindle: %s (%s, %s mode) takes webhooks at http://%s%s%s:%u/webhooks/%s",
+                s->wire[i].env.name, s->wire[i].env.identity.account,
+                s->wire[i].env.identity.livemode ? "live" : "test", v6 ? "[" : "", address.host,
+                v6 ? "]" : "", port, s->wire[i].env.name);
     if (s->token_made)
         say("brindle: the API's token was made and is in %s/token", s->cli->config.data_dir);
     if (!address.loopback)
@@ -104,5 +209,9 @@ enum status cmd_serve(struct cli *cli, struct error *e)
         st = serving_begin(&s, e);
     if (st == ST_OK)
         st = open_all(&s, cli, e);
-    return st == ST_OK ? serving_run(&s, on_ready, &s, e) : st;
+    if (st == ST_OK)
+        st = serving_run(&s, on_ready, &s, e);
+    if (st == ST_OK && s.reload)
+        cli->begin_anew = true;
+    return st;
 }

@@ -23,6 +23,7 @@ struct cli {
     char **argv;         /* without the flags that every command has */
     const char *program; /* how it was called: "build/brindle" */
     bool json, yes;
+    bool begin_anew; /* the process is to be begun anew, with the arguments that it was given */
     const char *env_name; /* --env; NULL: the only one */
     struct config_flags flags;
     struct config config; /* after cli_load */

@@ -56,8 +56,10 @@ struct env_config {
     struct secret secret_key;
     struct secret webhook_secret[VERIFY_SECRETS_MAX];
     size_t n_webhook_secrets;
-    bool found; /* nobody configured it: its store lies in the data directory. To read alone */
-    bool demo;  /* found, and beside it the Stripe of `brindle demo` */
+    bool found;     /* nobody configured it: its store lies in the data directory. To read alone */
+    bool try_once;  /* a start asks Stripe once whose key it is: others are not to wait for it */
+    bool switching; /* `env switch` may open what is sealed, or the target of a switch */
+    bool demo;      /* found, and beside it the Stripe of `brindle demo` */
 };
 
 struct config {

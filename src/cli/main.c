@@ -6,13 +6,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
 
 enum {
-    ARENAS = 2, /* of malloc's */
+    ARENAS = 2,          /* of malloc's */
+    ARGUMENTS_MAX = 256, /* that a daemon which begins anew is given again */
     TRIM_BYTES = 2 << 20,
     MAP_BYTES = 1 << 20,
 };
@@ -190,11 +192,22 @@ static void share_memory(void)
     mallopt(M_MMAP_THRESHOLD, MAP_BYTES);
 }
 
+/* The same program with the same arguments: what it knew is forgotten, the configuration is read
+ * again. Descriptors close by themselves. Comes back only on failure. */
+static void begin_anew(char **argv)
+{
+    execv("/proc/self/exe", argv);
+    perror("brindle: cannot begin anew");
+}
+
 int main(int argc, char **argv)
 {
+    char *whole[ARGUMENTS_MAX + 1] = { 0 }; /* commands take their flags out of argv */
     struct error e = { 0 };
     struct cli cli = { .argc = argc - 1, .argv = argv + 1, .program = argv[0] };
 
+    for (int i = 0; i < argc && i < ARGUMENTS_MAX; i++)
+        whole[i] = argv[i];
     hide_memory();
     share_memory();
     signal(SIGPIPE, SIG_IGN);
@@ -204,6 +217,10 @@ int main(int argc, char **argv)
     if (st == ST_OK)
         st = run(&cli, &e);
     config_free(&cli.config);
+    if (st == ST_OK && cli.begin_anew) {
+        begin_anew(whole);
+        return EXIT_FAILED;
+    }
     if (st != ST_OK)
         say_error(&cli, st, &e);
     if (fflush(stdout) != 0 && st == ST_OK)

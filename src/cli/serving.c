@@ -1,6 +1,9 @@
 #include "cli/serving.h"
 
+#include <stdio.h>
 #include <unistd.h>
+
+#include "cli/reopening.h"
 
 static enum log_level level_named(str name)
 {
@@ -44,9 +47,7 @@ void serving_add(struct serving *s)
     struct wire *w = &s->wire[s->n];
 
     if (w->key_changed)
-        log_say(&s->log, LOG_INFO, LOG_key_changed, LF("env", str_of(w->env.name)),
-                LF("account", str_of(w->env.identity.account)),
-                LF("mode", str_of(mode_name(w->env.identity.livemode))));
+        log_say(&s->log, LOG_INFO, LOG_key_changed, LF_ENV(&w->env));
     s->env[s->n++] = (struct daemon_env){
         .env = &w->env,
         .webhook_secret = w->conf->webhook_secret,
@@ -62,6 +63,26 @@ void serving_add(struct serving *s)
     };
 }
 
+void serving_add_closed(struct serving *s, const struct env_config *conf, enum closed why,
+                        const char *text)
+{
+    struct wire *w = &s->wire[s->n];
+    struct error ignored = { 0 };
+    bool readable = wire_open(w, &s->cli->config, conf, WIRE_READ, &ignored) == ST_OK;
+
+    snprintf(s->closed_text[s->n], sizeof s->closed_text[s->n], "%s", text);
+    s->env[s->n] = (struct daemon_env){
+        .env = &w->env,
+        .closed = why,
+        .closed_text = s->closed_text[s->n],
+        .readable = readable,
+        .webhook_secret = conf->webhook_secret,
+        .n_webhook_secrets = conf->n_webhook_secrets,
+        .ctx = w,
+    };
+    s->n++;
+}
+
 enum status serving_run(struct serving *s, void (*ready)(void *ctx, unsigned port), void *ctx,
                         struct error *e)
 {
@@ -74,14 +95,25 @@ enum status serving_run(struct serving *s, void (*ready)(void *ctx, unsigned por
         .grace_ms = config_number(&s->cli->config.values, SET_GRACE) * 1000,
         .ready = ready,
         .ctx = ctx,
+        .changed = s->reopening ? reopening_is_due : NULL,
+        .reopening = s->reopening,
+        .reload = s->reopening ? &s->reload : NULL,
     };
 
     return daemon_run(&o, e);
 }
 
-void serving_close(struct serving *s)
+void serving_forget(struct serving *s)
 {
     for (size_t i = 0; i < s->n; i++)
         wire_close(&s->wire[i]);
+    s->n = s->n_usable = 0;
+}
+
+void serving_close(struct serving *s)
+{
+    reopening_end(s->reopening);
+    s->reopening = NULL;
+    serving_forget(s);
     secret_wipe(&s->token);
 }

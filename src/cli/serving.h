@@ -15,14 +15,23 @@ struct serving {
     bool token_made;
     struct wire wire[CONFIG_ENVS_MAX];
     struct daemon_env env[CONFIG_ENVS_MAX];
-    size_t n;
+    char closed_text[CONFIG_ENVS_MAX][ERROR_TEXT_MAX];
+    size_t n, n_usable; /* environments; of those, open or at least readable for good */
+    struct reopening *reopening;
+    bool reload; /* the daemon has ended to be begun anew */
 };
 
 /* Makes the data directory, reads or makes the token. `cli` is set. */
 enum status serving_begin(struct serving *s, struct error *e) MUST_USE;
 /* wire[n] was opened for writing: the daemon will serve it. */
 void serving_add(struct serving *s);
+/* This environment could not be opened, or may not be: it is closed, and read as far as it can be.
+ */
+void serving_add_closed(struct serving *s, const struct env_config *conf, enum closed why,
+                        const char *text);
 /* daemon_run. */
 enum status serving_run(struct serving *s, void (*ready)(void *ctx, unsigned port), void *ctx,
                         struct error *e) MUST_USE;
+/* Closes what was added. */
+void serving_forget(struct serving *s);
 void serving_close(struct serving *s);

@@ -20,6 +20,7 @@
 #include "cli/keys.h"
 #include "core/api.h"
 #include "core/due.h"
+#include "core/seal.h"
 #include "serve/exposition.h"
 
 #define DAY_MS (86400LL * 1000)
@@ -158,7 +159,8 @@ static enum status declared(struct wire *w, struct identity *out, struct error *
 static enum status identify(struct wire *w, struct identity *out, struct error *e)
 {
     struct clock *clock = w->world.clock;
-    msec until = clock_mono(clock) + config_number(&w->conf->values, SET_START) * 1000;
+    msec until = clock_mono(clock) +
+                 (w->conf->try_once ? 0 : config_number(&w->conf->values, SET_START) * 1000);
 
     for (unsigned attempt = 1;; attempt++) {
         struct error why = { 0 };
@@ -253,9 +255,42 @@ static enum status claim_places(struct wire *w, struct error *e)
     return st;
 }
 
-static enum status adopt(struct wire *w, const struct identity *id, struct error *e)
+/* ST_CONFLICT: another environment took over, or a switch is under way. */
+static enum status check_seal(struct wire *w, const struct config *c, struct error *e)
 {
-    enum status st = env_adopt(&w->env, id, e);
+    char from[ENV_NAME_MAX + 1];
+    struct seal seal = { 0 };
+    const char *name = w->conf->name;
+    enum status st = seal_read(&w->env, &seal, e);
+
+    if (st != ST_OK && st != ST_NONE)
+        return st;
+    wire_switch_from(c, name, from);
+    if (w->conf->switching || (!seal.sealed_for[0] && !seal.target[0] && !from[0]))
+        return ST_OK;
+    w->sealed = true;
+    if (seal.target[0] || from[0])
+        return fail(e, ST_CONFLICT,
+                    "A switch from environment %s to %s is under way, and until it is over neither "
+                    "is worked for. Go on with `brindle env switch %s`, or back with `brindle env "
+                    "switch %s`.",
+                    from[0] ? from : name, from[0] ? name : seal.target,
+                    from[0] ? name : seal.target, from[0] ? from : name);
+    return fail(
+        e, ST_CONFLICT,
+        "Environment %s is sealed: %s took over. It can be read; nothing is written into it. "
+        "`brindle env switch %s` opens it again.",
+        name, seal.sealed_for, name);
+}
+
+static enum status adopt(struct wire *w, const struct config *c, const struct identity *id,
+                         struct error *e)
+{
+    enum status st = check_seal(w, c, e);
+
+    if (st != ST_OK)
+        return st;
+    st = env_adopt(&w->env, id, e);
 
     if (st == ST_CONFLICT)
         return ST_REFUSED; /* another's store: a matter of identity, not of who was first */
@@ -385,12 +420,49 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     if (w->on_pg)
         w->env.set.lease_ms = WIRE_PG_LEASE_MS;
     switch (mode) {
-    case WIRE_WRITE: return adopt(w, &id, e);
+    case WIRE_WRITE: return adopt(w, c, &id, e);
     case WIRE_READ: return env_recall(&w->env, e);
     case WIRE_FILL:
     case WIRE_ASK: return ST_OK;
     }
     return ST_OK;
+}
+
+struct finding_switch {
+    const struct config *c;
+    const char *name;
+    char *from;
+};
+
+static void look_at_store(void *ctx, str name)
+{
+    struct finding_switch *f = ctx;
+    struct env_config conf = { .found = true };
+    struct error ignored = { 0 };
+    struct seal seal = { 0 };
+
+    if (name.n > ENV_NAME_MAX || str_eqz(name, f->name) || f->from[0])
+        return;
+    snprintf(conf.name, sizeof conf.name, "%.*s", STR_ARG(name));
+    for (size_t i = 0; i < f->c->n_envs; i++)
+        if (str_eqz(name, f->c->env[i].name))
+            conf.values = f->c->env[i].values;
+    CLEANUP(wire_close) struct wire w = { 0 };
+    if (wire_open(&w, f->c, &conf, WIRE_READ, &ignored) == ST_OK &&
+        seal_read(&w.env, &seal, &ignored) == ST_OK && strcmp(seal.target, f->name) == 0)
+        snprintf(f->from, ENV_NAME_MAX + 1, "%s", conf.name);
+}
+
+void wire_switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1])
+{
+    struct finding_switch f = { c, name, from };
+    struct error ignored = { 0 };
+
+    from[0] = '\0';
+    for (size_t i = 0; i < c->n_envs; i++)
+        look_at_store(&f, str_of(c->env[i].name));
+    if (!c->pg_url && datadir_stores(c->data_dir, look_at_store, &f, &ignored) != ST_OK)
+        return; /* a directory that cannot be read has told already why */
 }
 
 void wire_close(struct wire *w)
@@ -475,7 +547,9 @@ void wire_metrics(void *wire, struct buf *out)
         char name[64];
         snprintf(name, sizeof name, "brindle_stripe_%s", metric[i].name);
         expose_family(out, name, metric[i].type, metric[i].help);
-        buf_printf(out, "%s{env=\"%s\"} %.15g\n", name, w->conf->name, metric[i].value);
+        buf_printf(out, "%s{", name);
+        expose_labels(out, &w->env);
+        buf_printf(out, "} %.15g\n", metric[i].value);
     }
 }
 

@@ -40,6 +40,7 @@ struct wire {
     const char *data_dir;
     bool adopted;     /* WIRE_WRITE: the store is this identity's own */
     bool key_changed; /* WIRE_WRITE: it was another one before, of the same account */
+    bool sealed;      /* WIRE_WRITE failed with ST_CONFLICT because of a switch (core/seal.h) */
     bool locked;      /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
     char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX]; /* "" on PostgreSQL */
 };
@@ -55,6 +56,9 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
 /* For doctor: a setting of the database server by which it may lose what it has promised to keep,
  * or NULL. */
 enum status wire_unsafe_setting(struct wire *w, const char **setting, struct error *e) MUST_USE;
+/* The environment from which a switch to `name` is under way; "": none. Looks into every store that
+ * is configured or lies in the data directory. */
+void wire_switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1]);
 void wire_close(struct wire *w); /* writes the audit of the last calls */
 
 /* For an engine's or daemon's hooks: the audit to the store; metrics as Prometheus reads them; what

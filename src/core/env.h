@@ -106,3 +106,8 @@ static inline struct value v_account(const struct env *env)
 {
     return V_STR(str_of(env->identity.account));
 }
+
+/* What a log line about an environment begins with: which, of which account and mode. */
+#define LF_ENV(e)                                                               \
+    LF("env", str_of((e)->name)), LF("account", str_of((e)->identity.account)), \
+        LF("mode", str_of((e)->identity.account[0] ? mode_name((e)->identity.livemode) : ""))

@@ -17,5 +17,5 @@ void api_status(const struct route_call *c)
     if (st == ST_OK)
         reply_json(c->x, 200, buf_str(&body));
     else
-        reply_failure(c->x, st, &e);
+        reply_failure(c->x, s->env, st, &e);
 }

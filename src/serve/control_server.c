@@ -61,8 +61,7 @@ static void note_command(const struct caller *c, const char *op)
     const struct control_host *h = &c->server->host;
 
     log_say(h->log, strcmp(op, "ping") == 0 ? LOG_DEBUG : LOG_INFO, LOG_command_accepted,
-            LF("env", str_of(h->env->name)), LF("op", str_of(op)),
-            LF_INT("pid", (int64_t)peer_of(c->fd)));
+            LF_ENV(h->env), LF("op", str_of(op)), LF_INT("pid", (int64_t)peer_of(c->fd)));
 }
 
 static void carry_out(struct caller *c, str line)

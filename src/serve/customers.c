@@ -26,7 +26,7 @@ static struct served *read_path(const struct route_call *c, str *id, struct aren
     struct served *s = routes_env(c, c->arg[0]);
 
     if (s && (!url_unescape(a, c->arg[1], false, id) || !id->n || id->n > WAITING_ID_MAX)) {
-        reply_error(c->x, 400, "invalid", "This is no object's id.");
+        reply_error(c->x, NULL, 400, "invalid", "This is no object's id.");
         return NULL;
     }
     return s;
@@ -45,7 +45,7 @@ static bool read_seconds(const struct route_call *c, const char *name, int64_t o
         if (!str_eqz(key, name))
             continue;
         if (!str_to_int(value, out) || *out < 0 || *out > most) {
-            reply_error(c->x, 400, "invalid",
+            reply_error(c->x, NULL, 400, "invalid",
                         "wait, timeout and max_age are whole numbers of seconds.");
             return false;
         }
@@ -92,9 +92,9 @@ static void show_state(struct http_exchange *x, struct env *env, str customer)
     if (st == ST_OK)
         reply_state(x, env, &s);
     else if (st == ST_NONE)
-        reply_error(x, 404, "no_such_customer", e.text);
+        reply_error(x, env, 404, "no_such_customer", e.text);
     else
-        reply_later(x, "sync_failed", e.text);
+        reply_later(x, env, "sync_failed", e.text);
 }
 
 /* ---- waiting ---- */
@@ -122,7 +122,7 @@ static void show_object(const struct waiter *w)
     enum status st = mirror_get(w->env, str_of(w->type), str_of(w->id), &o, &a, &e);
 
     if (st == ST_NONE) {
-        reply_error(w->x, 404, "no_such_object", "Stripe has no such object.");
+        reply_error(w->x, w->env, 404, "no_such_object", "Stripe has no such object.");
         return;
     }
     if (st == ST_OK)
@@ -130,7 +130,8 @@ static void show_object(const struct waiter *w)
     if (st == ST_OK && !body.failed)
         reply_json(w->x, 200, buf_str(&body));
     else
-        reply_later(w->x, "not_readable", st == ST_OK ? "The object is too large." : e.text);
+        reply_later(w->x, w->env, "not_readable",
+                    st == ST_OK ? "The object is too large." : e.text);
 }
 
 /* 503, with the last state that is known: it says itself that it is stale. */
@@ -152,6 +153,7 @@ static void show_failure(const struct waiter *w, enum waiting_end end)
     jw_object(&out);
     jw_put_str(&out, "reason", str_of(reason[end]));
     jw_put_str(&out, "message", known && s.why.n ? s.why : str_of(words[end]));
+    reply_put_env(&out, w->env);
     jw_end(&out);
     if (known) {
         BUF(state, REPLY_BYTES_MAX);
@@ -189,12 +191,17 @@ static void fetch(const struct route_call *c, struct served *s, str id, bool wai
 {
     struct error e = { 0 };
     struct sync sync;
+
+    if (!s->engine) {
+        reply_error(c->x, s->env, 409, closed_name(s->o->closed), s->o->closed_text);
+        return;
+    }
     enum status st = sync_start(s->env, &id, 1, false, LANE_BACKFILL, &sync, &e);
 
     if (st == ST_OK && !sync.n_objects)
         st = fail(&e, ST_INVALID, "%.*s is a type; this address takes an object's id", STR_ARG(id));
     if (st != ST_OK) {
-        reply_failure(c->x, st, &e);
+        reply_failure(c->x, s->env, st, &e);
         return;
     }
     if (!wait) {
@@ -211,7 +218,8 @@ static void fetch(const struct route_call *c, struct served *s, str id, bool wai
                         .answer = on_end };
     snprintf(w.id, sizeof w.id, "%s", o->id);
     if (!waiting_add(c->d->waiting, &w))
-        reply_later(c->x, "too_many_requests", "Too many requests wait; the fetch goes on.");
+        reply_later(c->x, s->env, "too_many_requests",
+                    "Too many requests wait; the fetch goes on.");
 }
 
 /* ---- the addresses ---- */
@@ -228,7 +236,7 @@ void customer_state(const struct route_call *c)
     if (!served || !read_seconds(c, "max_age", INT32_MAX, INT32_MAX, &max_age) ||
         !read_seconds(c, "timeout", WAIT_S, WAIT_S_MAX, &timeout))
         return;
-    if (max_age == INT32_MAX) {
+    if (max_age == INT32_MAX || !served->engine) {
         show_state(c->x, served->env, id);
         return;
     }

@@ -40,6 +40,20 @@ static msec grace_of(const struct daemon_options *o)
     return o->grace_ms > 0 ? o->grace_ms : GRACE_MS;
 }
 
+const char *closed_name(enum closed c)
+{
+    switch (c) {
+    case CLOSED_NOT: return "open";
+    case CLOSED_SEALED: return "sealed";
+    case CLOSED_SWITCH: return "switch_under_way";
+    case CLOSED_IDENTITY: return "identity_mismatch";
+    case CLOSED_AWAY: return "identity_not_verified";
+    case CLOSED_LOCKED: return "store_locked";
+    case CLOSED_UNUSABLE: return "unusable";
+    }
+    return "?";
+}
+
 static const struct log *log_of(const struct life *l)
 {
     return l->d.o->log;
@@ -62,7 +76,7 @@ static void env_broke(void *ctx, const struct error *e)
     struct broken_at *at = ctx;
     struct life *l = at->life;
 
-    log_say(log_of(l), LOG_ERROR, LOG_damaged, LF("env", str_of(l->d.env[at->env].env->name)),
+    log_say(log_of(l), LOG_ERROR, LOG_damaged, LF_ENV(l->d.env[at->env].env),
             LF("error", str_of(e->text)));
     pthread_mutex_lock(&l->lock);
     if (l->broken.status == ST_OK)
@@ -82,9 +96,28 @@ static bool engines_alive(struct life *l)
 
     pthread_mutex_lock(&l->lock);
     for (size_t i = 0; i < l->d.n_envs && !l->engines_gone; i++)
-        alive = alive && now - engine_counters(l->d.env[i].engine).beat_at <= BEAT_MS_MAX;
+        alive = alive && (!l->d.env[i].engine ||
+                          now - engine_counters(l->d.env[i].engine).beat_at <= BEAT_MS_MAX);
     pthread_mutex_unlock(&l->lock);
     return alive;
+}
+
+static void begin_anew(struct life *l)
+{
+    *l->d.o->reload = true;
+    service_reloading();
+}
+
+/* What kept an environment closed, or stopped it, is over. */
+static void look_for_change(struct life *l)
+{
+    const struct daemon_options *o = l->d.o;
+
+    if (!o->changed || !o->reload || atomic_load(&l->stop_asked_at) || !o->changed(o->reopening))
+        return;
+    log_say(log_of(l), LOG_INFO, LOG_reloading, LF("why", S("an environment can be opened now")));
+    begin_anew(l);
+    ask_to_stop(l);
 }
 
 static void take_signal(struct life *l, int signo)
@@ -94,7 +127,10 @@ static void take_signal(struct life *l, int signo)
     if (atomic_load(&l->stop_asked_at)) /* asked twice: recovery is the ordinary path */
         _exit(128 + signo);
     log_say(log_of(l), LOG_INFO, LOG_stopping, LF("signal", str_of(strsignal(signo))));
-    service_stopping();
+    if (signo == SIGHUP && l->d.o->reload)
+        begin_anew(l);
+    else
+        service_stopping();
     ask_to_stop(l);
 }
 
@@ -109,18 +145,21 @@ static void *life_main(void *arg)
         int signo = sigtimedwait(&l->signals, NULL, &span);
         if (signo > 0)
             take_signal(l, signo);
+        else
+            look_for_change(l);
         if (watchdog && engines_alive(l))
             service_alive();
     }
     return NULL;
 }
 
-/* From here on the two signals are for the life thread alone. */
+/* From here on these signals are for the life thread alone. */
 static enum status take_signals(struct life *l, struct error *e)
 {
     sigemptyset(&l->signals);
     sigaddset(&l->signals, SIGTERM);
     sigaddset(&l->signals, SIGINT);
+    sigaddset(&l->signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &l->signals, &l->signals_before);
     int failed = pthread_create(&l->thread, NULL, life_main, l);
     if (failed)
@@ -158,7 +197,8 @@ static enum status check_options(const struct daemon_options *o, struct error *e
                     "the token is empty: set BRINDLE_TOKEN, or token in the "
                     "[brindle] section of brindle.conf");
     for (size_t i = 0; i < o->n_envs; i++)
-        if (o->env[i].n_webhook_secrets == 0 && o->env[i].env->set.catch_up_ms == 0)
+        if (o->env[i].closed == CLOSED_NOT && o->env[i].n_webhook_secrets == 0 &&
+            o->env[i].env->set.catch_up_ms == 0)
             return fail(e, ST_INVALID,
                         "environment %s has no webhook secret and does not read the list of events "
                         "either, so that it would hear of nothing: set webhook_secret in its "
@@ -176,6 +216,18 @@ static enum status listen_for_commands(const struct life *l, struct served *s, s
     return control_listen(&s->control, s->o->socket_path, &host, e);
 }
 
+/* Its door stays, so that Stripe is told to come again. */
+static enum status start_closed(struct life *l, struct served *s, struct error *e)
+{
+    const struct daemon_env *o = s->o;
+
+    log_say(log_of(l), o->closed == CLOSED_SEALED ? LOG_INFO : LOG_ERROR, LOG_environment_closed,
+            LF_ENV(s->env), LF("reason", str_of(closed_name(o->closed))),
+            LF("error", str_of(o->closed_text)));
+    return webhook_open(&s->door, s->env, o->webhook_secret, o->n_webhook_secrets, NULL,
+                        l->d.o->log, e);
+}
+
 static enum status start_env(struct life *l, size_t i, struct error *e)
 {
     const struct daemon_env *o = &l->d.o->env[i];
@@ -185,6 +237,8 @@ static enum status start_env(struct life *l, size_t i, struct error *e)
     s->env = o->env;
     s->numbers = (struct numbers)NUMBERS_INIT;
     l->broken_at[i] = (struct broken_at){ l, i };
+    if (o->closed != CLOSED_NOT)
+        return start_closed(l, s, e);
     const struct engine_options engine = { .env = o->env,
                                            .log = l->d.o->log,
                                            .workers = o->workers,
@@ -205,9 +259,7 @@ static enum status start_env(struct life *l, size_t i, struct error *e)
         error_prefix(e, "environment %s: ", o->env->name);
         return st;
     }
-    log_say(log_of(l), LOG_INFO, LOG_environment_ready, LF("env", str_of(o->env->name)),
-            LF("account", str_of(o->env->identity.account)),
-            LF("mode", o->env->identity.livemode ? S("live") : S("test")));
+    log_say(log_of(l), LOG_INFO, LOG_environment_ready, LF_ENV(o->env));
     return ST_OK;
 }
 
@@ -218,7 +270,7 @@ static enum status start_envs(struct life *l, struct error *e)
     for (size_t i = 0; i < l->d.o->n_envs && st == ST_OK; i++) {
         st = start_env(l, i, e);
         pthread_mutex_lock(&l->lock); /* the life thread looks at the engines, too */
-        l->d.n_envs = i + (l->d.env[i].engine != NULL);
+        l->d.n_envs = i + (l->d.env[i].engine || l->d.env[i].door);
         pthread_mutex_unlock(&l->lock);
     }
     return st;
@@ -291,7 +343,8 @@ static void end(struct life *l)
     l->engines_gone = true;
     pthread_mutex_unlock(&l->lock);
     for (size_t i = 0; i < l->d.n_envs; i++) /* all at once, then one after another */
-        engine_halt(l->d.env[i].engine);
+        if (l->d.env[i].engine)
+            engine_halt(l->d.env[i].engine);
     for (size_t i = 0; i < l->d.n_envs; i++) {
         engine_stop(l->d.env[i].engine, grace_left(l));
         control_close(l->d.env[i].control);

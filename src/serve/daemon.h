@@ -7,8 +7,25 @@
 
 enum { DAEMON_ENVS_MAX = 16 };
 
+/* Why an environment is not worked for, while others are. Its webhooks are answered 503, so that
+ * Stripe sends them again. */
+enum closed {
+    CLOSED_NOT,      /* it is open */
+    CLOSED_SEALED,   /* another environment took over: what is here can be read */
+    CLOSED_SWITCH,   /* a switch to it is under way */
+    CLOSED_IDENTITY, /* the key is refused, or is another account's or mode's */
+    CLOSED_AWAY,     /* Stripe did not tell whose key it is: tried again */
+    CLOSED_LOCKED,   /* another process has the store */
+    CLOSED_UNUSABLE, /* a setting, or the store */
+};
+const char *closed_name(enum closed c); /* for programs: "identity_mismatch" */
+
 struct daemon_env {
-    struct env *env; /* opened, adopted, restarted (due_restart) */
+    struct env *env; /* opened, adopted, restarted (due_restart); when it is closed, opened for
+                        reading, or with nothing but its name */
+    enum closed closed;
+    const char *closed_text; /* for people: why, and what to do */
+    bool readable;           /* closed: its store may be read all the same */
     const struct secret *webhook_secret;
     size_t n_webhook_secrets;
     unsigned workers;
@@ -37,12 +54,18 @@ struct daemon_options {
     msec grace_ms;
     /* Called when the socket listens and every engine runs, with the port; may be NULL. */
     void (*ready)(void *ctx, unsigned port);
+    /* Asked every second, on a thread of the daemon's: true ends it as SIGHUP does, with `*reload`.
+     * May be NULL. */
+    bool (*changed)(void *reopening);
+    void *reopening;
+    bool
+        *reload; /* set when the daemon has ended to be begun anew; NULL: SIGHUP ends it for good */
     void *ctx;
 };
 
-/* Runs until SIGTERM or SIGINT (handled here), or until something is broken. ST_OK: a clean end.
- * ST_INVALID: an environment without a secret, a bad address. ST_CONFLICT: the address is in use.
- * ST_LIMIT: the grace was over before every request had its answer; nothing acknowledged is lost.
- * ST_BROKEN: damage; the supervisor restarts us. A second signal ends the process at once, with
- * 128 and the signal's number. The process leaves no core dump from here on. */
+/* Runs until SIGTERM, SIGINT or SIGHUP (handled here), or until something is broken. ST_OK: a clean
+ * end. ST_INVALID: an environment without a secret, a bad address. ST_CONFLICT: the address is in
+ * use. ST_LIMIT: the grace was over before every request had its answer; nothing acknowledged is
+ * lost. ST_BROKEN: damage; the supervisor restarts us. A second signal ends the process at once,
+ * with 128 and the signal's number. The process leaves no core dump from here on. */
 enum status daemon_run(const struct daemon_options *o, struct error *e) MUST_USE;

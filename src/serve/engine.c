@@ -83,16 +83,13 @@ static void say(struct engine *g, enum log_level level, enum log_event event, co
 
     if (!valve_pass(&g->valve, now_mono(g), &held))
         return;
-    const struct log_field field[] = { LF("env", str_of(g->env->name)), LF("error", str_of(why)),
-                                       LF("key", str_of(key)), LF_INT("held", (int64_t)held) };
-    struct log_field said[COUNT(field)];
-    size_t n = 0;
-    said[n++] = field[0];
+    struct log_field said[6] = { LF_ENV(g->env) };
+    size_t n = 3;
     if (key[0])
-        said[n++] = field[2];
-    said[n++] = field[1];
+        said[n++] = LF("key", str_of(key));
+    said[n++] = LF("error", str_of(why));
     if (held)
-        said[n++] = field[3];
+        said[n++] = LF_INT("held", (int64_t)held);
     log_write(g->o.log, level, event, said, n);
 }
 
@@ -101,8 +98,7 @@ static void broke(struct engine *g, const struct error *e)
     if (atomic_exchange(&g->broken, true))
         return;
     engine_halt(g);
-    log_say(g->o.log, LOG_ERROR, LOG_work_stopped, LF("env", str_of(g->env->name)),
-            LF("error", str_of(e->text)));
+    log_say(g->o.log, LOG_ERROR, LOG_work_stopped, LF_ENV(g->env), LF("error", str_of(e->text)));
     if (g->o.on_broken)
         g->o.on_broken(g->o.broken_ctx, e);
 }
@@ -123,8 +119,8 @@ static void *ended(struct engine *g)
 static void tell_outcome(struct engine *g, const struct work_report *r)
 {
     if (r->drift)
-        log_say(g->o.log, LOG_WARN, LOG_drift_found, LF("env", str_of(g->env->name)),
-                LF("key", str_of(r->key)), LF_INT("differences", r->drift));
+        log_say(g->o.log, LOG_WARN, LOG_drift_found, LF_ENV(g->env), LF("key", str_of(r->key)),
+                LF_INT("differences", r->drift));
     if (r->dead) {
         count(&g->work_dead, 1);
         say(g, LOG_ERROR, LOG_work_dead, r->key, r->why);

@@ -5,28 +5,36 @@ void expose_family(struct buf *b, const char *name, const char *type, const char
     buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void open_sample(struct buf *b, const char *name, const char *env, const char *label,
+void expose_labels(struct buf *b, const struct env *env)
+{
+    buf_printf(b, "env=\"%s\"", env->name);
+    if (env->identity.account[0])
+        buf_printf(b, ",account=\"%s\",mode=\"%s\"", env->identity.account,
+                   mode_name(env->identity.livemode));
+}
+
+static void open_sample(struct buf *b, const char *name, const struct env *env, const char *label,
                         const char *value)
 {
     buf_append(b, str_of(name));
     if (env || label)
         buf_char(b, '{');
     if (env)
-        buf_printf(b, "env=\"%s\"", env);
+        expose_labels(b, env);
     if (label)
         buf_printf(b, "%s%s=\"%s\"", env ? "," : "", label, value);
     if (env || label)
         buf_char(b, '}');
 }
 
-void expose(struct buf *b, const char *name, const char *env, const char *label, const char *value,
-            int64_t number)
+void expose(struct buf *b, const char *name, const struct env *env, const char *label,
+            const char *value, int64_t number)
 {
     open_sample(b, name, env, label, value);
     buf_printf(b, " %lld\n", (long long)number);
 }
 
-void expose_seconds(struct buf *b, const char *name, const char *env, msec span)
+void expose_seconds(struct buf *b, const char *name, const struct env *env, msec span)
 {
     open_sample(b, name, env, NULL, NULL);
     buf_printf(b, " %lld.%03lld\n", (long long)(span / 1000), (long long)(span % 1000));

@@ -23,6 +23,7 @@ enum health {
     HEALTH_STORE_UNAVAILABLE,
     HEALTH_DISK_FULL,
     HEALTH_IDENTITY_MISMATCH,
+    HEALTH_CLOSED, /* o->closed says why */
 };
 
 static const char *health_name(enum health h)
@@ -36,6 +37,7 @@ static const char *health_name(enum health h)
     case HEALTH_STORE_UNAVAILABLE: return "store_unavailable";
     case HEALTH_DISK_FULL: return "disk_full";
     case HEALTH_IDENTITY_MISMATCH: return "identity_mismatch";
+    case HEALTH_CLOSED: return "closed";
     }
     return "?";
 }
@@ -55,12 +57,14 @@ static const char *health_detail(enum health h)
     case HEALTH_STORE_UNAVAILABLE: return "the database cannot be read or written now";
     case HEALTH_DISK_FULL: return "the last events could not be stored: a limit or a full disk";
     case HEALTH_IDENTITY_MISMATCH:
-        return "the key reaches another account or mode than this mirror's";
+        return "the key reaches another account or mode than this mirror's; work goes on when the "
+               "right one is back";
+    case HEALTH_CLOSED: break;
     }
     return NULL;
 }
 
-static bool identity_lost(struct env *env)
+bool identity_lost(struct env *env)
 {
     gate_lock(env->world->sched, env->gate);
     bool lost = env->stopped_why != NULL;
@@ -91,6 +95,8 @@ static enum health judge(struct served *s, struct mirror_status *numbers, bool *
     struct error e = { 0 };
     msec now = clock_mono(s->env->world->clock);
 
+    if (s->o->closed != CLOSED_NOT)
+        return HEALTH_CLOSED;
     *have_numbers = numbers_read(&s->numbers, s->env, numbers, &e) == ST_OK;
     if (identity_lost(s->env))
         return HEALTH_IDENTITY_MISMATCH;
@@ -108,6 +114,34 @@ static enum health judge(struct served *s, struct mirror_status *numbers, bool *
     return numbers->oldest_due_ms > STALE_AFTER_MS ? HEALTH_STALE : HEALTH_OK;
 }
 
+/* Anybody may ask, so that accounts are not named here. */
+static const char *closed_detail(enum closed c)
+{
+    switch (c) {
+    case CLOSED_NOT: return NULL;
+    case CLOSED_SEALED:
+        return "another environment took over (brindle env switch); what is here can be read";
+    case CLOSED_SWITCH: return "a switch to it is under way: brindle env switch";
+    case CLOSED_IDENTITY:
+        return "its key is refused, or reaches another account or mode; see the log, set the right "
+               "one, and reload (SIGHUP)";
+    case CLOSED_AWAY: return "Stripe has not told yet whose key it is; tried again";
+    case CLOSED_LOCKED: return "another process has its store";
+    case CLOSED_UNUSABLE: return "a setting or the store cannot be used; see the log";
+    }
+    return NULL;
+}
+
+static const char *word_of(const struct served *s, enum health h)
+{
+    return h == HEALTH_CLOSED ? closed_name(s->o->closed) : health_name(h);
+}
+
+static const char *detail_of(const struct served *s, enum health h)
+{
+    return h == HEALTH_CLOSED ? closed_detail(s->o->closed) : health_detail(h);
+}
+
 static enum health write_env(struct served *s, struct json_writer *w)
 {
     struct mirror_status numbers = { 0 };
@@ -116,9 +150,9 @@ static enum health write_env(struct served *s, struct json_writer *w)
 
     jw_key(w, str_of(s->env->name));
     jw_object(w);
-    jw_put_str(w, "status", str_of(health_name(h)));
-    if (health_detail(h)) {
-        jw_put_str(w, "detail", str_of(health_detail(h)));
+    jw_put_str(w, "status", str_of(word_of(s, h)));
+    if (detail_of(s, h)) {
+        jw_put_str(w, "detail", str_of(detail_of(s, h)));
     }
     if (have_numbers) {
         jw_put_int(w, "oldest_due_ms", numbers.oldest_due_ms);
@@ -134,23 +168,55 @@ void health_live(const struct route_call *c)
     reply_json(c->x, 200, S("{\"status\":\"ok\"}"));
 }
 
+/* Does it do its work, if perhaps late? */
+static bool is_fit(enum health h)
+{
+    return h <= HEALTH_WEBHOOK_BROKEN;
+}
+
+/* One environment that is in trouble does not take the others out of service: 200 while one is fit.
+ * The word is the worst one's; one that was sealed on purpose counts when nothing else is there. */
 void health_ready(const struct route_call *c)
 {
     BUF(body, HEALTH_BYTES_MAX);
     BUF(envs, HEALTH_BYTES_MAX);
     struct json_writer w = { .b = &body }, each = { .b = &envs };
+    const char *word = health_name(HEALTH_OK);
     enum health worst = HEALTH_OK;
+    bool fit = false;
 
     jw_object(&each);
     for (size_t i = 0; i < c->d->n_envs; i++) {
-        enum health h = write_env(&c->d->env[i], &each);
-        worst = h > worst ? h : worst;
+        struct served *s = &c->d->env[i];
+        enum health h = write_env(s, &each);
+        fit = fit || is_fit(h);
+        if (h <= worst || (s->o->closed == CLOSED_SEALED && c->d->n_envs > 1))
+            continue;
+        worst = h;
+        word = word_of(s, h);
     }
     jw_end(&each);
     jw_object(&w);
-    jw_put_str(&w, "status", str_of(health_name(worst)));
+    jw_put_str(&w, "status", str_of(word));
     jw_key(&w, S("environments"));
     jw_raw(&w, buf_str(&envs));
     jw_end(&w);
-    reply_json(c->x, worst <= HEALTH_WEBHOOK_BROKEN ? 200 : 503, buf_str(&body));
+    reply_json(c->x, fit ? 200 : 503, buf_str(&body));
+}
+
+void health_ready_env(const struct route_call *c)
+{
+    BUF(body, HEALTH_BYTES_MAX);
+    struct json_writer w = { .b = &body };
+    struct served *s = routes_find(c->d, c->arg[0]);
+
+    if (!s) {
+        reply_error(c->x, NULL, 404, "no_such_environment",
+                    "No environment of this daemon has this name.");
+        return;
+    }
+    jw_object(&w);
+    enum health h = write_env(s, &w);
+    jw_end(&w);
+    reply_json(c->x, is_fit(h) ? 200 : 503, buf_str(&body));
 }

@@ -47,7 +47,7 @@ static void show_http(struct buf *b, const struct daemon *d)
 static void show_webhooks(struct buf *b, const struct served *s, const struct webhook_counters *c)
 {
     static const char name[] = "brindle_webhooks_total";
-    const char *env = s->env->name;
+    const struct env *env = s->env;
 
     expose(b, name, env, "result", "accepted", (int64_t)c->accepted);
     expose(b, name, env, "result", "duplicate", (int64_t)c->duplicate);
@@ -61,7 +61,7 @@ static void show_webhooks(struct buf *b, const struct served *s, const struct we
 static void show_events(struct buf *b, const struct served *s, const struct webhook_counters *c)
 {
     for (enum plan_outcome o = PLAN_DUE; o <= PLAN_ERASED; o++)
-        expose(b, "brindle_events_total", s->env->name, "outcome", plan_outcome_name(o),
+        expose(b, "brindle_events_total", s->env, "outcome", plan_outcome_name(o),
                (int64_t)c->outcome[o]);
 }
 
@@ -131,7 +131,7 @@ static const struct number mirror_numbers[] = {
       NUMBER_COUNT, MIRROR(dangling) },
 };
 
-static void show_number(struct buf *b, const struct number *f, const char *env,
+static void show_number(struct buf *b, const struct number *f, const struct env *env,
                         const struct env_numbers *n)
 {
     int64_t value = *(const int64_t *)((const char *)n + f->at);
@@ -150,13 +150,18 @@ static void show_numbers(struct buf *b, const struct daemon *d, const struct env
     for (size_t i = 0; i < n_families; i++) {
         expose_family(b, family[i].name, family[i].type, family[i].help);
         for (size_t k = 0; k < d->n_envs; k++)
-            if (!of_mirror || all[k].readable)
-                show_number(b, &family[i], d->env[k].env->name, &all[k]);
+            if (of_mirror ? all[k].readable : d->env[k].engine != NULL)
+                show_number(b, &family[i], d->env[k].env, &all[k]);
     }
 }
 
 static void show_envs(struct buf *b, const struct daemon *d, const struct env_numbers *all)
 {
+    expose_family(b, "brindle_environment_open", "gauge",
+                  "1: the environment is worked for; 0: it is closed, see /readyz.");
+    for (size_t i = 0; i < d->n_envs; i++)
+        expose(b, "brindle_environment_open", d->env[i].env, NULL, NULL,
+               d->env[i].engine != NULL && !identity_lost(d->env[i].env));
     expose_family(b, "brindle_webhooks_total", "counter", "Deliveries, by what was answered.");
     for (size_t i = 0; i < d->n_envs; i++)
         show_webhooks(b, &d->env[i], &all[i].webhook);
@@ -166,7 +171,7 @@ static void show_envs(struct buf *b, const struct daemon *d, const struct env_nu
     show_numbers(b, d, all, engine_numbers, COUNT(engine_numbers), false);
     expose_family(b, "brindle_store_readable", "gauge", "1: the mirror's numbers could be read.");
     for (size_t i = 0; i < d->n_envs; i++)
-        expose(b, "brindle_store_readable", d->env[i].env->name, NULL, NULL, all[i].readable);
+        expose(b, "brindle_store_readable", d->env[i].env, NULL, NULL, all[i].readable);
     show_numbers(b, d, all, mirror_numbers, COUNT(mirror_numbers), true);
 }
 
@@ -187,6 +192,11 @@ static void show_own(struct buf *b, const struct daemon *d)
         buf_free(&own[i]);
 }
 
+static bool is_readable(const struct served *s)
+{
+    return s->o->closed == CLOSED_NOT || s->o->readable;
+}
+
 void metrics_show(const struct route_call *c)
 {
     BUF(body, METRICS_BYTES_MAX);
@@ -196,15 +206,17 @@ void metrics_show(const struct route_call *c)
     for (size_t i = 0; i < d->n_envs; i++) {
         struct served *s = &d->env[i];
         struct error e = { 0 };
-        all[i].readable = numbers_read(&s->numbers, s->env, &all[i].mirror, &e) == ST_OK;
-        all[i].engine = engine_counters(s->engine);
+        all[i].readable =
+            is_readable(s) && numbers_read(&s->numbers, s->env, &all[i].mirror, &e) == ST_OK;
+        if (s->engine)
+            all[i].engine = engine_counters(s->engine);
         all[i].webhook = webhook_counters(s->door);
     }
     show_http(&body, d);
     show_envs(&body, d, all);
     show_own(&body, d);
     if (body.failed)
-        reply_error(c->x, 500, "limit", "The metrics are too large to be answered.");
+        reply_error(c->x, NULL, 500, "limit", "The metrics are too large to be answered.");
     else
         http_reply(c->x, &(struct http_response){ .status = 200,
                                                   .content_type =

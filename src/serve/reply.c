@@ -1,7 +1,5 @@
 #include "serve/reply.h"
 
-#include "base/json.h"
-
 enum { ERROR_BODY_BYTES_MAX = 8 << 10 };
 
 void reply_json(struct http_exchange *x, int status, str json)
@@ -10,8 +8,21 @@ void reply_json(struct http_exchange *x, int status, str json)
                       .status = status, .content_type = S("application/json"), .body = json });
 }
 
-static void send_error(struct http_exchange *x, int status, const char *reason, const char *message,
-                       const struct http_header *header, size_t n)
+void reply_put_env(struct json_writer *w, const struct env *env)
+{
+    jw_key(w, S("environment"));
+    jw_object(w);
+    jw_put_str(w, "name", str_of(env->name));
+    if (env->identity.account[0]) {
+        jw_put_str(w, "account", str_of(env->identity.account));
+        jw_put_str(w, "mode", str_of(mode_name(env->identity.livemode)));
+    }
+    jw_end(w);
+}
+
+static void send_error(struct http_exchange *x, const struct env *env, int status,
+                       const char *reason, const char *message, const struct http_header *header,
+                       size_t n)
 {
     BUF(body, ERROR_BODY_BYTES_MAX);
     struct json_writer w = { .b = &body };
@@ -21,6 +32,8 @@ static void send_error(struct http_exchange *x, int status, const char *reason, 
     jw_object(&w);
     jw_put_str(&w, "reason", str_of(reason));
     jw_put_str(&w, "message", str_of(message));
+    if (env)
+        reply_put_env(&w, env);
     jw_end(&w);
     jw_end(&w);
     http_reply(x, &(struct http_response){ .status = status,
@@ -30,32 +43,35 @@ static void send_error(struct http_exchange *x, int status, const char *reason, 
                                            .n_headers = n });
 }
 
-void reply_error(struct http_exchange *x, int status, const char *reason, const char *message)
+void reply_error(struct http_exchange *x, const struct env *env, int status, const char *reason,
+                 const char *message)
 {
-    send_error(x, status, reason, message, NULL, 0);
+    send_error(x, env, status, reason, message, NULL, 0);
 }
 
-void reply_error_with(struct http_exchange *x, int status, const char *reason, const char *message,
-                      str header, str value)
+void reply_error_with(struct http_exchange *x, const struct env *env, int status,
+                      const char *reason, const char *message, str header, str value)
 {
-    send_error(x, status, reason, message, &(struct http_header){ header, value }, 1);
+    send_error(x, env, status, reason, message, &(struct http_header){ header, value }, 1);
 }
 
-void reply_later(struct http_exchange *x, const char *reason, const char *message)
+void reply_later(struct http_exchange *x, const struct env *env, const char *reason,
+                 const char *message)
 {
-    reply_error_with(x, 503, reason, message, S("Retry-After"), S("5"));
+    reply_error_with(x, env, 503, reason, message, S("Retry-After"), S("5"));
 }
 
-void reply_failure(struct http_exchange *x, enum status st, const struct error *e)
+void reply_failure(struct http_exchange *x, const struct env *env, enum status st,
+                   const struct error *e)
 {
     switch (st) {
     case ST_RETRY:
     case ST_REFUSED:
-    case ST_LIMIT: reply_later(x, status_name(st), e->text); return;
-    case ST_NONE: reply_error(x, 404, status_name(st), e->text); return;
-    case ST_CONFLICT: reply_error(x, 409, status_name(st), e->text); return;
-    case ST_INVALID: reply_error(x, 400, status_name(st), e->text); return;
+    case ST_LIMIT: reply_later(x, env, status_name(st), e->text); return;
+    case ST_NONE: reply_error(x, env, 404, status_name(st), e->text); return;
+    case ST_CONFLICT: reply_error(x, env, 409, status_name(st), e->text); return;
+    case ST_INVALID: reply_error(x, env, 400, status_name(st), e->text); return;
     case ST_OK:
-    case ST_BROKEN: reply_error(x, 500, status_name(st), e->text); return;
+    case ST_BROKEN: reply_error(x, env, 500, status_name(st), e->text); return;
     }
 }

@@ -16,6 +16,7 @@ struct route {
 static const struct route route_table[] = {
     { "GET", "/livez", health_live, BY_LOOP | OPEN_TO_ALL },
     { "GET", "/readyz", health_ready, BY_DESK | OPEN_TO_ALL },
+    { "GET", "/readyz/{env}", health_ready_env, BY_DESK | OPEN_TO_ALL },
     { "GET", "/metrics", metrics_show, BY_DESK },
     { "GET", "/api/{env}/status", api_status, BY_DESK },
     { "GET", "/api/{env}/customers/{id}/state", customer_state, BY_DESK },
@@ -24,7 +25,7 @@ static const struct route route_table[] = {
 
 /* ---- webhooks: first, for they are what matters ---- */
 
-static struct served *find_env(struct daemon *d, str name)
+struct served *routes_find(struct daemon *d, str name)
 {
     for (size_t i = 0; i < d->n_envs; i++)
         if (str_eqz(name, d->env[i].env->name))
@@ -37,7 +38,7 @@ static struct served *webhook_env(struct daemon *d, str rest)
 {
     if (rest.n == 0)
         return d->n_envs == 1 ? &d->env[0] : NULL;
-    return find_env(d, str_sub(rest, 1, rest.n));
+    return routes_find(d, str_sub(rest, 1, rest.n));
 }
 
 static bool is_webhook(str path, str *rest)
@@ -56,12 +57,12 @@ static void take_webhook(struct daemon *d, struct http_exchange *x, const struct
     struct served *s = webhook_env(d, rest);
 
     if (!s)
-        reply_error(x, 404, "no_such_environment",
+        reply_error(x, NULL, 404, "no_such_environment",
                     rest.n ? "No environment of this daemon has this name."
                            : "This daemon has several environments: post to /webhooks/NAME.");
     else if (!str_eqz(q->method, "POST"))
-        reply_error_with(x, 405, "method_not_allowed", "Webhooks are sent with POST.", S("Allow"),
-                         S("POST"));
+        reply_error_with(x, NULL, 405, "method_not_allowed", "Webhooks are sent with POST.",
+                         S("Allow"), S("POST"));
     else
         webhook_take(s->door, x, q);
 }
@@ -110,7 +111,7 @@ static void reply_no_token(struct http_exchange *x, enum token sent)
 {
     bool wrong = sent == TOKEN_WRONG;
 
-    reply_error_with(x, 401, wrong ? "token_wrong" : "token_required",
+    reply_error_with(x, NULL, 401, wrong ? "token_wrong" : "token_required",
                      wrong ? "That is not this daemon's token: it is in BRINDLE_TOKEN, or in the "
                              "file \"token\" of the data directory."
                            : "Send the daemon's token: Authorization: Bearer <token>.",
@@ -133,7 +134,7 @@ static void go(const struct route *r, const struct route_call *c)
     if (r->flags & BY_DESK) {
         struct desk_call job = { r->handle, *c };
         if (!desk_hand(c->d->desk, at_desk, &job, sizeof job))
-            reply_later(c->x, "too_many_requests", "Too many requests wait; ask again.");
+            reply_later(c->x, NULL, "too_many_requests", "Too many requests wait; ask again.");
     } else {
         r->handle(c);
     }
@@ -159,8 +160,8 @@ static void reply_methods(struct http_exchange *x, str path)
                                   route_table[i].method,
                                   str_eqz(S("GET"), route_table[i].method) ? ", HEAD" : "");
     assert(n < sizeof allowed);
-    reply_error_with(x, 405, "method_not_allowed", "This address takes other methods; see Allow.",
-                     S("Allow"), str_of(allowed));
+    reply_error_with(x, NULL, 405, "method_not_allowed",
+                     "This address takes other methods; see Allow.", S("Allow"), str_of(allowed));
 }
 
 static void find_route(struct route_call *c, const struct http_request *q)
@@ -188,7 +189,7 @@ static void find_route(struct route_call *c, const struct http_request *q)
     else if (!authorized)
         reply_no_token(c->x, token);
     else
-        reply_error(c->x, 404, "no_such_address", "There is nothing at this address.");
+        reply_error(c->x, NULL, 404, "no_such_address", "There is nothing at this address.");
 }
 
 void routes_handle(void *ctx, struct http_exchange *x, const struct http_request *q)
@@ -214,10 +215,13 @@ void routes_turn(void *ctx)
 
 struct served *routes_env(const struct route_call *c, str name)
 {
-    struct served *s = find_env(c->d, name);
+    struct served *s = routes_find(c->d, name);
 
     if (!s)
-        reply_error(c->x, 404, "no_such_environment",
+        reply_error(c->x, NULL, 404, "no_such_environment",
                     "No environment of this daemon has this name.");
-    return s;
+    if (!s || s->o->closed == CLOSED_NOT || s->o->readable)
+        return s;
+    reply_later(c->x, s->env, closed_name(s->o->closed), s->o->closed_text);
+    return NULL;
 }

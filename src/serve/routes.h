@@ -12,7 +12,7 @@
 struct served {
     const struct daemon_env *o;
     struct env *env;
-    struct engine *engine;
+    struct engine *engine; /* NULL: it is closed */
     struct webhook_door *door;
     struct control_server *control;
     struct numbers numbers;
@@ -42,12 +42,18 @@ struct route_call {
 void routes_handle(void *ctx, struct http_exchange *x, const struct http_request *q);
 void routes_turn(void *ctx);
 
-/* The environment of this name; NULL: none, and the request has been answered 404. */
+struct served *routes_find(struct daemon *d, str name); /* NULL: none of this name */
+/* The environment of this name; NULL: none that can be read, and the request has been answered. A
+ * closed one has no engine: it is read, and nothing is asked for. */
 struct served *routes_env(const struct route_call *c, str name);
+
+/* Does the key reach another account or mode than the store's, found while it ran? */
+bool identity_lost(struct env *env);
 
 /* The handlers, each in a file of its own. All but livez run on the desk. */
 void health_live(const struct route_call *c);
 void health_ready(const struct route_call *c);
+void health_ready_env(const struct route_call *c);
 void metrics_show(const struct route_call *c);
 void api_status(const struct route_call *c);
 void customer_state(const struct route_call *c);

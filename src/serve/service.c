@@ -5,6 +5,7 @@
 
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #endif
 
 void service_harden(void)
@@ -26,6 +27,15 @@ void service_stopping(void)
     sd_notify(0, "STOPPING=1");
 }
 
+void service_reloading(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+               (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+}
+
 void service_alive(void)
 {
     sd_notify(0, "WATCHDOG=1");
@@ -44,6 +54,10 @@ void service_ready(void)
 }
 
 void service_stopping(void)
+{
+}
+
+void service_reloading(void)
 {
 }
 

@@ -9,6 +9,7 @@
 enum {
     EVENT_ARENA_BYTES_MAX = 64 << 10, /* decoded copies of the few strings that hold escapes */
     DELIVERIES_PER_SLAB = 64,
+    PING_BYTES_MAX = 1024,
 };
 
 /* One verified delivery between its request and its answer. */
@@ -108,9 +109,8 @@ static void log_refused(struct webhook_door *d, const char *reason, const char *
     uint64_t held = 0;
 
     if (valve_pass(&d->refused_lines, clock_mono(d->clock), &held))
-        log_say(d->log, LOG_WARN, LOG_webhook_refused, LF("env", str_of(d->env->name)),
-                LF("reason", str_of(reason)), LF("error", str_of(message)),
-                LF_INT("held", (int64_t)held));
+        log_say(d->log, LOG_WARN, LOG_webhook_refused, LF_ENV(d->env), LF("reason", str_of(reason)),
+                LF("error", str_of(message)), LF_INT("held", (int64_t)held));
 }
 
 static void refuse_signature(struct webhook_door *d, struct http_exchange *x, enum verify_result r)
@@ -121,20 +121,20 @@ static void refuse_signature(struct webhook_door *d, struct http_exchange *x, en
         atomic_store_explicit(&d->mismatch_at, clock_mono(d->clock), memory_order_relaxed);
     }
     log_refused(d, verify_reason(r), verify_hint(r));
-    reply_error(x, 400, verify_reason(r), verify_hint(r));
+    reply_error(x, NULL, 400, verify_reason(r), verify_hint(r));
 }
 
 static void refuse_event(struct webhook_door *d, struct http_exchange *x, const struct error *e)
 {
     count(&d->malformed);
     log_refused(d, "event_malformed", e->text);
-    reply_error(x, 400, "event_malformed", e->text);
+    reply_error(x, d->env, 400, "event_malformed", e->text);
 }
 
 static void defer(struct webhook_door *d, struct http_exchange *x)
 {
     count(&d->deferred);
-    reply_later(x, "not_stored",
+    reply_later(x, d->env, "not_stored",
                 "The event could not be stored now, and was not acknowledged; send it again.");
 }
 
@@ -142,9 +142,31 @@ static void defer(struct webhook_door *d, struct http_exchange *x)
 static void defer_for_space(struct webhook_door *d, struct http_exchange *x)
 {
     count(&d->deferred);
-    reply_later(x, "disk_full",
+    reply_later(x, d->env, "disk_full",
                 "The event could not be stored, for the disk is full, and was not acknowledged; "
                 "free some space, and send it again.");
+}
+
+static void defer_closed(struct webhook_door *d, struct http_exchange *x)
+{
+    count(&d->deferred);
+    reply_later(x, d->env, "environment_closed",
+                "This environment is closed now: the event was not acknowledged; send it again.");
+}
+
+static void answer_ping(struct webhook_door *d, struct http_exchange *x)
+{
+    BUF(body, PING_BYTES_MAX);
+    struct json_writer w = { .b = &body };
+
+    jw_object(&w);
+    jw_key(&w, S("ping"));
+    jw_bool(&w, true);
+    jw_key(&w, S("open"));
+    jw_bool(&w, d->engine != NULL);
+    reply_put_env(&w, d->env);
+    jw_end(&w);
+    reply_json(x, body.failed ? 500 : 200, body.failed ? S("{}") : buf_str(&body));
 }
 
 /* ---- after the commit, on the ingest thread ---- */
@@ -154,7 +176,7 @@ static void log_quarantined(struct webhook_door *d, const struct ingest_item *it
     uint64_t held = 0;
 
     if (valve_pass(&d->kept_lines, clock_mono(d->clock), &held))
-        log_say(d->log, LOG_WARN, LOG_webhook_quarantined, LF("env", str_of(d->env->name)),
+        log_say(d->log, LOG_WARN, LOG_webhook_quarantined, LF_ENV(d->env),
                 LF("event_id", item->event.id), LF("type", item->event.type),
                 LF("reason", str_of(item->result.reason)), LF_INT("held", (int64_t)held));
 }
@@ -227,6 +249,15 @@ void webhook_take(struct webhook_door *d, struct http_exchange *x, const struct 
     if (event_parse(q->body, &v->item.event, &v->arena, &e) != ST_OK) {
         put_back(d, v);
         refuse_event(d, x, &e);
+        return;
+    }
+    if (str_eqz(v->item.event.type, WEBHOOK_PING) || !d->engine) {
+        bool ping = str_eqz(v->item.event.type, WEBHOOK_PING);
+        put_back(d, v);
+        if (ping)
+            answer_ping(d, x);
+        else
+            defer_closed(d, x);
         return;
     }
     v->x = x;

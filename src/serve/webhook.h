@@ -13,11 +13,16 @@
 struct webhook_door;
 
 /* ST_INVALID: no secret, an empty one, or too many. `engine` ingests, and outlives the door's use:
- * stop it before webhook_close, for it holds deliveries. */
+ * stop it before webhook_close, for it holds deliveries. NULL: the environment is closed; what is
+ * signed is answered 503, so that Stripe sends it again. */
 enum status webhook_open(struct webhook_door **out, struct env *env, const struct secret *secret,
                          size_t n_secrets, struct engine *engine, const struct log *log,
                          struct error *e) MUST_USE;
 void webhook_close(struct webhook_door *d); /* NULL is fine */
+
+/* Whoever knows a secret may ask whether this door knows it, too: a signed event of this type is
+ * answered 200, stored nowhere and counted nowhere. */
+#define WEBHOOK_PING "brindle.ping"
 
 /* One POST. It is answered here when it is refused, else after its commit. */
 void webhook_take(struct webhook_door *d, struct http_exchange *x, const struct http_request *q);

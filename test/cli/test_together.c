@@ -267,7 +267,7 @@ static void a_daemon_that_starts_takes_a_running_sync_over(void **state)
     start_daemon(f, &daemon);
     assert_int_equal(run_wait(&sync, said, sizeof said), 0);
     assert_non_null(strstr(said, "{\"end\":true,\"status\":\"ok\"}"));
-    assert_true(file_has(f->log, "event=command_accepted env=test op=sync"));
+    assert_true(file_has(f->log, "event=command_accepted env=test account="));
     COMMAND(f, 0, "get", ada);
     assert_int_equal(run_stop(&daemon), 0);
 }
@@ -306,9 +306,10 @@ static int metric(struct fixture *f, const struct running *daemon, const char *n
     char line[160];
 
     ask(f, daemon, "/metrics", answer);
-    snprintf(line, sizeof line, "\n%s{env=\"test\"} ", name);
+    snprintf(line, sizeof line, "\n%s{env=\"test\",account=\"", name);
     const char *at = strstr(answer, line);
-    return at ? (int)strtol(at + strlen(line), NULL, 10) : -1;
+    at = at ? strstr(at, "} ") : NULL;
+    return at ? (int)strtol(at + 2, NULL, 10) : -1;
 }
 
 static void readiness_tells_that_stripe_limits_us(void **state)

@@ -2,9 +2,10 @@
 import hashlib
 import json
 import re
+import signal
 import sqlite3
 
-from place import BRINDLE, KEY, SECRET, Daemon, Emulator, Http, check, until
+from place import KEY, SECRET, Daemon, Emulator, Http, check, signature, until
 
 SCENARIOS = []
 LIVE = KEY.replace("sk_test_", "sk_live_")  # the same account in live mode
@@ -182,4 +183,138 @@ def a_rotated_key_of_the_same_account_needs_no_ceremony(place):
     check(set(place.mirrored("product")) == {p["id"] for p in made}, "the mirror changed")
     d = place.start(STRIPE_SECRET_KEY=KEY)
     check("event=key_changed" in place.text_of("daemon.log"), "the log does not say so")
+    d.stop()
+
+
+class Daemons(Daemon):
+    """A daemon with several environments."""
+
+    def deliver_to(self, env, event, secret):
+        body = json.dumps(event).encode()
+        status, _, answer = self.http.ask("POST", f"/webhooks/{env}", body,
+                                          {"Stripe-Signature": signature(body, secret)})
+        return status, json.loads(answer or b"{}")
+
+    def ready(self, env=None):
+        status, _, answer = self.http.ask("GET", "/readyz" + (f"/{env}" if env else ""))
+        answer = json.loads(answer)
+        return status, answer[env] if env else answer
+
+    def status_of(self, env):
+        return json.loads(self.http.ask("GET", f"/api/{env}/status")[2])
+
+    def until_word(self, env, word):
+        def says():
+            check(not self.gone(), "the daemon has ended")
+            answer = self.http.ask("GET", f"/readyz/{env}")[2]  # none, while it begins anew
+            return answer and json.loads(answer).get(env, {}).get("status") == word
+        until(f"{env} is {word}", says)
+
+
+def start(place, env):
+    d = Daemons(place, **env)
+    place.things.append(d)
+    return d
+
+
+def as_key(place, key):
+    """The emulator, spoken to with another key."""
+    class Other:
+        http = Http(place.emulator.port, {"Authorization": f"Bearer {key}"})
+        call, post, get, delete, events = (Emulator.call, Emulator.post, Emulator.get, Emulator.delete,
+                                           Emulator.events)
+    return Other()
+
+
+def ids_of(place, env):
+    with sqlite3.connect(f"file:{place.dir / 'data' / (env + '.db')}?mode=ro", uri=True) as c:
+        return {r[0] for r in c.execute("select id from objects where type = 'product'")}
+
+
+TWO = (f"[env test]\nsecret_key = {KEY}\nwebhook_secret = whsec_of_test\n{QUICK}"
+       f"[env live]\nsecret_key = {LIVE}\nwebhook_secret = whsec_of_live\nworkers = 3\n{QUICK}")
+
+
+@scenario("ENV-21")
+def two_mirrors_of_one_process_share_nothing(place):
+    test, live = place.emulator, as_key(place, LIVE)
+    mine = {"test": {test.post("/v1/products", name=f"t{i}")["id"] for i in range(5)},
+            "live": {live.post("/v1/products", name=f"l{i}")["id"] for i in range(7)}}
+    d = start(place, conf(place, TWO))
+    for env, keyed in (("test", test), ("live", live)):
+        for event in keyed.events(type="product.created"):
+            check(d.deliver_to(env, event, f"whsec_of_{env}")[0] == 200, "a delivery was refused")
+    for env in mine:
+        until("all is fetched", lambda: d.status_of(env)["due"] == 0 and ids_of(place, env) >= mine[env])
+        check(ids_of(place, env) == mine[env], env, "holds another's products")
+    out, err = place.run("list", "products", "--json", env=conf(place, TWO), code=2)
+    check("say which with --env" in err, err)
+    for env, n in (("test", 5), ("live", 7)):
+        out, _ = place.run("list", "products", "--env", env, "--json", env=conf(place, TWO))
+        check(len(out.splitlines()) == n, env, out)
+    account = account_of(place)
+    for env, mode in (("test", "test"), ("live", "live")):
+        labels = {"env": env, "account": account, "mode": mode}
+        check(d.metric("brindle_environment_open", **labels) == 1, "no metric of", labels)
+        check(d.metric("brindle_stripe_requests_total", **labels) >= len(mine[env]), "the budget is shared")
+        check(d.metric("brindle_workers", **labels) == (3 if env == "live" else 8), "the workers are shared")
+        check(f"env={env} account={account} mode={mode}" in place.text_of("daemon.log"), "the log says not which")
+    for env, other in (("test", "live"), ("live", "test")):
+        with sqlite3.connect(place.dir / "data" / f"{env}.db") as c:
+            whole = "\n".join(c.iterdump())
+        check(not any(i in whole for i in mine[other]), "an id of", other, "is in the store of", env)
+        check(c.execute("select livemode from _environment").fetchone()[0] == (env == "live"), "the mode")
+        try:
+            c.execute("insert into objects (type, account, id, data, revision, ticket, fetched_at, changed_at, "
+                      "api_version, source, livemode) values ('product', ?, 'prod_x', '{}', 1, 1, 1, 1, '', 'get', ?)",
+                      (account, int(env == "test")))
+            check(False, "the database takes an object of the other mode")
+        except sqlite3.IntegrityError:
+            c.rollback()
+    d.stop()
+
+
+@scenario("ENV-26")
+def no_environment_falls_back_on_another_ones_secrets(place):
+    test = place.emulator
+    test.post("/v1/products", name="t")
+    event = test.events(type="product.created")[0]
+    # live has no key: neither the other environment's nor the process's own variable takes its place
+    text = TWO.replace(f"secret_key = {LIVE}\n", "")
+    d = start(place, {**conf(place, text), "STRIPE_SECRET_KEY": LIVE, "STRIPE_WEBHOOK_SECRET": "whsec_of_nobody"})
+    check(d.ready("live")[1]["status"] == "identity_mismatch", d.ready())
+    check(d.ready("test")[0] == 200 and d.ready()[0] == 200, "the other one is kept from its work", d.ready())
+    check(not (place.dir / "data" / "live.db").exists(), "a store was made without a key")
+    check(d.deliver_to("test", event, "whsec_of_test")[0] == 200, "the other one takes no events")
+    check(d.deliver_to("live", event, "whsec_of_test")[0] == 400, "another one's secret was taken")
+    check(d.deliver_to("live", event, "whsec_of_nobody")[0] == 400, "a variable's secret was taken")
+    status, answer = d.deliver_to("live", event, "whsec_of_live")
+    check(status == 503 and answer["error"]["reason"] == "environment_closed", answer)
+    d.stop()
+    # no webhook secret of its own: nothing verifies
+    d = start(place, conf(place, TWO.replace("webhook_secret = whsec_of_live\n", "").replace(
+        "workers = 3\napi_base = @API\nrate_limit = 0\ncatch_up_seconds = 0", "workers = 3\napi_base = @API\n")))
+    check(d.ready("live")[1]["status"] == "ok", d.ready())
+    for secret in ("whsec_of_test", "whsec_of_live"):
+        check(d.deliver_to("live", event, secret)[0] == 400, "it was taken with", secret)
+    d.stop()
+    _, err = place.run("serve", code=2, env=conf(place, TWO.replace("whsec_of_live", "whsec_of_test")))
+    check("have the same webhook_secret" in err, err)
+
+
+@scenario("ENV-28B")
+def an_environment_whose_stripe_is_away_is_opened_when_it_is_back(place):
+    place.run("sync", "products", "--env", "test", env=conf(place, TWO))
+    text = TWO.replace("@API", "http://127.0.0.1:9", 1)
+    d = start(place, conf(place, text))
+    check(d.ready("test")[1]["status"] == "identity_not_verified", d.ready())
+    check(d.ready("live")[0] == 200, d.ready())
+    # read-only, and labelled
+    check(d.status_of("test")["account"] == account_of(place), "the mirror cannot be read")
+    status, _, answer = d.http.ask("POST", "/api/test/sync/prod_x?wait=1")
+    check(status == 409 and json.loads(answer)["error"]["environment"]["name"] == "test", status, answer)
+    conf(place, TWO)
+    d.process.send_signal(signal.SIGHUP)
+    d.until_word("test", "ok")
+    check(not d.gone(), "the daemon has ended")
     d.stop()

@@ -12,6 +12,9 @@
 #include <stdatomic.h>
 
 #define HOUSE_SECRET "whsec_house"
+/* What its metrics and its log lines carry. */
+#define HOUSE_LABELS "env=\"test\",account=\"acct_1\",mode=\"test\""
+#define HOUSE_FIELDS "env=test account=acct_1 mode=test"
 #define HOUSE_TOKEN "token_house"
 
 /* Wraps a store. "Ingest" is a write transaction that has inserted into the inbox. */

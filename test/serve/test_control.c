@@ -452,10 +452,11 @@ static void what_is_taken_over_the_socket_is_logged(void **state)
     error_clear(&e);
     assert_ok(control_send(socket_path(h), S("{\"op\":\"revive\"}"), hear, &heard, &e), &e);
     control_close(s);
-    snprintf(wanted, sizeof wanted, "level=info event=command_accepted env=test op=revive pid=%d\n",
-             getpid());
+    snprintf(wanted, sizeof wanted,
+             "level=info event=command_accepted " HOUSE_FIELDS " op=revive pid=%d\n", getpid());
     assert_int_equal(house_logged(h, wanted), 1);
-    assert_int_equal(house_logged(h, "level=debug event=command_accepted env=test op=ping"), 1);
+    assert_int_equal(house_logged(h, "level=debug event=command_accepted " HOUSE_FIELDS " op=ping"),
+                     1);
     assert_int_equal(house_logged(h, "sk_test_1"), 0);
     house_free(h);
 }

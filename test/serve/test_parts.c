@@ -54,17 +54,22 @@ static void texts_of_several_environments_become_one(void **state)
 static void samples_are_written_as_prometheus_reads_them(void **state)
 {
     BUF(b, 4096);
+    const struct env live = { .name = "live", .identity = { "acct_1", true } },
+                     unknown = { .name = "new" };
 
     (void)state;
     expose_family(&b, "n_total", "counter", "How many.");
     expose(&b, "n_total", NULL, NULL, NULL, 1);
-    expose(&b, "n_total", "live", NULL, NULL, 2);
-    expose(&b, "n_total", "live", "result", "ok", 3);
-    expose_seconds(&b, "age_seconds", "live", 61005);
+    expose(&b, "n_total", &unknown, NULL, NULL, 2);
+    expose(&b, "n_total", &live, "result", "ok", 3);
+    expose_seconds(&b, "age_seconds", &live, 61005);
     buf_char(&b, '\0');
     assert_string_equal(b.p, "# HELP n_total How many.\n# TYPE n_total counter\nn_total 1\n"
-                             "n_total{env=\"live\"} 2\nn_total{env=\"live\",result=\"ok\"} 3\n"
-                             "age_seconds{env=\"live\"} 61.005\n");
+                             "n_total{env=\"new\"} 2\n"
+                             "n_total{env=\"live\",account=\"acct_1\",mode=\"live\","
+                             "result=\"ok\"} 3\n"
+                             "age_seconds{env=\"live\",account=\"acct_1\",mode=\"live\"} "
+                             "61.005\n");
 }
 
 struct slow {

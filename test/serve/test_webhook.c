@@ -100,7 +100,8 @@ static long long webhooks(const char *result)
 {
     char sample[128];
 
-    snprintf(sample, sizeof sample, "brindle_webhooks_total{env=\"test\",result=\"%s\"}", result);
+    snprintf(sample, sizeof sample, "brindle_webhooks_total{" HOUSE_LABELS ",result=\"%s\"}",
+             result);
     return metric(sample);
 }
 
@@ -213,7 +214,7 @@ static void an_event_of_the_other_mode_is_quarantined_with_its_reason(void **sta
     assert_string_equal(house_text(h, "select outcome || ' ' || reason from _inbox"),
                         "quarantined other_mode");
     assert_int_equal(house_logged(h, "event=webhook_quarantined"), 1);
-    assert_int_equal(metric("brindle_events_total{env=\"test\",outcome=\"quarantined\"}"), 1);
+    assert_int_equal(metric("brindle_events_total{" HOUSE_LABELS ",outcome=\"quarantined\"}"), 1);
     assert_int_equal(atomic_load(&h->stripe_calls), 0);
     finish(h);
 }
@@ -247,12 +248,12 @@ static void odd_events_are_journaled_and_acknowledged(void **state)
     }
     assert_int_equal(house_int(h, "select count(*) from _inbox"), COUNT(odd));
     assert_int_equal(webhooks("accepted"), COUNT(odd));
-    n += metric("brindle_events_total{env=\"test\",outcome=\"due\"}");
-    n += metric("brindle_events_total{env=\"test\",outcome=\"unknown\"}");
-    n += metric("brindle_events_total{env=\"test\",outcome=\"unfetchable\"}");
-    n += metric("brindle_events_total{env=\"test\",outcome=\"quarantined\"}");
+    n += metric("brindle_events_total{" HOUSE_LABELS ",outcome=\"due\"}");
+    n += metric("brindle_events_total{" HOUSE_LABELS ",outcome=\"unknown\"}");
+    n += metric("brindle_events_total{" HOUSE_LABELS ",outcome=\"unfetchable\"}");
+    n += metric("brindle_events_total{" HOUSE_LABELS ",outcome=\"quarantined\"}");
     assert_int_equal(n, COUNT(odd));
-    assert_int_equal(metric("brindle_events_total{env=\"test\",outcome=\"unknown\"}"), 1);
+    assert_int_equal(metric("brindle_events_total{" HOUSE_LABELS ",outcome=\"unknown\"}"), 1);
     deliver(the.port, HOUSE_SECRET, str_of(odd[1]), &a); /* and once more does not hurt */
     assert_int_equal(a.status, 200);
     finish(h);
@@ -633,9 +634,9 @@ static void a_daemon_without_workers_is_not_ready(void **state)
 
     (void)state;
     get("/metrics", BEARER, &a);
-    assert_has(a.body, "\nbrindle_workers{env=\"test\"} 2\n");
+    assert_has(a.body, "\nbrindle_workers{" HOUSE_LABELS "} 2\n");
     env_stop(&h->env); /* behind its back */
-    while (!strstr(a.body, "\nbrindle_workers{env=\"test\"} 0\n"))
+    while (!strstr(a.body, "\nbrindle_workers{" HOUSE_LABELS "} 0\n"))
         get("/metrics", BEARER, &a);
     get("/readyz", "", &a);
     assert_int_equal(a.status, 503);

@@ -1,0 +1,166 @@
+#include "cli/reopening.h"
+
+#include "core/seal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct looked_at {
+    bool known; /* the seal could be read at the start */
+    struct seal seal;
+    msec ask_at, pause; /* monotonic */
+};
+
+struct reopening {
+    struct serving *s;
+    struct sched *sched;
+    struct clock *clock;
+    struct gate *gate; /* guards ending */
+    bool ending;
+    atomic_bool due;
+    pthread_t thread;
+    struct looked_at env[CONFIG_ENVS_MAX];
+};
+
+static bool same_seal(const struct seal *a, const struct seal *b)
+{
+    return strcmp(a->sealed_for, b->sealed_for) == 0 && strcmp(a->target, b->target) == 0;
+}
+
+/* Was it sealed, or opened again, or has a switch begun or ended? */
+static bool seal_changed(struct reopening *r, size_t i)
+{
+    struct daemon_env *d = &r->s->env[i];
+    struct error ignored = { 0 };
+    struct seal now = { 0 };
+
+    if (!r->env[i].known || seal_read(d->env, &now, &ignored) != ST_OK)
+        return false;
+    return !same_seal(&now, &r->env[i].seal);
+}
+
+static bool has_stopped(struct env *env)
+{
+    struct sched *sched = env->world->sched;
+
+    gate_lock(sched, env->gate);
+    bool stopped = env->stopped_why != NULL;
+    gate_unlock(sched, env->gate);
+    return stopped;
+}
+
+/* Does Stripe say now that the key is of the store's account and mode, or of anybody's where there
+ * is no store yet? */
+static bool is_right_again(struct reopening *r, size_t i)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    struct daemon_env *d = &r->s->env[i];
+    struct error ignored = { 0 };
+    struct identity now;
+
+    if (wire_open(&w, &r->s->cli->config, r->s->wire[i].conf, WIRE_ASK, &ignored) != ST_OK ||
+        env_identify(&w.world, w.env.declared, &now, &ignored) != ST_OK)
+        return false;
+    return !d->env->identity.account[0] || identity_same(&now, &d->env->identity);
+}
+
+static bool wants_an_answer(const struct daemon_env *d)
+{
+    switch (d->closed) {
+    case CLOSED_NOT: return has_stopped(d->env);
+    case CLOSED_AWAY:
+    case CLOSED_IDENTITY: return true;
+    case CLOSED_SEALED:
+    case CLOSED_SWITCH:
+    case CLOSED_LOCKED:
+    case CLOSED_UNUSABLE: return false;
+    }
+    return false;
+}
+
+static bool answer_changed(struct reopening *r, size_t i)
+{
+    struct looked_at *at = &r->env[i];
+    msec now = clock_mono(r->clock);
+
+    if (!wants_an_answer(&r->s->env[i]) || now < at->ask_at)
+        return false;
+    bool right = is_right_again(r, i);
+    at->pause = at->pause * 2 < REOPEN_ASK_MS_MAX ? at->pause * 2 : REOPEN_ASK_MS_MAX;
+    at->ask_at = clock_mono(r->clock) + at->pause;
+    return right;
+}
+
+static bool pause_until(struct reopening *r, msec when)
+{
+    gate_lock(r->sched, r->gate);
+    while (!r->ending && clock_mono(r->clock) < when)
+        gate_wait(r->sched, r->gate, when);
+    bool go_on = !r->ending;
+    gate_unlock(r->sched, r->gate);
+    return go_on;
+}
+
+static void *look(void *arg)
+{
+    struct reopening *r = arg;
+
+    while (pause_until(r, clock_mono(r->clock) + REOPEN_LOOK_MS))
+        for (size_t i = 0; i < r->s->n; i++)
+            if (seal_changed(r, i) || answer_changed(r, i))
+                atomic_store(&r->due, true);
+    return NULL;
+}
+
+bool reopening_is_due(void *reopening)
+{
+    struct reopening *r = reopening;
+    return atomic_load(&r->due);
+}
+
+enum status reopening_begin(struct reopening **out, struct serving *s, struct error *e)
+{
+    struct reopening *r = calloc(1, sizeof *r);
+    struct error ignored = { 0 };
+    sigset_t all, before;
+
+    if (!r)
+        return fail(e, ST_LIMIT, "out of memory");
+    r->s = s;
+    r->clock = s->env[0].env->world->clock;
+    r->sched = s->env[0].env->world->sched;
+    r->gate = gate_new(r->sched);
+    for (size_t i = 0; i < s->n; i++) {
+        bool readable = s->env[i].closed == CLOSED_NOT || s->env[i].readable;
+        r->env[i].known = readable && seal_read(s->env[i].env, &r->env[i].seal, &ignored) == ST_OK;
+        r->env[i].pause = REOPEN_ASK_MS;
+        r->env[i].ask_at = clock_mono(r->clock) + REOPEN_ASK_MS;
+    }
+    sigfillset(&all); /* signals are the daemon's */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&r->thread, NULL, look, r);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        gate_free(r->sched, r->gate);
+        free(r);
+        return fail(e, ST_LIMIT, "cannot start a thread: %s", strerror(failed));
+    }
+    *out = r;
+    return ST_OK;
+}
+
+void reopening_end(struct reopening *r)
+{
+    if (!r)
+        return;
+    gate_lock(r->sched, r->gate);
+    r->ending = true;
+    gate_wake(r->sched, r->gate);
+    gate_unlock(r->sched, r->gate);
+    pthread_join(r->thread, NULL);
+    gate_free(r->sched, r->gate);
+    free(r);
+}

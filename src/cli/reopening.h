@@ -1,0 +1,21 @@
+/* reopening.h - looks whether what keeps an environment closed, or has stopped it, is over.
+ *
+ * A thread beside the daemon's. It only looks: when something has changed, the daemon ends in good
+ * order and the process begins anew, for a start is the one way in which an environment is opened.
+ */
+#pragma once
+
+#include "cli/serving.h"
+
+struct reopening;
+
+enum {
+    REOPEN_LOOK_MS = 1000,    /* at seals and switches, in the stores */
+    REOPEN_ASK_MS = 5 * 1000, /* at first, whose key it is; doubles up to the next */
+    REOPEN_ASK_MS_MAX = 60 * 1000,
+};
+
+/* All environments were added. `s` lives until reopening_end. */
+enum status reopening_begin(struct reopening **out, struct serving *s, struct error *e) MUST_USE;
+void reopening_end(struct reopening *r); /* NULL is fine */
+bool reopening_is_due(void *reopening);  /* from any thread */

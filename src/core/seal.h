@@ -1,0 +1,29 @@
+/* seal.h - which environment is worked for: one that was switched away from is sealed, and while a
+ * switch is under way (env switch) neither its source nor its target is worked for.
+ *
+ * All of it is in the source's store: `_environment.sealed_for`, and the journal `_switch`. The
+ * switch is over when the journal is removed, and not before. */
+#pragma once
+
+#include "core/env.h"
+
+enum { SWITCH_STEP_MAX = 16, SWITCH_NOTES_BYTES_MAX = 64 << 10 };
+
+struct seal {
+    char sealed_for[ENV_NAME_MAX + 1]; /* ""; or who took over: the store is read, never written */
+    char target[ENV_NAME_MAX + 1];     /* ""; or where the switch leads that is under way */
+    char step[SWITCH_STEP_MAX + 1];    /* its last step that is done */
+    msec started_at;                   /* wall */
+};
+
+/* ST_NONE: the store is nobody's yet. */
+enum status seal_read(struct env *env, struct seal *out, struct error *e) MUST_USE;
+/* From here on neither `env` nor `target` is worked for. ST_CONFLICT: a switch to another one is
+ * under way; the same once more is fine. */
+enum status switch_begin(struct env *env, const char *target, struct error *e) MUST_USE;
+/* The step is done. "sealed" seals the store, too. `notes` is JSON. */
+enum status switch_step(struct env *env, const char *step, str notes, struct error *e) MUST_USE;
+/* The journal is removed: the target may be worked for now. With `back`, the source again. */
+enum status switch_end(struct env *env, bool back, struct error *e) MUST_USE;
+/* A store that was sealed may be worked for again. Nothing to do is fine. */
+enum status seal_break(struct env *env, struct error *e) MUST_USE;

@@ -1,0 +1,3 @@
+-- core/seal.c: who took over, and the switch that is under way
+select v.sealed_for, coalesce(s.target, ''), coalesce(s.step, ''), coalesce(s.started_at, 0)
+from _environment v left join _switch s on s.one = 1

@@ -1,0 +1,2 @@
+-- core/seal.c: the journal begins
+insert into _switch (one, target, step, started_at, notes) values (1, $1, $2, $3, $4)

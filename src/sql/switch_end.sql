@@ -1,0 +1,2 @@
+-- core/seal.c: the switch is over
+delete from _switch
