@@ -28,6 +28,11 @@ static const struct table tables[] = {
     { "due work", "tttt", STMT_COPY_DUE_PAGE, STMT_COPY_DUE_PUT },
     { "missing targets", "ttt", STMT_COPY_ABSENT_PAGE, STMT_COPY_ABSENT_PUT },
     { "walks", "ttt", STMT_COPY_WALKS_PAGE, STMT_COPY_WALKS_PUT },
+    { "drift checks", "tt", STMT_COPY_CHECKS_PAGE, STMT_COPY_CHECKS_PUT },
+    { "differences", "ttt", STMT_COPY_DRIFT_PAGE, STMT_COPY_DRIFT_PUT },
+    { "dropped answers", "ttti", STMT_COPY_DROPPED_PAGE, STMT_COPY_DROPPED_PUT },
+    { "connected accounts", "t", STMT_COPY_ACCOUNTS_PAGE, STMT_COPY_ACCOUNTS_PUT },
+    { "audit", "i", STMT_COPY_AUDIT_PAGE, STMT_COPY_AUDIT_PUT },
     { "calls", "i", STMT_COPY_CALLS_PAGE, STMT_COPY_CALLS_PUT },
     { "counters", "t", STMT_COPY_COUNTERS_PAGE, STMT_COPY_COUNTERS_PUT },
 };
@@ -226,24 +231,37 @@ static enum status greatest(struct env *from, int64_t *out, struct error *e)
     return st;
 }
 
+static bool counts_by_itself(const struct env *to)
+{
+    return strcmp(to->world->store->ops->dialect, "sqlite") == 0;
+}
+
+/* Rows that came with their numbers do not move the server's counters. */
+static enum status raise_counters(struct env *to, struct error *e)
+{
+    static const char *const counted[] = { "_inbox", "_inbox_conflicts", "_calls", "_audit" };
+    BUF(sql, 4096);
+    struct store *s = to->world->store;
+
+    for (size_t i = 0; i < COUNT(counted); i++)
+        buf_printf(&sql,
+                   "select setval(pg_get_serial_sequence('%s', 'seq'), max(seq)) from %s "
+                   "having max(seq) > 0;\n",
+                   counted[i], counted[i]);
+    return counts_by_itself(to) ? ST_OK : s->ops->script(s, buf_str(&sql), e);
+}
+
 /* Numbers that the copy has not drawn itself must not be drawn again. */
-static enum status raise_numbers(struct env *to, int64_t last, struct error *e)
+static enum status raise_sequence(struct env *to, int64_t last, struct error *e)
 {
     BUF(sql, 4096);
     struct store *s = to->world->store;
 
-    if (strcmp(s->ops->dialect, "sqlite") == 0) {
+    if (counts_by_itself(to))
         buf_printf(&sql, "update _sequence set value = max(value, %lld)", (long long)last);
-    } else {
-        static const char *const counted[] = { "_inbox", "_inbox_conflicts", "_calls" };
-        buf_printf(&sql, "select setval('_sequence', greatest(last_value, %lld)) from _sequence;\n",
+    else
+        buf_printf(&sql, "select setval('_sequence', greatest(last_value, %lld)) from _sequence",
                    (long long)last);
-        for (size_t i = 0; i < COUNT(counted); i++)
-            buf_printf(&sql,
-                       "select setval(pg_get_serial_sequence('%s', 'seq'), max(seq)) from %s "
-                       "having max(seq) > 0;\n",
-                       counted[i], counted[i]);
-    }
     return s->ops->script(s, buf_str(&sql), e);
 }
 
@@ -262,6 +280,8 @@ enum status copy_store(struct env *from, struct env *to,
     if (st == ST_OK)
         st = greatest(from, &last, e);
     if (st == ST_OK)
+        st = raise_counters(to, e);
+    if (st == ST_OK)
         st = env_adopt(to, &from->identity, e);
-    return st == ST_OK ? raise_numbers(to, last, e) : st;
+    return st == ST_OK ? raise_sequence(to, last, e) : st;
 }

@@ -121,12 +121,14 @@ def a_mirror_moves_to_sqlite_and_back_without_asking_stripe(place):
     d = place.start()
     d.deliver_ok(*e.events(type="customer.updated"))
     place.run("sync")
+    e.edit("customer", customer["id"], name="behind its back")
+    place.run("check", "drift", "customers", "products", code=3)
     d.idle()
     d.stop()
     asked = e.total()
     here, there = place.env()["DATABASE_URL"], f"sqlite:{place.dir / 'moved'}"
     tables = {t: place.one(f"select count(*) from {t}") for t in
-              ("objects", "_refs", "_history", "_inbox", "_walks", "_calls")}
+              ("objects", "_refs", "_history", "_inbox", "_walks", "_calls", "_checks", "_drift")}
     greatest = place.one("select max(revision) from objects")
     out = place.run("copy", here, there)[1]
     check("equal on both sides" in out, "it says", out)

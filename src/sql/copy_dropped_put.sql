@@ -1,0 +1,3 @@
+-- core/copy.c: a row of _dropped, unless it is there
+insert into _dropped (type, account, id, ticket, at, source, reason)
+values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing
