@@ -448,6 +448,24 @@ static void bulk_objects_are_ordinary_ones(void **state)
     assert_int_equal(json_array_size(at(v, "data")), 3);
 }
 
+static void bulk_objects_belong_where_they_are_set(void **state)
+{
+    (void)state;
+    const char *customer = make(&stand, "/v1/customers", "name=many");
+    ask_for(&stand, 200, "POST /_emulator/bulk",
+            format(&stand,
+                   "{\"type\":\"invoice\",\"count\":3,\"set\":{\"customer\":\"%s\","
+                   "\"id\":\"in_no\",\"total\":7}}",
+                   customer));
+    json_t *v =
+        ask_for(&stand, 200, format(&stand, "GET /v1/invoices?customer=%s", customer), NULL);
+    assert_int_equal(json_array_size(at(v, "data")), 3);
+    assert_int_equal(int_at(v, "data.0.total"), 7);
+    assert_string_not_equal(text_at(v, "data.0.id"), "in_no");
+    ask_for(&stand, 400, "POST /_emulator/bulk", "{\"type\":\"event\",\"count\":3}");
+    ask_for(&stand, 400, "POST /_emulator/bulk", "{\"type\":\"balance\",\"count\":3}");
+}
+
 static void a_reset_forgets_everything(void **state)
 {
     (void)state;
@@ -506,6 +524,7 @@ int main(void)
         CASE(what_is_only_kept_expands_as_declared),
         CASE(the_log_tells_what_was_asked),
         CASE(bulk_objects_are_ordinary_ones),
+        CASE(bulk_objects_belong_where_they_are_set),
         CASE(a_reset_forgets_everything),
         CASE(a_frozen_clock_gives_every_change_the_same_second),
     };
