@@ -84,10 +84,24 @@ static enum status put_members(struct tx *tx, struct env *env, const struct answ
     return st == ST_NONE ? ST_OK : st;
 }
 
-/* One page: draws the ticket, asks, stores. `after` moves on; `*more` says whether there is
- * another. */
+static enum status follow(struct tx *tx, struct env *env, const struct answer *parent,
+                          struct arena *a, struct error *e)
+{
+    return state_follow(tx, env, parent->type, parent->id, (str){ 0 }, parent->data, NULL, a, e);
+}
+
+/* What is made of all members is not made anew behind each of a hundred pages: behind the first,
+ * the second, the fourth, the eighth, and the last. */
+static bool is_followed(unsigned pages, bool last)
+{
+    return last || (pages & (pages - 1)) == 0;
+}
+
+/* One page, after `pages` others: draws the ticket, asks, stores. `after` moves on; `*more` says
+ * whether there is another. */
 static enum status one_page(struct env *env, struct claim *c, const struct answer *parent,
-                            str field, str url, char after[256], bool *more, struct error *e)
+                            str field, str url, unsigned pages, char after[256], bool *more,
+                            struct error *e)
 {
     ARENA(a, PAGE_BYTES_MAX);
     CLEANUP(tx_end) struct tx draw = { 0 };
@@ -118,9 +132,8 @@ static enum status one_page(struct env *env, struct claim *c, const struct answe
         st = tx_begin(&tx, env->world->store, TX_WRITE, e);
     if (st == ST_OK)
         st = put_members(&tx, env, parent, field, &page, c->ticket, &last, &n, &a, e);
-    if (st == ST_OK)
-        st =
-            state_follow(&tx, env, parent->type, parent->id, (str){ 0 }, parent->data, NULL, &a, e);
+    if (st == ST_OK && is_followed(pages + 1, !page.has_more))
+        st = follow(&tx, env, parent, &a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st != ST_OK)
@@ -154,6 +167,39 @@ static enum status close_all(struct env *env, const struct answer *parent, str f
     return ST_OK;
 }
 
+/* Another attempt comes later, or none: what is made of the members tells of those that are here.
+ */
+static enum status follow_half(struct env *env, const struct answer *parent, struct error *e)
+{
+    ARENA(a, LIST_BYTES_MAX * 16);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = follow(&tx, env, parent, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* To the list's end. What the object shows of it is read again: its order may have changed
+ * meanwhile. */
+static enum status all_pages(struct env *env, struct claim *c, const struct answer *parent,
+                             str field, str url, struct error *e)
+{
+    char after[256] = "";
+    bool more = true;
+    enum status st = ST_OK;
+
+    for (unsigned pages = 0; more && st == ST_OK; pages++) {
+        if (pages == NESTED_PAGES_MAX)
+            return fail(e, ST_LIMIT, "the nested list %.*s has no end after %d pages",
+                        STR_ARG(field), NESTED_PAGES_MAX);
+        if (env_stopping(env))
+            return fail(e, ST_CONFLICT, "the environment is stopping");
+        st = one_page(env, c, parent, field, url, pages, after, &more, e);
+    }
+    return st;
+}
+
 enum status nested_complete(struct env *env, struct claim *c, const struct answer *parent,
                             struct error *e)
 {
@@ -162,19 +208,16 @@ enum status nested_complete(struct env *env, struct claim *c, const struct answe
 
     enum status st = refs_visit(parent->resource, parent->data, &v, &open.a, e);
     for (size_t i = 0; i < open.n && st == ST_OK; i++) {
-        char after[256] = "";
-        bool more = true;
-        /* What the object shows of the list is read again: its order may have changed meanwhile. */
-        for (unsigned pages = 0; more && st == ST_OK; pages++) {
-            if (pages == NESTED_PAGES_MAX)
-                return fail(e, ST_LIMIT, "the nested list %.*s has no end after %d pages",
-                            STR_ARG(open.list[i].field), NESTED_PAGES_MAX);
-            if (env_stopping(env))
-                return fail(e, ST_CONFLICT, "the environment is stopping");
-            st = one_page(env, c, parent, open.list[i].field, open.list[i].url, after, &more, e);
-        }
+        st = all_pages(env, c, parent, open.list[i].field, open.list[i].url, e);
         if (st == ST_OK)
             st = close_all(env, parent, open.list[i].field, e);
+    }
+    if (st != ST_OK && st != ST_BROKEN) {
+        struct error ignored = { 0 }; /* the first one is told */
+        if (follow_half(env, parent, &ignored) == ST_BROKEN) {
+            *e = ignored;
+            return ST_BROKEN;
+        }
     }
     return st;
 }

@@ -180,6 +180,37 @@ static void a_truncated_nested_list_is_read_to_its_end(void **state)
     small_world_free(w);
 }
 
+/* What is made of the members is not made anew behind each page, but tells of all that are here. */
+static void half_a_nested_list_is_in_the_customers_state(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    static const char *const page[] = {
+        "/v1/subscription_items?subscription=sub_1&limit=100",
+        "/v1/subscription_items?subscription=sub_1&limit=100&starting_after=si_1",
+        "/v1/subscription_items?subscription=sub_1&limit=100&starting_after=si_2",
+        "/v1/subscription_items?subscription=sub_1&limit=100&starting_after=si_3",
+    };
+
+    script(w, "/v1/subscriptions/sub_1", 200,
+           "{\"id\":\"sub_1\",\"object\":\"subscription\",\"customer\":\"cus_1\",\"status\":"
+           "\"active\",\"items\":{\"object\":\"list\",\"data\":[],\"has_more\":true,"
+           "\"url\":\"/v1/subscription_items?subscription=sub_1\"}}");
+    script(w, page[0], 200, LIST(SI("1"), "true"));
+    script(w, page[1], 200, LIST(SI("2"), "true"));
+    script(w, page[2], 200, LIST(SI("3"), "true"));
+    script(w, page[3], 500, "{}");
+    sync_of(w, "sub_1", false);
+    work_off(w);
+    assert_int_equal(ask_int(w, "select open_lists from objects where id = 'sub_1'"), 1);
+    assert_int_equal(ask_int(w, "select value like '%si_3%' from _states"), 1);
+    script(w, page[3], 200, LIST(SI("4"), "false"));
+    settle(w);
+    assert_int_equal(ask_int(w, "select open_lists from objects where id = 'sub_1'"), 0);
+    assert_int_equal(ask_int(w, "select value like '%si_4%' from _states"), 1);
+    small_world_free(w);
+}
+
 static void lease_runs_out_meanwhile(void *ctx)
 {
     ARENA(a, 1 << 16);
@@ -425,6 +456,7 @@ int main(void)
         cmocka_unit_test(a_singleton_that_a_server_lacks_is_no_failure),
         cmocka_unit_test(a_page_in_flight_does_not_undo_a_change),
         cmocka_unit_test(a_truncated_nested_list_is_read_to_its_end),
+        cmocka_unit_test(half_a_nested_list_is_in_the_customers_state),
         cmocka_unit_test(who_lost_its_lease_does_not_finish_the_lists),
         cmocka_unit_test(an_inline_price_that_no_list_shows_is_chased),
         cmocka_unit_test(an_argument_that_is_no_type_and_no_id_is_named),
