@@ -1,0 +1,227 @@
+"""What hangs together: the knot of references, nested lists beyond a page, what lists hide."""
+import json
+from collections import Counter
+
+from place import check, until
+from scenarios_state import event, fetches, shop
+
+SCENARIOS = []
+DEPTH, FAN_OUT = 8, 100  # src/core/references.h
+
+
+def scenario(ident):
+    return lambda function: SCENARIOS.append((ident, function)) or function
+
+
+def status_of(place):
+    return json.loads(place.run("status", "--json")[0])
+
+
+def bulk(e, kind, count, **members):
+    e.admin("POST", "/bulk", {"type": kind, "count": count, "set": members})
+
+
+def asked(e, after):
+    """How often each object or list was asked for; the identity aside."""
+    paths = [r["path"].split("?")[0] for r in e.requests(after=after)]
+    return Counter(p for p in paths if p not in ("/v1/account", "/v1/balance"))
+
+
+@scenario("MIRROR-04")
+def one_event_pulls_in_what_it_refers_to_and_no_more(place):
+    e = place.emulator
+    product, price, customer = shop(e)
+    sub = e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+    bulk(e, "invoice", 10_000, customer=customer["id"], parent={
+        "type": "subscription_details", "quote_details": None,
+        "subscription_details": {"metadata": None, "subscription": sub["id"]}})
+    d = place.start()
+    before = e.total()
+    d.deliver_ok(event("evt_1", "customer.updated", customer))
+    d.idle()
+    check(place.one("select count(*) from objects where type = 'invoice'") == 0, "a customer drags its invoices in")
+    check(place.mirrored("payment_method"), "the customer's payment method was not fetched")
+    check(sum(asked(e, before).values()) < 10, "too much was asked for:", asked(e, before))
+    some = e.get("/v1/invoices", customer=customer["id"], limit=1)["data"][0]
+    before = e.total()
+    d.deliver_ok(event("evt_2", "invoice.updated", some))
+    d.idle()
+    times = asked(e, before)
+    for kind, ident in (("invoice", some["id"]), ("subscription", sub["id"]), ("price", price["id"]),
+                        ("product", product["id"]), ("invoice", sub["latest_invoice"])):
+        check(ident in place.mirrored(kind), kind, ident, "was not fetched")
+    check(len(place.mirrored("invoice")) == 2, "other invoices came along:", len(place.mirrored("invoice")))
+    check(max(times.values()) == 1, "fetched twice:", times.most_common(3))
+    check(f"/v1/customers/{customer['id']}" not in times, "what was fresh was fetched again")
+    check(sum(times.values()) < 25, "too much was asked for:", times)
+    before = e.total()
+    d.deliver_ok(event("evt_3", "invoice.updated", some))
+    d.idle()
+    check(sum(asked(e, before).values()) <= 2, "all is known, and still it asks for", asked(e, before))
+
+
+@scenario("MIRROR-04B")
+def the_knot_is_chased_in_bounded_steps_and_to_its_end(place):
+    e = place.emulator
+    chain = [e.post("/v1/products", name=f"p{i}") for i in range(DEPTH + 5)]
+    prices = [e.post("/v1/prices", product=p["id"], unit_amount=5, currency="usd") for p in chain]
+    for product, price in zip(chain, prices[1:]):  # each product's price belongs to the next one
+        e.edit("product", product["id"], default_price=price["id"])
+    wide = e.post("/v1/coupons", percent_off=5, duration="once")
+    bulk(e, "product", FAN_OUT * 3)
+    every = [p["id"] for p in e.state("product")]
+    e.edit("coupon", wide["id"], applies_to={"products": every[len(chain):]})
+    d = place.start()
+    # The last step of the first signal is held back, so that what it reached can be counted.
+    last = chain[DEPTH // 2]["id"]
+    e.fault(f"slow;method=GET;path=/v1/products/{last};count=1;delay_ms=700")
+    before = e.total()
+    d.deliver_ok(event("evt_1", "product.updated", chain[0]))
+    until("as many steps as one signal may lead", lambda: fetches(e, f"/v1/products/{last}", before))
+    check(len(asked(e, before)) == DEPTH + 1, "it went further:", asked(e, before))
+    d.idle()  # and the chase goes on from there
+    check(set(place.mirrored("product")) == {p["id"] for p in chain}, "the chain is not whole")
+    check(max(asked(e, before).values()) == 1, "something was fetched twice:", asked(e, before).most_common(2))
+    before = e.total()
+    d.deliver_ok(event("evt_2", "coupon.updated", wide))
+    d.idle()
+    check(set(place.mirrored("product")) == set(every), "the fan is not whole")
+    check(max(asked(e, before).values()) == 1, "something was fetched twice:", asked(e, before).most_common(2))
+    place.check_all(d)
+
+
+def show_first_ten(e, kind, parent, field, path, **which):
+    """The parent shows the beginning of its list, as Stripe's does."""
+    head = e.get(path, limit=10, **which)
+    url = path + "".join(f"?{k}={v}" for k, v in which.items())
+    e.edit(kind, parent, **{field: {"object": "list", "data": head["data"], "has_more": head["has_more"],
+                                    "url": url}})
+
+
+def nest(e, sizes):
+    """Invoices and subscriptions with so many members each: (type, id, event, type of the members,
+    size)"""
+    _, price, customer = shop(e)
+    nests = []
+    for n in sizes:
+        invoice = e.post("/v1/invoices", customer=customer["id"])["id"]
+        bulk(e, "line_item", n, invoice=invoice, description="one of many")
+        show_first_ten(e, "invoice", invoice, "lines", f"/v1/invoices/{invoice}/lines")
+        nests.append(("invoice", invoice, "invoice.updated", "line_item", n))
+        sub = e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+        item = sub["items"]["data"][0]
+        bulk(e, "subscription_item", n - 1, **{k: v for k, v in item.items() if k != "id"})
+        show_first_ten(e, "subscription", sub["id"], "items", "/v1/subscription_items",
+                       subscription=sub["id"])
+        nests.append(("subscription", sub["id"], "customer.subscription.updated", "subscription_item", n))
+    return nests
+
+
+def members(place, kind, parent):
+    column = {"line_item": "invoice", "subscription_item": "subscription", "refund": "charge"}[kind]
+    view = {"line_item": "invoice_line_items", "subscription_item": "subscription_items", "refund": "refunds"}[kind]
+    return place.one(f"select count(*) from {view} where {column} = ?", parent)
+
+
+def check_nest(place, kind, ident, of, n):
+    have = members(place, of, ident)
+    check(have == n, kind, ident, "has", have, "of", n, of)
+    check(place.one("select open_lists from objects where type = ? and id = ?", kind, ident) == 0,
+          "a list that is known to its end is said to be open")
+    mirror = place.mirrored(of)
+    wrong = [o["id"] for o in place.emulator.state(of)
+             if o.get(kind) == ident and mirror.get(o["id"]) != (o, 0)]
+    check(not wrong, len(wrong), "members differ:", wrong[:2])
+
+
+@scenario("MIRROR-07")
+def nested_lists_longer_than_a_page_are_complete(place):
+    e = place.emulator
+    nests = nest(e, (11, 101))
+    charge = e.post("/v1/payment_intents", amount=20_000, currency="usd", confirm=True,
+                    payment_method="pm_card_visa", return_url="https://example.com/")["latest_charge"]
+    bulk(e, "refund", 101, charge=charge, amount=1)
+    d = place.start()
+    before = e.total()
+    d.deliver_ok(event("evt_charge", "charge.refunded", e.get(f"/v1/charges/{charge}")),
+                 *(event(f"evt_{ident}", told, {"id": ident, "object": kind})
+                   for kind, ident, told, _, _ in nests))
+    d.idle()
+    for kind, ident, _, of, n in nests:
+        check_nest(place, kind, ident, of, n)
+        path = f"/v1/invoices/{ident}/lines" if of == "line_item" else "/v1/subscription_items"
+        pages = [r for r in fetches(e, path, before) if ident in r["path"]]
+        check(len(pages) == -(-n // 100), n, "members cost", len(pages), "pages")
+        check(all("limit=100" in r["path"] for r in pages), "small pages:", pages[:1])
+    place.run("sync", "refunds")  # no charge shows them any more: they have a list of their own
+    check(members(place, "refund", charge) == 101, "refunds are missing:", members(place, "refund", charge))
+    # What leaves such a list is gone here, too, and what comes is there.
+    kind, ident, told, of, n = nests[2]
+    gone = e.get(f"/v1/invoices/{ident}/lines", limit=100)["data"][70]["id"]
+    e.admin("DELETE", f"/objects/line_item/{gone}")
+    bulk(e, "line_item", 2, invoice=ident)
+    d.deliver_ok(event("evt_again", told, {"id": ident, "object": kind}))
+    d.idle()
+    check(members(place, of, ident) == n + 1, "it has", members(place, of, ident), "of", n + 1)
+    check(place.mirrored(of)[gone][1] == 1, "what left the list lives on")
+
+
+@scenario("MIRROR-07B")
+def ten_thousand_members_survive_a_kill_in_the_middle(place):
+    e = place.emulator
+    lines, items = nest(e, (1001 if place.cluster else 10_001,))
+    nests = [lines, items] if place.cluster else [lines]
+    d = place.start()
+    for kind, ident, told, of, n in nests:
+        path = f"/v1/invoices/{ident}/lines" if of == "line_item" else "/v1/subscription_items"
+        before = e.total()
+        d.deliver_ok(event(f"evt_{ident}", told, {"id": ident, "object": kind}))
+        until("it is in the middle", lambda: len(fetches(e, path, before)) >= n // 300)
+        d.kill()
+        have = members(place, of, ident)
+        check(0 < have < n, "it was not in the middle:", have)
+        check(place.one("select open_lists from objects where id = ?", ident) == 1,
+              "half a list is stored as complete")
+        check(status_of(place)["due"] > 0, "status knows of nothing to be done")
+        d = place.start()
+        d.idle()
+        check_nest(place, kind, ident, of, n)
+
+
+@scenario("MIRROR-08")
+def what_default_lists_hide_is_there_after_a_sync(place):
+    e = place.emulator
+    product, price, customer = shop(e)
+    ended = e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+    e.delete(f"/v1/subscriptions/{ended['id']}")
+    old = e.post("/v1/prices", product=product["id"], unit_amount=5, currency="usd")
+    e.post(f"/v1/prices/{old['id']}", active=False)
+    inline = e.post("/v1/subscriptions", customer=customer["id"], items=[{"price_data": {
+        "currency": "usd", "product": product["id"], "unit_amount": 77, "recurring": {"interval": "month"}}}])
+    made = inline["items"]["data"][0]["price"]["id"]
+    check(all(p["id"] != made for a in ("true", "false") for p in e.get("/v1/prices", active=a, limit=100)["data"]),
+          "the emulator lists the price that it should hide")
+    clock = e.post("/v1/test_helpers/test_clocks", frozen_time=1_700_000_000)
+    timed = e.post("/v1/customers", test_clock=clock["id"], payment_method="pm_card_visa",
+                   invoice_settings={"default_payment_method": "pm_card_visa"})
+    simulated = e.post("/v1/subscriptions", customer=timed["id"], items=[{"price": price["id"]}])
+    quote = e.post("/v1/quotes", customer=timed["id"], line_items=[{"price": price["id"]}])
+    schedule = e.post("/v1/subscription_schedules", customer=timed["id"], start_date="now",
+                      phases=[{"items": [{"price": price["id"]}]}])
+    tax_id = e.post(f"/v1/customers/{customer['id']}/tax_ids", type="eu_vat", value="DE123456789")
+    archived = e.post("/v1/products", name="archived")
+    e.post(f"/v1/products/{archived['id']}", active=False)
+    place.run("sync")
+    hidden = {"subscription": [ended["id"], inline["id"], simulated["id"], schedule["subscription"]],
+              "price": [old["id"], made], "customer": [timed["id"]], "tax_id": [tax_id["id"]],
+              "test_helpers.test_clock": [clock["id"]], "invoice": [simulated["latest_invoice"]],
+              "product": [archived["id"]], "quote": [quote["id"]], "subscription_schedule": [schedule["id"]],
+              "subscription_item": [s["items"]["data"][0]["id"] for s in (ended, inline, simulated)],
+              "line_item": [line["id"] for line in e.state("line_item")],
+              "plan": [made], "payment_intent": [p["id"] for p in e.state("payment_intent")],
+              "charge": [c["id"] for c in e.state("charge")]}
+    missing = [(kind, i) for kind, all_ in hidden.items() for i in all_ if i not in place.mirrored(kind)]
+    check(not missing, "not in the mirror:", missing)
+    check(place.mirrored("subscription")[ended["id"]][0]["status"] == "canceled", "the ended one is not canceled")
+    check(status_of(place)["due"] == 0, "something is left to do")
+    place.check_mirror()
