@@ -72,6 +72,65 @@ const char help_status[] =
     "  brindle status --types\n"
     "\n" COMMON;
 
+const char help_price[] =
+    "Usage: brindle price replace PRICE [--amount N] [--interval month] [...] [--own]\n"
+    "       brindle price archive PRICE [--default OTHER | --clear-default] [--own]\n"
+    "                     [--allow-unsellable]\n"
+    "       brindle price activate PRICE\n"
+    "       brindle price create PRODUCT --amount N --currency C [--interval month]\n"
+    "                     [--lookup-key KEY [--take-key]] [--make-default]\n"
+    "       brindle price update PRICE [--nickname TEXT] [--lookup-key KEY [--take-key]]\n"
+    "                     [--metadata NAME=VALUE]... [--tax-behavior B]\n"
+    "\n"
+    "Each ends whole or not at all, also when it is killed. `replace` copies everything but\n"
+    "what is asked; default price and lookup key move before the old price is archived.\n"
+    "\n"
+    "  --dry-run         show the exact requests; send nothing\n"
+    "  --set NAME=VALUE  any parameter of Stripe's: --set 'currency_options[eur][unit_amount]=9'\n"
+    "  --own             set the default again when somebody else moves it meanwhile\n"
+    "  --idempotency-key KEY   the same order again is the same operation\n"
+    "\n"
+    "Example:\n"
+    "  brindle price replace price_1Mo --amount 1200 --dry-run\n"
+    "\n" COMMON;
+
+const char help_product[] =
+    "Usage: brindle product create --name NAME [--amount N --currency C [--interval month]]\n"
+    "                       [--id ID] [--description TEXT] [--metadata NAME=VALUE]...\n"
+    "       brindle product update PRODUCT [--name NAME] [--default PRICE | --clear-default]\n"
+    "                       [--description TEXT] [--metadata NAME=VALUE]...\n"
+    "       brindle product archive PRODUCT\n"
+    "       brindle product activate PRODUCT\n"
+    "       brindle product delete PRODUCT\n"
+    "\n"
+    "Archiving leaves the prices as they are and takes them all off sale. A product that ever\n"
+    "had a price cannot be deleted.\n"
+    "\n"
+    "  --dry-run         show the exact requests; send nothing\n"
+    "  --set NAME=VALUE  any parameter of Stripe's: --set shippable=true\n"
+    "\n"
+    "Example:\n"
+    "  brindle product create --name Pro --amount 1000 --currency usd --interval month\n"
+    "\n" COMMON;
+
+const char help_op[] =
+    "Usage: brindle op list [--open] [--limit N]\n"
+    "       brindle op show OPERATION\n"
+    "       brindle op resume OPERATION\n"
+    "       brindle op abort OPERATION\n"
+    "\n"
+    "Every change to the catalogue is an operation. `list` has the latest first; --open those\n"
+    "that are under way or stuck. `show` has its plan and each request: when, under which\n"
+    "idempotency key, and what Stripe answered. `resume` goes on at once with one that waits\n"
+    "or is stuck; `abort` undoes it, until the old price is archived.\n"
+    "\n"
+    "Exit code 5: it gave way to somebody else's change; 3: something is left to be mended;\n"
+    "6: it waits for Stripe.\n"
+    "\n"
+    "Example:\n"
+    "  brindle op list --open\n"
+    "\n" COMMON;
+
 const char help_get[] =
     "Usage: brindle get ID [--type TYPE] [--at TIME] [--history] [--meta]\n"
     "\n"

@@ -17,6 +17,7 @@
 #include "backend/stripe_http.h"
 #include "backend/stripe_logged.h"
 #include "backend/stripe_paced.h"
+#include "catalog/saga.h"
 #include "cli/keys.h"
 #include "core/api.h"
 #include "core/due.h"
@@ -378,6 +379,17 @@ static enum status open_kv(struct wire *w, const struct config *c, struct error 
     return url.n ? kv_redis_open(&w->world.kv, url, e) : ST_OK;
 }
 
+/* For the audit of operations: whose key it was, and nothing that opens anything. */
+static void label_key(struct wire *w)
+{
+    char hint[32];
+    str key = secret_reveal(&w->conf->secret_key);
+
+    secret_hint(&w->conf->secret_key, hint);
+    snprintf(w->env.key_label, sizeof w->env.key_label, "%.31s", hint);
+    w->env.key_restricted = str_starts(str_trim(key), S("rk_"));
+}
+
 enum status wire_open(struct wire *w, const struct config *c, const struct env_config *conf,
                       enum wire_mode mode, struct error *e)
 {
@@ -398,6 +410,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
 
     env_init(&w->env, conf->name, &w->world);
     keep_as_configured(w);
+    w->env.work_op = saga_work;
+    label_key(w);
     w->made = true;
     w->env.set.catch_up_ms = config_number(&conf->values, SET_CATCH_UP) * 1000;
     w->env.set.check_ms = config_number(&conf->values, SET_CHECK) * 1000;

@@ -21,13 +21,14 @@ const char *due_kind_name(enum due_kind k)
     case DUE_CHECK: return "check";
     case DUE_CATCHUP: return "catchup";
     case DUE_CUSTOMER: return "customer";
+    case DUE_OP: return "op";
     }
     return "?";
 }
 
 static enum due_kind kind_of(str name)
 {
-    for (int k = DUE_OBJECT; k <= DUE_CUSTOMER; k++)
+    for (int k = DUE_OBJECT; k <= DUE_OP; k++)
         if (str_eqz(name, due_kind_name((enum due_kind)k)))
             return (enum due_kind)k;
     return DUE_OBJECT;

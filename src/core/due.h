@@ -21,6 +21,7 @@ enum due_kind {
     DUE_CATCHUP,  /* read the list of events */
     DUE_CUSTOMER, /* a customer as a whole: with all its subscriptions; or that of an object of
                      another type (customer.h) */
+    DUE_OP,       /* an operation on the catalogue: env.work_op does it */
 };
 
 const char *due_kind_name(enum due_kind k);

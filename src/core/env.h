@@ -39,6 +39,12 @@ struct schedule_times {
     msec events, absent, checks;
 };
 
+struct env;
+struct claim;
+struct work_report;
+
+enum { KEY_LABEL_MAX = 31 };
+
 struct env {
     char name[ENV_NAME_MAX + 1];
     struct world *world;
@@ -50,6 +56,11 @@ struct env {
     int64_t owner; /* greater than 1: marks our claims in a store that others work on, too */
     struct env_settings set;
     char kv_prefix[KV_PREFIX_MAX + 1]; /* of every key at the key-value server: "stripe:test:" */
+    /* Due work whose doing lies above the mirror: operations on the catalogue (catalog/saga.h).
+     * NULL: this process does none of it. */
+    enum status (*work_op)(struct env *, struct claim *, struct work_report *, struct error *);
+    char key_label[KEY_LABEL_MAX + 1]; /* the key, redacted: "sk_test_...wxyz", for the audit */
+    bool key_restricted;               /* it may lack rights that are needed half way through */
     bool has_erased; /* somebody was erased (erase.h): what arrives is looked at; atomic */
 
     struct gate *gate; /* guards what follows, and is where workers wait */

@@ -22,6 +22,7 @@
 enum {
     CLAIM_BYTES_MAX = 64 << 10,
     FETCH_BYTES_MAX = 64 << 20,
+    NOT_OURS_MS = 5000,
 };
 
 /* One claimed object on its way. */
@@ -368,6 +369,10 @@ enum status work_one(struct env *env, struct work_report *report, struct error *
     case DUE_CHECK: return drift_run(env, &c, report, e);
     case DUE_CATCHUP: return catchup_run(env, &c, report, e);
     case DUE_CUSTOMER: return customer_sync(env, &c, report, e);
+    case DUE_OP:
+        if (env->work_op)
+            return env->work_op(env, &c, report, e);
+        return due_postpone(env, &c, NOT_OURS_MS, e); /* some other process knows how */
     }
     return fail(e, ST_BROKEN, "a claim of no kind");
 }

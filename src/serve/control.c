@@ -11,6 +11,7 @@
 #include "core/references.h"
 #include "core/sync.h"
 #include "serve/control_line.h"
+#include "serve/operations.h"
 
 #include <unistd.h>
 
@@ -360,6 +361,21 @@ static enum status do_ping(const struct command *c, struct error *e)
     return tell(c, &line, e);
 }
 
+static enum status do_catalog(const struct command *c, struct error *e)
+{
+    return operation_order(c->env, c->line, c->emit, c->ctx, e);
+}
+
+static enum status do_op_resume(const struct command *c, struct error *e)
+{
+    return operation_resume(c->env, c->line, c->emit, c->ctx, e);
+}
+
+static enum status do_op_abort(const struct command *c, struct error *e)
+{
+    return operation_abort(c->env, c->line, c->emit, c->ctx, e);
+}
+
 static enum status do_handover(const struct command *c, struct error *e)
 {
     return fail(e, ST_REFUSED, "%s is served by a daemon, which does not hand over: stop it first",
@@ -372,9 +388,18 @@ static const struct op {
     const char *name;
     enum status (*run)(const struct command *c, struct error *e);
 } op_table[] = {
-    { "sync", do_sync },     { "repair_refs", do_repair_refs }, { "drift", do_drift },
-    { "replay", do_replay }, { "revive", do_revive },           { "erase", do_erase },
-    { "ping", do_ping },     { "handover", do_handover },       { "projections", do_projections },
+    { "sync", do_sync },
+    { "repair_refs", do_repair_refs },
+    { "drift", do_drift },
+    { "replay", do_replay },
+    { "revive", do_revive },
+    { "erase", do_erase },
+    { "projections", do_projections },
+    { "catalog", do_catalog },
+    { "op_resume", do_op_resume },
+    { "op_abort", do_op_abort },
+    { "ping", do_ping },
+    { "handover", do_handover },
 };
 
 static const struct op *find_op(str line)
@@ -406,8 +431,7 @@ static enum status dispatch(const struct command *c, struct error *e)
         return fail(e, ST_INVALID, "a command must be a JSON object on one line");
     return fail(e, ST_INVALID,
                 "no such op; there are sync, repair_refs, drift, replay, revive, erase, "
-                "projections, ping and "
-                "handover");
+                "projections, catalog, op_resume, op_abort, ping and handover");
 }
 
 static void tell_end(const struct command *c, enum status st, const struct error *e)

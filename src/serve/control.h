@@ -30,7 +30,8 @@ struct control_host {
 
 /* Carries out one command on the host's environment, whose engine runs in this process. Ops: "sync"
  * (args, again, watch), "repair_refs", "drift" (args: types, repair, yes), "replay" (event),
- * "revive" (id or empty), "erase" (id), "projections", "ping", "handover" (a command that holds the lock gives it
+ * "catalog", "op_resume", "op_abort" (operations.h), "revive" (id or empty), "erase" (id),
+ * "projections", "ping", "handover" (a command that holds the lock gives it
  * up: answered by commands alone). Lines of progress go to `emit`; the end line, too. The status is
  * the one of the end line.
  *

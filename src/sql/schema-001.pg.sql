@@ -254,6 +254,62 @@ create table _calls (
 create index _calls_at on _calls (at);
 create index _calls_path on _calls (path, at);
 
+-- Operations on the catalogue (catalog/saga.h). What was asked and what follows from it are frozen
+-- when it begins; where it stands moves on. Kept for good: they are the audit.
+create table _ops (
+    id text collate "C" primary key,                  -- op_…
+    account text collate "C" not null,
+    kind text not null,                   -- price.replace, product.archive, …
+    product text collate "C" not null default '',     -- what it holds while it runs; '': nothing yet
+    actor text not null,                  -- who asked
+    api_key text not null default '',     -- with whose key, redacted
+    caller_key text collate "C",                      -- the caller's own Idempotency-Key
+    dry_run integer not null default 0,   -- 1: a plan alone
+    input text not null,                  -- JSON, as it was asked
+    plan text not null default '',        -- JSON: its steps; '': not made yet
+    state text not null default 'new',    -- new, forward, back, done, undone, refused, planned, stuck
+    step integer not null default 0,      -- where it stands, from 1
+    reason text,                          -- why it is refused, going back or stuck: a name
+    note text,                            -- for people: what it waits for, or how it ended
+    refusal text,                         -- JSON: what Stripe, or a check before, said
+    differences text,                     -- JSON: what a stuck one has left, with what mends it
+    waits integer not null default 0,     -- pauses in a row
+    rounds integer not null default 0,    -- how often steps were taken anew
+    abort_asked integer not null default 0,
+    created_at bigint not null,          -- wall clock, milliseconds
+    changed_at bigint not null,
+    ended_at bigint,
+    ended_ticket bigint not null default 0 -- from _sequence: who has read before, reads again
+);
+create unique index _ops_holder on _ops (account, product)
+    where state in ('forward', 'back') and product <> '';
+create unique index _ops_caller on _ops (account, caller_key) where caller_key is not null;
+create index _ops_ended on _ops (account, product, ended_ticket);
+create index _ops_created on _ops (account, created_at, id);
+
+-- The journal of the operations: written before each request, and again when its answer is known.
+create table _op_steps (
+    op text collate "C" not null,
+    step integer not null,                -- 100 + n undoes step n
+    attempt integer not null,
+    method text not null,
+    path text not null,
+    form text not null,
+    idempotency_key text not null,        -- op/<op>/<step>/<attempt>; '' where there is none
+    state text not null,                  -- sent (nobody knows what became of it), done, found (it
+                                          -- was so already), refused, settled (a stored 5xx)
+    sends integer not null default 1,
+    status integer,
+    request_id text,
+    replayed integer not null default 0,
+    object text,                          -- the id of what it made
+    error text,
+    began_at bigint not null,            -- wall clock, milliseconds
+    ended_at bigint,
+    duration_ms bigint,
+    primary key (op, step, attempt)
+);
+
 -- Answers that were dropped because they were asked for before the row got what it has, or because
 -- it is a tombstone: for whoever wonders (brindle trace).
 create table _dropped (
