@@ -21,9 +21,10 @@ static void draw_node(struct climate *c)
     c->set.backoff_ms_max = seed_between(1, 120) * 1000;
     c->set.confirm_ms = seed_between(100, 3000);
     if (seed_chance(20)) {
-        c->set.inbox_body_ms = seed_between(1, 48) * 3600000;
-        c->set.history_ms = seed_between(1, 48) * 3600000;
-        c->set.calls_ms = seed_between(1, 48) * 3600000;
+        msec unit = seed_chance(50) ? 3600000 : 60000;
+        c->set.inbox_body_ms = seed_between(1, 48) * unit;
+        c->set.history_ms = seed_between(1, 48) * unit;
+        c->set.calls_ms = seed_between(1, 48) * unit;
     }
     c->requests_per_second = seed_chance(50) ? 100 : (unsigned)seed_between(2, 25);
     c->batch_max = seed_chance(50) ? 64 : (size_t)seed_between(1, 6);
@@ -86,6 +87,9 @@ static void draw_rest(struct climate *c)
     c->syncs_max = 5;
     c->full_syncs = 60;
     c->people_ms_max = 2000;
+    c->seconds = 3;
+    c->commands = seed_rate(20);
+    c->ends_beside = seed_rate(30);
     c->last_sync = seed_chance(50);
     c->early_sync = c->last_sync && seed_chance(50);
     if (c->early_sync)
@@ -298,6 +302,27 @@ static void draw_shop(struct climate *c)
     c->requests_per_second = 100;
 }
 
+/* Short lives and long gaps between them, in which people do it themselves. */
+static void draw_turns(struct climate *c)
+{
+    c->workers = (unsigned)seed_between(2, 6);
+    c->objects = (unsigned)seed_between(3, 8);
+    c->page_limit = (unsigned)seed_between(1, 3);
+    c->answer_ms_max = seed_between(10, 400);
+    c->action_pause_ms = seed_between(100, 2000);
+    c->actions = (unsigned)seed_between(10, 30);
+    c->life_ms_max = seed_between(2, 20) * 1000;
+    c->down_ms_max = seed_between(2, 20) * 1000;
+    c->violent_lives = 12;
+    c->cuts = (unsigned)seed_between(0, 40);
+    c->wrong_keys = 0;
+    c->people_ms_max = seed_between(500, 2000);
+    c->seconds = (unsigned)seed_between(0, 40);
+    c->commands = (unsigned)seed_between(20, 80);
+    c->ends_beside = (unsigned)seed_between(0, 40);
+    c->requests_per_second = 100;
+}
+
 static enum weather forced;
 
 void climate_force(enum weather w)
@@ -326,7 +351,7 @@ static enum weather draw_weather(void)
     static const enum weather odds[] = {
         WEATHER_PLAIN,  WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_STORM,   WEATHER_STORM,
         WEATHER_CHURN,  WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS,
-        WEATHER_MORTAL, WEATHER_SHOP,  WEATHER_SHOP,
+        WEATHER_MORTAL, WEATHER_SHOP,  WEATHER_SHOP,  WEATHER_TURNS,
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
@@ -349,6 +374,7 @@ void climate_draw(struct climate *c)
     case WEATHER_BILLS: draw_bills(c); break;
     case WEATHER_MORTAL: draw_mortal(c); break;
     case WEATHER_SHOP: draw_shop(c); break;
+    case WEATHER_TURNS: draw_turns(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }

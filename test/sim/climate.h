@@ -16,7 +16,8 @@
     WEATHER(WHISPER, "whisper") /* changes of which only syncs hear */      \
     WEATHER(MORTAL, "mortal")   /* hardly a life is longer than a breath */ \
     WEATHER(BILLS, "bills")     /* nested lists longer than a page */       \
-    WEATHER(SHOP, "shop")       /* customers, and who asks for them */
+    WEATHER(SHOP, "shop")       /* customers, and who asks for them */      \
+    WEATHER(TURNS, "turns")     /* commands and daemons take turns */
 
 enum weather {
 #define WEATHER(w, text) WEATHER_##w,
@@ -72,10 +73,12 @@ struct climate {
     struct disk_climate disk;
     unsigned full_spells, clock_jumps, syncs, wrong_keys; /* in 1000, a minute */
     unsigned syncs_max;
-    unsigned full_syncs; /* of a hundred */
-    msec people_ms_max;  /* between their commands, when they are in a hurry */
-    bool last_sync;      /* a sync ends the seed */
-    bool early_sync;     /* it begins while things still go wrong, and must survive that */
+    unsigned full_syncs;        /* of a hundred */
+    msec people_ms_max;         /* between their commands, when they are in a hurry */
+    unsigned seconds, commands; /* of a hundred times that people look: processes beside */
+    unsigned ends_beside;       /* of a hundred: it is ended before the daemon begins */
+    bool last_sync;             /* a sync ends the seed */
+    bool early_sync;            /* it begins while things still go wrong, and must survive that */
 };
 
 void climate_force(enum weather w); /* of all seeds from now on */

@@ -37,6 +37,7 @@ struct file {
     struct image safe, seen, frozen;
     bool frozen_exists;
     struct pending *first, **last;
+    struct handle *open; /* of processes that live */
     /* These live as long as the processes that have the file open. */
     int shared, reserved, pending_lock, exclusive;
     unsigned char *shm[SHM_REGIONS_MAX];
@@ -47,14 +48,15 @@ struct file {
 struct handle {
     sqlite3_file base;
     struct file *f;
-    unsigned epoch;
+    struct handle *next; /* of those that are open */
+    unsigned life;       /* the process */
+    bool dead;           /* and it is no more */
     int lock;
     unsigned shm_shared, shm_excl; /* what this handle holds, a bit a lock */
     bool delete_on_close;
 };
 
 static struct file *files;
-static unsigned epoch; /* handles of an earlier one are dead */
 static struct disk_climate climate;
 static bool held;
 
@@ -70,7 +72,21 @@ void disk_hold(bool on)
 
 static bool dead(const struct handle *h)
 {
-    return h->epoch != epoch;
+    return h->dead;
+}
+
+/* The harness looks, which changes nothing. */
+static bool is_process(const struct handle *h)
+{
+    return h->life != OUTSIDE;
+}
+
+static void only_one_writes(const struct handle *h)
+{
+    for (const struct handle *o = h->f->open; o && is_process(h); o = o->next)
+        if (is_process(o) && o->life != h->life)
+            broke(PROMISE_ONE_WRITER, "life %u writes to %s while life %u has it open", h->life,
+                  h->f->name, o->life);
 }
 
 static bool strikes(unsigned rate, const char *what, const struct file *f)
@@ -196,20 +212,42 @@ static struct file *find(const char *name, bool create)
 
 /* ---- what happens to the whole disk ------------------------------------------------------- */
 
-/* Shared memory is left where it is: connections that are gone for good still point at it. */
-static void forget_locks(struct file *f)
+static int x_unlock(sqlite3_file *, int);
+static int x_shm_unmap(sqlite3_file *, int);
+
+/* Memory that was shared is left where it is: connections that are gone for good still point at it.
+ */
+static void let_go(struct handle *h)
 {
-    f->shared = f->reserved = f->pending_lock = f->exclusive = 0;
-    memset(f->shm, 0, sizeof f->shm);
-    memset(f->shm_shared, 0, sizeof f->shm_shared);
-    memset(f->shm_excl, 0, sizeof f->shm_excl);
+    struct file *f = h->f;
+
+    x_unlock(&h->base, SQLITE_LOCK_NONE);
+    x_shm_unmap(&h->base, 0);
+    h->dead = true;
+    for (struct handle **at = &f->open; *at; at = &(*at)->next)
+        if (*at == h) {
+            *at = h->next;
+            break;
+        }
+    if (!f->open)
+        memset(f->shm, 0, sizeof f->shm);
 }
 
-void disk_kill(void)
+void disk_kill(unsigned life)
 {
-    epoch++;
     for (struct file *f = files; f; f = f->next)
-        forget_locks(f);
+        for (struct handle *h = f->open, *next; h; h = next) {
+            next = h->next;
+            if (h->life == life)
+                let_go(h);
+        }
+}
+
+static void kill_all(void)
+{
+    for (struct file *f = files; f; f = f->next)
+        while (f->open)
+            let_go(f->open);
 }
 
 /* Kept, torn after some of its sectors, or lost. */
@@ -229,7 +267,7 @@ static void decide(struct file *f, const struct pending *w)
 
 void disk_power_cut(void)
 {
-    disk_kill();
+    kill_all();
     for (struct file *f = files; f; f = f->next) {
         for (struct pending *w = f->first; w; w = w->next)
             decide(f, w);
@@ -240,7 +278,7 @@ void disk_power_cut(void)
 
 void disk_wipe(void)
 {
-    disk_kill();
+    kill_all();
     for (struct file *f = files; f; f = f->next) {
         drop_pending(f);
         f->exists = false;
@@ -279,17 +317,13 @@ size_t disk_bytes(void)
 
 /* ---- sqlite3_io_methods ------------------------------------------------------------------- */
 
-static int x_unlock(sqlite3_file *, int);
-static int x_shm_unmap(sqlite3_file *, int);
-
 static int x_close(sqlite3_file *base)
 {
     struct handle *h = (struct handle *)base;
 
     if (dead(h))
         return SQLITE_OK;
-    x_unlock(base, SQLITE_LOCK_NONE);
-    x_shm_unmap(base, 0);
+    let_go(h);
     if (h->delete_on_close)
         h->f->exists = false;
     return SQLITE_OK;
@@ -319,6 +353,7 @@ static int x_write(sqlite3_file *base, const void *p, int n, sqlite3_int64 off)
         mark(MARK_DISK_FULL);
         return SQLITE_FULL;
     }
+    only_one_writes(h);
     image_write(&h->f->seen, off, p, n);
     pend(h->f, off, p, n);
     if (!held && fibre_inside() && seed_chance_of(climate.write_slow, 1000))
@@ -564,7 +599,9 @@ static int v_open(sqlite3_vfs *v, const char *name, sqlite3_file *base, int flag
     }
     h->base.pMethods = &methods;
     h->f = f;
-    h->epoch = epoch;
+    h->next = f->open;
+    h->life = held ? OUTSIDE : fibre_life();
+    f->open = h;
     h->delete_on_close = flags & SQLITE_OPEN_DELETEONCLOSE;
     if (out)
         *out = flags;

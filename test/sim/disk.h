@@ -1,7 +1,8 @@
 /* disk.h - a disk in memory that can lose its power, fill up and fail, as a VFS of SQLite.
  *
  * What is written is seen at once and is safe only after a sync; a power cut keeps, tears or loses
- * each write that was not synced, by chance. A killed process loses nothing but its locks. */
+ * each write that was not synced, by chance. A killed process loses nothing but its locks. Who
+ * writes to a file that another life has open breaks a promise. */
 #pragma once
 
 #include "base/base.h"
@@ -18,7 +19,7 @@ struct disk_climate {
 void disk_register(void);
 void disk_set(const struct disk_climate *c);
 void disk_power_cut(void);
-void disk_kill(void); /* every handle that is open is dead; what was written stays */
+void disk_kill(unsigned life); /* every handle of this life is dead; what was written stays */
 /* The disk's content as it is, to begin other seeds from. */
 void disk_freeze(void);  /* keeps a copy */
 void disk_restore(void); /* back to the copy */

@@ -9,8 +9,8 @@
 
 enum { FIBRES_MAX = 160 };
 
-/* A whole outside the node's life; the node's lives count from 1. */
-enum { OUTSIDE = 0 };
+/* Outside of all processes; their lives count from 1. */
+enum { OUTSIDE = 0, LIVES_MAX = 4096 };
 
 msec fibre_now(void); /* since the seed began */
 const char *fibre_name(void);

@@ -18,6 +18,7 @@ enum {
     STEPS_MAX = 1500000,
     FAULT_STEPS_MAX = 150000,
     FAULT_LIVES_MAX = 60,
+    BESIDE_MAX = 12,
     REST_MS_MAX = 4 * 3600000, /* from the last fault to the rest */
     MINUTE_MS = 60000,
     FAULTS_MS_MAX = 40 * 60000, /* behind the merchant's last act, unless deliveries are later */
@@ -45,11 +46,9 @@ static void await_end(void)
 static void fate(void *arg)
 {
     (void)arg;
-    bool machine = true;
     for (unsigned violent = 0;;) {
         bool wrong_key = !calm && seed_chance_of(climate.wrong_keys, 1000);
-        node_boot(machine, wrong_key);
-        machine = false;
+        node_boot(wrong_key);
         msec span = climate.life_ms_max && violent < climate.violent_lives
                         ? seed_between(0, climate.life_ms_max)
                         : INT64_MAX / 4;
@@ -63,11 +62,12 @@ static void fate(void *arg)
         if (node_is_up()) {
             enum node_end how = draw_end();
             violent++;
-            machine = how == END_POWER_CUT;
             node_end(how);
         }
         await_end();
         fibre_pause(seed_between(0, calm ? 1000 : climate.down_ms_max));
+        if (!calm && seed_chance(climate.ends_beside))
+            node_end_beside(draw_end());
     }
 }
 
@@ -118,8 +118,10 @@ static void people(void *arg)
                                                      : node_sync_something();
         if (climate.asks && seed_chance(climate.asks) && merchant_customer())
             node_ask(merchant_customer());
-        if (seed_chance(3))
-            node_second_writer();
+        if (tally->beside < BESIDE_MAX && seed_chance(climate.seconds))
+            node_second_daemon();
+        if (tally->beside < BESIDE_MAX && seed_chance(climate.commands))
+            node_command();
         if (seed_chance(5))
             node_revive();
     }
@@ -279,7 +281,7 @@ void life_prepare(const char *lock_path)
     check_begin(&climate, account);
     courier_open(&climate);
     node_open(&climate, lock_path, account);
-    node_boot(true, false);
+    node_boot(false);
     for (int i = 0; i < 100 && !node_works(); i++)
         run_until(fibre_now() + 100);
     node_end(END_STOPPED);

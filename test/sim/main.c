@@ -155,10 +155,11 @@ static void tell(uint64_t seeds, double seconds)
            " steps\n",
            seeds, seconds, (double)seeds / seconds, (double)total.virtual_ms / 86400000.0,
            total.steps);
-    printf("%" PRIu64 " lives: %" PRIu64 " power cuts, %" PRIu64 " kills, %" PRIu64
-           " orderly stops; %" PRIu64 " syncs, %" PRIu64 " writes lost, %" PRIu64 " torn\n",
-           total.lives, total.power_cuts, total.kills, total.stops, total.syncs, total.writes_lost,
-           total.writes_torn);
+    printf("%" PRIu64 " lives and %" PRIu64 " processes beside: %" PRIu64 " power cuts, %" PRIu64
+           " kills, %" PRIu64 " orderly stops; %" PRIu64 " syncs, %" PRIu64 " writes lost, %" PRIu64
+           " torn\n",
+           total.lives, total.beside, total.power_cuts, total.kills, total.stops, total.syncs,
+           total.writes_lost, total.writes_torn);
     printf("%" PRIu64 " events in %" PRIu64 " deliveries; %" PRIu64 " requests: %" PRIu64
            " slow, %" PRIu64 " stalled, %" PRIu64 " held back, %" PRIu64 " lost before and %" PRIu64
            " behind their effect, %" PRIu64 " limited, %" PRIu64 " errors, %" PRIu64

@@ -34,6 +34,14 @@ enum {
     TICK_MS_MAX = 600000,
     RECEIVE_MS_MAX = 60000,
     BODY_BYTES_MAX = 1 << 20,
+    /* As cli/local.c and cli/cmd_serve.c. */
+    HANDOVER_WAIT_MS = 30000,
+    HANDOVER_SHY_MS = 3000,
+    LOCK_WAIT_MS = 15000,
+    LOCK_LOOK_MS = 100,
+    COMMAND_GRACE_MS = 5000,
+    WATCH_MS = 200,
+    PROGRESS_BYTES_MAX = 1 << 20,
 };
 
 /* A delivery between the HTTP loop and the disk. */
@@ -46,11 +54,20 @@ struct item {
     struct gate *gate;
 };
 
+/* What a process is for. */
+enum role {
+    ROLE_DAEMON,
+    ROLE_SECOND,  /* a daemon that somebody starts although there is one */
+    ROLE_COMMAND, /* a sync that works itself while no daemon does */
+};
+
 /* One life. */
 struct node {
     struct climate *c;
+    enum role role;
     unsigned life;
-    bool wrong_key, up, works, stopping;
+    bool wrong_key, works, stopping;
+    bool handed_over; /* a command was asked for the store */
     int lock;
     struct world world;
     struct env env;
@@ -65,7 +82,9 @@ struct node {
 };
 
 static struct climate *climate;
-static struct node *node; /* NULL: no process */
+static struct node *node;   /* the daemon; NULL: there is none */
+static struct node *beside; /* another process; at most one */
+static bool machine_is_on;
 static const char *lock_path;
 static char account[ACCOUNT_ID_MAX + 1];
 static unsigned lives;
@@ -74,6 +93,7 @@ void node_open(struct climate *c, const char *path, const char *acct)
 {
     climate = c;
     lock_path = path;
+    machine_is_on = false;
     snprintf(account, sizeof account, "%s", acct);
 }
 
@@ -93,14 +113,50 @@ bool node_works(void)
 static void bury(struct node *n)
 {
     unsigned life = n->life;
+    bool is_daemon = n == node;
 
-    node = NULL;
-    disk_kill();
+    *(is_daemon ? &node : &beside) = NULL;
+    disk_kill(life);
     lock_file_release(n->lock);
-    sim_stripe_forget();
-    kv_server_hang_up();
-    courier_hang_up();
+    sim_stripe_forget(life);
+    if (n->role != ROLE_SECOND)
+        kv_server_hang_up();
+    if (is_daemon)
+        courier_hang_up();
     fibre_end_life(life);
+}
+
+static void cut_power(void)
+{
+    trace("the power is cut");
+    mark(MARK_POWER_CUT);
+    tally->power_cuts++;
+    machine_is_on = false;
+    disk_power_cut();
+    if (beside)
+        bury(beside);
+    if (node)
+        bury(node);
+    check_disk("after a power cut");
+}
+
+static void kill_one(struct node *n)
+{
+    trace("the %s is killed", n == node ? "node" : "process beside");
+    mark(MARK_KILLED);
+    tally->kills++;
+    bury(n);
+    check_disk("after a kill");
+}
+
+static void stop(struct node *n)
+{
+    env_stop(&n->env);
+    gate_lock(&sim_sched, n->queue);
+    n->stopping = n->closed = true;
+    gate_wake(&sim_sched, n->queue);
+    gate_unlock(&sim_sched, n->queue);
+    duty_ring(&n->duty);
 }
 
 void node_end(enum node_end how)
@@ -114,35 +170,25 @@ void node_end(enum node_end how)
     switch (how) {
     case END_STOPPED:
         trace("the node is told to stop");
-        env_stop(&n->env);
-        gate_lock(&sim_sched, n->queue);
-        n->stopping = n->closed = true;
-        gate_wake(&sim_sched, n->queue);
-        gate_unlock(&sim_sched, n->queue);
-        duty_ring(&n->duty);
+        stop(n);
         return;
-    case END_KILLED:
-        trace("the node is killed");
-        mark(MARK_KILLED);
-        tally->kills++;
-        bury(n);
-        check_disk("after a kill");
-        return;
-    case END_POWER_CUT:
-        trace("the power is cut");
-        mark(MARK_POWER_CUT);
-        tally->power_cuts++;
-        disk_power_cut();
-        bury(n);
-        check_disk("after a power cut");
-        return;
+    case END_KILLED: kill_one(n); return;
+    case END_POWER_CUT: cut_power(); return;
     }
+}
+
+void node_end_beside(enum node_end how)
+{
+    if (beside && how == END_POWER_CUT)
+        cut_power();
+    else if (beside)
+        kill_one(beside);
 }
 
 /* On the process' own behalf. */
 static void exit_because(struct node *n, const char *why)
 {
-    trace("the process ends: %s", why);
+    trace("the %s ends: %s", n == node ? "node" : "process", why);
     bury(n);
 }
 
@@ -400,13 +446,43 @@ static enum status open_store(struct node *n, struct error *e)
                                       .checkpoint_pages = n->c->checkpoint_pages };
     struct store *real;
 
-    enum status st = lock_file_take(lock_path, &n->lock, e);
-    if (st != ST_OK)
-        broke(PROMISE_ONE_WRITER, "the only node does not get the lock: %s", e->text);
-    st = store_sqlite_open(&real, &o, e);
+    enum status st = store_sqlite_open(&real, &o, e);
     if (st == ST_OK)
         n->world.store = watch_open(real);
     return st;
+}
+
+/* Who has the store and listens on its socket; NULL: nobody does. */
+static struct node *who_listens(const struct node *asks)
+{
+    struct node *n = node && node->works ? node : beside && beside->works ? beside : NULL;
+
+    return n && n != asks && n->lock >= 0 ? n : NULL;
+}
+
+/* As cli/cmd_serve.c: a command gives the store up when it is asked, a daemon does not. */
+static enum status open_or_take_over(struct node *n, struct error *e)
+{
+    msec until = clock_mono(&sim_clock) + HANDOVER_WAIT_MS;
+
+    for (;;) {
+        struct error why = { 0 };
+        enum status st = lock_file_take(lock_path, &n->lock, &why);
+        if (st == ST_OK)
+            return ST_OK;
+        struct node *holder = who_listens(n);
+        bool refused = holder && holder->role != ROLE_COMMAND;
+        if (holder && !refused && !holder->handed_over) {
+            trace("asks life %u to hand over", holder->life);
+            holder->handed_over = true;
+            env_stop(&holder->env);
+        }
+        if (refused || clock_mono(&sim_clock) >= until) {
+            *e = why;
+            return st;
+        }
+        clock_sleep(&sim_clock, LOCK_LOOK_MS);
+    }
 }
 
 /* As cli/wire.c: never begins unproven. */
@@ -449,12 +525,14 @@ static enum status open_all(struct node *n, struct error *e)
     return st == ST_OK ? due_restart(&n->env, e) : st;
 }
 
-/* Everybody has come to an end: close in good order. After the grace, the rest is cut off. */
-static void shut_down(struct node *n)
+/* Everybody comes to an end, and the store is closed in good order. After the grace, the rest is
+ * cut off. */
+static void close_all(struct node *n, msec grace)
 {
     struct error e = { 0 };
-    msec until = clock_mono(&sim_clock) + STOP_GRACE_MS;
+    msec until = clock_mono(&sim_clock) + grace;
 
+    n->works = false;
     while (n->n_running && clock_mono(&sim_clock) < until)
         fibre_pause(50);
     if (n->n_running) {
@@ -465,6 +543,11 @@ static void shut_down(struct node *n)
     env_free(&n->env);
     stripe_close(n->world.stripe);
     n->world.store->ops->close(n->world.store);
+}
+
+static void shut_down(struct node *n)
+{
+    close_all(n, STOP_GRACE_MS);
     mark(MARK_STOPPED);
     tally->stops++;
     exit_because(n, "stopped in good order");
@@ -476,23 +559,35 @@ static void spawn(struct node *n, const char *name, void (*run)(void *))
     fibre_spawn(n->life, name, run, n);
 }
 
-static void daemon_life(void *arg)
+/* The lock first: whoever has it may write. */
+static void take_store(struct node *n)
 {
-    struct node *n = arg;
     struct error e = { 0 };
-    struct secret secret = { 0 };
+    enum status st = open_or_take_over(n, &e);
 
-    if (!secret_set(&secret, S(SIM_SECRET)) || verifier_new(&n->verifier, &secret, 1, &e) != ST_OK)
-        abort();
+    if (st != ST_OK && n->role == ROLE_SECOND)
+        mark(MARK_SECOND_REFUSED);
+    if (st != ST_OK)
+        exit_because(n, e.text);
+    if (n->role == ROLE_SECOND && !node)
+        exit_because(n, "the first daemon is gone, and a new one will come");
+}
+
+static void open_or_end(struct node *n)
+{
+    struct error e = { 0 };
+
+    check_new_life();
     enum status st = open_all(n, &e);
     if (st == ST_BROKEN && !disk_may_fail(n))
         broke(PROMISE_SOUND, "the store cannot be opened although the disk never failed: %s",
               e.text);
     if (st != ST_OK)
         exit_because(n, e.text);
-    n->works = true;
-    trace("the node works");
-    spawn(n, "ingest", ingest);
+}
+
+static void spawn_workers(struct node *n)
+{
     spawn(n, "keeper", housekeeping);
     if (outbox_has_server(&n->env))
         spawn(n, "outbox", outbox);
@@ -501,6 +596,22 @@ static void daemon_life(void *arg)
         snprintf(name, sizeof name, "worker %u", i + 1);
         spawn(n, name, worker);
     }
+}
+
+static void daemon_life(void *arg)
+{
+    struct node *n = arg;
+    struct error e = { 0 };
+    struct secret secret = { 0 };
+
+    if (!secret_set(&secret, S(SIM_SECRET)) || verifier_new(&n->verifier, &secret, 1, &e) != ST_OK)
+        abort();
+    take_store(n);
+    open_or_end(n);
+    n->works = true;
+    trace("the node works");
+    spawn(n, "ingest", ingest);
+    spawn_workers(n);
     while (!n->stopping) {
         gate_lock(&sim_sched, n->queue);
         gate_wait(&sim_sched, n->queue, NO_DEADLINE);
@@ -509,27 +620,46 @@ static void daemon_life(void *arg)
     shut_down(n);
 }
 
-void node_boot(bool machine, bool wrong_key)
+static struct node *new_life(enum role role)
 {
-    assert(!node);
     struct node *n = calloc(1, sizeof *n);
+
     if (!n)
         abort();
-    *n = (struct node){ .c = climate, .life = ++lives, .wrong_key = wrong_key, .lock = -1 };
-    node = n;
-    tally->lives++;
-    check_new_life();
-    if (machine)
+    assert(lives + 1 < LIVES_MAX);
+    *n = (struct node){ .c = climate, .role = role, .life = ++lives, .lock = -1 };
+    *(role == ROLE_DAEMON ? &tally->lives : &tally->beside) += 1;
+    if (!machine_is_on)
         clock_boot(seed_chance(50) ? seed_between(0, 100000) : seed_between(0, 30LL * 86400000));
     n->queue = gate_new(&sim_sched);
     n->world = (struct world){ .clock = &sim_clock,
                                .rng = &sim_rng,
                                .sched = &sim_sched,
-                               .kv = n->c->kv ? kv_server_connect() : kv_none(),
-                               .stripe = open_stripe(n) };
-    trace("life %u begins%s%s", n->life, machine ? " with the machine" : "",
+                               .kv = n->c->kv ? kv_server_connect() : kv_none() };
+    return n;
+}
+
+void node_boot(bool wrong_key)
+{
+    assert(!node);
+    bool machine = !machine_is_on;
+    node = new_life(ROLE_DAEMON);
+    machine_is_on = true;
+    node->wrong_key = wrong_key;
+    node->world.stripe = open_stripe(node);
+    trace("life %u begins%s%s", node->life, machine ? " with the machine" : "",
           wrong_key ? ", with another account's key" : "");
-    fibre_spawn(n->life, "daemon", daemon_life, n);
+    fibre_spawn(node->life, "daemon", daemon_life, node);
+}
+
+void node_second_daemon(void)
+{
+    if (!node_works() || beside)
+        return;
+    beside = new_life(ROLE_SECOND);
+    beside->world.stripe = open_stripe(beside);
+    trace("life %u begins: a second daemon", beside->life);
+    fibre_spawn(beside->life, "second", daemon_life, beside);
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -636,16 +766,120 @@ bool node_revive(void)
     return command(COMMAND_REVIVE);
 }
 
-void node_second_writer(void)
+/* ---- a command that is a process --------------------------------------------------------------
+ */
+
+/* What the command wants of a daemon, and hears; lives on when either dies. */
+struct errand {
+    struct node *daemon;
+    msec since; /* 0: it was not asked for yet */
+    bool ended, done;
+};
+
+/* As serve/control.c: asks, or watches what was asked for before. */
+static bool sync_to_its_end(struct node *n, msec *since)
 {
     struct error e = { 0 };
-    int fd = -1;
+    struct sync_progress p = { 0 };
+    struct sync s;
+    enum status st = *since ? sync_recall(&n->env, NULL, 0, *since, &s, &e)
+                            : sync_start(&n->env, NULL, 0, true, LANE_BACKFILL, &s, &e);
 
-    if (!node || node->lock < 0)
+    while (st == ST_OK && !p.done && !env_stopping(&n->env)) {
+        BUF(line, PROGRESS_BYTES_MAX);
+        *since = s.since;
+        st = sync_progress(&n->env, &s, &p, &line, &e);
+        if (st == ST_OK && !p.done)
+            clock_sleep(&sim_clock, WATCH_MS);
+    }
+    if (st == ST_BROKEN)
+        damaged(n, &e);
+    if (st != ST_OK)
+        trace("the sync is not watched any more: %s", e.text);
+    return st == ST_OK && p.done;
+}
+
+static void run_errand(void *arg)
+{
+    struct errand *errand = arg;
+
+    errand->done = sync_to_its_end(errand->daemon, &errand->since);
+    errand->ended = true;
+    errand->daemon->n_running--;
+}
+
+static bool be_client(struct errand *errand)
+{
+    unsigned life = node->life;
+    bool handed_over = errand->since != 0;
+
+    trace("sends itself to life %u%s", life, handed_over ? ", which goes on" : "");
+    errand->daemon = node;
+    errand->ended = false;
+    node->n_running++;
+    fibre_spawn(life, "command", run_errand, errand);
+    while (!errand->ended && node && node->life == life)
+        clock_sleep(&sim_clock, WATCH_MS);
+    if (handed_over && errand->done)
+        mark(MARK_HANDOVER_SEEN);
+    return errand->done;
+}
+
+/* With an engine of its own. What is still under way when the grace is over ends with the process.
+ */
+static bool work_here(struct node *n, msec *since)
+{
+    n->handed_over = n->stopping = n->closed = false;
+    n->world.stripe = open_stripe(n);
+    open_or_end(n);
+    n->works = true;
+    trace("the command works itself");
+    spawn_workers(n);
+    bool done = sync_to_its_end(n, since);
+    stop(n);
+    close_all(n, COMMAND_GRACE_MS);
+    lock_file_release(n->lock);
+    n->lock = -1;
+    return done;
+}
+
+/* As cli/local.c: there or here, until it is done. */
+static void command_life(void *arg)
+{
+    struct node *n = arg;
+    struct errand *errand = calloc(1, sizeof *errand);
+    msec ours_from = 0, until = clock_mono(&sim_clock) + LOCK_WAIT_MS;
+
+    if (!errand)
+        abort();
+    while (clock_mono(&sim_clock) < until) {
+        struct error e = { 0 };
+        if (node_works()) {
+            bool done = be_client(errand);
+            exit_because(n, done ? "the daemon has done it" : "the daemon has ended before");
+        }
+        if (clock_mono(&sim_clock) >= ours_from &&
+            lock_file_take(lock_path, &n->lock, &e) == ST_OK) {
+            bool done = work_here(n, &errand->since);
+            if (!n->handed_over || done)
+                exit_because(n, done ? "it is done" : "it cannot go on");
+            trace("hands the store over");
+            mark(MARK_HANDED_OVER);
+            ours_from = clock_mono(&sim_clock) + HANDOVER_SHY_MS;
+            until = clock_mono(&sim_clock) + IDENTIFY_MS_MAX + LOCK_WAIT_MS;
+        }
+        clock_sleep(&sim_clock, LOCK_LOOK_MS);
+    }
+    exit_because(n, "nobody gives it the store");
+}
+
+void node_command(void)
+{
+    if (beside)
         return;
-    enum status st = lock_file_take(lock_path, &fd, &e);
-    if (st != ST_CONFLICT)
-        broke(PROMISE_ONE_WRITER, "a second process may write: %s",
-              st == ST_OK ? "it got the lock" : e.text);
-    mark(MARK_SECOND_REFUSED);
+    bool machine = !machine_is_on;
+    beside = new_life(ROLE_COMMAND);
+    machine_is_on = true;
+    trace("life %u begins%s: a sync", beside->life, machine ? " with the machine" : "");
+    fibre_spawn(beside->life, "sync", command_life, beside);
 }

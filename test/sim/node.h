@@ -1,4 +1,5 @@
-/* node.h - the program under test, wired as the daemon wires it, and its lives.
+/* node.h - the program under test, wired as the daemon wires it, its lives, and other processes
+ * beside it: a second daemon, and commands that work themselves while there is none.
  *
  * A life begins with the lock and the store and ends in good order, by a kill, by a power cut, or
  * by its own hand. What a dead life had in memory is left where it lies: its fibres never run
@@ -14,8 +15,8 @@ enum node_end { END_STOPPED, END_KILLED, END_POWER_CUT };
 
 /* `lock_path`: a real file, for the real lock. */
 void node_open(struct climate *c, const char *lock_path, const char *account);
-void node_boot(bool machine, bool wrong_key); /* `machine`: it starts, too, and with it its clock */
-bool node_is_up(void); /* there is a process; whether it works yet is another question */
+void node_boot(bool wrong_key); /* behind a power cut with the machine and its clock */
+bool node_is_up(void);          /* there is a process; whether it works yet is another question */
 bool node_works(void);
 /* Ends the life; from outside of it. */
 void node_end(enum node_end how);
@@ -32,5 +33,7 @@ bool node_sync_something(void);     /* a type or an object */
 bool node_revive(void);
 /* A customer is asked for, and waited for. */
 bool node_ask(const char *customer);
-/* Another process wants to write, too. */
-void node_second_writer(void);
+/* Other processes: at most one at a time. */
+void node_second_daemon(void); /* while the daemon works: must be refused */
+void node_command(void);       /* `brindle sync` */
+void node_end_beside(enum node_end how);

@@ -27,7 +27,7 @@ struct sim_seam {
 };
 
 static struct emulator *the_emulator;
-static unsigned under_way;
+static unsigned under_way[LIVES_MAX]; /* requests of a life */
 
 void emu_open(uint64_t seed)
 {
@@ -397,9 +397,9 @@ static enum status sim_call(struct stripe *stripe, const struct stripe_request *
     check_rate();
     trace("asks GET %.*s%s%.*s (%.*s)", STR_ARG(q->path), q->query.n ? "?" : "", STR_ARG(q->query),
           STR_ARG(q->cause));
-    under_way++;
+    under_way[fibre_life()]++;
     enum status st = call((struct sim_seam *)stripe, q, p, a, e);
-    under_way--;
+    under_way[fibre_life()]--;
     if (st == ST_OK)
         trace("hears %d for %.*s", p->http_status, STR_ARG(q->path));
     else
@@ -426,7 +426,11 @@ struct stripe *sim_stripe(struct climate *c, bool wrong_key)
 
 unsigned sim_stripe_calls(void)
 {
-    return under_way;
+    unsigned n = 0;
+
+    for (size_t i = 0; i < LIVES_MAX; i++)
+        n += under_way[i];
+    return n;
 }
 
 void sim_stripe_claimed(void)
@@ -434,9 +438,9 @@ void sim_stripe_claimed(void)
     fibre_note(n_sent);
 }
 
-void sim_stripe_forget(void)
+void sim_stripe_forget(unsigned life)
 {
-    under_way = 0;
+    under_way[life] = 0;
     for (size_t i = 0; i < n_lied; i++)
         lied[i].heard = 0; /* it may have been on its way to the disk */
 }

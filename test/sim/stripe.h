@@ -24,5 +24,5 @@ unsigned sim_stripe_calls(void); /* that are under way */
 /* What is about to be deleted: a list may show it for a while. */
 void stripe_remember(str path, str body);
 void sim_stripe_claimed(void); /* the running fibre has a new claim */
-/* Nothing that is on its way belongs to anybody any more. */
-void sim_stripe_forget(void);
+/* Nothing that is on its way to this life belongs to anybody any more. */
+void sim_stripe_forget(unsigned life);

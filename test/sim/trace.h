@@ -7,51 +7,53 @@
 
 /* States that a run of many seeds must have seen; a simulator that never gets there proves nothing
  * about them. MARK(name, text) */
-#define MARKS(MARK)                                                \
-    MARK(REDELIVERED, "an event was delivered again")              \
-    MARK(LATE, "an event came a day late or more")                 \
-    MARK(DELIVERY_CUT, "the node died with a delivery")            \
-    MARK(OLD_SIGNATURE, "a delivery was refused by its age")       \
-    MARK(SHARED_COMMIT, "one fsync committed several")             \
-    MARK(COMMIT_LOST, "several lost their commit together")        \
-    MARK(DISK_FULL, "the disk was full")                           \
-    MARK(DISK_BROKE, "the disk failed")                            \
-    MARK(POWER_CUT, "the power was cut")                           \
-    MARK(KILLED, "the process was killed")                         \
-    MARK(STOPPED, "the process was stopped in good order")         \
-    MARK(DAMAGE_ENDED_IT, "the process ended itself")              \
-    MARK(SECOND_REFUSED, "a second writer was refused")            \
-    MARK(WRONG_KEY, "another account's key was refused")           \
-    MARK(CLOCK_JUMPED, "the wall clock jumped")                    \
-    MARK(LEASE_LOST, "a lease ran out under its holder")           \
-    MARK(STALE_DROPPED, "an answer came too late and was dropped") \
-    MARK(TOMBSTONE_MET, "a list showed what is buried")            \
-    MARK(BURIED, "a deletion was mirrored")                        \
-    MARK(REVIVED, "Stripe brought a deleted object back")          \
-    MARK(LOOKED_TWICE, "an unannounced 404 was looked at again")   \
-    MARK(NESTED_COMPLETED, "a nested list was read to its end")    \
-    MARK(WALK_RESUMED, "a walk went on where it stood")            \
-    MARK(WALK_COMPLETED, "a walk came to its end")                 \
-    MARK(CURSOR_VANISHED, "a walk's cursor was deleted")           \
-    MARK(SWEPT, "what a walk had not shown was fetched")           \
-    MARK(CHASED, "a missing reference was fetched")                \
-    MARK(DEAD, "work was given up")                                \
-    MARK(DEAD_REVIVED, "given-up work was taken up again")         \
-    MARK(LIMITED, "Stripe answered 429")                           \
-    MARK(LOST_AFTER, "an answer was lost behind its effect")       \
-    MARK(STALLED, "an answer took longer than a lease")            \
-    MARK(BUSY_BUDGET, "a request waited for the rate budget")      \
-    MARK(FORGOTTEN, "housekeeping forgot something old")           \
-    MARK(CALLS_FLUSHED, "the audit of calls was written")          \
-    MARK(BEHIND_BACK, "an object changed without an event")        \
-    MARK(LULL, "nothing was to do while the merchant went on")     \
-    MARK(KV_UNANSWERED, "the key-value server's answer was lost")  \
-    MARK(KV_LATE, "a put that was given up arrived later")         \
-    MARK(KV_OVERTAKEN, "a put met a greater revision")             \
-    MARK(KV_EMPTIED, "the key-value server lost its memory")       \
-    MARK(KV_REWOUND, "the key-value server went back")             \
-    MARK(ASKED, "somebody waited for a customer's state")          \
-    MARK(TOLD_STALE, "who waited was told that there is news yet") \
+#define MARKS(MARK)                                                 \
+    MARK(REDELIVERED, "an event was delivered again")               \
+    MARK(LATE, "an event came a day late or more")                  \
+    MARK(DELIVERY_CUT, "the node died with a delivery")             \
+    MARK(OLD_SIGNATURE, "a delivery was refused by its age")        \
+    MARK(SHARED_COMMIT, "one fsync committed several")              \
+    MARK(COMMIT_LOST, "several lost their commit together")         \
+    MARK(DISK_FULL, "the disk was full")                            \
+    MARK(DISK_BROKE, "the disk failed")                             \
+    MARK(POWER_CUT, "the power was cut")                            \
+    MARK(KILLED, "the process was killed")                          \
+    MARK(STOPPED, "the process was stopped in good order")          \
+    MARK(DAMAGE_ENDED_IT, "the process ended itself")               \
+    MARK(SECOND_REFUSED, "a second daemon was refused")             \
+    MARK(HANDED_OVER, "a command handed its store over")            \
+    MARK(HANDOVER_SEEN, "and saw the daemon end what it had begun") \
+    MARK(WRONG_KEY, "another account's key was refused")            \
+    MARK(CLOCK_JUMPED, "the wall clock jumped")                     \
+    MARK(LEASE_LOST, "a lease ran out under its holder")            \
+    MARK(STALE_DROPPED, "an answer came too late and was dropped")  \
+    MARK(TOMBSTONE_MET, "a list showed what is buried")             \
+    MARK(BURIED, "a deletion was mirrored")                         \
+    MARK(REVIVED, "Stripe brought a deleted object back")           \
+    MARK(LOOKED_TWICE, "an unannounced 404 was looked at again")    \
+    MARK(NESTED_COMPLETED, "a nested list was read to its end")     \
+    MARK(WALK_RESUMED, "a walk went on where it stood")             \
+    MARK(WALK_COMPLETED, "a walk came to its end")                  \
+    MARK(CURSOR_VANISHED, "a walk's cursor was deleted")            \
+    MARK(SWEPT, "what a walk had not shown was fetched")            \
+    MARK(CHASED, "a missing reference was fetched")                 \
+    MARK(DEAD, "work was given up")                                 \
+    MARK(DEAD_REVIVED, "given-up work was taken up again")          \
+    MARK(LIMITED, "Stripe answered 429")                            \
+    MARK(LOST_AFTER, "an answer was lost behind its effect")        \
+    MARK(STALLED, "an answer took longer than a lease")             \
+    MARK(BUSY_BUDGET, "a request waited for the rate budget")       \
+    MARK(FORGOTTEN, "housekeeping forgot something old")            \
+    MARK(CALLS_FLUSHED, "the audit of calls was written")           \
+    MARK(BEHIND_BACK, "an object changed without an event")         \
+    MARK(LULL, "nothing was to do while the merchant went on")      \
+    MARK(KV_UNANSWERED, "the key-value server's answer was lost")   \
+    MARK(KV_LATE, "a put that was given up arrived later")          \
+    MARK(KV_OVERTAKEN, "a put met a greater revision")              \
+    MARK(KV_EMPTIED, "the key-value server lost its memory")        \
+    MARK(KV_REWOUND, "the key-value server went back")              \
+    MARK(ASKED, "somebody waited for a customer's state")           \
+    MARK(TOLD_STALE, "who waited was told that there is news yet")  \
     MARK(ASKED_TOGETHER, "two waited for customers at once")
 
 enum mark {
@@ -93,7 +95,7 @@ extern const char *const mark_text[MARK_COUNT];
 /* One seed's, and the sum of many. */
 struct tally {
     uint64_t mark[MARK_COUNT];
-    uint64_t steps, lives, power_cuts, kills, stops, syncs, writes_lost, writes_torn;
+    uint64_t steps, lives, beside, power_cuts, kills, stops, syncs, writes_lost, writes_torn;
     uint64_t requests, slow, stalled, spited, lost_before, lost_after, limited, errors, html,
         truncated, lies, refused;
     uint64_t events, deliveries, virtual_ms;
