@@ -32,6 +32,8 @@ static const struct table tables[] = {
     { "differences", "ttt", STMT_COPY_DRIFT_PAGE, STMT_COPY_DRIFT_PUT },
     { "dropped answers", "ttti", STMT_COPY_DROPPED_PAGE, STMT_COPY_DROPPED_PUT },
     { "connected accounts", "t", STMT_COPY_ACCOUNTS_PAGE, STMT_COPY_ACCOUNTS_PUT },
+    { "operations", "t", STMT_COPY_OPS_PAGE, STMT_COPY_OPS_PUT },
+    { "their requests", "tii", STMT_COPY_OP_STEPS_PAGE, STMT_COPY_OP_STEPS_PUT },
     { "audit", "i", STMT_COPY_AUDIT_PAGE, STMT_COPY_AUDIT_PUT },
     { "calls", "i", STMT_COPY_CALLS_PAGE, STMT_COPY_CALLS_PUT },
     { "counters", "t", STMT_COPY_COUNTERS_PAGE, STMT_COPY_COUNTERS_PUT },
