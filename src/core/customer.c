@@ -111,6 +111,7 @@ static enum status store(struct customer *s, struct tx *tx, str type, str id, st
                                .data = data,
                                .source = source,
                                .follow = true,
+                               .state_later = source == SOURCE_LIST,
                                .ticket = s->c->ticket,
                                .api_version = S(STRIPE_API_VERSION),
                                .cause = s->c->cause.n ? s->c->cause.p : "sync",
@@ -221,7 +222,7 @@ static enum status draw(struct customer *s, struct arena *a, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-/* Whose it is stands before it is stored: its customer's state follows at once. */
+/* Whose it is stands before it is stored, so that the state can follow. */
 static enum status store_item(struct customer *s, struct tx *tx, struct listing *l,
                               const struct page_item *item, struct sequence_pool *pool,
                               struct arena *a, struct error *e)
@@ -257,6 +258,9 @@ static enum status store_piece(struct customer *s, struct listing *l, struct pag
         if (*end)
             st = ST_OK;
     }
+    if (st == ST_OK) /* once for all of them: it looks at every subscription */
+        st = state_follow(&tx, s->env, S("customer"), s->c->key.id, (str){ 0 }, S("{}"), &pool, a,
+                          e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 

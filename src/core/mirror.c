@@ -292,8 +292,8 @@ static enum status write_row(struct put *p, const struct row *row, struct error 
         st = put_refs(p, row->there, e);
     if (st == ST_OK)
         st = note_open_lists(p, e);
-    if (st != ST_OK || p->depth || p->in->source == SOURCE_NESTED) /* its parent follows */
-        return st;
+    if (st != ST_OK || p->depth || p->in->source == SOURCE_NESTED || p->in->state_later)
+        return st; /* its parent follows, or the whole piece does */
     if (planted(PLANT_STATE_APART))
         st = tx_split(p->tx, st, e);
     if (st != ST_OK)

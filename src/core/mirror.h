@@ -20,6 +20,8 @@ struct answer {
     str data; /* one valid JSON object */
     enum source source;
     bool follow; /* a page of a list behind which no chase comes: what it refers to is fetched */
+    bool state_later; /* who stores many of one customer has its state follow himself, in the same
+                         transaction (state_follow) */
     int64_t ticket;
     str api_version;
     const char *cause;          /* for the history */
