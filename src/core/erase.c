@@ -6,13 +6,17 @@
 #include "core/refs.h"
 #include "core/state.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
     REMAINS_BYTES_MAX = 16 << 10, /* of an erased row: its id and type */
     SMALL_BYTES = 256 << 10,
-    TX_RUNS = 400,                /* statements after which a transaction of an erasure ends */
-    BODIES_PIECE = 5000,          /* events that one transaction looks through */
+    TX_RUNS = 400,       /* statements after which a transaction of an erasure ends */
+    BODIES_PIECE = 5000, /* events that one transaction looks through */
+    ERASE_NAME_MAX = 255,
+    VERSIONS_PIECE = 200,         /* objects whose former versions one transaction looks through */
     ROUNDS_MAX = 10,              /* for what arrived while we were forgetting */
     HEARD_MS = 2 * ERASE_LOOK_MS, /* by then every process of the store has looked */
     ERASED = 2,                   /* objects.deleted */
@@ -310,7 +314,7 @@ static enum status last_event(struct env *env, int64_t *last, struct error *e)
     return st;
 }
 
-static enum status forget_bodies_piece(struct env *env, str id, str email, int64_t from,
+static enum status forget_bodies_piece(struct env *env, str word, str other, int64_t from,
                                        int64_t *events, struct error *e)
 {
     ARENA(a, SMALL_BYTES);
@@ -319,10 +323,10 @@ static enum status forget_bodies_piece(struct env *env, str id, str email, int64
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
     if (st == ST_OK && from == 0)
-        st = tx_run(&tx, STMT_ERASE_CONFLICTS_NAMING, NULL, &a, e, V_STR(id), V_STR(email));
+        st = tx_run(&tx, STMT_ERASE_CONFLICTS_NAMING, NULL, &a, e, V_STR(word), V_STR(other));
     if (st == ST_OK)
         st = tx_run(&tx, STMT_ERASE_BODIES_NAMING, &r, &a, e, V_INT(from),
-                    V_INT(from + BODIES_PIECE), V_STR(id), V_STR(email));
+                    V_INT(from + BODIES_PIECE), V_STR(word), V_STR(other));
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
@@ -330,15 +334,15 @@ static enum status forget_bodies_piece(struct env *env, str id, str email, int64
     return st;
 }
 
-/* Bodies that name the customer, whatever they are about. */
-static enum status forget_bodies(struct env *env, struct erasure *x, str email, struct error *e)
+static enum status forget_bodies(struct env *env, struct erasure *x, str word, str other,
+                                 struct error *e)
 {
     int64_t last = 0;
     unsigned attempt = 1;
     enum status st = last_event(env, &last, e);
 
     for (int64_t from = 0; st == ST_OK && from <= last;) {
-        st = forget_bodies_piece(env, x->id, email, from, &x->events, e);
+        st = forget_bodies_piece(env, word, other, from, &x->events, e);
         bool again = tx_again(env->world->store, st, attempt);
         attempt = st == ST_OK ? 1 : attempt + 1;
         if (st == ST_OK)
@@ -347,6 +351,104 @@ static enum status forget_bodies(struct env *env, struct erasure *x, str email, 
             error_clear(e);
             st = ST_OK;
         }
+    }
+    return st;
+}
+
+static int by_key(const void *x, const void *y)
+{
+    const struct erase_key *a = x, *b = y;
+    int type = str_cmp(a->type, b->type);
+
+    return type ? type : str_cmp(a->id, b->id);
+}
+
+/* Where the look through former versions stands. */
+struct looking_back {
+    struct erase_key *taken; /* sorted */
+    size_t n_taken;
+    char type[ERASE_NAME_MAX + 1], id[ERASE_NAME_MAX + 1];
+    bool more;
+};
+
+static bool is_taken(const struct looking_back *l, str type, str id)
+{
+    const struct erase_key key = { type, id };
+
+    return bsearch(&key, l->taken, l->n_taken, sizeof key, by_key) != NULL;
+}
+
+static enum status forget_versions_piece(struct env *env, struct erasure *x, str word, str other,
+                                         struct looking_back *l, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows named, gone;
+    int64_t versions = 0;
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_HISTORY_NAMING, &named, &a, e, v_account(env), V_STR(str_of(l->type)),
+                    V_STR(str_of(l->id)), V_STR(word), V_STR(other), V_INT(VERSIONS_PIECE));
+    for (size_t i = 0; st == ST_OK && i < named.n_rows; i++) {
+        str type = row_str(&named, i, 0), id = row_str(&named, i, 1);
+        if (is_taken(l, type, id))
+            continue;
+        st = tx_run(&tx, STMT_ERASE_HISTORY_NAMING, &gone, &a, e, V_STR(type), v_account(env),
+                    V_STR(id), V_STR(word), V_STR(other));
+        versions += st == ST_OK ? gone.n_changed : 0;
+    }
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st != ST_OK)
+        return st;
+    x->versions += versions;
+    l->more = named.n_rows == VERSIONS_PIECE;
+    if (l->more) {
+        snprintf(l->type, sizeof l->type, "%.*s", STR_ARG(row_str(&named, named.n_rows - 1, 0)));
+        snprintf(l->id, sizeof l->id, "%.*s", STR_ARG(row_str(&named, named.n_rows - 1, 1)));
+    }
+    return ST_OK;
+}
+
+/* Former versions of what is not taken: a product that was made for her, renamed since. Those of
+ * what is taken stay until it is forgotten: by them an interrupted erasure finds it again. */
+static enum status forget_versions(struct env *env, struct erasure *x, str word, str other,
+                                   struct error *e)
+{
+    ARENA(a, ERASE_BYTES_MAX);
+    struct looking_back l = { .n_taken = x->n, .more = true };
+    enum status st = ST_OK;
+    unsigned attempt = 1;
+
+    l.taken = arena_alloc(&a, x->n * sizeof *l.taken + 1);
+    if (!l.taken)
+        return fail(e, ST_LIMIT, "out of memory for %zu objects", x->n);
+    memcpy(l.taken, x->key, x->n * sizeof *l.taken);
+    qsort(l.taken, l.n_taken, sizeof *l.taken, by_key);
+    while (st == ST_OK && l.more) {
+        st = forget_versions_piece(env, x, word, other, &l, e);
+        bool again = tx_again(env->world->store, st, attempt);
+        attempt = st == ST_OK ? 1 : attempt + 1;
+        if (again) {
+            error_clear(e);
+            st = ST_OK;
+        }
+    }
+    return st;
+}
+
+/* Bodies and former versions that name the customer, whatever they are about. */
+static enum status forget_naming(struct env *env, struct erasure *x,
+                                 const struct erase_words *words, struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < words->n && st == ST_OK; i += 2) {
+        str word = erase_word(words, i), other = erase_word(words, i + 1);
+        st = forget_bodies(env, x, word, other, e);
+        if (st == ST_OK)
+            st = forget_versions(env, x, word, other, e);
     }
     return st;
 }
@@ -384,11 +486,11 @@ enum status erase_run(struct env *env, str customer, struct erasure *out, struct
                       struct error *e)
 {
     bool is_first = !has_erased(env);
-    str email = { 0 };
-    enum status st = erase_plan_named(env, customer, out, &email, a, e);
+    struct erase_words words;
+    enum status st = erase_plan_named(env, customer, out, &words, a, e);
 
     if (st == ST_OK)
-        st = forget_bodies(env, out, email, e);
+        st = forget_naming(env, out, &words, e);
     if (st == ST_OK)
         st = block(env, out, e);
     if (st == ST_OK)
@@ -398,6 +500,6 @@ enum status erase_run(struct env *env, str customer, struct erasure *out, struct
     if (st == ST_OK)
         st = forget_late_ones(env, out, e);
     if (st == ST_OK)
-        st = forget_bodies(env, out, email, e);
+        st = forget_naming(env, out, &words, e);
     return st == ST_OK ? env->world->store->ops->scrub(env->world->store, e) : st;
 }

@@ -8,6 +8,8 @@
 enum {
     PIECE = 500,
     PIECE_BYTES_MAX = 16 << 20,
+    NAMING_BYTES_MAX = 256 << 20, /* a piece of objects that name somebody */
+    FORMER_PIECE = 50,
     PLACE_BYTES_MAX = 64 << 10,
     TABLE_SIZE = ERASE_OBJECTS_MAX * 2,
 };
@@ -254,33 +256,58 @@ static enum status follow_all(struct closure *c, size_t from, struct error *e)
 
 /* ---- by their text ------------------------------------------------------------------------ */
 
-/* Objects whose text names the customer although no reference does: of types that nobody told us
- * about, and events. Of the others people are told. A second customer with the same e-mail address
- * may be the same person: that is for people to decide. */
-static enum status weigh_naming(struct closure *c, str type, str id, struct error *e)
+/* Does an address stand there as a whole, as of a purchase without an account? */
+static bool has_address(str data, const struct erase_words *words, struct arena *a)
 {
+    for (size_t i = 1; i < words->n; i++) {
+        str quoted = arena_printf(a, "\"%.*s\"", STR_ARG(words->word[i]));
+        if (quoted.n && memmem(data.p, data.n, quoted.p, quoted.n))
+            return true;
+    }
+    return false;
+}
+
+/* Objects whose text names the customer although no reference does: of types that nobody told us
+ * about, events, and what somebody with that address bought as a guest. Of the others people are
+ * told. A second customer with the same e-mail address may be the same person: that is for people
+ * to decide. */
+static enum status weigh_naming(struct closure *c, struct tx *tx, const struct erase_words *words,
+                                str type, str id, struct arena *a, struct error *e)
+{
+    struct rows r;
+
     if (*find_slot(c, type, id))
         return ST_OK;
     if (!resource_by_type(type) || str_eq(type, S("event")))
         return add(c, type, id, e);
+    if (is_a_persons(type)) {
+        enum status st =
+            tx_run(tx, STMT_OBJECT_GET, &r, a, e, V_STR(type), v_account(c->env), V_STR(id));
+        if (st != ST_OK)
+            return st;
+        if (r.n_rows && has_address(row_str(&r, 0, 2), words, a))
+            return consider(c, tx, type, id, a, e);
+    }
     mention(c, type, id);
     return ST_OK;
 }
 
-static enum status find_naming(struct closure *c, str email, struct error *e)
+static enum status find_naming(struct closure *c, const struct erase_words *words, size_t word,
+                               struct error *e)
 {
     CLEANUP(place_free) struct place at = place_at_start();
 
     while (at.more) {
-        ARENA(a, PIECE_BYTES_MAX);
+        ARENA(a, NAMING_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
         enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
             st = tx_run(&tx, STMT_OBJECTS_NAMING, &r, &a, e, v_account(c->env), V_STR(at.key[0]),
-                        V_STR(at.key[1]), V_STR(c->out->id), V_STR(email), V_INT(PIECE));
+                        V_STR(at.key[1]), V_STR(erase_word(words, word)),
+                        V_STR(erase_word(words, word + 1)), V_INT(PIECE));
         for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
-            st = weigh_naming(c, row_str(&r, i, 0), row_str(&r, i, 1), e);
+            st = weigh_naming(c, &tx, words, row_str(&r, i, 0), row_str(&r, i, 1), &a, e);
         if (st != ST_OK)
             return st;
         place_move(&at, &r, 2);
@@ -300,7 +327,7 @@ static enum status find_former(struct closure *c, struct error *e)
         enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
             st = tx_run(&tx, STMT_HISTORY_NAMING, &r, &a, e, v_account(c->env), V_STR(at.key[0]),
-                        V_STR(at.key[1]), V_STR(c->out->id), V_INT(PIECE));
+                        V_STR(at.key[1]), V_STR(c->out->id), V_STR(S("")), V_INT(PIECE));
         for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
             st = consider(c, &tx, row_str(&r, i, 0), row_str(&r, i, 1), &a, e);
         if (st != ST_OK)
@@ -320,26 +347,61 @@ static str email_of(str data)
     return t.type == JSON_STRING && t.text.n > 2 ? str_sub(t.text, 1, t.text.n - 1) : S("");
 }
 
-static enum status look_at_customer(struct closure *c, str *email, struct error *e)
+static void add_address(struct closure *c, struct erase_words *words, str data)
+{
+    str email = email_of(data);
+
+    for (size_t i = 0; i < words->n; i++)
+        if (str_eq(words->word[i], email))
+            return;
+    if (email.n && words->n < ERASE_WORDS_MAX)
+        words->word[words->n++] = arena_copy(c->a, email);
+}
+
+/* Addresses that it had and has no more stand in other texts, too. */
+static enum status find_former_addresses(struct closure *c, struct erase_words *words,
+                                         struct error *e)
+{
+    int64_t before = INT64_MAX;
+
+    for (size_t n = FORMER_PIECE; n == FORMER_PIECE && words->n < ERASE_WORDS_MAX;) {
+        ARENA(a, NAMING_BYTES_MAX);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct rows r;
+        enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+        if (st == ST_OK)
+            st = tx_run(&tx, STMT_HISTORY_PAGE, &r, &a, e, V_STR(S("customer")), v_account(c->env),
+                        V_STR(c->out->id), V_INT(before), V_INT(FORMER_PIECE));
+        if (st != ST_OK)
+            return st;
+        n = r.n_rows;
+        for (size_t i = 0; i < n; i++)
+            add_address(c, words, row_str(&r, i, 5));
+        before = n ? row_int(&r, n - 1, 0) : 0;
+    }
+    return ST_OK;
+}
+
+static enum status look_at_customer(struct closure *c, struct erase_words *words, struct error *e)
 {
     ARENA(a, 64 << 20);
     struct error why = { 0 };
     struct object o;
     enum status st = mirror_get(c->env, S("customer"), c->out->id, &o, &a, &why);
 
-    if (st == ST_OK) {
-        c->out->known = true;
-        *email = arena_copy(c->a, email_of(o.data));
-        return ST_OK;
-    }
-    *email = S("");
-    if (st != ST_NONE)
+    *words = (struct erase_words){ { c->out->id }, 1 };
+    if (st != ST_OK && st != ST_NONE) {
         *e = why;
-    return st == ST_NONE ? ST_OK : st;
+        return st;
+    }
+    c->out->known = st == ST_OK;
+    if (st == ST_OK)
+        add_address(c, words, o.data);
+    return find_former_addresses(c, words, e);
 }
 
-enum status erase_plan_named(struct env *env, str customer, struct erasure *out, str *email,
-                             struct arena *a, struct error *e)
+enum status erase_plan_named(struct env *env, str customer, struct erasure *out,
+                             struct erase_words *words, struct arena *a, struct error *e)
 {
     ARENA(table, TABLE_SIZE * sizeof(uint32_t) + 64);
     struct closure c = { .env = env, .out = out, .a = a };
@@ -350,7 +412,7 @@ enum status erase_plan_named(struct env *env, str customer, struct erasure *out,
     out->mention = arena_alloc(a, ERASE_MENTIONS_MAX * sizeof *out->mention);
     if (!c.slot || !out->key || !out->mention)
         return fail(e, ST_LIMIT, "out of memory for what hangs on %.*s", STR_ARG(customer));
-    enum status st = look_at_customer(&c, email, e);
+    enum status st = look_at_customer(&c, words, e);
     if (st == ST_OK)
         st = add(&c, S("customer"), customer, e);
     if (st == ST_OK)
@@ -358,8 +420,8 @@ enum status erase_plan_named(struct env *env, str customer, struct erasure *out,
     size_t found = out->n;
     if (st == ST_OK)
         st = find_former(&c, e);
-    if (st == ST_OK)
-        st = find_naming(&c, *email, e);
+    for (size_t i = 0; i < words->n && st == ST_OK; i += 2)
+        st = find_naming(&c, words, i, e);
     if (st == ST_OK)
         st = follow_all(&c, found, e);
     keep_others(&c);
@@ -369,7 +431,7 @@ enum status erase_plan_named(struct env *env, str customer, struct erasure *out,
 enum status erase_plan(struct env *env, str customer, struct erasure *out, struct arena *a,
                        struct error *e)
 {
-    str email;
+    struct erase_words words;
 
-    return erase_plan_named(env, customer, out, &email, a, e);
+    return erase_plan_named(env, customer, out, &words, a, e);
 }

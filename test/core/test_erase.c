@@ -2,6 +2,7 @@
 #include "../unit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/erase.h"
 #include "core/inbox.h"
@@ -230,9 +231,85 @@ static void a_customer_that_was_never_seen_is_blocked_all_the_same(void **state)
     small_world_free(w);
 }
 
+/* Every byte of the database and its log. */
+static bool files_hold(struct small_world *w, const char *word)
+{
+    static char bytes[16 << 20];
+    bool found = false;
+
+    for (const char *const *end = (const char *const[]){ "", "-wal", NULL }; *end; end++) {
+        char path[160];
+        snprintf(path, sizeof path, "%s%s", w->path, *end);
+        FILE *f = fopen(path, "rb");
+        if (!f)
+            continue;
+        size_t n = fread(bytes, 1, sizeof bytes, f);
+        assert_true(feof(f));
+        found = found || memmem(bytes, n, word, strlen(word));
+        fclose(f);
+    }
+    return found;
+}
+
+static void change(struct small_world *w, const char *type, const char *id, const char *data)
+{
+    assert_int_equal(put_from(w, type, id, data, SOURCE_GET), MIRROR_UPDATED);
+}
+
+/* Ada in every corner: an address that she has no more, a version of somebody else's, a purchase
+ * as a guest, an event about another's object. */
+static void open_corners(struct small_world *w)
+{
+    put(w, "customer", "cus_ada",
+        OF("customer", "cus_ada", ",\"email\":\"byron@example.com\",\"name\":\"Ada Byron\""));
+    change(w, "customer", "cus_ada",
+           OF("customer", "cus_ada", ",\"email\":\"ada@example.com\",\"name\":\"Ada King\""));
+    put(w, "product", "prod_1", OF("product", "prod_1", ",\"name\":\"for byron@example.com\""));
+    change(w, "product", "prod_1", OF("product", "prod_1", ",\"name\":\"tea\""));
+    put(w, "customer", "cus_bob", OF("customer", "cus_bob", ",\"description\":\"of cus_ada\""));
+    change(w, "customer", "cus_bob", OF("customer", "cus_bob", ",\"description\":\"alone\""));
+    put(w, "charge", "ch_guest",
+        OF("charge", "ch_guest",
+           ",\"customer\":null,\"billing_details\":{\"email\":\"byron@example.com\"}"));
+    put(w, "charge", "ch_other",
+        OF("charge", "ch_other",
+           ",\"customer\":null,\"billing_details\":{\"email\":\"not-byron@example.com\"}"));
+    deliver_body(w, "evt_bob", "customer.updated",
+                 OF("customer", "cus_bob", ",\"description\":\"pays for byron@example.com\""));
+    deliver_body(w, "evt_up", "invoice.upcoming",
+                 "{\"object\":\"invoice\",\"customer\":\"cus_ada\",\"customer_name\":"
+                 "\"Ada King\",\"customer_email\":\"ada@example.com\"}");
+}
+
+static void no_byte_of_a_person_is_left_in_the_file(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = small_world_new();
+    struct erasure x;
+
+    open_corners(w);
+    assert_true(files_hold(w, "ada@example.com") && files_hold(w, "byron@example.com") &&
+                files_hold(w, "Ada King") && files_hold(w, "Ada Byron"));
+    erase(w, "cus_ada", &x, &a);
+    assert_false(files_hold(w, "ada@example.com"));
+    assert_false(files_hold(w, "\"byron@example.com"));
+    assert_false(files_hold(w, "for byron@"));
+    assert_false(files_hold(w, "Ada King"));
+    assert_false(files_hold(w, "Ada Byron"));
+    assert_false(files_hold(w, "of cus_ada")); /* the id itself stays, and blocks */
+    assert_int_equal(ask_int(w, "select deleted from objects where id = 'ch_guest'"), 2);
+    assert_int_equal(ask_int(w, "select deleted from objects where id = 'ch_other'"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from objects where id in ('prod_1', 'cus_bob') "
+                                "and deleted = 0"),
+                     2);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_byte_of_a_person_is_left_in_the_file),
         cmocka_unit_test(what_hangs_on_a_customer_is_forgotten_and_nothing_else),
         cmocka_unit_test(no_answer_brings_an_erased_object_back),
         cmocka_unit_test(what_is_new_and_refers_to_the_erased_is_erased_as_it_comes),
