@@ -133,6 +133,7 @@ void small_world_free(struct small_world *w)
     char command[160];
 
     env_free(&w->env);
+    sqlite3_close(w->reader);
     w->world.store->ops->close(w->world.store);
     for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", ".lock", NULL }; *end;
          end++) {
@@ -188,16 +189,22 @@ void pass(struct small_world *w, msec span)
 
 static char last_text[4096];
 
+/* Kept open: to read the schema anew for each question would take most of the time. */
+static sqlite3 *reader(struct small_world *w)
+{
+    if (!w->reader && sqlite3_open_v2(w->path, &w->reader, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+        abort();
+    return w->reader;
+}
+
 static int64_t ask(struct small_world *w, const char *sql)
 {
-    sqlite3 *db;
     sqlite3_stmt *q;
     int64_t n = 0;
 
     last_text[0] = '\0';
-    if (sqlite3_open_v2(w->path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK) {
-        fprintf(stderr, "%s: %s\n", sql, sqlite3_errmsg(db));
+    if (sqlite3_prepare_v2(reader(w), sql, -1, &q, NULL) != SQLITE_OK) {
+        fprintf(stderr, "%s: %s\n", sql, sqlite3_errmsg(w->reader));
         abort();
     }
     if (sqlite3_step(q) == SQLITE_ROW) {
@@ -206,7 +213,6 @@ static int64_t ask(struct small_world *w, const char *sql)
         snprintf(last_text, sizeof last_text, "%s", text ? text : "");
     }
     sqlite3_finalize(q);
-    sqlite3_close(db);
     return n;
 }
 

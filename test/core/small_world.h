@@ -29,6 +29,7 @@ struct small_world {
     size_t n_script;
     char asked[ASKED_MAX][256]; /* "GET /v1/products/prod_1?expand…" */
     size_t n_asked;
+    struct sqlite3 *reader; /* for ask_int and ask_text */
 };
 
 /* acct_1 in test mode, adopted; Stripe knows the account and its balance. */

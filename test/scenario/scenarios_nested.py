@@ -1,8 +1,10 @@
 """What hangs together: the knot of references, nested lists beyond a page, what lists hide."""
+import itertools
 import json
 from collections import Counter
 
 from place import check, until
+from scenarios_mirror import dangling
 from scenarios_state import event, fetches, shop
 
 SCENARIOS = []
@@ -225,3 +227,29 @@ def what_default_lists_hide_is_there_after_a_sync(place):
     check(place.mirrored("subscription")[ended["id"]][0]["status"] == "canceled", "the ended one is not canceled")
     check(status_of(place)["due"] == 0, "something is left to do")
     place.check_mirror()
+
+
+@scenario("MIRROR-03")
+def who_refer_to_each_other_may_come_in_any_order(place):
+    """All pairs and triples of types, in every order: test/core/test_cycles.c."""
+    e = place.emulator
+    d = place.start()
+    for turn in range(6):
+        product = e.post("/v1/products", name=f"p{turn}", default_price_data={
+            "unit_amount": 5, "currency": "usd", "recurring": {"interval": "month"}})
+        customer = e.post("/v1/customers", payment_method="pm_card_visa",
+                          invoice_settings={"default_payment_method": "pm_card_visa"})
+        sub = e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": product["default_price"]}])
+        rings = [[("product", product["id"]), ("price", product["default_price"])],
+                 [("customer", customer["id"]), ("subscription", sub["id"]), ("invoice", sub["latest_invoice"])],
+                 [("payment_intent", p["id"]) for p in e.state("payment_intent") if p["customer"] == customer["id"]] +
+                 [("charge", c["id"]) for c in e.state("charge") if c["customer"] == customer["id"]]]
+        for ring in rings:
+            orders = list(itertools.permutations(ring))
+            for kind, ident in orders[turn % len(orders)]:
+                d.deliver_ok(event(f"evt_{turn}_{ident}", f"{kind}.updated", {"id": ident, "object": kind}))
+                if turn % 2:
+                    d.idle()
+    d.idle()
+    place.check_mirror()
+    check(not [one for one in dangling(place) if one["state"] == "wanted"], "something dangles:", dangling(place))
