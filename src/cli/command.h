@@ -25,6 +25,7 @@ struct cli {
     bool json, yes;
     bool begin_anew; /* the process is to be begun anew, with the arguments that it was given */
     const char *env_name; /* --env; NULL: the only one */
+    const char *account;  /* --account: a connected one; NULL: the environment's own */
     struct config_flags flags;
     struct config config; /* after cli_load */
 };
@@ -78,7 +79,7 @@ enum status words_check(const struct cli *cli, const struct words *words, size_t
 /* Reads the configuration. */
 enum status cli_load(struct cli *cli, struct error *e) MUST_USE;
 
-/* Takes out of argv what every command knows: --config, --env, --data, --json, --yes. */
+/* Takes out of argv what every command knows: --config, --env, --account, --data, --json, --yes. */
 enum status cli_global_flags(struct cli *cli, struct error *e) MUST_USE;
 
 /* Which code a command ends with. */

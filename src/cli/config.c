@@ -520,6 +520,9 @@ static enum status check_env(const struct env_config *env, struct error *e)
             config_number(&env->values, kept[i]) > KEPT_DAYS_MAX)
             return fail(e, ST_INVALID, "%s of environment %s must be 0 to %d days.",
                         setting_table[kept[i]].name, env->name, KEPT_DAYS_MAX);
+    str connect = config_text(&env->values, SET_CONNECT);
+    if (!str_eqz(connect, "on") && !str_eqz(connect, "off"))
+        return fail(e, ST_INVALID, "connect of environment %s must be on or off.", env->name);
     if (account.n && (!str_starts(account, S("acct_")) || account.n > ACCOUNT_ID_MAX))
         return fail(e, ST_INVALID, "account of environment %s must be an id like acct_1ABC.",
                     env->name);

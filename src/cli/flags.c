@@ -186,6 +186,8 @@ enum status cli_global_flags(struct cli *cli, struct error *e)
             st = take_value(cli, &i, value, &cli->flags.path, e);
         else if (str_eqz(name, "--env"))
             st = take_value(cli, &i, value, &cli->env_name, e);
+        else if (str_eqz(name, "--account"))
+            st = take_value(cli, &i, value, &cli->account, e);
         else if (str_eqz(name, "--data"))
             st = take_value(cli, &i, value, &cli->flags.data_dir, e);
         else if (strcmp(arg, "--json") == 0)

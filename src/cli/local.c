@@ -1,8 +1,10 @@
 #include "cli/local.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/json.h"
+#include "core/acting.h"
 #include "serve/engine.h"
 
 enum {
@@ -15,6 +17,40 @@ enum {
     LOCK_LOOK_MS = 100,
 };
 
+/* Whatever is read from here on is the connected account's. */
+static enum status read_as(struct env *env, str account, struct error *e)
+{
+    ARENA(a, ORDER_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum account_state state = ACCOUNT_UNKNOWN;
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+
+    if (st == ST_OK && !str_eqz(account, env->identity.account))
+        st = account_state_of(&tx, account, &state, NULL, &a, e);
+    if (st != ST_OK || str_eqz(account, env->identity.account))
+        return st;
+    if (state == ACCOUNT_UNKNOWN)
+        return fail(e, ST_NONE,
+                    "%.*s is no connected account that environment %s knows: `brindle env show` "
+                    "lists them, `brindle sync accounts` looks for new ones (connect = on).",
+                    STR_ARG(account), env->name);
+    snprintf(env->identity.account, sizeof env->identity.account, "%.*s", STR_ARG(account));
+    return ST_OK;
+}
+
+/* The order, with the connected account that it is for. */
+static str order_as(const struct cli *cli, str line, struct buf *out)
+{
+    if (!cli->account)
+        return line;
+    assert(line.n > 1 && line.p[0] == '{');
+    buf_append(out, S("{\"account\":"));
+    json_quote(out, str_of(cli->account));
+    buf_char(out, ',');
+    buf_append(out, str_sub(line, 1, line.n));
+    return buf_str(out);
+}
+
 enum status reader_open(struct cli *cli, struct wire *w, struct error *e)
 {
     struct env_config *conf = NULL;
@@ -22,7 +58,9 @@ enum status reader_open(struct cli *cli, struct wire *w, struct error *e)
 
     if (st == ST_OK)
         st = config_env(&cli->config, cli->env_name, &conf, e);
-    return st == ST_OK ? wire_open(w, &cli->config, conf, WIRE_READ, e) : st;
+    if (st == ST_OK)
+        st = wire_open(w, &cli->config, conf, WIRE_READ, e);
+    return st == ST_OK && cli->account ? read_as(&w->env, str_of(cli->account), e) : st;
 }
 
 static bool ignore_line(void *ctx, str line)
@@ -186,6 +224,7 @@ enum status local_run(struct cli *cli, struct env_config *conf, str line, contro
 {
     struct clock *clock = wire_clock();
     struct local l = { .emit = emit, .ctx = ctx };
+    BUF(order, ORDER_BYTES_MAX);
     char socket_path[DATA_PATH_MAX];
     msec until = clock_mono(clock) + LOCK_WAIT_MS, ours_from = 0;
 
@@ -194,6 +233,7 @@ enum status local_run(struct cli *cli, struct env_config *conf, str line, contro
     if (mine != ST_OK)
         return mine;
     datadir_socket_path(cli->config.data_dir, conf->name, socket_path);
+    line = order_as(cli, line, &order);
     for (;;) {
         struct error why = { 0 };
         bool locked = false;

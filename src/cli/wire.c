@@ -418,6 +418,7 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     w->env.set.relist_ms = config_number(&conf->values, SET_RELIST) * 1000;
     snprintf(w->env.declared, sizeof w->env.declared, "%.*s",
              STR_ARG(config_text(&conf->values, SET_ACCOUNT)));
+    w->env.connect = str_eqz(config_text(&conf->values, SET_CONNECT), "on");
     w->env.set.fuse_max = config_number(&conf->values, SET_FUSE);
     if (mode == WIRE_WRITE || mode == WIRE_ASK)
         st = open_stripe(w, e);

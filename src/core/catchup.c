@@ -37,7 +37,14 @@ enum status catchup_want(struct tx *tx, struct env *env, struct arena *a, struct
     return due_mark(tx, env, &m, a, e);
 }
 
-enum status catchup_read(struct tx *tx, struct catchup_state *out, struct arena *a, struct error *e)
+/* Each account's events are a list of their own. */
+static const char *counter_of(const struct env *env, const char *name, struct arena *a)
+{
+    return env->root ? arena_printf(a, "%s:%s", name, env->identity.account).p : name;
+}
+
+enum status catchup_read(struct tx *tx, const struct env *env, struct catchup_state *out,
+                         struct arena *a, struct error *e)
 {
     struct catchup_state s = { 0 };
     const struct {
@@ -51,7 +58,7 @@ enum status catchup_read(struct tx *tx, struct catchup_state *out, struct arena 
     enum status st = ST_OK;
 
     for (size_t i = 0; i < COUNT(part) && st == ST_OK; i++)
-        st = counter_get(tx, part[i].name, part[i].to, a, e);
+        st = counter_get(tx, counter_of(env, part[i].name, a), part[i].to, a, e);
     if (st == ST_OK)
         *out = s;
     return st;
@@ -116,6 +123,8 @@ static enum status read_events(struct reading *r, str body, bool *more, struct a
             break;
         ev[n].received_at = clock_wall(r->env->world->clock);
         ev[n].via = "events";
+        if (r->env->root && !ev[n].account.n)
+            ev[n].account = str_of(r->env->identity.account);
         ev[n].late = ev[n].created < r->date / 1000 - EVENTS_LATE_S;
         n++;
     }
@@ -158,10 +167,12 @@ static bool has_gap(const struct reading *r)
 
 static enum status note_gap(struct reading *r, struct tx *tx, struct arena *a, struct error *e)
 {
-    enum status st = counter_set(tx, COUNTER_EVENTS_GAP_FROM, r->before.read_at, a, e);
+    enum status st =
+        counter_set(tx, counter_of(r->env, COUNTER_EVENTS_GAP_FROM, a), r->before.read_at, a, e);
 
     if (st == ST_OK)
-        st = counter_set(tx, COUNTER_EVENTS_GAP_TO, r->date - (msec)EVENTS_KEPT_S * 1000, a, e);
+        st = counter_set(tx, counter_of(r->env, COUNTER_EVENTS_GAP_TO, a),
+                         r->date - (msec)EVENTS_KEPT_S * 1000, a, e);
     return st;
 }
 
@@ -172,11 +183,11 @@ static enum status finish(struct reading *r, bool gap, struct error *e)
     enum status st = tx_begin(&tx, r->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = counter_set(&tx, COUNTER_EVENTS_CURSOR, next_cursor(r), &a, e);
+        st = counter_set(&tx, counter_of(r->env, COUNTER_EVENTS_CURSOR, &a), next_cursor(r), &a, e);
     if (st == ST_OK)
-        st = counter_set(&tx, COUNTER_EVENTS_READ, r->date, &a, e);
+        st = counter_set(&tx, counter_of(r->env, COUNTER_EVENTS_READ, &a), r->date, &a, e);
     if (st == ST_OK && (gap || !r->before.cursor_s))
-        st = counter_set(&tx, COUNTER_EVENTS_BEGUN, r->date, &a, e);
+        st = counter_set(&tx, counter_of(r->env, COUNTER_EVENTS_BEGUN, &a), r->date, &a, e);
     if (st == ST_OK && gap)
         st = note_gap(r, &tx, &a, e);
     if (st == ST_OK)
@@ -242,7 +253,7 @@ static enum status find_place(struct reading *r, struct error *e)
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, r->env->world->store, TX_READ, e);
 
-    return st == ST_OK ? catchup_read(&tx, &r->before, &a, e) : st;
+    return st == ST_OK ? catchup_read(&tx, r->env, &r->before, &a, e) : st;
 }
 
 static enum status keep_claim(struct reading *r, struct error *e)

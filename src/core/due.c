@@ -133,13 +133,14 @@ enum status due_claim(struct env *env, struct claim *out, struct arena *a, struc
                        .gone = row_int(&r, 0, 6) != 0,
                        .cause = row_str(&r, 0, 7),
                        .depth = (unsigned)row_int(&r, 0, 8),
+                       .account = row_str(&r, 0, 9),
                        .claimed_at = clock_mono(env->world->clock) };
     st = tx_run(&tx, STMT_DUE_TAKE, NULL, a, e, V_INT(ticket), V_INT(c.claimed_at),
                 V_INT(env->set.lease_ms), v_kind(&c.key), V_STR(c.key.type), V_STR(c.key.id),
-                v_account(env));
+                V_STR(c.account));
     if (st == ST_OK && env->owner > 1)
         st = tx_run(&tx, STMT_DUE_OWN, NULL, a, e, V_INT(env->owner), v_kind(&c.key),
-                    V_STR(c.key.type), V_STR(c.key.id), v_account(env));
+                    V_STR(c.key.type), V_STR(c.key.id), V_STR(c.account));
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)

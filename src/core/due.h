@@ -51,6 +51,7 @@ enum status due_mark_once(struct tx *tx, const struct env *env, const struct due
 
 struct claim {
     struct due_key key; /* slices in the claimer's arena */
+    str account;        /* whose object it is: the environment's own, or a connected one */
     enum stripe_lane lane;
     int64_t gen, ticket;
     unsigned attempts, misses;

@@ -48,6 +48,7 @@ void env_ring(struct env *env)
 {
     struct sched *s = env->world->sched;
 
+    env = env_root(env);
     if (planted(PLANT_RING_MISSED))
         return;
     gate_lock(s, env->gate);
@@ -60,6 +61,7 @@ void env_stop(struct env *env)
 {
     struct sched *s = env->world->sched;
 
+    env = env_root(env);
     gate_lock(s, env->gate);
     env->stopping = true;
     gate_wake(s, env->gate);
@@ -70,6 +72,7 @@ bool env_stopping(struct env *env)
 {
     struct sched *s = env->world->sched;
 
+    env = env_root(env);
     gate_lock(s, env->gate);
     bool stopping = env->stopping || env->stopped_why;
     gate_unlock(s, env->gate);
@@ -80,6 +83,7 @@ void env_wait(struct env *env, uint64_t *rings, msec deadline)
 {
     struct sched *s = env->world->sched;
 
+    env = env_root(env);
     gate_lock(s, env->gate);
     while (env->rings == *rings && !env->stopping && clock_mono(env->world->clock) < deadline)
         gate_wait(s, env->gate, deadline);
@@ -270,6 +274,7 @@ static void stop_for(struct env *env, const char *why)
 {
     struct sched *s = env->world->sched;
 
+    env = env_root(env);
     gate_lock(s, env->gate);
     env->stopped_why = why;
     gate_wake(s, env->gate);
@@ -280,6 +285,7 @@ enum status env_prove_again(struct env *env, struct error *e)
 {
     struct sched *s = env->world->sched;
 
+    env = env_root(env);
     gate_lock(s, env->gate);
     msec proven_at = env->proven_at;
     gate_unlock(s, env->gate);
@@ -293,6 +299,7 @@ enum status env_prove_now(struct env *env, struct error *e)
     struct sched *s = env->world->sched;
     struct identity now_is;
 
+    env = env_root(env);
     if (env->identity_declared)
         return ST_OK;
     enum status st = env_identify(env->world, env->declared, &now_is, e);

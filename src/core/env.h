@@ -47,6 +47,8 @@ enum { KEY_LABEL_MAX = 31 };
 
 struct env {
     char name[ENV_NAME_MAX + 1];
+    struct env *root; /* NULL; or the platform's, when this one acts for a connected account */
+    bool connect;     /* events and objects of connected accounts are wanted */
     struct world *world;
     struct identity identity; /* proven or declared before anything is written; then constant */
     bool identity_declared;   /* by the configuration: it cannot be proven again */
@@ -69,6 +71,12 @@ struct env {
     msec proven_at;          /* monotonic; when the identity was last proven */
     const char *stopped_why; /* identity was lost: a constant sentence, else NULL */
 };
+
+/* The platform's environment, for either (acting.h). */
+static inline struct env *env_root(struct env *env)
+{
+    return env->root ? env->root : env;
+}
 
 /* `world` outlives the environment. Aborts when memory has run out. */
 void env_init(struct env *env, const char *name, struct world *world);

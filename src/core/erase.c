@@ -24,12 +24,12 @@ enum {
 
 static void set_erased(struct env *env)
 {
-    __atomic_store_n(&env->has_erased, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&env_root(env)->has_erased, true, __ATOMIC_RELEASE);
 }
 
-static bool has_erased(const struct env *env)
+static bool has_erased(struct env *env)
 {
-    return __atomic_load_n(&env->has_erased, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&env_root(env)->has_erased, __ATOMIC_ACQUIRE);
 }
 
 enum status erase_look(struct env *env, struct error *e)

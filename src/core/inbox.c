@@ -2,11 +2,13 @@
 
 #include "base/json.h"
 #include "base/plant.h"
+#include "core/acting.h"
 #include "core/due.h"
 #include "core/erase.h"
 #include "core/told.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     PLAN_BYTES_MAX = 1 << 20, /* ids copied out of one batch's objects */
@@ -92,6 +94,7 @@ static enum status put_again(struct tx *tx, struct env *env, const struct event 
 /* One event of a batch on its way. */
 struct putting {
     struct plan plan;
+    struct env *who;      /* whose objects it speaks of */
     int64_t inserted; /* 1: its id is new */
 };
 
@@ -124,7 +127,7 @@ enum { TWINS_UNKNOWN, TWINS_NONE, TWINS_SOME };
 static enum status are_there_twins(struct tx *tx, struct env *env, const struct event *ev,
                                    bool *some, struct arena *a, struct error *e)
 {
-    int known = __atomic_load_n(&env->twins, __ATOMIC_RELAXED);
+    int known = __atomic_load_n(&env_root(env)->twins, __ATOMIC_RELAXED);
     enum status st = ST_OK;
     struct rows r;
 
@@ -134,7 +137,7 @@ static enum status are_there_twins(struct tx *tx, struct env *env, const struct 
         st = tx_run0(tx, STMT_INBOX_TWINS, &r, a, e);
         known = st != ST_OK ? TWINS_UNKNOWN : r.n_rows ? TWINS_SOME : TWINS_NONE;
     }
-    __atomic_store_n(&env->twins, known, __ATOMIC_RELAXED);
+    __atomic_store_n(&env_root(env)->twins, known, __ATOMIC_RELAXED);
     *some = known == TWINS_SOME;
     return st;
 }
@@ -156,35 +159,99 @@ static enum status twin_is_here(struct tx *tx, struct env *env, const struct eve
     return st == ST_OK && *here ? tx_run(tx, STMT_INBOX_NOTE_TWIN, NULL, a, e, V_STR(ev->id)) : st;
 }
 
+/* What an event says of its account: it came, it went, or nobody knows it yet. Then Stripe is asked,
+ * once for each that is authorized, whether it is one of ours. */
+static enum status note_account(struct tx *tx, struct env *env, const struct event *ev,
+                                const struct plan *p, struct arena *a, struct error *e)
+{
+    const struct due_mark look = { .key = { DUE_OBJECT, S("account"), ev->account },
+                                   .lane = LANE_WEBHOOK,
+                                   .cause = "connect" };
+
+    if (!env->connect || !ev->account.n || str_eqz(ev->account, env->identity.account))
+        return ST_OK;
+    if (str_eqz(ev->type, "account.application.deauthorized"))
+        return account_lost(tx, env, ev->account, ACCOUNT_UNREACHABLE,
+                            "the account withdrew its authorization", a, e);
+    if (str_eqz(ev->type, "account.application.authorized"))
+        return due_mark(tx, env, &look, a, e);
+    if (p->outcome != PLAN_QUARANTINED || strcmp(p->reason, "unknown_account") != 0)
+        return ST_OK;
+    return due_mark_once(tx, env, &look, a, e);
+}
+
 static enum status finish_one(struct tx *tx, struct env *env, const struct event *ev,
                               const struct putting *p, struct inbox_result *result, struct arena *a,
                               struct error *e)
 {
     if (!p->inserted)
-        return put_again(tx, env, ev, &p->plan, result, a, e);
-    enum status st = planted(PLANT_INBOX_APART) ? tx_split(tx, ST_OK, e) : ST_OK;
+        return put_again(tx, p->who, ev, &p->plan, result, a, e);
+    enum status st = note_account(tx, env, ev, &p->plan, a, e);
+    if (st == ST_OK)
+        st = planted(PLANT_INBOX_APART) ? tx_split(tx, ST_OK, e) : ST_OK;
     if (st != ST_OK)
         return st;
     bool twin = false;
     st = told_put(tx, env, ev, &p->plan, e);
     if (st != ST_OK)
         return st;
-    st = p->plan.n_keys ? twin_is_here(tx, env, ev, &twin, a, e) : ST_OK;
+    st = p->plan.n_keys ? twin_is_here(tx, p->who, ev, &twin, a, e) : ST_OK;
     if (st != ST_OK || twin)
         return st;
-    return mark_keys(tx, env, &p->plan, ev->via ? "catch-up" : "webhook",
+    return mark_keys(tx, p->who, &p->plan, ev->via ? "catch-up" : "webhook",
                      ev->late ? LANE_BACKFILL : LANE_WEBHOOK, a, e);
 }
 
-static enum status plan_one(struct tx *tx, struct env *env, const struct event *ev,
-                            struct plan *out, struct arena *a, struct error *e)
+/* Whose event it is: the environment's own, or a connected account's that is known. */
+static enum status find_account(struct tx *tx, struct env *env, const struct event *ev,
+                                struct env **who, enum plan_account *whose, struct arena *a,
+                                struct error *e)
 {
-    bool erased;
-    enum status st = erase_on_event(tx, env, ev, &erased, a, e);
+    enum account_state state = ACCOUNT_UNKNOWN;
 
-    *out = erased ? (struct plan){ .outcome = PLAN_ERASED, .reason = "erased" }
-                  : plan_for_event(ev, &env->identity, a);
-    return st;
+    *who = env;
+    *whose = PLAN_NO_CONNECT;
+    if (!ev->account.n || (!env->connect && !env->root))
+        return ST_OK;
+    *whose = PLAN_OWN;
+    if (str_eqz(ev->account, env->identity.account))
+        return ST_OK;
+    *whose = PLAN_STRANGER;
+    if (env->root || ev->account.n > ACCOUNT_ID_MAX)
+        return ST_OK;
+    enum status st = account_state_of(tx, ev->account, &state, NULL, a, e);
+    if (st != ST_OK || state == ACCOUNT_UNKNOWN)
+        return st;
+    struct acting *act = arena_alloc(a, sizeof *act);
+    if (!act)
+        return fail(e, ST_LIMIT, "out of memory for an event of %.*s", STR_ARG(ev->account));
+    acting_init(act, env, ev->account);
+    *who = &act->env;
+    *whose = PLAN_OWN;
+    return ST_OK;
+}
+
+/* The connected account itself is an object of the platform's. */
+static struct env *keeper(struct env *who, const struct event *ev)
+{
+    return str_eqz(ev->object_type, "account") ? env_root(who) : who;
+}
+
+static enum status plan_one(struct tx *tx, struct env *env, const struct event *ev,
+                            struct putting *p, struct arena *a, struct error *e)
+{
+    enum plan_account whose;
+    bool erased = false;
+    enum status st = find_account(tx, env, ev, &p->who, &whose, a, e);
+
+    if (st == ST_OK)
+        st = erase_on_event(tx, p->who, ev, &erased, a, e);
+    if (st != ST_OK)
+        return st;
+    p->plan = erased ? (struct plan){ .outcome = PLAN_ERASED, .reason = "erased" }
+                     : plan_for_event(ev, &p->who->identity, whose, a);
+    p->who = keeper(p->who, ev);
+    return ST_OK;
 }
 
 /* First all events, then what they make due: on a store across a network that is two waits. */
@@ -200,7 +267,8 @@ static enum status put_batch(struct env *env, const struct event *events, size_t
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
     *began = st == ST_OK;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
-        st = plan_one(&tx, env, &events[i], &p[i].plan, &a, e);
+        p[i] = (struct putting){ .who = env };
+        st = plan_one(&tx, env, &events[i], &p[i], &a, e);
         results[i] = (struct inbox_result){ INBOX_NEW, p[i].plan.outcome, p[i].plan.reason };
         if (st == ST_OK)
             st = insert_one(&tx, &events[i], &p[i], e);
@@ -276,11 +344,25 @@ enum status inbox_replay(struct env *env, str event_id, struct error *e)
     struct json_token object = json_path(ev.body, S("data.object"));
     if (object.type == JSON_OBJECT)
         ev.object = object.text;
-    struct plan p = plan_for_event(&ev, &env->identity, &a);
+    struct env *who;
+    enum plan_account whose;
+    st = find_account(&tx, env, &ev, &who, &whose, &a, e);
+    if (st != ST_OK)
+        return st;
+    struct plan p = plan_for_event(&ev, &who->identity, whose, &a);
+    if (p.outcome != PLAN_DUE && p.outcome != PLAN_QUARANTINED &&
+        str_eqz(row_str(&r, 0, 12), plan_outcome_name(PLAN_QUARANTINED))) {
+        st = tx_run(&tx, STMT_INBOX_SET_OUTCOME, NULL, &a, e,
+                    V_STR(str_of(plan_outcome_name(p.outcome))), V_STR(event_id));
+        if (st == ST_OK)
+            st = tx_commit(&tx, e);
+        if (st != ST_OK)
+            return st;
+    }
     if (p.outcome != PLAN_DUE)
         return fail(e, ST_REFUSED, "event %.*s is %s (%s): there is nothing to fetch for it",
                     STR_ARG(event_id), plan_outcome_name(p.outcome), p.reason);
-    st = mark_keys(&tx, env, &p, "replay", LANE_WEBHOOK, &a, e);
+    st = mark_keys(&tx, keeper(who, &ev), &p, "replay", LANE_WEBHOOK, &a, e);
     if (st == ST_OK)
         st = tx_run(&tx, STMT_INBOX_SET_OUTCOME, NULL, &a, e,
                     V_STR(str_of(plan_outcome_name(p.outcome))), V_STR(event_id));

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/plant.h"
+#include "core/acting.h"
 #include "core/due.h"
 #include "core/erase.h"
 #include "core/followup.h"
@@ -292,6 +293,9 @@ static enum status write_row(struct put *p, const struct row *row, struct error 
         st = put_refs(p, row->there, e);
     if (st == ST_OK)
         st = note_open_lists(p, e);
+    if (st == ST_OK && p->env->connect && str_eqz(p->in->type, "account") && !p->depth &&
+        !p->deleted && !str_eqz(p->in->id, p->env->identity.account))
+        st = account_found(p->tx, p->env, p->in->id, p->a, e);
     if (st != ST_OK || p->depth || p->in->source == SOURCE_NESTED || p->in->state_later)
         return st; /* its parent follows, or the whole piece does */
     if (planted(PLANT_STATE_APART))

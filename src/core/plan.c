@@ -233,14 +233,15 @@ static void plan_customer(struct plan *p, const struct event *ev, struct arena *
     }
 }
 
-struct plan plan_for_event(const struct event *ev, const struct identity *id, struct arena *a)
+struct plan plan_for_event(const struct event *ev, const struct identity *id,
+                           enum plan_account whose, struct arena *a)
 {
     if (ev->livemode >= 0 && ev->livemode != id->livemode)
         return without_work(PLAN_QUARANTINED, "other_mode");
-    if (ev->account.n && !str_eqz(ev->account, id->account))
-        return without_work(PLAN_QUARANTINED, "other_account");
-    if (ev->account.n) /* Connect: whose object it is cannot be told apart yet */
-        return without_work(PLAN_QUARANTINED, "connect");
+    if (ev->account.n && whose != PLAN_OWN) /* whose money it is must not be mistaken */
+        return without_work(PLAN_QUARANTINED,
+                            whose == PLAN_STRANGER ? "unknown_account" : "connected_account");
+    assert(!ev->account.n || str_eqz(ev->account, id->account));
     struct plan p = plan_object(ev, a);
     if (changes_rights(ev->type))
         plan_customer(&p, ev, a);

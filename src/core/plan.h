@@ -36,7 +36,8 @@ struct plan_key {
 
 struct plan {
     enum plan_outcome outcome;
-    const char *reason; /* a constant: "other_mode", "other_account", "no_object_id", … or NULL */
+    const char
+        *reason; /* a constant: "other_mode", "connected_account", "no_object_id", … or NULL */
     struct plan_key key[PLAN_KEYS_MAX];
     size_t n_keys;
     str told_type, told_id; /* the event's object is itself what there is (told.h); or empty */
@@ -44,5 +45,13 @@ struct plan {
 
 const char *plan_outcome_name(enum plan_outcome o); /* as stored in _inbox.outcome */
 
+/* Whether an event's `account`, where it has one, may be worked for. */
+enum plan_account {
+    PLAN_NO_CONNECT, /* connect is off */
+    PLAN_STRANGER,   /* connect is on, but this account is not known */
+    PLAN_OWN,        /* it is `id`'s own */
+};
+
 /* Slices of the answer live in the event, its arena `a` (ids inside its object) or constants. */
-struct plan plan_for_event(const struct event *ev, const struct identity *id, struct arena *a);
+struct plan plan_for_event(const struct event *ev, const struct identity *id,
+                           enum plan_account whose, struct arena *a);

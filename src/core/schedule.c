@@ -1,5 +1,6 @@
 #include "core/schedule.h"
 
+#include "core/acting.h"
 #include "core/catchup.h"
 #include "core/drift.h"
 #include "core/followup.h"
@@ -57,6 +58,23 @@ static enum status want_check(struct env *env, struct error *e)
     return st == ST_OK && r ? drift_want(env, r, &o, e) : st;
 }
 
+static enum status want_events_of(struct env *root, str account, struct error *e)
+{
+    struct acting act;
+
+    acting_init(&act, root, account);
+    return want_events(&act.env, e);
+}
+
+/* Of connected accounts: what waited for those that have just become known, and their events. */
+static enum status want_connected(struct env *env, bool events, struct error *e)
+{
+    if (!env->connect)
+        return ST_OK;
+    enum status st = accounts_release(env, e);
+    return st == ST_OK && events ? accounts_each(env, ACCOUNT_ACTIVE, want_events_of, e) : st;
+}
+
 enum status schedule_run(struct env *env, struct error *e)
 {
     struct schedule_times *t = &env->scheduled;
@@ -69,6 +87,8 @@ enum status schedule_run(struct env *env, struct error *e)
         t->events = now;
         rang = true;
     }
+    if (st == ST_OK)
+        st = want_connected(env, rang, e);
     if (st == ST_OK && has_passed(t->absent, ABSENT_EVERY_MS, now)) {
         st = want_absent(env, e);
         t->absent = now;

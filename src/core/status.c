@@ -105,12 +105,12 @@ static enum status read_fuse(struct tx *tx, struct mirror_status *s, struct aren
 
 /* Nothing is missing that happened before the list of events was read, less the time that an event
  * may take to show up in it, nor before what is due. */
-static enum status read_events(struct tx *tx, msec now, struct mirror_status *s, struct arena *a,
-                               struct error *e)
+static enum status read_events(struct tx *tx, const struct env *env, msec now,
+                               struct mirror_status *s, struct arena *a, struct error *e)
 {
     struct catchup_state c;
     struct rows r;
-    enum status st = catchup_read(tx, &c, a, e);
+    enum status st = catchup_read(tx, env, &c, a, e);
 
     if (st == ST_OK)
         st = tx_run0(tx, STMT_CATCHUP_ERROR, &r, a, e);
@@ -161,7 +161,7 @@ static enum status read_all(struct tx *tx, struct env *env, struct mirror_status
     if (st == ST_OK)
         st = read_outbox(tx, env, now, s, a, e);
     if (st == ST_OK)
-        st = read_events(tx, now, s, a, e);
+        st = read_events(tx, env, now, s, a, e);
     return st == ST_OK ? read_objects(tx, now, s, a, e) : st;
 }
 

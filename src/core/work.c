@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/plant.h"
+#include "core/acting.h"
 #include "core/api.h"
 #include "core/catchup.h"
 #include "core/customer.h"
@@ -23,6 +24,7 @@ enum {
     CLAIM_BYTES_MAX = 64 << 10,
     FETCH_BYTES_MAX = 64 << 20,
     NOT_OURS_MS = 5000,
+    ACCOUNT_REST_MS = 60 * 1000, /* before an account without access is asked for again */
 };
 
 /* One claimed object on its way. */
@@ -348,6 +350,75 @@ static enum status work_object(struct env *env, struct claim *c, struct work_rep
     return on_answer(&j, &got, e);
 }
 
+static enum status do_claimed(struct env *env, struct claim *c, struct work_report *report,
+                              struct error *e)
+{
+    switch (c->key.kind) {
+    case DUE_OBJECT: return work_object(env, c, report, e);
+    case DUE_WALK: return walk_run(env, c, report, e);
+    case DUE_SWEEP: return followup_sweep(env, c, e);
+    case DUE_CHASE: return followup_chase(env, c, e);
+    case DUE_CHECK: return drift_run(env, c, report, e);
+    case DUE_CATCHUP: return catchup_run(env, c, report, e);
+    case DUE_CUSTOMER: return customer_sync(env, c, report, e);
+    case DUE_OP:
+        if (env->work_op)
+            return env->work_op(env, c, report, e);
+        return due_postpone(env, c, NOT_OURS_MS, e); /* some other process knows how */
+    }
+    return fail(e, ST_BROKEN, "a claim of no kind");
+}
+
+/* Why a connected account is not asked for at the moment: "" when it is. */
+static enum status kept_off(struct acting *act, char why[ERROR_TEXT_MAX], struct error *e)
+{
+    ARENA(a, CLAIM_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum account_state state = ACCOUNT_UNKNOWN;
+    msec asked_at = 0, now = clock_wall(act->world.clock);
+    enum status st = tx_begin(&tx, act->world.store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = account_state_of(&tx, str_of(act->stripe.account), &state, &asked_at, &a, e);
+    if (st != ST_OK)
+        return st;
+    bool lost = state == ACCOUNT_UNREACHABLE || state == ACCOUNT_WRONG_MODE;
+    why[0] = '\0';
+    if (lost && now - asked_at < ACCOUNT_REST_MS && asked_at <= now)
+        snprintf(why, ERROR_TEXT_MAX,
+                 "connected account %s is %s: what is here of it is kept, and Stripe is not asked. "
+                 "`brindle env show` tells more, `brindle inbox dead --revive` tries again",
+                 act->stripe.account, account_state_name(state));
+    return ST_OK;
+}
+
+/* As the connected account: every request carries its header. */
+static enum status do_acting(struct env *root, struct claim *c, struct work_report *report,
+                             struct error *e)
+{
+    char why[ERROR_TEXT_MAX];
+    struct acting act;
+    struct error note = { 0 };
+
+    if (c->account.n == 0 || c->account.n > ACCOUNT_ID_MAX)
+        return fail(e, ST_BROKEN, "due work of no account");
+    acting_init(&act, root, c->account);
+    enum status st = kept_off(&act, why, e);
+    if (st == ST_OK && why[0]) {
+        report->failed = report->dead = true;
+        snprintf(report->why, sizeof report->why, "%s", why);
+        return due_refuse(&act.env, c, why, 403, e);
+    }
+    if (st == ST_OK)
+        st = do_claimed(&act.env, c, report, e);
+    enum status noted = acting_note(&act, &note);
+    if (noted == ST_BROKEN && st == ST_OK) {
+        *e = note;
+        return noted;
+    }
+    return st; /* a note that could not be taken is taken with the next answer */
+}
+
 enum status work_one(struct env *env, struct work_report *report, struct error *e)
 {
     ARENA(a, CLAIM_BYTES_MAX);
@@ -359,20 +430,9 @@ enum status work_one(struct env *env, struct work_report *report, struct error *
     enum status st = due_claim(env, &c, &a, e);
     if (st != ST_OK)
         return st;
-    snprintf(report->key, sizeof report->key, "%s %.*s %.*s", due_kind_name(c.key.kind),
-             STR_ARG(c.key.type), STR_ARG(c.key.id));
-    switch (c.key.kind) {
-    case DUE_OBJECT: return work_object(env, &c, report, e);
-    case DUE_WALK: return walk_run(env, &c, report, e);
-    case DUE_SWEEP: return followup_sweep(env, &c, e);
-    case DUE_CHASE: return followup_chase(env, &c, e);
-    case DUE_CHECK: return drift_run(env, &c, report, e);
-    case DUE_CATCHUP: return catchup_run(env, &c, report, e);
-    case DUE_CUSTOMER: return customer_sync(env, &c, report, e);
-    case DUE_OP:
-        if (env->work_op)
-            return env->work_op(env, &c, report, e);
-        return due_postpone(env, &c, NOT_OURS_MS, e); /* some other process knows how */
-    }
-    return fail(e, ST_BROKEN, "a claim of no kind");
+    bool own = str_eqz(c.account, env->identity.account);
+    snprintf(report->key, sizeof report->key, "%s %.*s %.*s%s%.*s", due_kind_name(c.key.kind),
+             STR_ARG(c.key.type), STR_ARG(c.key.id), own ? "" : " of ", own ? 0 : (int)c.account.n,
+             own ? "" : c.account.p);
+    return own ? do_claimed(env, &c, report, e) : do_acting(env, &c, report, e);
 }

@@ -116,11 +116,11 @@ static const struct {
     { "a connected account is kept aside",
       EVENT("product.updated",
             "\"account\":\"acct_2\"," OBJECT("{\"id\":\"prod_1\",\"object\":\"product\"}")),
-      PLAN_QUARANTINED, "other_account", "" },
+      PLAN_QUARANTINED, "connected_account", "" },
     { "our own account in a Connect event is kept aside until Connect is there",
       EVENT("product.updated",
             "\"account\":\"acct_1\"," OBJECT("{\"id\":\"prod_1\",\"object\":\"product\"}")),
-      PLAN_QUARANTINED, "connect", "" },
+      PLAN_QUARANTINED, "connected_account", "" },
     { "a thin event names its object",
       "{\"id\":\"evt_1\",\"object\":\"v2.core.event\",\"type\":\"v1.customer.updated\","
       "\"livemode\":false,\"created\":\"2026-01-01T00:00:00.000Z\","
@@ -148,7 +148,7 @@ static void every_event_makes_due_what_the_table_says(void **state)
 
         print_message("  %s\n", table[i].what);
         assert_int_equal(event_parse(str_of(table[i].body), &ev, &a, &e), ST_OK);
-        struct plan p = plan_for_event(&ev, &me, &a);
+        struct plan p = plan_for_event(&ev, &me, PLAN_NO_CONNECT, &a);
         assert_int_equal(p.outcome, table[i].outcome);
         if (table[i].reason)
             assert_string_equal(p.reason, table[i].reason);
@@ -232,7 +232,7 @@ static void what_changes_rights_makes_the_customer_due_as_a_whole(void **state)
 
         print_message("  %s\n", changing[i].type);
         assert_int_equal(event_parse(body, &ev, &a, &e), ST_OK);
-        struct plan p = plan_for_event(&ev, &me, &a);
+        struct plan p = plan_for_event(&ev, &me, PLAN_NO_CONNECT, &a);
         assert_int_equal(p.outcome, PLAN_DUE);
         size_t whole = 0;
         for (size_t k = 0; k < p.n_keys; k++)

@@ -23,7 +23,7 @@ static void compare(const json_t *theirs, const char *name, str ours)
 static void check_plan(const struct event *ev, struct arena *a)
 {
     const struct identity id = { .account = "acct_1", .livemode = false };
-    struct plan p = plan_for_event(ev, &id, a);
+    struct plan p = plan_for_event(ev, &id, PLAN_NO_CONNECT, a);
 
     must(plan_outcome_name(p.outcome) != NULL, "an outcome has a name");
     must((p.outcome == PLAN_DUE) == (p.n_keys > 0), "work has a key, and only work");

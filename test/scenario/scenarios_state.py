@@ -247,7 +247,7 @@ def odd_events_are_kept_acknowledged_and_counted(place):
     d.deliver_ok(live, other)
     check(d.status()["events_quarantined"] == 2, "what is not ours was not kept aside")
     check(place.rows("select reason from _inbox where outcome = 'quarantined' order by seq")
-          == [("other_mode",), ("other_account",)], "the reasons are not told")
+          == [("other_mode",), ("connected_account",)], "the reasons are not told")
 
 
 @scenario("STATE-21")

@@ -1,0 +1,59 @@
+/* acting.h - an environment as it is for one connected account (Connect).
+ *
+ * It is an environment like any other: its identity is the connected account, and every request
+ * that leaves by its world carries that account in its header. Whoever works on a connected
+ * account's objects is given one of these, so that nobody can forget the header. Bell, proofs and
+ * settings are those of the platform's environment (`root`). */
+#pragma once
+
+#include "core/env.h"
+#include "world/tx.h"
+
+/* What Stripe's answers have said of the account while it was acted for. */
+enum access { ACCESS_UNSAID, ACCESS_GRANTED, ACCESS_UNREACHABLE, ACCESS_WRONG_MODE };
+
+struct stripe_acting {
+    struct stripe base;
+    struct stripe *inner;
+    char account[ACCOUNT_ID_MAX + 1];
+    _Atomic enum access access;
+};
+
+struct acting {
+    struct env env;
+    struct world world;
+    struct stripe_acting stripe;
+};
+
+/* `root` outlives it; it needs no end. `account` at most ACCOUNT_ID_MAX bytes. A root without
+ * Stripe (a reader's) is fine. */
+void acting_init(struct acting *out, struct env *root, str account);
+
+/* What a refusal says of the access to an account. Pure. [facts: §4.5] */
+enum access access_told(int http_status, str body);
+
+enum account_state {
+    ACCOUNT_UNKNOWN, /* neither an event of its own nor a list of Stripe's is known */
+    ACCOUNT_NEW,     /* known; what waited for that is not yet due */
+    ACCOUNT_ACTIVE,
+    ACCOUNT_UNREACHABLE, /* the key has no access any more: read, never asked for */
+    ACCOUNT_WRONG_MODE,  /* likewise: it was made in the other mode */
+};
+const char *account_state_name(enum account_state s);
+
+/* `asked_at` (wall; may be NULL): when Stripe last refused it. */
+enum status account_state_of(struct tx *tx, str account, enum account_state *out, msec *asked_at,
+                             struct arena *a, struct error *e) MUST_USE;
+/* Stripe has shown the account: known from now on, and reachable again. */
+enum status account_found(struct tx *tx, struct env *env, str account, struct arena *a,
+                          struct error *e) MUST_USE;
+enum status account_lost(struct tx *tx, struct env *env, str account, enum account_state why,
+                         const char *reason, struct arena *a, struct error *e) MUST_USE;
+/* What the answers have said, in a transaction of its own when it is news. */
+enum status acting_note(struct acting *act, struct error *e) MUST_USE;
+/* Of accounts that have become known: what their quarantined events speak of is made due. */
+enum status accounts_release(struct env *root, struct error *e) MUST_USE;
+/* Calls `each` for every known account of this state, in their order. */
+enum status accounts_each(struct env *root, enum account_state state,
+                          enum status (*each)(struct env *root, str account, struct error *e),
+                          struct error *e) MUST_USE;

@@ -1,0 +1,2 @@
+-- core/acting.c: what is known of a connected account
+select state, asked_at, reason from _accounts where account = $1
