@@ -221,8 +221,9 @@ class Bench:
         print(f"{count} objects of {size / count:.0f} bytes in {tree_mib(data):.0f} MiB:"
               f" {tree_mib(data) * 2**20 / count:.0f} bytes an object; {kept[1]} references,"
               f" {kept[0]} former versions")
-        for name in sorted(os.listdir(os.path.join(os.path.dirname(forms), "..", "examples"))):
-            with open(os.path.join(os.path.dirname(forms), "..", "examples", name)) as f:
+        queries = os.path.join(os.path.dirname(forms), "..", "examples")
+        for name in sorted(n for n in os.listdir(queries) if n.endswith(".sql")):
+            with open(os.path.join(queries, name)) as f:
                 query = f.read()
             spans = []
             for _ in range(3):
