@@ -40,6 +40,12 @@ enum plant {
     PLANT_STATE_APART,          /* a state is committed apart from what it rests on */
     PLANT_OUTBOX_EARLY,         /* a state counts as delivered before the server has it */
     PLANT_BLIND_PROJECTION,     /* the key-value server takes whatever comes */
+    PLANT_EVENTS_GT,            /* the list of events is read from the last one that was seen */
+    PLANT_EVENTS_CURSOR_EARLY,  /* its cursor moves before the page is stored */
+    PLANT_UNSEEN_FORGOTTEN,     /* a check does not look after what no list has shown */
+    PLANT_FUSE_BRIDGED,         /* the fuse never blows */
+    PLANT_FUSE_COUNTS_ALL,      /* announced deletions blow it, too */
+    PLANT_CHASE_UNBOUND,        /* references are followed without end */
     PLANT_COUNT
 };
 

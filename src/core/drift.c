@@ -1,6 +1,7 @@
 #include "core/drift.h"
 
 #include "base/json.h"
+#include "base/plant.h"
 #include "base/url.h"
 #include "core/api.h"
 #include "core/counters.h"
@@ -362,7 +363,7 @@ static enum status note_unseen(struct check *k, struct error *e)
                     V_INT(PIECE));
     if (st != ST_OK)
         return st;
-    for (size_t i = 0; i < r.n_rows && st == ST_OK; i++)
+    for (size_t i = 0; i < r.n_rows && st == ST_OK && !planted(PLANT_UNSEEN_FORGOTTEN); i++)
         st = note(k, &tx, row_str(&r, i, 0), "gone", 0, S(""), &a, e);
     if (r.n_rows == PIECE) {
         k->at_ticket = row_int(&r, PIECE - 1, 1);

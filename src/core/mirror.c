@@ -103,7 +103,8 @@ static enum status want_target(struct put *p, const struct ref *ref, struct erro
         return st;
     if (planted(PLANT_TARGET_REQUIRED))
         return fail(e, ST_RETRY, "%s refers to what is not here", ref->field.p);
-    if (p->in->depth >= REFS_DEPTH_MAX || ++*p->wanted > REFS_FAN_OUT_MAX) {
+    if ((p->in->depth >= REFS_DEPTH_MAX && !planted(PLANT_CHASE_UNBOUND)) ||
+        ++*p->wanted > REFS_FAN_OUT_MAX) {
         p->left_to_chase = true;
         return ST_OK;
     }

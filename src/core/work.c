@@ -148,7 +148,8 @@ static enum status bury(struct job *j, const char *why, bool *held, struct error
     *held = false;
     enum status st = tx_begin(&tx, j->env->world->store, TX_WRITE, e);
     if (st == ST_OK)
-        st = c->gone ? last_words(j, &tx, &in, e) : take_fuse(j, &tx, held, e);
+        st = c->gone && !planted(PLANT_FUSE_COUNTS_ALL) ? last_words(j, &tx, &in, e)
+                                                        : take_fuse(j, &tx, held, e);
     if (st == ST_OK && *held)
         return tx_commit(&tx, e);
     if (st == ST_OK)

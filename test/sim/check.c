@@ -51,7 +51,8 @@ static int64_t claim_ticket;
 static uint64_t claim_order;
 static msec start[STARTS_MAX];
 static uint64_t n_starts;
-static bool complete; /* a sync has brought what no event tells of */
+static bool complete;  /* a sync, or a check, has brought what no event tells of */
+static bool all_types; /* and it was a sync of everything */
 static const char *when_now = "at rest";
 
 void check_begin(const struct climate *c, const char *acct)
@@ -254,6 +255,33 @@ static void note_arrival(struct object_story *o, size_t i)
     o->at = i + 1;
 }
 
+/* Burials that no event announced, as the fuse counts them: by the hour. */
+static struct {
+    msec since;
+    int64_t n;
+    bool permitted;
+} fuse;
+
+void check_fuse_mended(void)
+{
+    fuse.permitted = true;
+}
+
+static void count_burial(const struct object_story *o)
+{
+    enum { HOUR_MS = 3600000 - 60000 }; /* theirs begins a little before ours */
+
+    if (!o->untold || fuse.permitted)
+        return;
+    if (!fuse.n || fibre_now() - fuse.since >= HOUR_MS) {
+        fuse.since = fibre_now();
+        fuse.n = 0;
+    }
+    if (++fuse.n > climate->set.fuse_max)
+        broke(PROMISE_FUSE, "%s %s was buried, the %lldth within an hour that no event announced",
+              o->type, o->id, (long long)fuse.n);
+}
+
 void check_applied(const struct mirror_change *c, uint64_t order)
 {
     struct object_story *o = find(c->type, str_of(c->id));
@@ -275,6 +303,8 @@ void check_applied(const struct mirror_change *c, uint64_t order)
               "%s %s went back: the mirror had version %lld and now shows version %lld", c->type,
               c->id, (long long)o->state[o->at - 1].version, (long long)c->version);
     o->order = order;
+    if (climate->cull && c->deleted && !(o->at && o->state[o->at - 1].deleted))
+        count_burial(o);
     note_arrival(o, (size_t)i);
 }
 
@@ -448,6 +478,45 @@ bool check_idle(int64_t *due, int64_t *dead)
     return *due == 0;
 }
 
+static int64_t counter(const char *name)
+{
+    char sql[120];
+    sqlite3 *db = look_open();
+
+    if (!db)
+        return 0;
+    snprintf(sql, sizeof sql, "select value from _counters where name = '%s'", name);
+    int64_t n = number(db, sql);
+    look_close(db);
+    return n;
+}
+
+bool check_caught_up(msec when)
+{
+    return counter("events_read") >= when;
+}
+
+bool check_compared(msec when)
+{
+    char sql[200];
+    sqlite3 *db = look_open();
+
+    if (!db)
+        return false;
+    snprintf(sql, sizeof sql,
+             "select count(*) from _checks where type = 'product' and "
+             "state = 'done' and started_at >= %lld",
+             (long long)when);
+    int64_t n = number(db, sql);
+    look_close(db);
+    return n == 1;
+}
+
+bool check_fuse_blown(void)
+{
+    return counter("fuse_blown") != 0;
+}
+
 void check_why_not(char *out, size_t size)
 {
     sqlite3 *db = look_open();
@@ -516,7 +585,7 @@ static void compare_row(str type, str id, str data, bool deleted, bool open)
 
     if (!r || !r->get_path || strstr(r->get_path, "{parent}"))
         return;
-    if (!complete && !is_told(type))
+    if (!all_types && !is_told(type))
         return;
     int status = ask_stripe(r, id, &body, &a);
     bool gone = status == 404 || json_bool(body, S("deleted")) == JSON_TRUE;
@@ -712,7 +781,7 @@ void check_lull(bool all_told)
     if (!db)
         return;
     mark(MARK_LULL);
-    complete = false;
+    complete = all_types = false;
     when_now = "in a lull";
     compare_heard(db);
     if (all_told) {
@@ -728,7 +797,8 @@ void check_rest(void)
 
     if (!db)
         broke(PROMISE_KEPT, "at rest: there is no database");
-    complete = climate->last_sync;
+    complete = climate->last_sync || climate->rot;
+    all_types = climate->last_sync;
     when_now = "at rest";
     check_events(db, "at rest");
     check_objects(db, "at rest");
@@ -737,8 +807,7 @@ void check_rest(void)
     compare_rows(db);
     compare_list(db, "subscription", "subscription_items", "subscription_item");
     compare_list(db, "invoice", "invoices/none/lines", "line_item");
-    if (climate->last_sync)
-        compare_references(db);
+    compare_references(db);
     ledger_check_store(db, "at rest");
     ledger_check_stripe(db);
     if (climate->kv)

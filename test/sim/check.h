@@ -60,6 +60,13 @@ void check_claim(int64_t ticket, uint64_t order);
 void check_disk(const char *when);
 /* Is there nothing due? `dead`: how much was given up. */
 bool check_idle(int64_t *due, int64_t *dead);
+/* The list of events was read to its end by somebody who began after `when` (Stripe's time). */
+bool check_caught_up(msec when);
+/* What nobody tells of was compared by a check that began after `when` (the node's wall time). */
+bool check_compared(msec when);
+/* The fuse has blown: nothing more was buried than it allows. */
+bool check_fuse_blown(void);
+void check_fuse_mended(void);
 /* Nothing is due and nobody asks or delivers, while the merchant works on: what the program was
  * told is in the mirror. `all_told`: no event was withheld. */
 void check_lull(bool all_told);

@@ -242,6 +242,7 @@ static void draw_mortal(struct climate *c)
     c->syncs = 0;
     c->last_sync = c->early_sync = false;
     c->requests_per_second = 100;
+    c->wrong_keys = c->from_nothing ? 0 : (unsigned)seed_between(0, 100);
 }
 
 /* Invoices with many lines, looked at by several at once who may die behind it. */
@@ -323,6 +324,120 @@ static void draw_turns(struct climate *c)
     c->requests_per_second = 100;
 }
 
+/* Hardly anything is delivered: lists must show it all, the hidden ones, too. */
+static void draw_hush(struct climate *c)
+{
+    c->money = c->shop = true;
+    c->asks = 0;
+    c->dropped = (unsigned)seed_between(60, 100);
+    c->toggles = (unsigned)seed_between(20, 60);
+    c->last_sync = true;
+    c->early_sync = seed_chance(50);
+    c->actions = (unsigned)seed_between(10, 30);
+    c->action_pause_ms = seed_between(100, 2000);
+    c->requests_per_second = 100;
+    if (!c->early_sync)
+        return;
+    c->omissions = c->ghosts = c->forbidden = 0; /* it is the only one to tell, and dies often */
+    c->page_limit = (unsigned)seed_between(1, 2);
+    c->answer_ms_max = seed_between(5, 60);
+    c->disk.sync_ms_max = seed_between(10, 60);
+    c->life_ms_max = seed_between(500, 3000);
+    c->down_ms_max = 500;
+    c->violent_lives = 50;
+}
+
+/* Days without a single delivery. Events show up late in their list, by less than Brindle reaches
+ * back. */
+static void draw_deaf(struct climate *c)
+{
+    bool hurried = seed_chance(30);
+
+    c->days = c->deaf = true;
+    c->set.catch_up_ms = seed_between(1, 60) * 60000;
+    c->tick_ms = seed_between(10, 120) * 1000;
+    c->list_lag_ms = seed_chance(50) ? 0 : seed_between(1, 290) * 1000;
+    c->page_limit = seed_chance(50) ? 100 : (unsigned)seed_between(1, 3);
+    c->action_pause_ms = seed_between(1, 90) * (hurried ? 1000 : 60000);
+    c->lost_before = seed_rate(30);
+    c->errors = seed_rate(40);
+    c->stall_after = seed_rate(20);
+    c->actions = (unsigned)seed_between(10, 30);
+    c->burst = seed_chance(50) ? (unsigned)seed_between(2, 8) : 0;
+    c->behind_back = c->dropped = c->syncs = 0;
+    c->asks = 0;
+    c->last_sync = c->early_sync = c->from_nothing = false;
+    c->late_ms_max = 60000;
+    c->life_ms_max = seed_chance(50) ? 0 : seed_between(1, 720) * 60000;
+    c->down_ms_max = 3600000;
+    c->people_ms_max = 3600000;
+    c->clock_jumps = 0;
+    c->kv_restarts = 0;
+}
+
+/* Edits behind the back and no sync: sooner or later the check comes by. */
+static void draw_rot(struct climate *c)
+{
+    c->rot = c->churn = true;
+    c->set.check_ms = seed_between(60, 120) * 60000;
+    c->tick_ms = 5000;
+    c->behind_back = (unsigned)seed_between(30, 80);
+    c->actions = (unsigned)seed_between(5, 20);
+    c->action_pause_ms = seed_between(1, 120) * 1000;
+    c->money = c->kv = false;
+    c->asks = c->syncs = 0;
+    c->last_sync = c->early_sync = c->from_nothing = false;
+    c->late_ms_max = 60000;
+    c->life_ms_max = seed_chance(50) ? 0 : seed_between(1, 60) * 60000;
+    c->people_ms_max = 600000;
+    c->clock_jumps = 0;
+    c->requests_per_second = 100;
+}
+
+/* All is deleted at once. Unannounced, the fuse must hold it; announced, it must not. */
+static void draw_cull(struct climate *c)
+{
+    c->cull = true;
+    c->cull_told = seed_chance(50);
+    c->money = c->kv = false;
+    c->asks = 0;
+    c->objects = (unsigned)seed_between(6, 14);
+    c->actions = c->objects + (unsigned)seed_between(1, 10);
+    c->action_pause_ms = seed_between(100, 3000);
+    c->set.fuse_max = seed_between(1, 4);
+    c->set.confirm_ms = seed_between(1000, 3000);
+    c->set.attempts_max = 60;
+    c->behind_back = c->dropped = c->late = c->lies = 0;
+    c->delivery_ms_max = 50;
+    c->syncs = 900;
+    c->full_syncs = 3;
+    c->last_sync = true;
+    c->early_sync = c->from_nothing = false;
+    c->clock_jumps = 0;
+    c->wrong_keys = 0;
+    if (!c->cull_told)
+        return;
+    c->lost_answers = c->doubled = 0; /* what announces it must come before anybody looks */
+    c->life_ms_max = 0;
+    c->full_spells = 0;
+    c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;
+    c->disk.sync_ms_max = 0;
+}
+
+/* Objects that nobody has told of refer to each other in a row far longer than a chase may be. */
+static void draw_chain(struct climate *c)
+{
+    c->chain = true;
+    c->money = c->kv = false;
+    c->asks = 0;
+    c->objects = (unsigned)seed_between(3, 16);
+    c->actions = (unsigned)seed_between(4, 12);
+    c->action_pause_ms = seed_between(500, 10000);
+    c->requests_per_second = 100;
+    c->last_sync = c->early_sync = false;
+    c->syncs = 0;
+}
+
 static enum weather forced;
 
 void climate_force(enum weather w)
@@ -351,7 +466,8 @@ static enum weather draw_weather(void)
     static const enum weather odds[] = {
         WEATHER_PLAIN,  WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_STORM,   WEATHER_STORM,
         WEATHER_CHURN,  WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS,
-        WEATHER_MORTAL, WEATHER_SHOP,  WEATHER_SHOP,  WEATHER_TURNS,
+        WEATHER_MORTAL, WEATHER_SHOP,  WEATHER_SHOP,  WEATHER_TURNS,   WEATHER_HUSH,
+        WEATHER_DEAF,   WEATHER_ROT,   WEATHER_CULL,  WEATHER_CHAIN,
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
@@ -375,6 +491,11 @@ void climate_draw(struct climate *c)
     case WEATHER_MORTAL: draw_mortal(c); break;
     case WEATHER_SHOP: draw_shop(c); break;
     case WEATHER_TURNS: draw_turns(c); break;
+    case WEATHER_HUSH: draw_hush(c); break;
+    case WEATHER_DEAF: draw_deaf(c); break;
+    case WEATHER_ROT: draw_rot(c); break;
+    case WEATHER_CULL: draw_cull(c); break;
+    case WEATHER_CHAIN: draw_chain(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }

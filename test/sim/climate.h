@@ -17,7 +17,12 @@
     WEATHER(MORTAL, "mortal")   /* hardly a life is longer than a breath */ \
     WEATHER(BILLS, "bills")     /* nested lists longer than a page */       \
     WEATHER(SHOP, "shop")       /* customers, and who asks for them */      \
-    WEATHER(TURNS, "turns")     /* commands and daemons take turns */
+    WEATHER(TURNS, "turns")     /* commands and daemons take turns */       \
+    WEATHER(HUSH, "hush")       /* hardly a delivery; a sync at the end */  \
+    WEATHER(DEAF, "deaf")       /* no delivery for days, only the list */   \
+    WEATHER(ROT, "rot")         /* what only the drift check can mend */    \
+    WEATHER(CULL, "cull")       /* many deletions at once */                \
+    WEATHER(CHAIN, "chain")     /* references that lead far */
 
 enum weather {
 #define WEATHER(w, text) WEATHER_##w,
@@ -53,6 +58,14 @@ struct climate {
     unsigned dropped; /* never delivered; only where a sync ends the seed */
     msec late_ms_max;
 
+    bool deaf;        /* nothing is ever delivered: the list of events alone tells */
+    msec list_lag_ms; /* an event may show up so late in that list */
+
+    /* the daemon's clock */
+    msec tick_ms; /* how often it looks what has come due; 0: never */
+    bool days;    /* the seed takes days: nobody hurries */
+    bool rot;     /* the drift check alone brings what no event tells of */
+
     /* the merchant */
     unsigned objects, actions;
     msec action_pause_ms;
@@ -62,6 +75,9 @@ struct climate {
     bool churn;           /* products come and go, and nothing else happens */
     bool bills;           /* invoices, most of all */
     bool shop;            /* subscriptions, most of all */
+    unsigned toggles;     /* of a hundred things in a shop: a price goes to its other list */
+    bool chain;           /* objects that refer to each other in a long row */
+    bool cull, cull_told; /* everything is deleted at once; with events */
     unsigned asks;        /* in 100 rounds: somebody asks for a customer, and waits */
     msec delivery_ms_max; /* of what is not late */
 

@@ -66,6 +66,8 @@ static msec how_late(void)
 
 static void take(const struct emulator_delivery *d)
 {
+    if (climate->deaf)
+        return;
     if (climate->last_sync && !calm && seed_chance(climate->dropped)) {
         trace("Stripe never delivers %.*s %.*s", STR_ARG(d->event), STR_ARG(d->type));
         return;

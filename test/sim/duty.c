@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "core/outbox.h"
+#include "core/schedule.h"
 #include "core/state.h"
 #include "core/sync.h"
 #include "fibre.h"
@@ -11,6 +12,7 @@
 enum {
     LOOK_MS = 5000, /* rarer than the daemon's: here nobody writes unheard */
     AWAY_MS = 1000,
+    STOP_LOOK_MS = 5000, /* less than the grace of a stop */
     ASK_MS_MAX = 30000,
     ASK_LOOK_MS = 200,
     STATE_BYTES_MAX = 64 << 20,
@@ -78,6 +80,25 @@ void duty_deliver(struct duty *d)
             await_server(d);
         } else if (n == 0) {
             await_news(d, LOOK_MS);
+        }
+    }
+}
+
+/* ---- the clock ------------------------------------------------------------------------------- */
+
+void duty_keep_time(struct duty *d, msec tick)
+{
+    while (!env_stopping(d->env)) {
+        struct error e = { 0 };
+        enum status st = schedule_run(d->env, &e);
+        if (st == ST_BROKEN)
+            d->damaged(d->node, &e);
+        if (st != ST_OK)
+            trace("nothing comes due by the clock: %s", e.text);
+        for (msec until = clock_mono(&sim_clock) + tick;
+             !env_stopping(d->env) && clock_mono(&sim_clock) < until;) {
+            msec left = until - clock_mono(&sim_clock);
+            fibre_pause(left < STOP_LOOK_MS ? left : STOP_LOOK_MS);
         }
     }
 }

@@ -18,5 +18,6 @@ void duty_ring(struct duty *d);
 /* Somebody asks for a customer and waits, as serve/waiting.c has them wait: an answer says what was
  * so when he asked, or something newer. */
 enum status duty_ask(struct duty *d, const char *customer, struct error *e) MUST_USE;
-/* Until the environment stops. */
+/* Each until the environment stops; `tick`: how often it looks. */
+void duty_keep_time(struct duty *d, msec tick);
 void duty_deliver(struct duty *d);

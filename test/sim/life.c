@@ -21,11 +21,13 @@ enum {
     BESIDE_MAX = 12,
     REST_MS_MAX = 4 * 3600000, /* from the last fault to the rest */
     MINUTE_MS = 60000,
+    DAY_MS = 86400000,
     FAULTS_MS_MAX = 40 * 60000, /* behind the merchant's last act, unless deliveries are later */
 };
 
 static struct climate climate;
 static bool calm, sync_is_asked;
+static msec calm_since; /* Stripe's time, and now the node's, too */
 
 /* ---- what happens to the node ---------------------------------------------------------------- */
 
@@ -54,7 +56,7 @@ static void fate(void *arg)
                         : INT64_MAX / 4;
         msec end = span == INT64_MAX / 4 ? INT64_MAX : fibre_now() + span;
         while (node_is_up() && fibre_now() < end && (!calm || span != INT64_MAX / 4)) {
-            msec step = calm ? 500 : seed_between(100, 5000);
+            msec step = calm ? 500 : seed_between(100, climate.days ? 600000 : 5000);
             fibre_pause(end - fibre_now() < step ? end - fibre_now() : step);
         }
         if (calm && node_is_up())
@@ -107,8 +109,8 @@ static void people(void *arg)
 
     (void)arg;
     while (!calm) {
-        fibre_pause(seed_between(100, seed_chance(50) || climate.churn ? climate.people_ms_max
-                                                                       : MINUTE_MS));
+        bool hurry = seed_chance(50) || climate.churn || climate.days;
+        fibre_pause(seed_between(100, hurry ? climate.people_ms_max : MINUTE_MS));
         if (calm)
             return;
         if (climate.burst && merchant_pauses()) /* so do they, for somebody to see what is left */
@@ -173,7 +175,7 @@ static void look_at_lull(unsigned *seen)
     if (courier_waiting() || !check_idle(&due, &dead) || dead)
         return;
     *seen = merchant_acts();
-    check_lull(!climate.last_sync || !climate.dropped);
+    check_lull(!climate.deaf && (!climate.last_sync || !climate.dropped));
 }
 
 static void with_faults(void)
@@ -183,7 +185,7 @@ static void with_faults(void)
     while (!merchant_is_done()) {
         run_until(fibre_now() + 1000);
         look_at_lull(&seen);
-        if (fibre_now() > 86400000 || is_tired())
+        if (fibre_now() > (climate.days ? 4 : 1) * DAY_MS || is_tired())
             break;
     }
     if (climate.early_sync)
@@ -195,6 +197,28 @@ static void with_faults(void)
     }
 }
 
+/* By the clock alone it learns what nobody tells it. */
+static bool is_up_to_date(void)
+{
+    if (climate.deaf && !check_caught_up(calm_since + climate.list_lag_ms + 1000))
+        return false;
+    return !climate.rot || check_compared(calm_since);
+}
+
+/* What the fuse holds waits for a person's word. */
+static void look_after_the_dead(void)
+{
+    if (!check_fuse_blown()) {
+        node_revive();
+        return;
+    }
+    if (climate.cull_told)
+        broke(PROMISE_FUSE, "the fuse has blown although every deletion was announced");
+    mark(MARK_FUSE_BLOWN);
+    check_fuse_mended();
+    node_mend_fuse();
+}
+
 static bool is_at_rest(void)
 {
     int64_t due, dead;
@@ -203,10 +227,11 @@ static bool is_at_rest(void)
         return false;
     if (!check_idle(&due, &dead) || (climate.kv && !kv_server_is_known()))
         return false;
-    if (!dead)
-        return true;
-    node_revive();
-    return false;
+    if (dead) {
+        look_after_the_dead();
+        return false;
+    }
+    return is_up_to_date();
 }
 
 static void come_to_rest(void)
@@ -274,6 +299,8 @@ void life_prepare(const char *lock_path)
     begin(0);
     climate_calm(&climate);
     climate.preempt = 0;
+    climate.churn = true; /* a sync is one of products, which there are none of */
+    climate.set.catch_up_ms = climate.tick_ms = MINUTE_MS; /* from here on events are followed */
     disk_set(&climate.disk);
     emu_open(0);
     if (!emu_account(account))
@@ -282,8 +309,14 @@ void life_prepare(const char *lock_path)
     courier_open(&climate);
     node_open(&climate, lock_path, account);
     node_boot(false);
-    for (int i = 0; i < 100 && !node_works(); i++)
+    for (int i = 0; i < 100 && !(node_works() && check_caught_up(1)); i++)
         run_until(fibre_now() + 100);
+    bool synced = check_caught_up(1) && sync_for_certain(fibre_now() + MINUTE_MS);
+    int64_t due = -1, dead;
+    for (int i = 0; i < 600 && synced && !check_idle(&due, &dead); i++)
+        run_until(fibre_now() + 1000);
+    if (due)
+        broke(PROMISE_SOUND, "the first node has not listed the products");
     node_end(END_STOPPED);
     run_until(fibre_now() + 60000);
     if (node_is_up())
@@ -316,6 +349,7 @@ void life_run(uint64_t seed, const char *lock_path)
     with_faults();
     trace("---- from here on nothing goes wrong");
     calm = true;
+    calm_since = clock_wall(&stripe_clock);
     merchant_stop();
     kv_server_calm();
     climate_calm(&climate);
@@ -325,6 +359,10 @@ void life_run(uint64_t seed, const char *lock_path)
     courier_calm();
     come_to_rest();
     check_rest();
+    if (climate.cull_told && check_fuse_blown())
+        broke(PROMISE_FUSE, "the fuse has blown although every deletion was announced");
+    if (climate.cull_told)
+        mark(MARK_CULL_TOLD);
     trace("at rest");
     tally->virtual_ms = (uint64_t)fibre_now();
 }

@@ -375,12 +375,94 @@ static void change_card(void)
     (void)post(CUSTOMER, customer, form.p, &ignored, &a);
 }
 
+/* A row of products and prices, each with the next one's id, of which no event tells; then an edit
+ * that everybody hears of, somewhere in it. */
+static void link_one(enum kind k, const char *id, str set)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    int64_t v = check_next_version();
+    str body, ignored;
+
+    str path = arena_printf(&a, "/_emulator/objects/%s/%s", kind_info[k].type, id);
+    str json = arena_printf(&a, "{\"set\":{\"metadata\":{\"v\":\"%lld\"},%.*s}}", (long long)v,
+                            STR_ARG(set));
+    int status = emu_ask("POST", path, S(""), json, &body, &a);
+    trace("behind the back: links %s, %d", id, status);
+    if (status == 200 && note(k, status, body, &ignored, &a))
+        check_untold();
+}
+
+static void make_chain(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        ARENA(a, ANSWER_BYTES_MAX);
+        char price[32], product[32];
+        snprintf(product, sizeof product, "link_%u", i);
+        snprintf(price, sizeof price, "price_link_%u", i);
+        link_one(PRODUCT, product, arena_printf(&a, "\"default_price\":\"%s\"", price));
+        link_one(PRICE, price, arena_printf(&a, "\"product\":\"link_%u\"", i + 1 < n ? i + 1 : i));
+    }
+}
+
+static void pull_chain(void)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    char id[32];
+    str ignored;
+
+    if (!done)
+        make_chain(climate->objects);
+    snprintf(id, sizeof id, "link_%u", done ? (unsigned)(seed_draw() % climate->objects) : 0);
+    (void)post(PRODUCT, id, "", &ignored, &a);
+}
+
+/* ---- many deletions at once ---- */
+
+static void remove_product(const char *id)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    char copy[ID_BYTES_MAX];
+    str body;
+
+    snprintf(copy, sizeof copy, "%s", id);
+    str path = climate->cull_told ? arena_printf(&a, "/v1/products/%s", copy)
+                                  : arena_printf(&a, "/_emulator/objects/product/%s", copy);
+    int status = emu_ask("DELETE", path, S(""), S(""), &body, &a);
+    trace("%s %s, %d", climate->cull_told ? "deletes" : "behind the back: deletes", copy, status);
+    if (status != 200)
+        return;
+    forget(PRODUCT, copy);
+    check_is_gone("product", str_of(copy));
+    if (!climate->cull_told)
+        check_untold();
+}
+
+/* First everything is made, then everything goes, then life goes on. */
+static void cull(void)
+{
+    char form[64];
+
+    if (done < climate->objects) {
+        snprintf(form, sizeof form, "id=culled_%u&name=Thing", done);
+        create(PRODUCT, form);
+    } else if (done == climate->objects) {
+        for (size_t i = kept[PRODUCT].n; i-- > 0;)
+            remove_product(kept[PRODUCT].id[i]);
+    } else {
+        create_customer();
+    }
+}
+
 static void keep_shop(void)
 {
     if (kept[PRICE].n < 2 || kept[CUSTOMER].n < 2) {
         if (!kept[PRODUCT].n)
             create_product();
         kept[PRICE].n < 2 ? create_price() : create_customer();
+        return;
+    }
+    if (seed_chance(climate->toggles)) {
+        seed_chance(50) ? toggle_price() : create_price();
         return;
     }
     switch (seed_draw() % 10) {
@@ -401,6 +483,10 @@ static void act(void)
 {
     if (seed_chance(climate->behind_back)) {
         edit_behind_the_back();
+        return;
+    }
+    if (climate->chain || climate->cull) {
+        climate->chain ? pull_chain() : cull();
         return;
     }
     if (climate->churn) {
@@ -436,7 +522,7 @@ static void act(void)
 static void work(void *arg)
 {
     (void)arg;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3 && !climate->cull; i++)
         create_product();
     while (!merchant_is_done()) {
         fibre_pause(seed_between(0, climate->action_pause_ms));

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "core/api.h"
 #include "core/due.h"
+#include "core/fuse.h"
 #include "core/inbox.h"
 #include "core/outbox.h"
 #include "core/retention.h"
@@ -42,6 +43,7 @@ enum {
     COMMAND_GRACE_MS = 5000,
     WATCH_MS = 200,
     PROGRESS_BYTES_MAX = 1 << 20,
+    FUSE_PERMITTED = 1000, /* a person's word is good for so many */
 };
 
 /* A delivery between the HTTP loop and the disk. */
@@ -420,6 +422,14 @@ static void outbox(void *arg)
     n->n_running--;
 }
 
+static void clockwork(void *arg)
+{
+    struct node *n = arg;
+
+    duty_keep_time(&n->duty, n->c->tick_ms);
+    n->n_running--;
+}
+
 /* ---- the beginning of a life ----------------------------------------------------------------- */
 
 static struct stripe *open_stripe(struct node *n)
@@ -591,6 +601,8 @@ static void spawn_workers(struct node *n)
     spawn(n, "keeper", housekeeping);
     if (outbox_has_server(&n->env))
         spawn(n, "outbox", outbox);
+    if (n->c->tick_ms)
+        spawn(n, "clock", clockwork);
     for (unsigned i = 0; i < n->c->workers; i++) {
         char name[24];
         snprintf(name, sizeof name, "worker %u", i + 1);
@@ -671,6 +683,7 @@ enum command_kind {
     COMMAND_SYNC_AGAIN,
     COMMAND_SYNC_SOMETHING,
     COMMAND_REVIVE,
+    COMMAND_MEND_FUSE,
     COMMAND_ASK
 };
 
@@ -711,6 +724,7 @@ static void run_command(void *arg)
         st = run_sync(c->n, seed_chance(50), which, &e); /* drawn one after the other */
         break;
     case COMMAND_ASK: st = duty_ask(&c->n->duty, c->customer, &e); break;
+    case COMMAND_MEND_FUSE: st = fuse_mend(&c->n->env, FUSE_PERMITTED, &revived, &e); break;
     case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
     }
     if (st == ST_BROKEN)
@@ -759,6 +773,11 @@ unsigned node_syncs_accepted(void)
 bool node_sync_something(void)
 {
     return command(COMMAND_SYNC_SOMETHING);
+}
+
+bool node_mend_fuse(void)
+{
+    return command(COMMAND_MEND_FUSE);
 }
 
 bool node_revive(void)

@@ -31,6 +31,7 @@ bool node_sync(bool again);
 unsigned node_syncs_accepted(void); /* that begin anew, and are on the disk */
 bool node_sync_something(void);     /* a type or an object */
 bool node_revive(void);
+bool node_mend_fuse(void);
 /* A customer is asked for, and waited for. */
 bool node_ask(const char *customer);
 /* Other processes: at most one at a time. */

@@ -297,15 +297,94 @@ static str out_of_date(const struct climate *c, str path, str body, struct arena
     return b.failed ? body : arena_copy(a, buf_str(&b));
 }
 
+/* ---- the list of events: what has just happened may show up later ---- */
+
+static uint64_t hash(str s)
+{
+    uint64_t h = 0xcbf29ce484222325;
+
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3;
+    return h ^ h >> 29;
+}
+
+static bool shows_up(const struct climate *c, str event, struct arena *a)
+{
+    int64_t created = 0;
+
+    if (!json_int(event, S("created"), &created))
+        return true;
+    msec late = (msec)(hash(json_text(event, S("id"), a)) % (uint64_t)(c->list_lag_ms + 1));
+    return created * 1000 + late <= clock_wall(&stripe_clock);
+}
+
+/* The page without what has not shown up yet; how many it shows, and the last one's id. */
+static str without_the_latest(const struct climate *c, str body, size_t *shown, str *last,
+                              struct arena *a)
+{
+    struct json_token data = json_member(body, S("data"));
+    struct json_reader r;
+    BUF(b, 8 << 20);
+
+    *shown = 0;
+    buf_append(&b, str_sub(body, 0, (size_t)(data.text.p - body.p) + 1));
+    json_init(&r, data.text);
+    (void)json_next(&r);
+    for (struct json_token t; (t = json_value(&r)).type == JSON_OBJECT;) {
+        *last = json_text(t.text, S("id"), a);
+        if (!shows_up(c, t.text, a)) {
+            trace("the list of events lacks %.*s yet", STR_ARG(*last));
+            mark(MARK_EVENT_LATE_IN_LIST);
+            continue;
+        }
+        buf_printf(&b, "%s%.*s", *shown ? "," : "", STR_ARG(t.text));
+        ++*shown;
+    }
+    size_t behind = (size_t)(data.text.p - body.p) + data.text.n - 1;
+    buf_append(&b, str_sub(body, behind, body.n));
+    return arena_copy(a, buf_str(&b));
+}
+
+/* A page that has nothing to show is none: the next one takes its place. */
+static str list_events(struct sim_seam *s, str query, str body, struct arena *a)
+{
+    struct http_response r;
+    size_t shown;
+    str last = { 0 };
+
+    for (;;) {
+        if (json_member(body, S("data")).type != JSON_ARRAY)
+            return body;
+        str page = without_the_latest(s->c, body, &shown, &last, a);
+        if (shown || !last.n || json_bool(body, S("has_more")) != JSON_TRUE)
+            return page;
+        str next = query, head = query;
+        for (size_t i = 0; i < query.n; i++)
+            if (str_starts(str_sub(query, i, query.n), S("&starting_after="))) {
+                head = str_sub(query, 0, i);
+                break;
+            }
+        next = arena_printf(a, "%.*s&starting_after=%.*s", STR_ARG(head), STR_ARG(last));
+        ask(s->key, S("GET"), S("/v1/events"), next, S(""), &r, a);
+        body = r.body;
+    }
+}
+
 static void answer_rightly(struct sim_seam *s, const struct stripe_request *q,
                            struct stripe_response *p, struct arena *a)
 {
     ARENA(scratch, EMULATOR_ANSWER_BYTES_MAX);
     struct http_response r;
 
-    ask(s->key, S("GET"), q->path, smaller_page(s->c, q->query, &scratch), S(""), &r, &scratch);
-    *p = (struct stripe_response){ .http_status = r.status,
-                                   .body = out_of_date(s->c, q->path, arena_copy(a, r.body), a) };
+    bool events = str_eq(q->path, S("/v1/events"));
+    str query = smaller_page(s->c, q->query, &scratch);
+    ask(s->key, S("GET"), q->path, query, S(""), &r, &scratch);
+    str body = arena_copy(a, r.body);
+    *p = (struct stripe_response){
+        .http_status = r.status,
+        .date = clock_wall(&stripe_clock) / 1000 * 1000,
+        .body = events ? list_events(s, query, body, a) : out_of_date(s->c, q->path, body, a),
+    };
     for (size_t i = 0; i < r.n_headers; i++)
         if (str_eq(r.header[i].name, S("Request-Id")))
             p->request_id = arena_copy(a, r.header[i].value);

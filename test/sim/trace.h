@@ -47,6 +47,12 @@
     MARK(CALLS_FLUSHED, "the audit of calls was written")           \
     MARK(BEHIND_BACK, "an object changed without an event")         \
     MARK(LULL, "nothing was to do while the merchant went on")      \
+    MARK(CAUGHT_UP, "an event was found in the list alone")         \
+    MARK(EVENT_LATE_IN_LIST, "an event showed up late in the list") \
+    MARK(DRIFT_MENDED, "a check found what no event told of")       \
+    MARK(FUSE_BLOWN, "the fuse held deletions")                     \
+    MARK(CULL_TOLD, "many announced deletions left the fuse whole") \
+    MARK(CHASE_GOES_ON, "a chase went on where its bound was")      \
     MARK(KV_UNANSWERED, "the key-value server's answer was lost")   \
     MARK(KV_LATE, "a put that was given up arrived later")          \
     MARK(KV_OVERTAKEN, "a put met a greater revision")              \
@@ -64,22 +70,24 @@ enum mark {
 };
 
 /* What the program promises; each check stands for one. PROMISE(NAME, text) */
-#define PROMISES(PROMISE)                                                 \
-    PROMISE(KEPT, "what was acknowledged or committed is on the disk")    \
-    PROMISE(FORWARD, "the mirror never goes back")                        \
-    PROMISE(BURIED, "what is deleted stays deleted")                      \
-    PROMISE(ALIVE, "nothing is buried that Stripe has not deleted")       \
-    PROMISE(EQUAL, "at rest the mirror equals Stripe")                    \
-    PROMISE(STATE, "a customer's state is that of its objects")           \
-    PROMISE(PROJECTED, "the key-value server holds the mirror's states")  \
-    PROMISE(FRESH, "who waits is told what was so when he asked")         \
-    PROMISE(REST, "it comes to rest")                                     \
-    PROMISE(TICKETS, "tickets are drawn once, in order")                  \
-    PROMISE(BUDGET, "no second has more requests than the budget allows") \
-    PROMISE(APART, "no account is mixed with another")                    \
-    PROMISE(ONE_WRITER, "nobody else may write")                          \
-    PROMISE(SECRET, "no secret is told")                                  \
-    PROMISE(READ_ONLY, "the mirror changes nothing at Stripe")            \
+#define PROMISES(PROMISE)                                                   \
+    PROMISE(KEPT, "what was acknowledged or committed is on the disk")      \
+    PROMISE(FORWARD, "the mirror never goes back")                          \
+    PROMISE(BURIED, "what is deleted stays deleted")                        \
+    PROMISE(ALIVE, "nothing is buried that Stripe has not deleted")         \
+    PROMISE(EQUAL, "at rest the mirror equals Stripe")                      \
+    PROMISE(STATE, "a customer's state is that of its objects")             \
+    PROMISE(PROJECTED, "the key-value server holds the mirror's states")    \
+    PROMISE(FRESH, "who waits is told what was so when he asked")           \
+    PROMISE(FUSE, "the fuse holds what nobody announced, and nothing else") \
+    PROMISE(BOUND, "one signal leads so far and no farther")                \
+    PROMISE(REST, "it comes to rest")                                       \
+    PROMISE(TICKETS, "tickets are drawn once, in order")                    \
+    PROMISE(BUDGET, "no second has more requests than the budget allows")   \
+    PROMISE(APART, "no account is mixed with another")                      \
+    PROMISE(ONE_WRITER, "nobody else may write")                            \
+    PROMISE(SECRET, "no secret is told")                                    \
+    PROMISE(READ_ONLY, "the mirror changes nothing at Stripe")              \
     PROMISE(SOUND, "nothing breaks that nobody has broken")
 
 enum promise {

@@ -36,6 +36,7 @@ struct watched {
         int64_t revision;
     } state[STATES_MAX];
     size_t n_states;
+    unsigned n_chased;
     int64_t claim; /* the ticket of a claim; 0: none */
     enum mark reached[32];
     size_t n_reached;
@@ -59,6 +60,7 @@ static enum status watch_begin(struct store *s, enum tx_mode mode, struct tx *tx
     if (!t)
         abort();
     t->n = t->n_reached = t->n_states = 0;
+    t->n_chased = 0;
     t->claim = 0;
     t->order = 0;
     t->inner = (struct tx){ 0 };
@@ -116,6 +118,29 @@ static void note_cause(struct watched *t, const struct value *v)
         reach(t, MARK_SWEPT);
     if (cause_is(v, "reference"))
         reach(t, MARK_CHASED);
+    if (cause_is(v, "catch-up"))
+        reach(t, MARK_CAUGHT_UP);
+}
+
+/* References are followed from where the signal was, so far and so many at once. */
+static void note_chase(struct watched *t, const struct value *v)
+{
+    enum { DEPTH_MAX = 8, FAN_OUT_MAX = 200 }; /* a chase by itself takes 200 at a time */
+
+    if (!cause_is(&v[6], "reference"))
+        return;
+    if (v[7].i > DEPTH_MAX || ++t->n_chased > FAN_OUT_MAX)
+        broke(PROMISE_BOUND,
+              "%.*s %.*s is made due as the %lldth in a row of references, the %uth "
+              "of one answer",
+              STR_ARG(v[1].s), STR_ARG(v[2].s), (long long)v[7].i, t->n_chased);
+}
+
+static void note_mark(struct watched *t, const struct value *v)
+{
+    note_cause(t, &v[6]);
+    if (str_eqz(v[0].s, "chase"))
+        reach(t, MARK_CHASE_GOES_ON);
 }
 
 static void note_failure(struct watched *t, const struct value *v)
@@ -142,9 +167,13 @@ static void note(struct watched *t, enum stmt id, const struct value *v, const s
     else if (id == STMT_DUE_TAKE)
         t->claim = v[0].i;
     else if (id == STMT_DUE_MARK)
-        note_cause(t, &v[6]);
-    else if (id == STMT_DUE_MARK_ONCE && changed)
-        note_cause(t, &v[6]);
+        note_mark(t, v);
+    else if (id == STMT_DUE_MARK_ONCE) {
+        note_chase(t, v);
+        if (changed)
+            note_cause(t, &v[6]);
+    } else if (id == STMT_DRIFT_SETTLE)
+        reach(t, MARK_DRIFT_MENDED);
     else if (id == STMT_DUE_FAIL)
         note_failure(t, v);
     else if (id == STMT_DUE_LATER && v[0].i == 1)
