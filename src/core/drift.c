@@ -4,7 +4,7 @@
 #include "base/plant.h"
 #include "base/url.h"
 #include "core/api.h"
-#include "core/counters.h"
+#include "core/drift_check.h"
 #include "core/page.h"
 #include "core/path.h"
 #include "core/sync.h"
@@ -14,39 +14,13 @@
 #include <string.h>
 
 enum {
-    DRIFT_PAGE_BYTES_MAX = 64 << 20,
-    SMALL_BYTES = 1 << 20,
-    ID_MAX = 255,
     PIECE = 200,
-    CONFIRM_PIECE = 20, /* GETs between two saves */
-    PACED_MS = 1000,    /* of a check that nobody waits for: between two requests */
-    FIELDS_MAX = 10,    /* that are named */
+    PACED_MS = 1000, /* of a check that nobody waits for: between two requests */
     RESTARTS_MAX = 5,
 };
 
-enum phase { WAITING, WALKING, UNSEEN, CONFIRMING, DONE, SKIPPED };
 static const char *const phase_name[] = { "waiting",    "walking", "unseen",
                                           "confirming", "done",    "skipped" };
-
-/* One type's check under way. */
-struct check {
-    struct env *env;
-    struct claim *c;
-    struct work_report *report;
-    const struct resource *r;
-    enum phase phase;
-    int64_t list, at_ticket, started_ticket, compared;
-    msec started_at;
-    bool repair, permitted, paced;
-    char cursor[ID_MAX + 1];
-    const char *reason;
-    unsigned restarts;
-};
-
-static struct value v_type(const struct check *k)
-{
-    return V_STR(str_of(k->r->type));
-}
 
 bool drift_checks(const struct env *env, const struct resource *r)
 {
@@ -56,7 +30,7 @@ bool drift_checks(const struct env *env, const struct resource *r)
 enum status drift_want(struct env *env, const struct resource *r, const struct drift_order *o,
                        struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct due_mark m = { .key = { DUE_CHECK, str_of(r->type), S("") },
                           .lane = LANE_BACKFILL,
@@ -64,7 +38,7 @@ enum status drift_want(struct env *env, const struct resource *r, const struct d
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_CHECK_WANT, NULL, &a, e, V_STR(str_of(r->type)), v_account(env),
+        st = tx_run(&tx, STMT_CHECK_WANT, NULL, &a, e, V_STR(str_of(r->type)), drift_account(env),
                     V_INT(o->repair), V_INT(o->permitted), V_INT(o->paced));
     if (st == ST_OK)
         st = due_mark(&tx, env, &m, &a, e);
@@ -77,24 +51,24 @@ enum status drift_want(struct env *env, const struct resource *r, const struct d
 
 /* ---- its state in the store ---- */
 
-static enum phase phase_of(str name)
+static enum drift_phase phase_of(str name)
 {
-    for (enum phase p = WAITING; p <= SKIPPED; p++)
+    for (enum drift_phase p = DRIFT_WAITING; p <= DRIFT_SKIPPED; p++)
         if (str_eqz(name, phase_name[p]))
             return p;
-    return WAITING;
+    return DRIFT_WAITING;
 }
 
 /* ST_NONE: there is no such check. */
 static enum status load(struct check *k, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct rows r;
     enum status st = tx_begin(&tx, k->env->world->store, TX_READ, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_CHECK_GET, &r, &a, e, v_type(k), v_account(k->env));
+        st = tx_run(&tx, STMT_CHECK_GET, &r, &a, e, drift_type(k), drift_account(k->env));
     if (st != ST_OK)
         return st;
     if (r.n_rows == 0)
@@ -116,13 +90,13 @@ static enum status load(struct check *k, struct error *e)
 static enum status save(struct check *k, struct tx *tx, struct arena *a, struct error *e)
 {
     struct rows r;
-    bool over = k->phase == DONE || k->phase == SKIPPED;
+    bool over = k->phase == DRIFT_DONE || k->phase == DRIFT_SKIPPED;
     enum status st =
         tx_run(tx, STMT_CHECK_SAVE, &r, a, e, V_STR(str_of(phase_name[k->phase])), V_INT(k->list),
                V_STR(str_of(k->cursor)), V_INT(k->at_ticket), V_INT(k->started_ticket),
                V_INT(k->started_at), V_INT(over ? clock_wall(k->env->world->clock) : 0),
-               V_INT(k->compared), k->reason ? V_STR(str_of(k->reason)) : V_NULL, v_type(k),
-               v_account(k->env), V_INT(k->c->ticket));
+               V_INT(k->compared), k->reason ? V_STR(str_of(k->reason)) : V_NULL, drift_type(k),
+               drift_account(k->env), V_INT(k->c->ticket));
 
     if (st == ST_OK && r.n_changed == 0)
         return fail(e, ST_CONFLICT, "the check of %s is somebody else's now", k->r->view);
@@ -131,20 +105,21 @@ static enum status save(struct check *k, struct tx *tx, struct arena *a, struct 
 
 static enum status clear_piece(struct check *k, int64_t *n, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct rows r = { 0 };
     enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_DRIFT_CLEAR, &r, &a, e, v_type(k), v_account(k->env), V_INT(PIECE));
+        st = tx_run(&tx, STMT_DRIFT_CLEAR, &r, &a, e, drift_type(k), drift_account(k->env),
+                    V_INT(PIECE));
     *n = r.n_changed;
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
 static enum status begin(struct check *k, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     int64_t n = PIECE;
     enum status st = ST_OK;
@@ -153,7 +128,7 @@ static enum status begin(struct check *k, struct error *e)
         st = clear_piece(k, &n, e);
     if (st != ST_OK)
         return st;
-    k->phase = WALKING;
+    k->phase = DRIFT_WALKING;
     k->started_ticket = k->c->ticket;
     k->started_at = clock_wall(k->env->world->clock);
     st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
@@ -162,53 +137,23 @@ static enum status begin(struct check *k, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
+enum status drift_extend(struct check *k, struct error *e)
+{
+    ARENA(a, DRIFT_SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = due_extend(&tx, k->env, k->c, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
 /* ---- comparing ---- */
-
-static bool differs(str object, str other, str key, struct arena *a)
-{
-    struct json_token x = json_member(object, key), y = json_member(other, key);
-
-    if (x.type == JSON_END || y.type == JSON_END)
-        return x.type != y.type;
-    return !json_same(x.text, y.text, a);
-}
-
-/* The names of the members of `object` that are otherwise in `other`; with `missing` only those
- * that `other` lacks. */
-static void name_fields(struct buf *b, str object, str other, bool missing, size_t *n)
-{
-    ARENA(scratch, 16 << 20);
-    struct json_reader r;
-
-    json_init(&r, object);
-    (void)json_next(&r);
-    for (struct json_token key = json_next(&r); key.type == JSON_KEY; key = json_next(&r)) {
-        (void)json_value(&r);
-        if (key.escaped || *n >= FIELDS_MAX)
-            continue;
-        if (missing && json_member(other, key.text).type != JSON_END)
-            continue;
-        if (!differs(object, other, key.text, &scratch))
-            continue;
-        buf_printf(b, "%s%.*s", *n ? "," : "", STR_ARG(key.text));
-        ++*n;
-    }
-}
-
-static str fields_of(str theirs, str ours, struct arena *a)
-{
-    BUF(b, 4096);
-    size_t n = 0;
-
-    name_fields(&b, theirs, ours, false, &n);
-    name_fields(&b, ours, theirs, true, &n);
-    return arena_copy(a, buf_str(&b));
-}
 
 static enum status note(struct check *k, struct tx *tx, str id, const char *what, int64_t revision,
                         str fields, struct arena *a, struct error *e)
 {
-    return tx_run(tx, STMT_DRIFT_PUT, NULL, a, e, v_type(k), v_account(k->env), V_STR(id),
+    return tx_run(tx, STMT_DRIFT_PUT, NULL, a, e, drift_type(k), drift_account(k->env), V_STR(id),
                   V_STR(str_of(what)), V_INT(revision), V_STR(fields.n ? fields : S("")),
                   V_INT(clock_wall(k->env->world->clock)));
 }
@@ -219,8 +164,8 @@ static enum status compare(struct check *k, struct tx *tx, const struct page_ite
                            struct arena *a, struct error *e)
 {
     struct rows r;
-    enum status st = tx_run(tx, STMT_OBJECT_FIND, &r, a, e, V_STR(item->type), v_account(k->env),
-                            V_STR(item->id));
+    enum status st = tx_run(tx, STMT_OBJECT_FIND, &r, a, e, V_STR(item->type),
+                            drift_account(k->env), V_STR(item->id));
 
     if (st != ST_OK)
         return st;
@@ -236,9 +181,9 @@ static enum status compare(struct check *k, struct tx *tx, const struct page_ite
         return note(k, tx, item->id, "back", revision, S(""), a, e);
     str ours = row_str(&r, 0, 3);
     if (!str_eq(ours, item->data) && !json_same(ours, item->data, a))
-        return note(k, tx, item->id, "changed", revision, fields_of(item->data, ours, a), a, e);
+        return note(k, tx, item->id, "changed", revision, drift_fields(item->data, ours, a), a, e);
     return tx_run(tx, STMT_OBJECT_TOUCH, NULL, a, e, V_INT(k->c->ticket),
-                  V_INT(clock_wall(k->env->world->clock)), V_STR(item->type), v_account(k->env),
+                  V_INT(clock_wall(k->env->world->clock)), V_STR(item->type), drift_account(k->env),
                   V_STR(item->id));
 }
 
@@ -275,7 +220,7 @@ static void next_list(struct check *k)
     k->list++;
     (void)variant_of(k, &exists);
     if (!exists) {
-        k->phase = resource_fetchable(k->r) ? UNSEEN : CONFIRMING;
+        k->phase = resource_fetchable(k->r) ? DRIFT_UNSEEN : DRIFT_CONFIRMING;
         k->at_ticket = 0;
     }
 }
@@ -300,7 +245,7 @@ static enum status compare_page(struct check *k, str body, struct arena *a, stru
     }
     if (st != ST_NONE)
         return st;
-    if (page.has_more && (!last.n || last.n > ID_MAX || str_eqz(last, k->cursor)))
+    if (page.has_more && (!last.n || last.n > DRIFT_ID_MAX || str_eqz(last, k->cursor)))
         return fail(e, ST_RETRY, "the list of %s says has_more but does not move on", k->r->view);
     if (page.has_more)
         snprintf(k->cursor, sizeof k->cursor, "%.*s", STR_ARG(last));
@@ -312,11 +257,11 @@ static enum status compare_page(struct check *k, str body, struct arena *a, stru
 
 static enum status skip(struct check *k, const char *why, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
 
-    k->phase = SKIPPED;
+    k->phase = DRIFT_SKIPPED;
     k->reason = why;
     if (st == ST_OK)
         st = save(k, &tx, &a, e);
@@ -352,13 +297,13 @@ static enum status walk_page(struct check *k, struct error *e)
 
 static enum status note_unseen(struct check *k, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct rows r;
     enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_OBJECT_UNSEEN, &r, &a, e, v_type(k), v_account(k->env),
+        st = tx_run(&tx, STMT_OBJECT_UNSEEN, &r, &a, e, drift_type(k), drift_account(k->env),
                     V_INT(k->started_ticket), V_INT(k->at_ticket), V_STR(str_of(k->cursor)),
                     V_INT(PIECE));
     if (st != ST_OK)
@@ -369,7 +314,7 @@ static enum status note_unseen(struct check *k, struct error *e)
         k->at_ticket = row_int(&r, PIECE - 1, 1);
         snprintf(k->cursor, sizeof k->cursor, "%.*s", STR_ARG(row_str(&r, PIECE - 1, 0)));
     } else {
-        k->phase = CONFIRMING;
+        k->phase = DRIFT_CONFIRMING;
         k->cursor[0] = '\0';
     }
     if (st == ST_OK)
@@ -377,171 +322,13 @@ static enum status note_unseen(struct check *k, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-/* ---- confirming ---- */
-
-struct candidate {
-    char id[ID_MAX + 1];
-    bool gone;
-    int64_t revision;
-};
-
-static enum status find_candidates(struct check *k, struct candidate *out, size_t *n,
-                                   struct error *e)
-{
-    ARENA(a, SMALL_BYTES);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows r;
-    enum status st = tx_begin(&tx, k->env->world->store, TX_READ, e);
-
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_DRIFT_NEXT, &r, &a, e, v_type(k), v_account(k->env),
-                    V_INT(k->paced ? 1 : CONFIRM_PIECE));
-    *n = st == ST_OK ? r.n_rows : 0;
-    for (size_t i = 0; i < *n; i++) {
-        snprintf(out[i].id, sizeof out[i].id, "%.*s", STR_ARG(row_str(&r, i, 0)));
-        out[i].gone = str_eqz(row_str(&r, i, 1), "gone");
-        out[i].revision = row_int(&r, i, 2);
-    }
-    return st;
-}
-
-/* What the object's own GET says beside the row; NULL: no difference. */
-static const char *judge(const struct api_answer *got, const struct rows *row, str *fields,
-                         struct arena *a)
-{
-    bool there = row->n_rows && !row_int(row, 0, 1);
-    str theirs = str_trim(got->http.body);
-
-    *fields = S("");
-    if (got->meaning == API_GONE || json_bool(theirs, S("deleted")) == JSON_TRUE)
-        return there ? "gone" : NULL;
-    if (!there)
-        return row->n_rows ? "back" : "missing";
-    str ours = row_str(row, 0, 3);
-    if (str_eq(ours, theirs) || json_same(ours, theirs, a))
-        return NULL;
-    *fields = fields_of(theirs, ours, a);
-    return "changed";
-}
-
-static enum status drop(struct check *k, struct tx *tx, str id, struct arena *a, struct error *e)
-{
-    return tx_run(tx, STMT_DRIFT_DROP, NULL, a, e, v_type(k), v_account(k->env), V_STR(id));
-}
-
-/* A difference: it is made due, and a deletion that a person permitted is no matter of the fuse. */
-static enum status settle(struct check *k, struct tx *tx, str id, const char *what, str fields,
-                          struct arena *a, struct error *e)
-{
-    struct due_mark m = { .key = { DUE_OBJECT, str_of(k->r->type), id },
-                          .lane = LANE_BACKFILL,
-                          .cause = "check" };
-    enum status st =
-        tx_run(tx, STMT_DRIFT_SETTLE, NULL, a, e, V_STR(str_of(what)),
-               V_STR(fields.n ? fields : S("")), v_type(k), v_account(k->env), V_STR(id));
-
-    if (st == ST_OK && k->repair && k->permitted && strcmp(what, "gone") == 0)
-        st = counter_add(tx, COUNTER_FUSE_PERMITTED, 1, NULL, a, e);
-    return st == ST_OK && k->repair ? due_mark(tx, k->env, &m, a, e) : st;
-}
-
-/* Work that is due for the object will see to it by itself; a row that changed has seen to it. */
-static enum status is_news(struct check *k, struct tx *tx, const struct candidate *c,
-                           struct rows *row, bool *news, struct arena *a, struct error *e)
-{
-    struct rows due;
-    enum status st =
-        tx_run(tx, STMT_OBJECT_FIND, row, a, e, v_type(k), v_account(k->env), V_STR(str_of(c->id)));
-
-    if (st == ST_OK)
-        st = tx_run(tx, STMT_DUE_GET, &due, a, e, V_STR(S("object")), v_type(k),
-                    V_STR(str_of(c->id)), v_account(k->env));
-    if (st != ST_OK)
-        return st;
-    bool is_due = due.n_rows && row_int(&due, 0, 1) < row_int(&due, 0, 0) && !row_int(&due, 0, 2);
-    bool moved = row->n_rows && row_int(row, 0, 2) > k->c->ticket;
-    *news = !is_due && !moved;
-    return ST_OK;
-}
-
-static enum status decide(struct check *k, const struct candidate *c, const struct api_answer *got,
-                          struct arena *a, struct error *e)
-{
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows row = { 0 };
-    const char *what = NULL;
-    str fields = { 0 };
-    bool news = false;
-    enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
-
-    if (st == ST_OK)
-        st = is_news(k, &tx, c, &row, &news, a, e);
-    if (st == ST_OK && got->meaning == API_OK)
-        st = due_seen(&tx, k->env, str_of(k->r->type), str_of(c->id), a, e);
-    if (st == ST_OK && news)
-        what = judge(got, &row, &fields, a);
-    if (st == ST_OK)
-        st = what ? settle(k, &tx, str_of(c->id), what, fields, a, e)
-                  : drop(k, &tx, str_of(c->id), a, e);
-    return st == ST_OK ? tx_commit(&tx, e) : st;
-}
-
-static enum status extend(struct check *k, struct error *e)
-{
-    ARENA(a, SMALL_BYTES);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
-
-    if (st == ST_OK)
-        st = due_extend(&tx, k->env, k->c, &a, e);
-    return st == ST_OK ? tx_commit(&tx, e) : st;
-}
-
-static enum status confirm(struct check *k, const struct candidate *c, struct error *e)
-{
-    ARENA(a, DRIFT_PAGE_BYTES_MAX);
-    struct api_answer got = { .meaning = API_OK };
-    str path = path_object(k->r, str_of(c->id), k->env->identity.account, &a);
-    enum status st = extend(k, e);
-
-    if (st == ST_OK)
-        st = api_get_expanded(k->env, path, S(""), path_expand(k->r->expand, "", &a), k->c->lane,
-                              S("check"), &got, &a, e);
-    if (st == ST_OK && got.meaning == API_GONE)
-        st = env_prove_again(k->env, e);
-    if (st != ST_OK)
-        return st;
-    if (got.meaning != API_OK && got.meaning != API_GONE)
-        return fail(e, ST_RETRY, "%s", got.why);
-    return decide(k, c, &got, &a, e);
-}
-
-/* What has no address of its own is believed as the list showed it, and mended by a walk. */
-static enum status believe_all(struct check *k, const struct candidate *c, size_t n,
-                               struct error *e)
-{
-    ARENA(a, SMALL_BYTES);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
-
-    for (size_t i = 0; i < n && st == ST_OK; i++)
-        st = tx_run(&tx, STMT_DRIFT_SETTLE, NULL, &a, e, V_STR(S("changed")), V_STR(S("")),
-                    v_type(k), v_account(k->env), V_STR(str_of(c[i].id)));
-    str rest = str_of(k->r->list_query ? k->r->list_query : ""), variant;
-    while (k->repair && n && st == ST_OK && rest.p) {
-        rest = str_cut(rest, '|', &variant);
-        st = walk_want(&tx, k->env, k->r, variant, true, LANE_BACKFILL, &a, e);
-    }
-    return st == ST_OK ? tx_commit(&tx, e) : st;
-}
-
 static enum status end(struct check *k, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
 
-    k->phase = DONE;
+    k->phase = DRIFT_DONE;
     if (st == ST_OK)
         st = save(k, &tx, &a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
@@ -549,17 +336,10 @@ static enum status end(struct check *k, struct error *e)
 
 static enum status confirm_some(struct check *k, struct error *e)
 {
-    struct candidate c[CONFIRM_PIECE];
-    size_t n = 0;
-    enum status st = find_candidates(k, c, &n, e);
+    bool over = false;
+    enum status st = drift_confirm_some(k, &over, e);
 
-    if (st != ST_OK || n == 0)
-        return st == ST_OK ? end(k, e) : st;
-    if (!resource_fetchable(k->r))
-        return believe_all(k, c, n, e);
-    for (size_t i = 0; i < n && st == ST_OK && !env_stopping(k->env); i++)
-        st = confirm(k, &c[i], e);
-    return st;
+    return st == ST_OK && over ? end(k, e) : st;
 }
 
 /* ---- the work ---- */
@@ -567,19 +347,19 @@ static enum status confirm_some(struct check *k, struct error *e)
 static enum status step(struct check *k, struct error *e)
 {
     switch (k->phase) {
-    case WAITING: return begin(k, e);
-    case WALKING: return walk_page(k, e);
-    case UNSEEN: return note_unseen(k, e);
-    case CONFIRMING: return confirm_some(k, e);
-    case DONE:
-    case SKIPPED: return ST_OK;
+    case DRIFT_WAITING: return begin(k, e);
+    case DRIFT_WALKING: return walk_page(k, e);
+    case DRIFT_UNSEEN: return note_unseen(k, e);
+    case DRIFT_CONFIRMING: return confirm_some(k, e);
+    case DRIFT_DONE:
+    case DRIFT_SKIPPED: return ST_OK;
     }
     return fail(e, ST_BROKEN, "a check in no phase");
 }
 
 static enum status finish(struct check *k, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct rows r = { 0 };
     enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
@@ -587,7 +367,7 @@ static enum status finish(struct check *k, struct error *e)
     if (st == ST_OK)
         st = due_finish(&tx, k->env, k->c, &a, e);
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_DRIFT_COUNT, &r, &a, e, v_type(k), v_account(k->env));
+        st = tx_run(&tx, STMT_DRIFT_COUNT, &r, &a, e, drift_type(k), drift_account(k->env));
     if (st == ST_OK)
         k->report->drift = row_int(&r, 0, 0);
     if (st == ST_OK)
@@ -634,92 +414,23 @@ enum status drift_run(struct env *env, struct claim *c, struct work_report *repo
     enum status st = load(&k, e);
     if (st == ST_NONE)
         return due_refuse(env, c, "nobody asked for this check", 0, e);
-    while (st == ST_OK && k.phase != DONE && k.phase != SKIPPED) {
+    while (st == ST_OK && k.phase != DRIFT_DONE && k.phase != DRIFT_SKIPPED) {
         struct error why = { 0 };
-        enum phase before = k.phase;
+        enum drift_phase before = k.phase;
         if (env_stopping(env))
             return due_release(env, c, e);
         st = step(&k, &why);
-        if (st == ST_OK && k.phase != DONE && k.phase != SKIPPED)
-            st = extend(&k, &why);
+        if (st == ST_OK && k.phase != DRIFT_DONE && k.phase != DRIFT_SKIPPED)
+            st = drift_extend(&k, &why);
         if (st != ST_OK)
             return on_failure(&k, st, &why, e);
-        if (k.phase == CONFIRMING && before != CONFIRMING) /* what is on its way may arrive */
+        if (k.phase == DRIFT_CONFIRMING &&
+            before != DRIFT_CONFIRMING) /* what is on its way may arrive */
             return due_postpone(env, c, env->set.confirm_ms, e);
-        if (k.paced && before != WAITING)
+        if (k.paced && before != DRIFT_WAITING)
             return due_postpone(env, c, PACED_MS, e);
     }
     return st == ST_OK ? finish(&k, e) : st;
-}
-
-/* ---- for people ---- */
-
-static str state_of(const struct rows *r, size_t i, struct drift_counts *n)
-{
-    n->found++;
-    if (!row_int(r, i, 4) || row_cell(r, i, 5)->type == VAL_NULL)
-        return S("found");
-    if (row_int(r, i, 6) >= row_int(r, i, 5)) {
-        n->mended++;
-        return S("mended");
-    }
-    n->failed += row_int(r, i, 7) != 0;
-    return row_int(r, i, 7) ? S("failed") : S("pending");
-}
-
-static void write_difference(const struct rows *r, size_t i, const struct resource *res,
-                             struct drift_counts *n, struct buf *out)
-{
-    struct json_writer w = { .b = out };
-    str rest = row_str(r, i, 2), field;
-
-    jw_object(&w);
-    jw_put_str(&w, "type", str_of(res->type));
-    jw_put_str(&w, "id", row_str(r, i, 0));
-    jw_put_str(&w, "what", row_str(r, i, 1));
-    jw_key(&w, S("fields"));
-    jw_array(&w);
-    while (rest.n) {
-        rest = str_cut(rest, ',', &field);
-        jw_str(&w, field);
-    }
-    jw_end(&w);
-    jw_put_int(&w, "found_at", row_int(r, i, 3));
-    jw_key(&w, S("state"));
-    str state = state_of(r, i, n);
-    jw_str(&w, state);
-    if (str_eqz(state, "failed")) {
-        jw_put_str(&w, "error", row_str(r, i, 8));
-    }
-    jw_end(&w);
-    buf_char(out, '\n');
-}
-
-enum status drift_report(struct env *env, const struct resource *r, struct buf *out,
-                         struct drift_counts *counts, struct error *e)
-{
-    char after[ID_MAX + 1] = "";
-    size_t n = PIECE;
-
-    while (n == PIECE) {
-        ARENA(a, SMALL_BYTES);
-        CLEANUP(tx_end) struct tx tx = { 0 };
-        struct rows rows;
-        enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
-        if (st == ST_OK)
-            st = tx_run(&tx, STMT_DRIFT_PAGE, &rows, &a, e, V_STR(str_of(r->type)), v_account(env),
-                        V_STR(str_of(after)), V_INT(PIECE));
-        if (st != ST_OK)
-            return st;
-        n = rows.n_rows;
-        for (size_t i = 0; i < n; i++)
-            write_difference(&rows, i, r, counts, out);
-        if (n)
-            snprintf(after, sizeof after, "%.*s", STR_ARG(row_str(&rows, n - 1, 0)));
-    }
-    if (out->failed)
-        return fail(e, ST_LIMIT, "the differences do not fit into one answer: name a type");
-    return ST_OK;
 }
 
 /* ---- by the clock ---- */
@@ -732,7 +443,7 @@ static msec interval_of(const struct env *env, const struct resource *r)
 
 enum status drift_next(struct env *env, const struct resource **out, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     msec now = clock_wall(env->world->clock);
     struct rows r;
@@ -740,7 +451,7 @@ enum status drift_next(struct env *env, const struct resource **out, struct erro
 
     *out = NULL;
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_CHECK_DUE, &r, &a, e, v_account(env));
+        st = tx_run(&tx, STMT_CHECK_DUE, &r, &a, e, drift_account(env));
     if (st != ST_OK)
         return st;
     for (size_t i = 0; i < r.n_rows && !*out; i++) {
