@@ -10,6 +10,7 @@ enum {
     SCRATCH_BYTES_MAX = 16 << 20,
     RUN_SENDS_MAX = 4, /* of one request, before the worker does something else */
     RUN_ROWS_MAX = OP_STEP_ROWS_MAX,
+    RUN_FRESH_MS = 1000, /* what was read longer ago is read again before it is written over */
 };
 
 struct run {
@@ -22,7 +23,8 @@ struct run {
     struct step_row row[RUN_ROWS_MAX];
     size_t n_rows;
     str made[STEPS_MAX + 1]; /* what each step has made, from 1 */
-    bool ended;              /* the claim is given back: nothing more to do */
+    msec looked_at; /* monotonic; when Stripe was last read for the next steps; 0: not yet */
+    bool ended;     /* the claim is given back: nothing more to do */
     struct refusal no;
 };
 

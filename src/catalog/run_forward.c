@@ -106,6 +106,41 @@ static enum status on_reply(struct run *r, const struct step *s, int64_t n, stru
     return run_row_end(r, row, e);
 }
 
+static void say_moved(struct run *r, str id)
+{
+    r->no = (struct refusal){
+        .name = REASON_MOVED,
+        .message = arena_printf(r->a, "Somebody else changed %.*s meanwhile.", STR_ARG(id)),
+        .next = S("Look at the product and its prices, then ask anew."),
+    };
+}
+
+/* What was there when the plan was made must still be there, or somebody else was: before it is
+ * written over, unless Stripe was read just now. */
+static enum status look_before(struct run *r, const struct step *s, enum outcome *out,
+                               struct error *e)
+{
+    msec now = clock_mono(r->env->world->clock);
+    str doc;
+    bool gone;
+
+    *out = OUTCOME_DONE;
+    if (!s->undo_target.n || step_creates(s->kind) ||
+        (r->looked_at && now - r->looked_at < RUN_FRESH_MS))
+        return ST_OK;
+    enum status st =
+        run_get(r, step_on_price(s->kind), run_filled(r, s->undo_target), &doc, &gone, out, e);
+    if (st != ST_OK || *out != OUTCOME_DONE)
+        return st;
+    struct pairs was = pairs_filled(&s->undo, r->made, r->a);
+    r->looked_at = now;
+    if (!gone && pairs_hold(&was, doc, r->a))
+        return ST_OK;
+    *out = OUTCOME_MOVED;
+    say_moved(r, run_filled(r, s->undo_target));
+    return ST_OK;
+}
+
 static enum status write_step(struct run *r, const struct step *s, int64_t n, enum outcome *out,
                               struct error *e)
 {
@@ -127,6 +162,9 @@ static enum status write_step(struct run *r, const struct step *s, int64_t n, en
             if (found)
                 return found_done(r, row, n, object, out, e);
         }
+        st = row ? ST_OK : look_before(r, s, out, e);
+        if (st != ST_OK || *out != OUTCOME_DONE)
+            return st;
         if (next == TRY_NO_MORE)
             return stuck(r, "Stripe keeps failing at one of its steps, under every key.", out);
         st = run_send(r, &q, next == TRY_NEXT_KEY ? attempt + 1 : attempt, &row, &got, e);
@@ -140,23 +178,6 @@ static enum status write_step(struct run *r, const struct step *s, int64_t n, en
 
 /* ---- steps that read ------------------------------------------------------------------------ */
 
-static void say_moved(struct run *r, const struct step *s, str doc)
-{
-    struct json_token t = json_member(doc, S("default_price"));
-    str now = t.type == JSON_OBJECT ? json_text(t.text, S("id"), r->a)
-                                    : json_text(doc, S("default_price"), r->a);
-
-    r->no = (struct refusal){
-        .name = REASON_MOVED,
-        .message =
-            arena_printf(r->a,
-                         "Somebody else changed %.*s meanwhile: its default price is "
-                         "%.*s now.",
-                         STR_ARG(s->target), now.n ? (int)now.n : 7, now.n ? now.p : "nothing"),
-        .next = S("Look at the product, then ask anew."),
-    };
-}
-
 static enum status confirm(struct run *r, const struct step *s, enum outcome *out, struct error *e)
 {
     struct pairs set = pairs_filled(&s->set, r->made, r->a);
@@ -167,7 +188,7 @@ static enum status confirm(struct run *r, const struct step *s, enum outcome *ou
     if (st != ST_OK || *out != OUTCOME_DONE)
         return st;
     if (gone || !pairs_hold(&set, doc, r->a)) {
-        say_moved(r, s, gone ? S("{}") : doc);
+        say_moved(r, s->target);
         *out = OUTCOME_MOVED;
         return ST_OK;
     }

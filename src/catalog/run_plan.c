@@ -179,6 +179,7 @@ enum status run_make_plan(struct run *r, struct error *e)
 
     for (unsigned turn = 0; turn < PLAN_TURNS_MAX; turn++) {
         int64_t read_since = r->c->ticket;
+        msec looked_at = clock_mono(r->env->world->clock);
         struct obstacle found;
         enum status st = decide(r, e);
         if (st == ST_OK && state == OP_FORWARD)
@@ -195,6 +196,7 @@ enum status run_make_plan(struct run *r, struct error *e)
             return in_the_way(r, found.holder, e);
         if (found.stale)
             continue;
+        r->looked_at = looked_at;
         r->op.state = state;
         r->op.step = 1;
         r->op.waits = 0;

@@ -282,6 +282,7 @@ class Place:
         self.emulator = None
         self.clock = None  # of front.py, where it is not the machine's
         self.things = []
+        self.writes = False  # the scenario is about what we write to Stripe
 
     def bare_env(self):
         return {"PATH": os.environ["PATH"], "HOME": str(self.dir), "LC_ALL": "C.UTF-8",

@@ -26,7 +26,7 @@ import place as places
 from cluster import Cluster, Missing, programs
 
 JOBS = int(os.environ.get("JOBS", "3"))
-FILES = ["mirror", "nested", "state", "customers", "pressure", "examples", "redis", "beyond", "kill", "store", "use", "env", "truth"]
+FILES = ["mirror", "nested", "state", "customers", "pressure", "examples", "redis", "beyond", "kill", "store", "use", "env", "truth", "catalog"]
 
 
 # What is about SQLite's file: its disk, its lock.
@@ -52,7 +52,8 @@ def play(name, function, cluster):
     try:
         place.start_emulator("--seed", "1")
         function(place)
-        place.check_only_read()
+        if not place.writes:
+            place.check_only_read()
         place.close(keep=False)
         return True, f"ok   {name} ({time.monotonic() - start:.1f} s)\n"
     except places.Skip as why:
