@@ -33,7 +33,7 @@ struct planning {
     str input;       /* JSON object */
     struct arena *a;
     struct facts facts;
-    struct plan plan;
+    struct op_plan plan;
     struct refusal no; /* when it is refused */
 };
 

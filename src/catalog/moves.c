@@ -71,7 +71,7 @@ bool saga_is_done(const struct step_row *rows, size_t n, int64_t step)
     return false;
 }
 
-bool saga_can_go_back(const struct plan *p, const struct step_row *rows, size_t n)
+bool saga_can_go_back(const struct op_plan *p, const struct step_row *rows, size_t n)
 {
     for (size_t i = 0; i < p->n; i++) {
         const struct step_row *row = saga_row(rows, n, (int64_t)i + 1);

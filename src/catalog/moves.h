@@ -38,7 +38,7 @@ enum next_try saga_next_try(const struct step_row *last, msec now);
 msec saga_pause(int64_t waits, bool lock);
 
 /* Can what was done up to here be undone? `rows`: the journal. */
-bool saga_can_go_back(const struct plan *p, const struct step_row *rows, size_t n);
+bool saga_can_go_back(const struct op_plan *p, const struct step_row *rows, size_t n);
 /* The last row of a step; NULL: it was never begun. */
 const struct step_row *saga_row(const struct step_row *rows, size_t n, int64_t step);
 /* Was the step carried out, by us or by whomever? */

@@ -19,7 +19,7 @@ struct run {
     struct work_report *report;
     struct arena *a;
     struct op op;
-    struct plan plan;
+    struct op_plan plan;
     struct step_row row[RUN_ROWS_MAX];
     size_t n_rows;
     str made[STEPS_MAX + 1]; /* what each step has made, from 1 */

@@ -339,7 +339,7 @@ static enum status turn_back(struct run *r, struct error *e)
 }
 
 /* The step that makes another price the default; 0: there is none. */
-static int64_t default_step(const struct plan *p)
+static int64_t default_step(const struct op_plan *p)
 {
     for (size_t i = 0; i < p->n; i++)
         if (p->step[i].kind == STEP_PRODUCT_UPDATE &&

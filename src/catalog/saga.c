@@ -118,10 +118,10 @@ enum status op_submit(struct env *env, const struct op_order *o, char *id, int64
 
 /* ---- by hand -------------------------------------------------------------------------------- */
 
-static enum status read_plan_of(struct tx *tx, const struct op *op, struct plan *plan,
+static enum status read_plan_of(struct tx *tx, const struct op *op, struct op_plan *plan,
                                 struct step_row **row, size_t *n, struct arena *a, struct error *e)
 {
-    *plan = (struct plan){ 0 };
+    *plan = (struct op_plan){ 0 };
     enum status st = op_steps_read(tx, str_of(op->id), row, n, a, e);
     return st == ST_OK && op->plan.n ? plan_read(op->plan, plan, a, e) : st;
 }
@@ -171,7 +171,7 @@ static enum status abort_in(struct tx *tx, struct env *env, str id, struct arena
                             struct error *e)
 {
     struct op op;
-    struct plan plan;
+    struct op_plan plan;
     struct step_row *row;
     size_t n;
     enum status st = op_read(tx, env, id, &op, a, e);

@@ -8,7 +8,7 @@ enum { LIST_MAX = 500, SENTENCE_BYTES_MAX = 16 << 10 };
 
 struct story {
     struct op op;
-    struct plan plan;
+    struct op_plan plan;
     struct step_row *row;
     size_t n_rows;
     str made[STEPS_MAX + 1];

@@ -191,7 +191,7 @@ bool pairs_hold(const struct pairs *p, str object, struct arena *a)
 
 /* ---- plans --------------------------------------------------------------------------------- */
 
-struct step *plan_add(struct plan *p, enum step_kind kind, str target)
+struct step *plan_add(struct op_plan *p, enum step_kind kind, str target)
 {
     if (p->n == STEPS_MAX)
         return NULL;
@@ -199,7 +199,7 @@ struct step *plan_add(struct plan *p, enum step_kind kind, str target)
     return &p->step[p->n++];
 }
 
-void plan_note(struct plan *p, str note)
+void plan_note(struct op_plan *p, str note)
 {
     if (p->n_notes < NOTES_MAX)
         p->note[p->n_notes++] = note;
@@ -253,7 +253,7 @@ static void write_step(struct json_writer *w, const struct step *s)
     jw_end(w);
 }
 
-void plan_write(const struct plan *p, struct json_writer *w)
+void plan_write(const struct op_plan *p, struct json_writer *w)
 {
     jw_object(w);
     jw_key(w, S("product"));
@@ -322,12 +322,12 @@ static enum status read_step(str json, struct step *s, struct arena *a, struct e
     return st == ST_OK ? read_pairs(json, "undo", &s->undo, a, e) : st;
 }
 
-enum status plan_read(str json, struct plan *out, struct arena *a, struct error *e)
+enum status plan_read(str json, struct op_plan *out, struct arena *a, struct error *e)
 {
     struct json_reader r;
     struct json_token t;
 
-    *out = (struct plan){ 0 };
+    *out = (struct op_plan){ 0 };
     if (!json_valid(json))
         return unreadable(e);
     out->product = json_text(json, S("product"), a);

@@ -52,7 +52,7 @@ struct step {
     bool gone_is_done; /* 404 is as good as done */
 };
 
-struct plan {
+struct op_plan {
     str product; /* the operation's own: nobody else changes it meanwhile; empty: it makes one */
     struct step step[STEPS_MAX];
     size_t n;
@@ -78,8 +78,8 @@ void pairs_drop_tree(struct pairs *p, str name);
 str pairs_form(const struct pairs *p, struct arena *a);
 
 /* A step at the end of the plan, zeroed; NULL when STEPS_MAX is reached. */
-struct step *plan_add(struct plan *p, enum step_kind kind, str target);
-void plan_note(struct plan *p, str note); /* beyond NOTES_MAX it is dropped */
+struct step *plan_add(struct op_plan *p, enum step_kind kind, str target);
+void plan_note(struct op_plan *p, str note); /* beyond NOTES_MAX it is dropped */
 
 /* Does the object say what the pairs would make of it? "" is null or absent; numbers and booleans
  * are compared as they are written; transfer_lookup_key and expand say nothing. */
@@ -87,8 +87,8 @@ bool pairs_hold(const struct pairs *p, str object, struct arena *a);
 
 /* As JSON and back: {"product","own","notes":[…],"steps":[{"do","target","set":[["k","v"]…],…}]}.
  * ST_INVALID: not what plan_write has written. ST_LIMIT: too large. */
-void plan_write(const struct plan *p, struct json_writer *w);
-enum status plan_read(str json, struct plan *out, struct arena *a, struct error *e) MUST_USE;
+void plan_write(const struct op_plan *p, struct json_writer *w);
+enum status plan_read(str json, struct op_plan *out, struct arena *a, struct error *e) MUST_USE;
 
 /* With each "@n" replaced by made[n]; one that is not known becomes "(new)". */
 str step_text(str text, const str *made, struct arena *a);

@@ -21,6 +21,10 @@ static const struct route route_table[] = {
     { "GET", "/api/{env}/status", api_status, BY_DESK },
     { "GET", "/api/{env}/customers/{id}/state", customer_state, BY_DESK },
     { "POST", "/api/{env}/sync/{id}", object_sync, BY_DESK },
+    { "POST", "/api/{env}/catalog/{noun}/{verb}", catalog_order, BY_DESK },
+    { "GET", "/api/{env}/ops", catalog_list, BY_DESK },
+    { "GET", "/api/{env}/ops/{id}", catalog_show, BY_DESK },
+    { "POST", "/api/{env}/ops/{id}/{verb}", catalog_decide, BY_DESK },
 };
 
 /* ---- webhooks: first, for they are what matters ---- */

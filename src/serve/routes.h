@@ -58,3 +58,7 @@ void metrics_show(const struct route_call *c);
 void api_status(const struct route_call *c);
 void customer_state(const struct route_call *c);
 void object_sync(const struct route_call *c);
+void catalog_order(const struct route_call *c);
+void catalog_show(const struct route_call *c);
+void catalog_list(const struct route_call *c);
+void catalog_decide(const struct route_call *c);

@@ -687,3 +687,43 @@ def a_product_is_made_once_and_found_again(place):
           product)
     check(len([p for p in shop.e.get("/v1/products")["data"] if p["name"] == "Pro"]) == 1, "made twice")
     place.check_all(place.start())
+
+
+def order(d, verb, document, key=None):
+    head = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+    status, _, body = d.http.ask("POST", f"/api/test/catalog/{verb}", json.dumps(document).encode(), head)
+    return status, json.loads(body)
+
+
+@scenario("CAT-36")
+def over_http_the_same_order_is_the_same_operation(place):
+    shop = Shop(place)
+    d = place.start()
+    wish = {"price": shop.old, "set": {"unit_amount": 1200, "metadata": {"why": "inflation"}}}
+    status, plan = order(d, "price/replace", {**wish, "dry_run": True})
+    check(status == 200 and plan["state"] == "planned" and shop.writes() == [], status, plan)
+    status, doc = order(d, "price/replace", wish, key="mine")
+    check(status == 200 and doc["state"] == "done" and doc["actor"] == "api", status, doc)
+    new = shop.whole()
+    check(new["metadata"]["why"] == "inflation", new)
+    status, again = order(d, "price/replace", wish, key="mine")
+    check(status == 200 and again["id"] == doc["id"] and len(shop.made()) == 1, status, again["id"])
+    status, other = order(d, "price/replace", {**wish, "set": {"unit_amount": 5}}, key="mine")
+    check(status == 409, "another order under the same key:", status, other)
+    for verb, document, want, reason in (
+            ("price/archive", {"price": new["id"]}, 409, "price_is_default"),
+            ("price/update", {"price": new["id"], "set": {"currency": "eur"}}, 400, "immutable"),
+            ("product/archive", {"product": "prod_nope"}, 404, "no_such_object")):
+        status, doc = order(d, verb, document)
+        check(status == want and doc["reason"] == reason, verb, status, doc.get("reason"))
+    status, _ = order(d, "price/burn", {})
+    check(status == 400, "no such operation:", status)
+    listed = json.loads(d.http.ask("GET", "/api/test/ops")[2])["data"]
+    check(listed[-1]["id"] == plan["id"] and len(listed) == 5, len(listed))
+    shown = json.loads(d.http.ask("GET", f"/api/test/ops/{again['id']}")[2])
+    check(len(shown["journal"]) == 4, shown["journal"])
+    status = d.http.ask("POST", f"/api/test/ops/{again['id']}/abort")[0]
+    check(status == 409, "one that is over was aborted:", status)
+    check(d.http.ask("POST", "/api/test/catalog/price/replace", b"{}", {"Authorization": "x"})[0] == 401,
+          "without a token")
+    place.check_all(d)
