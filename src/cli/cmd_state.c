@@ -5,6 +5,7 @@
 #include "cli/local.h"
 #include "cli/output.h"
 #include "core/state.h"
+#include "core/user.h"
 
 enum { STATE_BYTES_MAX = 32 << 20, DAY_TEXT_MAX = 32 };
 
@@ -112,25 +113,45 @@ static void show(const struct customer_state *s, const char *customer, msec now,
     }
 }
 
+/* The one that is named, or that of the user who is. */
+static enum status find_customer(struct env *env, const char *user, const struct words *words,
+                                 const char **out, struct arena *a, struct error *e)
+{
+    struct user u;
+
+    if (!user) {
+        *out = words->word[0];
+        return ST_OK;
+    }
+    enum status st = user_find(env, str_of(user), &u, a, e);
+    if (st == ST_OK)
+        *out = u.customer.p;
+    return st;
+}
+
 enum status cmd_state(struct cli *cli, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
     ARENA(a, STATE_BYTES_MAX);
     struct words words = { 0 };
     struct customer_state s;
+    const char *user = NULL, *customer;
+    const struct flag flag[] = { { "user", FLAG_TEXT, { .text = &user } } };
 
-    enum status st = flags_read(cli, NULL, 0, &words, e);
+    enum status st = flags_read(cli, flag, COUNT(flag), &words, e);
     if (st == ST_OK)
-        st = words_check(cli, &words, 1, 1, e);
+        st = words_check(cli, &words, user ? 0 : 1, user ? 0 : 1, e);
     if (st == ST_OK)
         st = reader_open(cli, &w, e);
     if (st == ST_OK)
-        st = state_get(&w.env, str_of(words.word[0]), &s, &a, e);
+        st = find_customer(&w.env, user, &words, &customer, &a, e);
+    if (st == ST_OK)
+        st = state_get(&w.env, str_of(customer), &s, &a, e);
     if (st != ST_OK)
         return st;
     msec now = clock_wall(w.world.clock);
     if (!cli->json && is_terminal(stdout)) {
-        show(&s, words.word[0], now, &a);
+        show(&s, customer, now, &a);
         return ST_OK;
     }
     BUF(out, STATE_BYTES_MAX);

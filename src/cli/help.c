@@ -166,6 +166,7 @@ const char help_list[] =
 
 const char help_state[] =
     "Usage: brindle state CUSTOMER\n"
+    "       brindle state --user ID\n"
     "\n"
     "The customer's subscription state from the mirror: the current subscription's status,\n"
     "price, period and payment method, and every other subscription. JSON unless on a\n"
@@ -176,6 +177,7 @@ const char help_state[] =
     "\n"
     "Example:\n"
     "  brindle state cus_NffrFeUfNV2Hib --json\n"
+    "  brindle state --user user_42\n"
     "\n" COMMON;
 
 const char help_inbox[] =

@@ -22,6 +22,7 @@
 #include "core/api.h"
 #include "core/due.h"
 #include "core/seal.h"
+#include "core/user.h"
 #include "serve/exposition.h"
 
 #define DAY_MS (86400LL * 1000)
@@ -299,6 +300,8 @@ static enum status adopt(struct wire *w, const struct config *c, const struct id
         return st;
     w->adopted = true;
     st = env_note_key(&w->env, &w->conf->secret_key, &w->key_changed, e);
+    if (st == ST_OK)
+        st = user_rekey(&w->env, e);
     if (st != ST_OK)
         return st;
     return w->on_pg ? claim_places(w, e) : due_restart(&w->env, e);
@@ -365,6 +368,23 @@ static void keep_as_configured(struct wire *w)
     set->calls_ms = config_number(v, SET_CALLS_DAYS) * DAY_MS;
 }
 
+/* A name that Stripe takes in metadata. */
+static enum status take_user_key(struct wire *w, struct error *e)
+{
+    str key = config_text(&w->conf->values, SET_USER_KEY);
+
+    for (size_t i = 0; i < key.n; i++)
+        if (key.p[i] == '[' || key.p[i] == ']' || (unsigned char)key.p[i] <= 0x20)
+            return fail(e, ST_INVALID,
+                        "user_metadata_key of environment %s holds a bracket or a blank.",
+                        w->conf->name);
+    if (!key.n || key.n > USER_KEY_MAX)
+        return fail(e, ST_INVALID, "user_metadata_key of environment %s must have 1 to %d bytes.",
+                    w->conf->name, USER_KEY_MAX);
+    snprintf(w->env.user_key, sizeof w->env.user_key, "%.*s", STR_ARG(key));
+    return ST_OK;
+}
+
 /* Where customers' states are delivered to. It connects when there is something to deliver. */
 static enum status open_kv(struct wire *w, const struct config *c, struct error *e)
 {
@@ -424,6 +444,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
         st = open_stripe(w, e);
     if (st == ST_OK)
         st = open_kv(w, c, e);
+    if (st == ST_OK)
+        st = take_user_key(w, e);
     if (st == ST_OK && fresh)
         st = prove(w, &id, e);
     if (st == ST_OK && mode != WIRE_ASK)

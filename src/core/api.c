@@ -63,7 +63,7 @@ msec api_pause(unsigned attempt, struct rng *rng)
     return pause < PAUSE_MS ? PAUSE_MS : pause;
 }
 
-static void explain(struct api_answer *out, str path)
+static void explain(struct api_answer *out, const struct stripe_request *q)
 {
     ARENA(a, CODE_BYTES_MAX);
     const struct stripe_response *r = &out->http;
@@ -81,9 +81,10 @@ static void explain(struct api_answer *out, str path)
             r->http_status < 300 ? S("a success whose body is no JSON") : S("no reason given");
     if (message.n > 160)
         message = str_sub(message, 0, 160);
-    snprintf(out->why, sizeof out->why, "GET %.*s: %d%s%.*s: %.*s",
-             (int)(path.n < 60 ? path.n : 60), path.p, r->http_status, code.n ? " " : "",
-             (int)(code.n < 30 ? code.n : 30), code.n ? code.p : "", STR_ARG(message));
+    snprintf(out->why, sizeof out->why, "%s %.*s: %d%s%.*s: %.*s",
+             q->method == STRIPE_GET ? "GET" : "POST", (int)(q->path.n < 60 ? q->path.n : 60),
+             q->path.p, r->http_status, code.n ? " " : "", (int)(code.n < 30 ? code.n : 30),
+             code.n ? code.p : "", STR_ARG(message));
 }
 
 static bool worth_another(const struct api_answer *out)
@@ -91,25 +92,23 @@ static bool worth_another(const struct api_answer *out)
     return out->meaning == API_AGAIN && out->http.should_retry != SHOULD_RETRY_NO;
 }
 
-enum status api_get(struct env *env, str path, str query, enum stripe_lane lane, str cause,
-                    struct api_answer *out, struct arena *a, struct error *e)
+/* Every attempt is the same request; one that may not be carried out twice has its key. */
+static enum status call(struct env *env, struct stripe_request *q, struct api_answer *out,
+                        struct arena *a, struct error *e)
 {
     struct world *w = env->world;
-    struct stripe_request q = {
-        .method = STRIPE_GET, .path = path, .query = query, .lane = lane, .cause = cause
-    };
     enum status st = ST_RETRY;
 
     assert(!tx_writing());
     for (unsigned attempt = 1; attempt <= API_ATTEMPTS_MAX; attempt++) {
         struct error why = { 0 };
         *out = (struct api_answer){ 0 };
-        q.deadline = clock_mono(w->clock) + CALL_MS_MAX;
-        st = stripe_call(w->stripe, &q, &out->http, a, &why);
+        q->deadline = clock_mono(w->clock) + CALL_MS_MAX;
+        st = stripe_call(w->stripe, q, &out->http, a, &why);
         if (st == ST_OK) {
             out->meaning = api_judge(&out->http);
             if (out->meaning != API_OK)
-                explain(out, path);
+                explain(out, q);
             if (!worth_another(out))
                 break;
         } else {
@@ -127,6 +126,29 @@ enum status api_get(struct env *env, str path, str query, enum stripe_lane lane,
     if (out->meaning == API_AGAIN)
         return fail(e, ST_RETRY, "%s", out->why);
     return ST_OK;
+}
+
+enum status api_get(struct env *env, str path, str query, enum stripe_lane lane, str cause,
+                    struct api_answer *out, struct arena *a, struct error *e)
+{
+    struct stripe_request q = {
+        .method = STRIPE_GET, .path = path, .query = query, .lane = lane, .cause = cause
+    };
+
+    return call(env, &q, out, a, e);
+}
+
+enum status api_post(struct env *env, str path, str form, str idem_key, enum stripe_lane lane,
+                     str cause, struct api_answer *out, struct arena *a, struct error *e)
+{
+    struct stripe_request q = { .method = STRIPE_POST,
+                                .path = path,
+                                .form = form,
+                                .idem_key = idem_key,
+                                .lane = lane,
+                                .cause = cause };
+
+    return call(env, &q, out, a, e);
 }
 
 /* [facts: F-54] The refusal has no code of its own; to ask again without is harmless. */

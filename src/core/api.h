@@ -37,3 +37,8 @@ enum status api_get(struct env *env, str path, str query, enum stripe_lane lane,
 enum status api_get_expanded(struct env *env, str path, str query, str expand,
                              enum stripe_lane lane, str cause, struct api_answer *out,
                              struct arena *a, struct error *e) MUST_USE;
+/* POST with an idempotency key, under which a few attempts are one. ST_RETRY: nobody knows whether
+ * it was carried out; `out` holds the last answer, if there was one (its http_status is 0
+ * otherwise). */
+enum status api_post(struct env *env, str path, str form, str idem_key, enum stripe_lane lane,
+                     str cause, struct api_answer *out, struct arena *a, struct error *e) MUST_USE;

@@ -21,6 +21,9 @@
  * that the server is known to have carried out. */
 #define COUNTER_OUTBOX_BEGUN "outbox_begun"
 #define COUNTER_OUTBOX_HELD "outbox_held"
+/* By a hash: the member of customers' metadata that names a user, when they were last looked
+ * through. */
+#define COUNTER_USER_KEY "user_key"
 
 /* 0 when there is no such counter. */
 enum status counter_get(struct tx *tx, const char *name, int64_t *out, struct arena *a,

@@ -20,6 +20,7 @@ const char *due_kind_name(enum due_kind k)
     case DUE_CHASE: return "chase";
     case DUE_CHECK: return "check";
     case DUE_CATCHUP: return "catchup";
+    case DUE_USER: return "user";
     case DUE_CUSTOMER: return "customer";
     case DUE_OP: return "op";
     }

@@ -19,6 +19,7 @@ enum due_kind {
     DUE_CHASE,    /* look for references whose target is missing, and make those due */
     DUE_CHECK,    /* compare the lists of `type` with the mirror */
     DUE_CATCHUP,  /* read the list of events */
+    DUE_USER,     /* see to it that a user has exactly one customer (user_bind.h) */
     DUE_CUSTOMER, /* a customer as a whole: with all its subscriptions; or that of an object of
                      another type (customer.h) */
     DUE_OP,       /* an operation on the catalogue: env.work_op does it */

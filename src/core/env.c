@@ -32,6 +32,7 @@ void env_init(struct env *env, const char *name, struct world *world)
     assert(strlen(name) <= ENV_NAME_MAX);
     *env = (struct env){ .world = world, .set = env_defaults };
     snprintf(env->name, sizeof env->name, "%s", name);
+    snprintf(env->user_key, sizeof env->user_key, "userId");
     snprintf(env->kv_prefix, sizeof env->kv_prefix, "stripe:%s:", name);
     env->gate = gate_new(world->sched);
     env->proven_at = INT64_MIN;

@@ -11,6 +11,7 @@ enum {
     ENV_NAME_MAX = 32,
     ACCOUNT_ID_MAX = 64,
     KV_PREFIX_MAX = 127,
+    USER_KEY_MAX = 40, /* Stripe's own limit of a name in metadata */
 };
 
 /* Whose data a key reaches. [facts: F-11: GET /v1/account has no livemode, GET /v1/balance has] */
@@ -58,6 +59,7 @@ struct env {
     int64_t owner; /* greater than 1: marks our claims in a store that others work on, too */
     struct env_settings set;
     char kv_prefix[KV_PREFIX_MAX + 1]; /* of every key at the key-value server: "stripe:test:" */
+    char user_key[USER_KEY_MAX + 1];   /* the member of a customer's metadata that names a user */
     /* Due work whose doing lies above the mirror: operations on the catalogue (catalog/saga.h).
      * NULL: this process does none of it. */
     enum status (*work_op)(struct env *, struct claim *, struct work_report *, struct error *);

@@ -5,6 +5,7 @@
 #include "core/erase_plan.h"
 #include "core/refs.h"
 #include "core/state.h"
+#include "core/user.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,8 @@ static enum status forget_object(struct tx *tx, struct env *env, const struct er
         st = tx_run(tx, STMT_ERASE_REFS, NULL, a, e, V_STR(k->type), v_account(env), V_STR(k->id));
     if (st == ST_OK && str_eq(k->type, S("customer"))) /* by now nothing is left to be told */
         st = state_follow(tx, env, k->type, k->id, (str){ 0 }, S("{}"), NULL, a, e);
+    if (st == ST_OK && str_eq(k->type, S("customer")))
+        st = user_erase(tx, env, k->id, a, e);
     return st;
 }
 

@@ -41,17 +41,37 @@ static enum status read_due(struct env *env, struct rows *r, struct arena *a, st
                        : st;
 }
 
+static bool is_of_user(const struct rows *r, size_t i)
+{
+    return row_int(r, i, 3) != 0;
+}
+
+static void print_user(str customer, int64_t revision, struct buf *out)
+{
+    struct json_writer w = { .b = out };
+
+    jw_object(&w);
+    jw_put_str(&w, "customerId", customer.n ? customer : (str){ 0 });
+    jw_put_int(&w, "revision", revision);
+    jw_end(&w);
+}
+
 static enum status make_item(struct env *env, const struct rows *r, size_t i, struct kv_item *item,
                              struct arena *a, struct error *e)
 {
     BUF(b, BATCH_BYTES_MAX);
+    bool of_user = is_of_user(r, i);
 
-    state_print_stored(row_str(r, i, 1), row_int(r, i, 2), clock_wall(env->world->clock), &b);
-    *item = (struct kv_item){ .key = key_of(env, "customer:", row_str(r, i, 0), a),
-                              .value = arena_copy(a, buf_str(&b)),
-                              .revision = row_int(r, i, 2) };
+    if (of_user)
+        print_user(row_str(r, i, 1), row_int(r, i, 2), &b);
+    else
+        state_print_stored(row_str(r, i, 1), row_int(r, i, 2), clock_wall(env->world->clock), &b);
+    *item =
+        (struct kv_item){ .key = key_of(env, of_user ? "user:" : "customer:", row_str(r, i, 0), a),
+                          .value = arena_copy(a, buf_str(&b)),
+                          .revision = row_int(r, i, 2) };
     if (b.failed || !item->value.p || !item->key.p)
-        return fail(e, ST_LIMIT, "the state of customer %.*s is too large to be delivered",
+        return fail(e, ST_LIMIT, "the state of %.*s is too large to be delivered",
                     STR_ARG(row_str(r, i, 0)));
     return ST_OK;
 }
@@ -126,8 +146,8 @@ static enum status note_rows(struct env *env, struct tx *tx, const struct rows *
     enum status st = ST_OK;
 
     for (size_t i = 0; st == ST_OK && i < n; i++)
-        st = tx_run(tx, STMT_OUTBOX_DONE, NULL, a, e, V_INT(row_int(r, i, 2)),
-                    V_STR(row_str(r, i, 0)), v_account(env));
+        st = tx_run(tx, is_of_user(r, i) ? STMT_OUTBOX_DONE_USER : STMT_OUTBOX_DONE, NULL, a, e,
+                    V_INT(row_int(r, i, 2)), V_STR(row_str(r, i, 0)), v_account(env));
     return st;
 }
 
@@ -208,10 +228,10 @@ enum status outbox_waiting(struct env *env, int64_t *n, struct error *e)
 /* ---- everything again --------------------------------------------------------------------------
  */
 
-/* One look through the customers, in the order of their ids. */
+/* One look through the customers, or the users, in the order of their ids. */
 struct round {
     struct env *env;
-    enum stmt page;
+    enum stmt page, renew;
     char after[CUSTOMER_ID_MAX + 1];
     bool more, whole; /* whole: values are made of the objects again */
     int64_t states;
@@ -225,7 +245,7 @@ static enum status renew_one(struct round *w, struct tx *tx, str customer,
     if (w->whole)
         return state_renew(tx, w->env, customer, pool, e);
     enum status st = sequence_take(tx, pool, &revision, a, e);
-    return st == ST_OK ? tx_run(tx, STMT_OUTBOX_RENEW, NULL, a, e, V_INT(revision), V_STR(customer),
+    return st == ST_OK ? tx_run(tx, w->renew, NULL, a, e, V_INT(revision), V_STR(customer),
                                 v_account(w->env))
                        : st;
 }
@@ -248,7 +268,7 @@ static enum status renew_piece(struct round *w, struct error *e)
         return st;
     str last = row_str(&r, r.n_rows - 1, 0);
     if (last.n > CUSTOMER_ID_MAX)
-        return fail(e, ST_LIMIT, "a customer's id is longer than %d bytes", CUSTOMER_ID_MAX);
+        return fail(e, ST_LIMIT, "an id is longer than %d bytes", CUSTOMER_ID_MAX);
     st = tx_commit(&tx, e);
     if (st == ST_OK) {
         snprintf(w->after, sizeof w->after, "%.*s", STR_ARG(last));
@@ -266,6 +286,18 @@ static enum status renew_piece_anew(struct round *w, struct error *e)
         if (!tx_again(w->env->world->store, st, attempt))
             return st;
     }
+}
+
+static enum status renew_users(struct env *env, struct error *e)
+{
+    struct round w = {
+        .env = env, .page = STMT_OUTBOX_PAGE_USERS, .renew = STMT_OUTBOX_RENEW_USER, .more = true
+    };
+    enum status st = ST_OK;
+
+    while (st == ST_OK && w.more && !env_stopping(env))
+        st = renew_piece_anew(&w, e);
+    return st == ST_OK && w.more ? fail(e, ST_RETRY, "%s is stopping", env->name) : st;
 }
 
 static enum status raise_sequence(struct env *env, int64_t beyond, struct error *e)
@@ -295,7 +327,7 @@ enum status outbox_rebuild(struct env *env, bool (*progress)(void *ctx, int64_t 
     }
     if (st == ST_OK && w.more)
         return fail(e, ST_RETRY, "%s is stopping; the rest is as it was", env->name);
-    return st;
+    return st == ST_OK ? renew_users(env, e) : st;
 }
 
 /* ---- the check -------------------------------------------------------------------------------
@@ -305,12 +337,16 @@ enum status outbox_rebuild(struct env *env, bool (*progress)(void *ctx, int64_t 
  * may hold. */
 static enum status renew_all(struct env *env, int64_t beyond, struct error *e)
 {
-    struct round w = { .env = env, .page = STMT_OUTBOX_STATES, .more = true };
+    struct round w = {
+        .env = env, .page = STMT_OUTBOX_STATES, .renew = STMT_OUTBOX_RENEW, .more = true
+    };
     enum status st = raise_sequence(env, beyond, e);
 
     while (st == ST_OK && w.more && !env_stopping(env))
         st = renew_piece_anew(&w, e);
-    return st == ST_OK && w.more ? fail(e, ST_RETRY, "%s is stopping", env->name) : st;
+    if (st == ST_OK && w.more)
+        return fail(e, ST_RETRY, "%s is stopping", env->name);
+    return st == ST_OK ? renew_users(env, e) : st;
 }
 
 static enum status read_counters(struct env *env, int64_t *made, int64_t *held, int64_t *begun,

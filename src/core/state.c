@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "core/resource.h"
 #include "core/state_value.h"
+#include "core/user.h"
 
 #include <string.h>
 
@@ -272,6 +273,8 @@ enum status state_follow(struct tx *tx, struct env *env, str type, str id, str b
     str now, then;
     enum status st = customer_of(tx, env, type, id, after, &now, a, e);
 
+    if (st == ST_OK && str_eqz(type, "customer"))
+        st = user_follow(tx, env, id, before, after, pool, a, e);
     if (st == ST_OK)
         st = customer_of(tx, env, type, id, before, &then, a, e);
     if (st == ST_OK && now.n)

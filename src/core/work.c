@@ -15,6 +15,7 @@
 #include "core/nested.h"
 #include "core/path.h"
 #include "core/references.h"
+#include "core/user_bind.h"
 #include "core/walk.h"
 
 #include <stdio.h>
@@ -361,6 +362,7 @@ static enum status do_claimed(struct env *env, struct claim *c, struct work_repo
     case DUE_CHASE: return followup_chase(env, c, e);
     case DUE_CHECK: return drift_run(env, c, report, e);
     case DUE_CATCHUP: return catchup_run(env, c, report, e);
+    case DUE_USER: return user_work(env, c, report, e);
     case DUE_CUSTOMER: return customer_sync(env, c, report, e);
     case DUE_OP:
         if (env->work_op)

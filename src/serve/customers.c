@@ -5,6 +5,7 @@
 #include "core/mirror.h"
 #include "core/state.h"
 #include "core/sync.h"
+#include "core/user.h"
 #include "serve/reply.h"
 #include "serve/routes.h"
 
@@ -224,16 +225,14 @@ static void fetch(const struct route_call *c, struct served *s, str id, bool wai
 
 /* ---- the addresses ---- */
 
-void customer_state(const struct route_call *c)
+static void answer_state(const struct route_call *c, struct served *served, str id)
 {
     ARENA(a, REPLY_BYTES_MAX);
     struct customer_state s;
     struct error e = { 0 };
     int64_t max_age, timeout;
-    str id = { 0 };
-    struct served *served = read_path(c, &id, &a);
 
-    if (!served || !read_seconds(c, "max_age", INT32_MAX, INT32_MAX, &max_age) ||
+    if (!read_seconds(c, "max_age", INT32_MAX, INT32_MAX, &max_age) ||
         !read_seconds(c, "timeout", WAIT_S, WAIT_S_MAX, &timeout))
         return;
     if (max_age == INT32_MAX || !served->engine) {
@@ -246,6 +245,35 @@ void customer_state(const struct route_call *c)
         reply_state(c->x, served->env, &s);
     else
         fetch(c, served, id, true, timeout);
+}
+
+void customer_state(const struct route_call *c)
+{
+    ARENA(a, REPLY_BYTES_MAX);
+    str id = { 0 };
+    struct served *served = read_path(c, &id, &a);
+
+    if (served)
+        answer_state(c, served, id);
+}
+
+void user_state(const struct route_call *c)
+{
+    ARENA(a, REPLY_BYTES_MAX);
+    struct error e = { 0 };
+    struct user u;
+    str user = { 0 };
+    struct served *served = read_path(c, &user, &a);
+
+    if (!served)
+        return;
+    enum status st = user_find(served->env, user, &u, &a, &e);
+    if (st == ST_OK)
+        answer_state(c, served, u.customer);
+    else if (st == ST_NONE)
+        reply_error(c->x, served->env, 404, "no_such_user", e.text);
+    else
+        reply_failure(c->x, served->env, st, &e);
 }
 
 void object_sync(const struct route_call *c)

@@ -1,2 +1,5 @@
 -- core/outbox.c: how much is due, and since when
-select count(*), min(changed_at) from _states where delivered < revision and account = $1
+select count(*), min(changed_at) from (
+    select changed_at from _states where delivered < revision and account = $1
+    union all
+    select changed_at from _users where delivered < revision and account = $1) both_of_them

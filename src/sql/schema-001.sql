@@ -202,6 +202,52 @@ create table _states (
 );
 create index _states_due on _states (account, revision) where delivered < revision;
 
+-- Which customer a user of yours has: one row a user. state: none, found (a customer whose metadata
+-- names the user), creating (an operation is under way), bound (asked for here, or taken over).
+create table _users (
+    user_id text not null,
+    account text not null,
+    state text not null default 'none',
+    customer text,                        -- null while there is none
+    bindings integer not null default 0,  -- how many there were, the present one included
+    bound_at integer not null default 0,  -- wall clock, milliseconds
+    wanted text,                          -- what the latest caller wishes a new customer to be
+    op text,                              -- the operation that creates one; its key is op/<op>/…
+    form text,                            -- its parameters, frozen at its start
+    attempt integer not null default 0,   -- the last part of its key
+    started_at integer not null default 0,-- wall clock, milliseconds: when it began,
+    key_at integer not null default 0,    -- and when its present key was first used
+    revision integer not null default 0,  -- from _sequence: greater with each change of customer
+    changed_at integer not null default 0,
+    delivered integer not null default 0, -- the revision that the key-value server has
+    primary key (user_id, account)
+);
+create index _users_customer on _users (account, customer) where customer is not null;
+create index _users_due on _users (account, revision) where delivered < revision;
+
+-- Living customers whose metadata names a user, whoever created them.
+create table _user_links (
+    customer text not null,
+    account text not null,
+    user_id text not null,
+    created integer not null,             -- Stripe's seconds: the oldest customer counts
+    primary key (customer, account)
+);
+create index _user_links_user on _user_links (account, user_id, created, customer);
+
+-- Customers that users had before, and why they have them no more.
+create table _user_history (
+    user_id text not null,
+    account text not null,
+    binding integer not null,
+    customer text not null,
+    bound_at integer not null,            -- wall clock, milliseconds
+    ended_at integer not null,
+    why text not null,
+    primary key (user_id, account, binding)
+);
+create index _user_history_customer on _user_history (account, customer);
+
 -- Audit of every call to Stripe: no bodies, no secrets.
 create table _calls (
     seq integer primary key,

@@ -37,6 +37,9 @@ static const char *columns_of(const char *table)
         return "kind, type, id, account, gen, cause";
     if (strcmp(table, "_states") == 0) /* the key-value server may be another one */
         return "customer, account, value, revision, changed_at, synced_at";
+    if (strcmp(table, "_users") == 0) /* likewise */
+        return "user_id, account, state, customer, bindings, bound_at, wanted, op, form, attempt, "
+               "started_at, key_at, revision, changed_at";
     return "*";
 }
 

@@ -1,0 +1,140 @@
+/* users.c - one customer for each user of yours, over HTTP. */
+#include "base/json.h"
+#include "base/url.h"
+#include "core/user.h"
+#include "serve/reply.h"
+#include "serve/routes.h"
+
+#include <stdio.h>
+
+enum {
+    USER_REPLY_BYTES = 256 << 10,
+    WAIT_MS = 20 * 1000, /* a customer is created while the caller waits */
+};
+
+static struct served *read_path(const struct route_call *c, str *user, struct arena *a)
+{
+    struct served *s = routes_env(c, c->arg[0]);
+
+    if (s && (!url_unescape(a, c->arg[1], false, user) || !user_id_valid(*user))) {
+        reply_error(c->x, s->env, 400, "invalid",
+                    "A user's id is 1 to 200 bytes of UTF-8 without control characters.");
+        return NULL;
+    }
+    return s;
+}
+
+/* `verified`: Stripe has shown the customer to be there since the request came. */
+static void reply_customer(struct http_exchange *x, str user, const struct user *u, bool verified)
+{
+    BUF(body, USER_REPLY_BYTES);
+    struct json_writer w = { .b = &body };
+
+    jw_object(&w);
+    jw_put_str(&w, "userId", user);
+    jw_put_str(&w, "customerId", u->customer);
+    jw_put_bool(&w, "verified", verified);
+    jw_put_int(&w, "revision", u->revision);
+    jw_end(&w);
+    reply_json(x, body.failed ? 500 : 200, body.failed ? S("{}") : buf_str(&body));
+}
+
+/* Why the work was given up: what Stripe refused is the caller's to mend. */
+static void reply_given_up(const struct waiter *w)
+{
+    ARENA(a, USER_REPLY_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+    struct rows r = { 0 };
+    enum status st = tx_begin(&tx, w->env->world->store, TX_READ, &e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_DUE_GET, &r, &a, &e, V_STR(str_of(due_kind_name(w->kind))),
+                    V_STR(str_of(w->type)), V_STR(str_of(w->id)), v_account(w->env));
+    int64_t http_status = st == ST_OK && r.n_rows ? row_int(&r, 0, 6) : 0;
+    str why = st == ST_OK && r.n_rows ? row_str(&r, 0, 5) : (str){ 0 };
+    const char *text = why.n ? why.p : "The work was given up.";
+    if (http_status == 400 || http_status == 402)
+        reply_error(w->x, w->env, 400, "refused_by_stripe", text);
+    else
+        reply_later(w->x, w->env, "not_possible_now", text);
+}
+
+static void on_end(const struct waiter *w, enum waiting_end end)
+{
+    ARENA(a, USER_REPLY_BYTES);
+    struct error e = { 0 };
+    struct user u = { 0 };
+    enum status st = user_find(w->env, str_of(w->id), &u, &a, &e);
+
+    /* A binding that cannot be looked up just now is a binding all the same. */
+    if (st == ST_OK && u.state == USER_BOUND)
+        reply_customer(w->x, str_of(w->id), &u, end == WAITING_DONE);
+    else if (end == WAITING_DEAD)
+        reply_given_up(w);
+    else if (end == WAITING_STOP)
+        reply_later(w->x, w->env, "stopping", "The daemon is stopping; ask again.");
+    else
+        reply_later(w->x, w->env, "timeout",
+                    "Stripe has not answered in time; the work goes on: ask again.");
+}
+
+static void ask(const struct route_call *c, struct served *s, str user, str form)
+{
+    struct error e = { 0 };
+    struct waiter w = { .x = c->x,
+                        .env = s->env,
+                        .kind = DUE_USER,
+                        .type = "user",
+                        .deadline = clock_mono(c->d->clock) + WAIT_MS,
+                        .answer = on_end };
+    enum status st = user_want(s->env, user, form, &w.gen, &e);
+
+    if (st != ST_OK) {
+        reply_failure(c->x, s->env, st, &e);
+        return;
+    }
+    snprintf(w.id, sizeof w.id, "%.*s", STR_ARG(user));
+    if (!waiting_add(c->d->waiting, &w))
+        reply_later(c->x, s->env, "too_many_requests", "Too many requests wait; ask again.");
+}
+
+void user_customer(const struct route_call *c)
+{
+    ARENA(a, USER_REPLY_BYTES);
+    BUF(form, USER_FORM_MAX);
+    struct error e = { 0 };
+    str user = { 0 };
+    struct served *s = read_path(c, &user, &a);
+
+    if (!s)
+        return;
+    if (!s->engine) {
+        reply_error(c->x, s->env, 409, closed_name(s->o->closed), s->o->closed_text);
+        return;
+    }
+    enum status st = user_form(http_exchange_request(c->x)->body, s->env->user_key, &form, &e);
+    if (st == ST_OK)
+        ask(c, s, user, buf_str(&form));
+    else
+        reply_failure(c->x, s->env, st, &e);
+}
+
+void user_customer_show(const struct route_call *c)
+{
+    ARENA(a, USER_REPLY_BYTES);
+    BUF(body, USER_REPLY_BYTES);
+    struct error e = { 0 };
+    str user = { 0 };
+    struct served *s = read_path(c, &user, &a);
+
+    if (!s)
+        return;
+    enum status st = user_show(s->env, user, &body, &e);
+    if (st == ST_OK && !body.failed)
+        reply_json(c->x, 200, buf_str(&body));
+    else if (st == ST_NONE)
+        reply_error(c->x, s->env, 404, "no_such_user", e.text);
+    else
+        reply_failure(c->x, s->env, st == ST_OK ? ST_LIMIT : st, &e);
+}
