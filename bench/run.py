@@ -1,7 +1,7 @@
 """Measures Brindle and, in the same run, what the machine allows; prints both and their ratios.
 Asserts nothing.
 
-    run.py BUILD_DIRECTORY [--only ingest,backfill,account,limited,memory,start,emulator] [--seconds N] [--rounds N]
+    run.py BUILD_DIRECTORY [--only ingest,backfill,account,limited,memory,start,emulator,state] [--seconds N] [--rounds N]
            [--objects N] [--many N] [--dir DIR]
 
 BUILD_DIRECTORY holds a release build with the programs of bench/. Everything listens on loopback
@@ -25,7 +25,8 @@ CONNECTIONS = (1, 16, 64, 256)
 SECRET = "whsec_bench"
 LIVE_RATE = 100  # requests a second that Stripe allows a live account
 EVENTS_ABOUT = {1: "one", 10: "ten", 1000000: "one each"}  # objects
-PARTS = ("ingest", "backfill", "account", "limited", "memory", "start", "emulator")
+PARTS = ("ingest", "backfill", "account", "limited", "memory", "start", "emulator", "state")
+STATE_CUSTOMERS = 20000
 TYPES = ("products", "prices", "customers")
 BACKFILL_OBJECTS = 150000
 ACCOUNT_OBJECTS = 1000000
@@ -299,6 +300,120 @@ class Bench:
         refused = [line for line in out.splitlines() if "Non-2xx" in line]
         rate = next(line for line in out.splitlines() if line.startswith("Requests/sec"))
         return f"{float(rate.split()[1]):.0f}" + (f" ({refused[0].strip()})" if refused else "")
+
+    # --- customers' states ---
+
+    def state(self):
+        """Reading them, how soon they show what happened, and bringing them to a Redis."""
+        forms = os.path.join(os.path.dirname(os.path.abspath(__file__)), "account.txt")
+        server = self.start([self.tool("list_server"), str(STATE_CUSTOMERS), f"account={forms}"])
+        port = int(server.stdout.readline().split()[1])
+        data = self.fresh("state")
+        self.sync(port, data, "customers", "subscriptions", "payment_methods")
+        db = sqlite3.connect(f"file:{os.path.join(data, 'test.db')}?mode=ro", uri=True)
+        ids = [r[0] for r in db.execute("select customer from _states")]
+        size = db.execute("select avg(length(value)) from _states").fetchone()[0]
+        db.close()
+        head(f"Customers' states: {len(ids)} of {size:.0f} bytes; load {load_now()}")
+        self.state_reads(port, data, ids)
+        self.state_into_redis(port, data, len(ids), int(size))
+        self.stop(server)
+        self.state_seen()
+
+    def state_reads(self, stripe, data, ids):
+        daemon, port = self.start_with_port(self.brindle("serve", "--json"), self.environment(
+            stripe, data, BRINDLE_TOKEN="bench", BRINDLE_CATCH_UP_SECONDS="0", BRINDLE_CHECK_SECONDS="0"))
+        lua = os.path.join(self.dir, "state.lua")
+        with open(lua, "w") as f:
+            f.write("ids = {" + ",".join(f'"{i}"' for i in ids[:10000]) + "}\n"
+                    'wrk.headers["Authorization"] = "Bearer bench"\n'
+                    'request = function() return wrk.format("GET", "/api/test/customers/" '
+                    '.. ids[math.random(#ids)] .. "/state") end\n')
+        for connections in (1, 4, 16, 64):
+            before = cpu_ms(daemon.pid)
+            out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{self.options.seconds}s", "--latency", "-s",
+                                  lua, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True).stdout
+            words = {line.split()[0]: line.split()[-1] for line in out.splitlines() if line.split()}
+            refused = [line.strip() for line in out.splitlines() if "Non-2xx" in line]
+            rate = float(words["Requests/sec:"])
+            cpu = (cpu_ms(daemon.pid) - before) * 1e3 / (rate * self.options.seconds)
+            print(f"reads over HTTP, {connections:2} connections: {rate:.0f} a second, p50 {words['50%']},"
+                  f" p99 {words['99%']}, {cpu:.1f} us CPU each", *refused)
+        self.stop(daemon)
+
+    def state_into_redis(self, stripe, data, states, size):
+        if not shutil.which("redis-server"):
+            print("redis-server is not installed: skipped")
+            return
+        socket = os.path.join(self.dir, "redis.sock")
+        redis = self.start(["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", self.dir])
+        while not os.path.exists(socket):
+            time.sleep(0.01)
+        alone = subprocess.run([self.tool("kv_alone"), f"unix://{socket}", str(self.options.seconds * 1000), str(size)],
+                               capture_output=True, text=True, check=True).stdout.strip()
+        print(f"states a second into Redis, compared there, one connection: {alone}")
+        daemon, port = self.start_with_port(self.brindle("serve", "--json"), self.environment(
+            stripe, data, REDIS_URL=f"unix://{socket}", BRINDLE_TOKEN="bench", BRINDLE_CATCH_UP_SECONDS="0",
+            BRINDLE_CHECK_SECONDS="0"))
+        began = time.monotonic()
+        while self.waiting(port):
+            time.sleep(0.005)
+        took = time.monotonic() - began
+        print(f"an empty Redis filled from the store: {states} in {took:.2f} s: {states / took:.0f} a second")
+        self.stop(daemon)
+        redis.terminate()
+        redis.wait()
+        self.children.remove(redis)
+
+    def waiting(self, port):
+        ask = urllib.request.Request(f"http://127.0.0.1:{port}/api/test/status",
+                                     headers={"Authorization": "Bearer bench"})
+        return json.load(urllib.request.urlopen(ask))["states_due"]
+
+    def state_seen(self):
+        """A webhook leaves; when does the state say so? Less what the emulator takes for the answers."""
+        import hashlib
+        import hmac
+        import http.client
+        stripe, sp = self.start_with_port(self.brindle("emulate", "--json", "--listen", "127.0.0.1:0"))
+        daemon, port = self.start_with_port(self.brindle("serve", "--json"), self.environment(
+            sp, self.fresh("seen"), BRINDLE_TOKEN="bench", BRINDLE_CATCH_UP_SECONDS="0", BRINDLE_CHECK_SECONDS="0"))
+        up, down = http.client.HTTPConnection("127.0.0.1", sp), http.client.HTTPConnection("127.0.0.1", port)
+
+        def ask(conn, key, method, path, body=None, **head):
+            conn.request(method, path, body, {"Authorization": f"Bearer {key}", **head})
+            return json.loads(conn.getresponse().read() or b"{}")
+
+        def call(path, body=None):
+            return ask(up, "sk_test_bench", "POST" if body is not None else "GET", "/v1" + path, body,
+                       **{"Content-Type": "application/x-www-form-urlencoded"})
+        product = call("/products", "name=a")["id"]
+        price = call("/prices", f"product={product}&unit_amount=5&currency=usd&recurring[interval]=month")["id"]
+        spans, answers = [], []
+        for n in range(100):
+            customer = call("/customers", "payment_method=pm_card_visa&"
+                            "invoice_settings[default_payment_method]=pm_card_visa")["id"]
+            sub = call("/subscriptions", f"customer={customer}&items[0][price]={price}")
+            ask(down, "bench", "POST", f"/api/test/sync/{customer}?wait=1")
+            sub = call(f"/subscriptions/{sub['id']}", "cancel_at_period_end=true")
+            began = time.monotonic()
+            call(f"/subscriptions/{sub['id']}")
+            answers.append((time.monotonic() - began) * 1e3)
+            body = json.dumps({"id": f"evt_{self.seed}_{n}", "object": "event", "livemode": False, "created":
+                               int(time.time()), "type": "customer.subscription.updated", "data": {"object": sub}})
+            at = int(time.time())
+            mac = hmac.new(SECRET.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
+            path = f"/api/test/customers/{customer}/state"
+            began = time.monotonic()
+            ask(down, "bench", "POST", "/webhooks/test", body, **{"Stripe-Signature": f"t={at},v1={mac}"})
+            while not ask(down, "bench", "GET", path)["cancelAtPeriodEnd"]:
+                pass
+            spans.append((time.monotonic() - began) * 1e3)
+        spans.sort()
+        print(f"from webhook to visible state: median {spans[50]:.1f} ms, p90 {spans[90]:.1f} ms; of these one answer"
+              f" of the emulator {statistics.median(answers):.1f} ms")
+        self.stop(daemon)
+        self.stop(stripe)
 
     def start_cold(self):
         head("Cold start: from exec to the first 200 of /readyz, mirror of 10 000 objects")

@@ -385,7 +385,7 @@ static enum status read_pending(struct gathering *g, struct customer_state *out,
 {
     const struct value account = v_account(g->env), customer = V_STR(g->parts.customer_id);
     struct rows r;
-    enum status st = tx_run(g->tx, STMT_STATE_PENDING, &r, g->a, e, account, customer);
+    enum status st = tx_run(g->tx, STMT_STATE_PENDING, &r, g->a, e, customer, account);
 
     *since = 0;
     if (st != ST_OK || !r.n_rows)
@@ -394,7 +394,7 @@ static enum status read_pending(struct gathering *g, struct customer_state *out,
     out->failed = row_int(&r, 0, 1) > 0;
     out->why = row_str(&r, 0, 2);
     out->stale_why = out->failed && out->why.n ? out->why : S("news of it waits to be fetched");
-    st = tx_run(g->tx, STMT_STATE_NEWS, &r, g->a, e, account, customer);
+    st = tx_run(g->tx, STMT_STATE_NEWS, &r, g->a, e, customer, account);
     if (st == ST_OK && row_cell(&r, 0, 0)->type == VAL_INT && row_int(&r, 0, 0) * 1000 < *since)
         *since = row_int(&r, 0, 0) * 1000;
     return st;
