@@ -26,7 +26,7 @@ import place as places
 from cluster import Cluster, Missing, programs
 
 JOBS = int(os.environ.get("JOBS", "3"))
-FILES = ["mirror", "nested", "state", "customers", "users", "pressure", "examples", "redis", "beyond", "kill", "store", "use", "env", "truth", "catalog"]
+FILES = ["mirror", "nested", "shapes", "state", "customers", "users", "pressure", "examples", "redis", "beyond", "kill", "store", "use", "env", "truth", "catalog"]
 
 
 # What is about SQLite's file: its disk, its lock.

@@ -1,0 +1,182 @@
+"""What objects and events look like: every type's sample, every version's body, ids of any kind."""
+import http.server
+import json
+import threading
+import urllib.parse
+
+from place import ROOT, check
+from scenarios_mirror import coverage
+from scenarios_state import event, fetches
+
+SCENARIOS = []
+LISTS = [line.split() for line in (ROOT / "test/scenario/lists.txt").read_text().splitlines()
+         if not line.startswith("#")]
+ACCOUNT = "acct_1OfTheSamples"
+SINGLETONS = {"balance": "/v1/balance", "balance_settings": "/v1/balance_settings",
+              "tax.settings": "/v1/tax/settings"}
+
+
+def scenario(ident):
+    return lambda function: SCENARIOS.append((ident, function)) or function
+
+
+def samples():
+    """Stripe's own sample of every type that is in the table of resources, by type."""
+    every = json.loads((ROOT / "test/core/fixtures.json").read_text())["objects"]
+    return {one["object"]: one for one in reversed(every) if not one.get("deleted")}
+
+
+class Samples:
+    """A Stripe that has one object of each type, in its list and under its id."""
+
+    def __init__(self, absent=(), forbidden=()):
+        self.objects, self.asked = samples(), []
+        self.absent, self.forbidden = absent, forbidden
+        self.path_of = dict(LISTS)
+        stripe = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1  # headers and body leave together
+            disable_nagle_algorithm = True
+
+            def do_GET(self):
+                status, body = stripe.answer(self.path)
+                body = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.base = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, target):
+        path, _, query = target.partition("?")
+        self.asked.append(target)
+        for kind, at in SINGLETONS.items():
+            if path == at:
+                return 200, self.objects[kind]
+        if path == "/v1/account":
+            return 200, {**self.objects["account"], "id": ACCOUNT}
+        for kind, at in self.path_of.items():
+            if path == at:
+                return self.page(kind, at, query)
+            if path.startswith(at + "/"):
+                return self.one(kind, urllib.parse.unquote(path[len(at) + 1:]))
+        return self.error(404, f"Unrecognized request URL (GET: {path}).")
+
+    def page(self, kind, path, query):
+        if kind in self.absent:
+            return self.error(404, f"Unrecognized request URL (GET: {path}).")
+        if kind in self.forbidden:
+            return self.error(403, "The provided key does not have the required permissions.")
+        clock = "test_clock=" in query or "customer=" in query
+        mine = [self.objects[kind]] if kind in self.objects and not clock else []
+        return 200, {"object": "list", "data": mine, "has_more": False, "url": path}
+
+    def one(self, kind, ident):
+        have = self.objects.get(kind)
+        if have and have.get("id") == ident:
+            return 200, have
+        return 404, {"error": {"type": "invalid_request_error", "code": "resource_missing", "param": "id",
+                               "message": f"No such {kind}: '{ident}'"}}
+
+    def error(self, status, message):
+        return status, {"error": {"type": "invalid_request_error", "message": message}}
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@scenario("MIRROR-11")
+def a_sample_of_every_type_is_listed_stored_and_seen(place):
+    """What each column says, and each reference: test/core/test_samples.c."""
+    absent, forbidden = ("climate.order", "treasury.financial_account"), ("issuing.card", "topup")
+    stripe = Samples(absent, forbidden)
+    try:
+        _, err = place.run("sync", code=4, env={"STRIPE_API_BASE": stripe.base})
+        walked = {target.partition("?")[0] for target in stripe.asked}
+        unwalked = [(kind, path) for kind, path in LISTS if path not in walked]
+        check(not unwalked, "no list is asked for of", unwalked)
+        have = coverage(place)
+        views = dict(place.rows("select type, view from _types"))
+        for kind, path in LISTS:
+            want = stripe.objects.get(kind)
+            if kind not in have:
+                check(kind not in views, kind, "is not covered")
+            elif kind in absent + forbidden:
+                check(have[kind][0] == "skipped", kind, "is", have[kind])
+            elif want and want.get("id"):
+                check(place.mirrored(kind).get(want["id"]) == (want, 0), kind, "is not there as it came")
+                row = place.rows(f'select * from "{views[kind]}" where id = ?', want["id"])
+                check(len(row) == 1, kind, "is not in its view")
+        out, _ = place.run("status")
+        for kind in forbidden:
+            check(views[kind] in err + out, kind, "is not named:", err, out)
+        for kind in absent:
+            check(views[kind] in err, kind, "is not named:", err)
+        check(sum(1 for kind in have if have[kind][1]) > 60, "few types are there")
+    finally:
+        stripe.close()
+
+
+ODD_IDS = ["plan_1OldOne", "gold-monthly", "Größe L €", "two  blanks", "50% off/now?yes#1&a=b", "\u30d7\u30e9\u30f3", "price_X'\"\\"]
+
+
+@scenario("MIRROR-12")
+def a_plan_and_its_price_are_two_rows_whatever_their_id(place):
+    e = place.emulator
+    product = e.post("/v1/products", id="pro dukt ü", name="x")
+    d = place.start()
+    for i, ident in enumerate(ODD_IDS):
+        told = "plan" if i % 2 else "price"
+        made = e.post("/v1/plans", id=ident, product=product["id"], amount=i + 100, currency="usd", interval="month")
+        check(made["id"] == ident, "the emulator made", made["id"])
+        d.deliver_ok(event(f"evt_{i}", f"{told}.created", {"id": ident, "object": told}))
+    d.idle()
+
+    def check_rows():
+        truth = {kind: {o["id"]: o for o in e.state(kind)} for kind in ("plan", "price")}
+        for ident in ODD_IDS:
+            rows = dict(place.rows("select type, deleted from objects where id = ?", ident))
+            check(rows == {"plan": 0, "price": 0}, ident, "has the rows", rows)
+            check(place.mirrored("plan")[ident][0] == truth["plan"][ident], "the plan", ident, "differs")
+            check(place.one("select unit_amount from prices where id = ?", ident) ==
+                  place.one("select amount from plans where id = ?", ident), "the two of", ident, "disagree")
+            check(place.one("select product from prices where id = ?", ident) == product["id"], "its product")
+        place.check_mirror()
+    check_rows()
+    for i, ident in enumerate(ODD_IDS):
+        path = f"/v1/plans/{urllib.parse.quote(ident, safe='')}"
+        e.post(path, nickname=f"named {i}")
+        for kind in ("plan", "price"):
+            d.deliver_ok(event(f"evt_{kind}{i}", f"{kind}.updated", {"id": ident, "object": kind}))
+    d.idle()
+    check_rows()
+    out, _ = place.run("refs", product["id"], "--all")
+    known = {(r["type"], r["id"]) for r in map(json.loads, out.splitlines())}
+    check(known >= {(kind, i) for kind in ("plan", "price") for i in ODD_IDS}, "refs know only", known)
+    for ident in ODD_IDS[2:5]:
+        out, _ = place.run("get", ident, "--type", "plan")
+        check(json.loads(out)["object"] == "plan" and json.loads(out)["id"] == ident, "get says", out)
+    check(place.one("select count(*) from plans where nickname like 'named %'") == len(ODD_IDS), "names are old")
+    e.post(f"/v1/plans/{urllib.parse.quote(ODD_IDS[4], safe='')}", nickname="by hand")
+    place.run("sync", f"plan:{ODD_IDS[4]}", f"price:{ODD_IDS[4]}")
+    check(place.one("select nickname from plans where id = ?", ODD_IDS[4]) == "by hand", "sync by id")
+    place.run("sync", "prices", "plans", "products")  # a page's last id is the next one's cursor
+    check_rows()
+    gone = ODD_IDS[2]
+    e.delete(f"/v1/plans/{urllib.parse.quote(gone, safe='')}")
+    d.deliver_ok(event("evt_gone", "plan.deleted", {"id": gone, "object": "plan"}))
+    d.idle()
+    check(dict(place.rows("select type, deleted from objects where id = ?", gone)) == {"plan": 1, "price": 1},
+          "a deleted plan leaves its price")
+    place.check_all(d)
