@@ -125,7 +125,7 @@ static enum status look_before(struct run *r, const struct step *s, enum outcome
     bool gone;
 
     *out = OUTCOME_DONE;
-    if (!s->undo_target.n || step_creates(s->kind) ||
+    if (!s->undo_target.n || step_creates(s->kind) || r->plan.own ||
         (r->looked_at && now - r->looked_at < RUN_FRESH_MS))
         return ST_OK;
     enum status st =
@@ -162,7 +162,9 @@ static enum status write_step(struct run *r, const struct step *s, int64_t n, en
             if (found)
                 return found_done(r, row, n, object, out, e);
         }
-        st = row ? ST_OK : look_before(r, s, out, e);
+        if (row) /* by now somebody else may have been there */
+            r->looked_at = 0;
+        st = look_before(r, s, out, e);
         if (st != ST_OK || *out != OUTCOME_DONE)
             return st;
         if (next == TRY_NO_MORE)

@@ -1,0 +1,388 @@
+/* What operations decide: the tables are the specification. */
+#include "../unit.h"
+
+#include "catalog/copy_price.h"
+#include "catalog/moves.h"
+
+#include <string.h>
+
+enum { TEST_BYTES = 4 << 20 };
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+#define ERROR(type, rest) "{\"error\":{\"type\":\"" type "\"" rest "}}"
+#define INVALID(rest) ERROR("invalid_request_error", rest)
+
+static void an_answer_settles_a_request_or_asks_for_the_same_key(void **state)
+{
+    static const struct {
+        const char *what;
+        int status;
+        const char *body;
+        bool replayed;
+        enum verdict verdict;
+    } row[] = {
+        { "done", 200, "{\"id\":\"price_1\"}", false, VERDICT_DONE },
+        { "done before", 200, "{\"id\":\"price_1\"}", true, VERDICT_DONE },
+        { "some proxy's page", 200, "<html>", false, VERDICT_AGAIN },
+        { "a failure nobody kept", 500, ERROR("api_error", ""), false, VERDICT_AGAIN },
+        { "a failure that is kept", 500, ERROR("api_error", ""), true, VERDICT_SETTLED },
+        { "too fast", 429, INVALID(",\"code\":\"rate_limit\""), false, VERDICT_AGAIN },
+        { "locked", 429, INVALID(",\"code\":\"lock_timeout\""), false, VERDICT_AGAIN },
+        { "in flight", 409, ERROR("idempotency_error", ",\"code\":\"idempotency_key_in_use\""),
+          false, VERDICT_AGAIN },
+        { "in flight, as the other type", 409, INVALID(",\"code\":\"idempotency_key_in_use\""),
+          false, VERDICT_AGAIN },
+        { "another request's key", 400, ERROR("idempotency_error", ""), false, VERDICT_OPERATOR },
+        { "no such object", 404, INVALID(",\"code\":\"resource_missing\""), false, VERDICT_GONE },
+        { "no such address", 404, INVALID(""), false, VERDICT_REFUSED },
+        { "refused", 400, INVALID(""), false, VERDICT_REFUSED },
+        { "a refusal that is kept", 400, INVALID(""), true, VERDICT_REFUSED },
+        { "no permission", 403, INVALID(""), false, VERDICT_REFUSED },
+        { "a key that may be mended", 401, INVALID(""), false, VERDICT_AGAIN },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(row); i++) {
+        const struct stripe_response r = { .http_status = row[i].status,
+                                           .body = str_of(row[i].body),
+                                           .replayed = row[i].replayed };
+        if (saga_judge(&r) != row[i].verdict)
+            print_error("%s\n", row[i].what);
+        assert_int_equal(saga_judge(&r), row[i].verdict);
+    }
+}
+
+static void only_an_unknown_outcome_keeps_its_key(void **state)
+{
+    static const struct {
+        enum step_state state;
+        int64_t attempt;
+        msec age;
+        enum next_try next;
+    } row[] = {
+        { STEP_SENT, 1, 0, TRY_SAME_KEY },
+        { STEP_SENT, 1, SAGA_KEY_MS - 1, TRY_SAME_KEY },
+        { STEP_SENT, 1, SAGA_KEY_MS, TRY_NEXT_KEY }, /* Stripe may have forgotten it */
+        { STEP_REFUSED, 1, 0, TRY_NEXT_KEY },
+        { STEP_REFUSED, 9, 0, TRY_NEXT_KEY },
+        { STEP_SETTLED, 1, 0, TRY_NEXT_KEY },
+        { STEP_SETTLED, 2, 0, TRY_NEXT_KEY },
+        { STEP_SETTLED, 3, 0, TRY_NO_MORE },
+    };
+
+    (void)state;
+    assert_int_equal(saga_next_try(NULL, 0), TRY_FIRST);
+    for (size_t i = 0; i < COUNT(row); i++) {
+        const struct step_row r = { .state = row[i].state, .attempt = row[i].attempt };
+        assert_int_equal(saga_next_try(&r, row[i].age), row[i].next);
+    }
+}
+
+static void pauses_double_and_have_an_end(void **state)
+{
+    (void)state;
+    assert_int_equal(saga_pause(1, false), 500);
+    assert_int_equal(saga_pause(2, false), 1000);
+    assert_int_equal(saga_pause(1, true), 200);
+    assert_int_equal(saga_pause(1000000, false), 30000);
+}
+
+static void after_the_last_way_back_there_is_only_forward(void **state)
+{
+    struct op_plan p = { .n = 3 };
+    struct step_row rows[] = { { .step = 1, .attempt = 1, .state = STEP_DONE },
+                               { .step = 2, .attempt = 1, .state = STEP_REFUSED },
+                               { .step = 2, .attempt = 2, .state = STEP_SENT } };
+
+    (void)state;
+    p.step[1].no_way_back = true;
+    assert_true(saga_can_go_back(&p, rows, 3));
+    assert_int_equal(saga_row(rows, 3, 2)->attempt, 2);
+    assert_false(saga_is_done(rows, 3, 2));
+    rows[2].state = STEP_FOUND;
+    assert_false(saga_can_go_back(&p, rows, 3));
+    assert_true(saga_is_done(rows, 3, 2));
+}
+
+static void refusals_have_names(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        enum refusal_name name;
+        enum status ends;
+    } row[] = {
+        { 400,
+          INVALID(",\"message\":\"This price cannot be archived because it is the default price of "
+                  "its product.\""),
+          REASON_PRICE_IS_DEFAULT, ST_NONE },
+        { 400,
+          INVALID(",\"message\":\"This product cannot be deleted because it has one or more "
+                  "user-created prices.\""),
+          REASON_PRODUCT_HAS_PRICES, ST_NONE },
+        { 400,
+          INVALID(",\"param\":\"lookup_key\",\"message\":\"A price (`price_1`) already uses that "
+                  "lookup key.\""),
+          REASON_LOOKUP_KEY_TAKEN, ST_NONE },
+        { 404,
+          INVALID(
+              ",\"code\":\"resource_missing\",\"message\":\"No such price: 'p'; a similar object "
+              "exists in test mode, but a live mode key was used to make this request.\""),
+          REASON_WRONG_MODE, ST_REFUSED },
+        { 400, INVALID(",\"code\":\"resource_missing\",\"message\":\"No such price: 'p'\""),
+          REASON_NO_SUCH_OBJECT, ST_NONE },
+        { 403, INVALID(",\"message\":\"Permission denied.\""), REASON_NOT_PERMITTED, ST_REFUSED },
+        { 401, INVALID(",\"message\":\"Invalid API Key\""), REASON_KEY_REFUSED, ST_REFUSED },
+        { 400, ERROR("idempotency_error", ",\"message\":\"Keys for idempotent requests\""),
+          REASON_IDEMPOTENCY, ST_NONE },
+        { 400, INVALID(",\"message\":\"This price is the moon.\""), REASON_REFUSED, ST_NONE },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(row); i++) {
+        ARENA(a, TEST_BYTES);
+        const struct stripe_response r = { .http_status = row[i].status,
+                                           .body = str_of(row[i].body),
+                                           .request_id = S("req_1") };
+        struct refusal got = refusal_of(&r, "POST", S("/v1/prices/p"), &a);
+        assert_int_equal(got.name, row[i].name);
+        assert_true(got.stripe.n && str_eqz(got.request_id, "req_1"));
+        assert_true(memmem(got.message.p, got.message.n, got.stripe.p, got.stripe.n));
+        assert_int_equal(refusal_status(str_of(refusal_name(got.name))), row[i].ends);
+    }
+    assert_int_equal(refusal_status(S("moved")), ST_CONFLICT);
+    assert_int_equal(refusal_status(S("nothing of ours")), ST_OK);
+}
+
+/* ---- pairs and plans ------------------------------------------------------------------------ */
+
+static struct pairs one(str name, str value, struct arena *a)
+{
+    struct pairs p = { 0 };
+    struct error e = { 0 };
+
+    assert_int_equal(pairs_add(&p, name, value, a, &e), ST_OK);
+    return p;
+}
+
+static void pairs_are_compared_with_what_an_object_says(void **state)
+{
+    static const char object[] =
+        "{\"active\":true,\"lookup_key\":null,\"nickname\":\"a\\\"b\",\"unit_amount\":12,"
+        "\"metadata\":{\"a.b\":\"c\"},\"default_price\":{\"id\":\"price_1\"},"
+        "\"tiers\":[{\"up_to\":10},{\"up_to\":null}],\"product\":\"prod_1\"}";
+    static const struct {
+        const char *name, *value;
+        bool holds;
+    } row[] = {
+        { "active", "true", true },
+        { "active", "false", false },
+        { "lookup_key", "", true },
+        { "lookup_key", "pro", false },
+        { "absent", "", true },
+        { "absent", "x", false },
+        { "nickname", "a\"b", true },
+        { "unit_amount", "12", true },
+        { "unit_amount", "13", false },
+        { "metadata[a.b]", "c", true },
+        { "metadata[a.c]", "", true },
+        { "metadata[a.b]", "", false },
+        { "default_price", "price_1", true },
+        { "default_price", "", false },
+        { "tiers[0][up_to]", "10", true },
+        { "tiers[1][up_to]", "inf", true },
+        { "tiers[2][up_to]", "5", false },
+        { "transfer_lookup_key", "true", true },
+        { "product[x]", "y", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(row); i++) {
+        ARENA(a, TEST_BYTES);
+        struct pairs p = one(str_of(row[i].name), str_of(row[i].value), &a);
+        if (pairs_hold(&p, str_of(object), &a) != row[i].holds)
+            print_error("%s=%s\n", row[i].name, row[i].value);
+        assert_true(pairs_hold(&p, str_of(object), &a) == row[i].holds);
+    }
+}
+
+static void a_plan_is_read_as_it_was_written(void **state)
+{
+    ARENA(a, TEST_BYTES);
+    BUF(first, TEST_BYTES);
+    BUF(second, TEST_BYTES);
+    struct json_writer w = { .b = &first }, v = { .b = &second };
+    struct op_plan p = { .product = S("prod_1"), .own = true }, back;
+    struct error e = { 0 };
+
+    (void)state;
+    struct step *s = plan_add(&p, STEP_PRICE_UPDATE, S("@1"));
+    s->set = one(S("metadata[\"k\"]"), S("ü\n"), &a);
+    s->undo = one(S("active"), S("false"), &a);
+    s->undo_target = S("price_1");
+    s->no_way_back = s->gone_is_done = true;
+    s->is = S("@1 is \"new\"");
+    assert_non_null(plan_add(&p, STEP_VERIFY, S("")));
+    plan_note(&p, S("look out"));
+    plan_write(&p, &w);
+    assert_int_equal(plan_read(buf_str(&first), &back, &a, &e), ST_OK);
+    plan_write(&back, &v);
+    assert_true(str_eq(buf_str(&first), buf_str(&second)));
+    assert_int_equal(plan_read(S("{\"steps\":[{\"do\":\"dance\"}],\"notes\":[]}"), &back, &a, &e),
+                     ST_INVALID);
+    assert_int_equal(plan_read(S("{"), &back, &a, &e), ST_INVALID);
+}
+
+static void what_is_made_is_named_where_it_is_meant(void **state)
+{
+    ARENA(a, TEST_BYTES);
+    str made[STEPS_MAX + 1] = { [1] = S("price_1") };
+    struct step s = { .kind = STEP_PRICE_UPDATE, .target = S("@1") };
+    const char *method;
+
+    (void)state;
+    assert_true(
+        str_eqz(step_text(S("@1 is new, @2 is not"), made, &a), "price_1 is new, (new) is not"));
+    assert_true(str_eqz(step_text(S("write to a@1.org"), made, &a), "write to a@1.org"));
+    assert_true(str_eqz(step_path(&s, made, &method, &a), "/v1/prices/price_1"));
+    assert_string_equal(method, "POST");
+    struct pairs p = one(S("nickname"), S("@1"), &a), q = one(S("default_price"), S("@1"), &a);
+    assert_true(str_eqz(pairs_filled(&p, made, &a).at[0].value, "@1"));
+    assert_true(str_eqz(pairs_filled(&q, made, &a).at[0].value, "price_1"));
+    s.target = S("a/../b");
+    assert_true(str_eqz(step_path(&s, made, &method, &a), "/v1/prices/a%2F..%2Fb"));
+    p = one(S("metadata[a&b]"), S("c d=ü"), &a);
+    assert_true(str_eqz(pairs_form(&p, &a), "metadata%5Ba%26b%5D=c%20d%3D%C3%BC"));
+}
+
+/* ---- plans from facts ----------------------------------------------------------------------- */
+
+#define PRICE                                                                              \
+    "\"id\":\"price_1\",\"object\":\"price\",\"product\":\"prod_1\",\"currency\":\"usd\"," \
+    "\"billing_scheme\":\"per_unit\",\"metadata\":{}"
+#define ON_SALE "\"active\":true,"
+#define OPTIONS ",\"currency_options\":{\"usd\":{\"unit_amount\":5}}"
+#define SELLS "{\"id\":\"prod_1\",\"active\":true,\"default_price\":\"price_1\"}"
+#define SELLS_OTHER "{\"id\":\"prod_1\",\"active\":true,\"default_price\":\"price_2\"}"
+
+static void plans_follow_from_facts(void **state)
+{
+    static const struct {
+        const char *what, *kind, *input, *price, *product, *successor;
+        const char *reason; /* empty: a plan */
+        const char *steps;
+    } row[] = {
+        { "the default price", "price.replace",
+          "{\"price\":\"price_1\",\"set\":{\"unit_amount\":7}}",
+          "{" ON_SALE PRICE ",\"unit_amount\":5,\"lookup_key\":\"k\"" OPTIONS "}", SELLS, "", "",
+          "price.create product.update price.update confirm price.update verify " },
+        { "another price without a key", "price.replace",
+          "{\"price\":\"price_1\",\"set\":{\"unit_amount\":7}}",
+          "{" ON_SALE PRICE ",\"unit_amount\":5,\"lookup_key\":null" OPTIONS "}", SELLS_OTHER, "",
+          "", "price.create price.update verify " },
+        { "one that is archived", "price.replace",
+          "{\"price\":\"price_1\",\"set\":{\"unit_amount\":7}}",
+          "{\"active\":false," PRICE OPTIONS "}", SELLS, "", "inactive", "" },
+        { "nothing is to be different", "price.replace", "{\"price\":\"price_1\"}",
+          "{" ON_SALE PRICE OPTIONS "}", SELLS, "", "invalid_input", "" },
+        { "tiers that were not shown", "price.replace",
+          "{\"price\":\"price_1\",\"set\":{\"nickname\":\"n\"}}",
+          "{" ON_SALE "\"id\":\"price_1\",\"product\":\"prod_1\",\"currency\":\"usd\","
+          "\"billing_scheme\":\"tiered\",\"tiers_mode\":\"volume\"" OPTIONS "}",
+          SELLS, "", "would_lose", "" },
+        { "currencies that were not shown", "price.replace",
+          "{\"price\":\"price_1\",\"set\":{\"unit_amount\":7}}",
+          "{" ON_SALE PRICE ",\"unit_amount\":5}", SELLS, "", "would_lose", "" },
+        { "something this version does not know", "price.replace",
+          "{\"price\":\"price_1\",\"set\":{\"unit_amount\":7}}",
+          "{" ON_SALE PRICE ",\"unit_amount\":5,\"surcharge\":{\"a\":1}" OPTIONS "}", SELLS, "",
+          "would_lose", "" },
+        { "something unknown that is null", "price.replace",
+          "{\"price\":\"price_1\",\"set\":{\"unit_amount\":7}}",
+          "{" ON_SALE PRICE ",\"unit_amount\":5,\"surcharge\":null" OPTIONS "}", SELLS_OTHER, "",
+          "", "price.create price.update verify " },
+        { "another currency, with other currencies", "price.replace",
+          "{\"price\":\"price_1\",\"set\":{\"currency\":\"eur\"}}",
+          "{" ON_SALE PRICE
+          ",\"unit_amount\":5,\"currency_options\":{\"gbp\":{\"unit_amount\":4}}}",
+          SELLS, "", "would_lose", "" },
+        { "the key is not for replace", "price.replace",
+          "{\"price\":\"price_1\",\"set\":{\"lookup_key\":\"x\"}}", "{" ON_SALE PRICE OPTIONS "}",
+          SELLS, "", "invalid_input", "" },
+        { "a default without successor", "price.archive", "{\"price\":\"price_1\"}",
+          "{" ON_SALE PRICE "}", SELLS, "", "price_is_default", "" },
+        { "the default of an archived product", "price.archive", "{\"price\":\"price_1\"}",
+          "{" ON_SALE PRICE "}",
+          "{\"id\":\"prod_1\",\"active\":false,\"default_price\":\"price_1\"}", "", "",
+          "price.update verify " },
+        { "its own successor", "price.archive", "{\"price\":\"price_1\",\"default\":\"price_1\"}",
+          "{" ON_SALE PRICE "}", SELLS, "{" ON_SALE PRICE "}", "invalid_input", "" },
+        { "both ways at once", "price.archive",
+          "{\"price\":\"price_1\",\"default\":\"price_2\",\"clear_default\":true}",
+          "{" ON_SALE PRICE "}", SELLS,
+          "{\"id\":\"price_2\",\"active\":true,\"product\":\"prod_1\"}", "invalid_input", "" },
+        { "archived already", "price.archive", "{\"price\":\"price_1\"}",
+          "{\"active\":false," PRICE "}", SELLS, "", "", "verify " },
+        { "an amount is immutable", "price.update",
+          "{\"price\":\"price_1\",\"set\":{\"unit_amount\":7}}", "{" ON_SALE PRICE "}", SELLS, "",
+          "immutable", "" },
+        { "tax behaviour, once it is said", "price.update",
+          "{\"price\":\"price_1\",\"set\":{\"tax_behavior\":\"inclusive\"}}",
+          "{" ON_SALE PRICE ",\"tax_behavior\":\"exclusive\"}", SELLS, "", "immutable", "" },
+        { "tax behaviour, while it is not", "price.update",
+          "{\"price\":\"price_1\",\"set\":{\"tax_behavior\":\"inclusive\"}}",
+          "{" ON_SALE PRICE ",\"tax_behavior\":\"unspecified\"}", SELLS, "", "",
+          "price.update verify " },
+        { "archiving by update is archiving", "price.update",
+          "{\"price\":\"price_1\",\"set\":{\"active\":false}}", "{" ON_SALE PRICE "}", SELLS, "",
+          "price_is_default", "" },
+        { "a default is not cleared by accident", "product.update",
+          "{\"product\":\"prod_1\",\"set\":{\"default_price\":null}}", "", SELLS, "",
+          "invalid_input", "" },
+        { "a product without a name", "product.create", "{\"set\":{\"url\":\"x\"}}", "", "", "",
+          "invalid_input", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(row); i++) {
+        ARENA(a, TEST_BYTES);
+        BUF(steps, 4096);
+        struct error e = { 0 };
+        struct planning g = { .op = S("op_1"), .input = str_of(row[i].input), .a = &a };
+        g.plan.product = S("prod_1");
+        g.facts.price = str_of(row[i].price);
+        g.facts.product = str_of(row[i].product);
+        g.facts.successor = str_of(row[i].successor);
+        static str others[] = { { "{\"id\":\"price_9\"}", 16 } };
+        g.facts.prices = others;
+        g.facts.n_prices = 1;
+        enum status st = op_kind_by_name(str_of(row[i].kind))->plan(&g, &e);
+        for (size_t k = 0; st == ST_OK && k < g.plan.n; k++)
+            buf_printf(&steps, "%s ", step_kind_name(g.plan.step[k].kind));
+        bool right = st == (row[i].reason[0] ? ST_REFUSED : ST_OK) &&
+                     str_eqz(buf_str(&steps), row[i].steps) &&
+                     (st == ST_OK || str_eqz(str_of(refusal_name(g.no.name)), row[i].reason));
+        if (!right)
+            print_error("%s: %s %s, %.*s\n", row[i].what, status_name(st),
+                        st == ST_REFUSED ? refusal_name(g.no.name) : e.text,
+                        STR_ARG(buf_str(&steps)));
+        assert_true(right);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_settles_a_request_or_asks_for_the_same_key),
+        cmocka_unit_test(only_an_unknown_outcome_keeps_its_key),
+        cmocka_unit_test(pauses_double_and_have_an_end),
+        cmocka_unit_test(after_the_last_way_back_there_is_only_forward),
+        cmocka_unit_test(refusals_have_names),
+        cmocka_unit_test(pairs_are_compared_with_what_an_object_says),
+        cmocka_unit_test(a_plan_is_read_as_it_was_written),
+        cmocka_unit_test(what_is_made_is_named_where_it_is_meant),
+        cmocka_unit_test(plans_follow_from_facts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,489 @@
+/* Operations that are killed at every point: before and after each request, before and after each
+ * commit. The emulator is Stripe, the store is SQLite, the crash is that nothing answers any more
+ * until the next start. */
+#include "../unit.h"
+
+#include "base/json.h"
+#include "catalog/saga.h"
+#include "core/small_world.h"
+#include "core/work.h"
+#include "emulator/emulator.h"
+#include "net/http.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { POINTS_MAX = 400, WORK_MAX = 200, TEXT_MAX = 128 };
+
+struct wrapped_store {
+    struct store store;
+    struct store_ops ops;
+    struct store *inner;
+};
+
+/* Everything of one test; what counts down to the crash, and whether it has come. */
+static struct {
+    struct small_world *w;
+    struct emulator *emulator;
+    struct wrapped_store store;
+    struct stripe stripe, *scripted;
+    int64_t left; /* points until the crash; 0: none */
+    bool dead;
+    void (*at_crash)(void); /* what somebody in the Dashboard does then */
+    char product[TEXT_MAX], old[TEXT_MAX], other[TEXT_MAX];
+} t;
+
+/* True: the process dies here. */
+static bool dies(void)
+{
+    if (t.dead)
+        return true;
+    if (t.left == 0 || --t.left > 0)
+        return false;
+    t.dead = true;
+    if (t.at_crash)
+        t.at_crash();
+    return true;
+}
+
+/* ---- Stripe --------------------------------------------------------------------------------- */
+
+static int ask(str method, str path, str query, str form, str key, str *body, bool *replayed,
+               struct arena *a)
+{
+    struct error e = { 0 };
+    struct http_response r;
+    struct http_request q = { .method = method, .path = path, .query = query, .body = form };
+
+    q.target = arena_printf(a, "%.*s%s%.*s", STR_ARG(path), query.n ? "?" : "", STR_ARG(query));
+    q.header[q.n_headers++] =
+        (struct http_header){ S("Authorization"), S("Bearer sk_test_crash0123456789") };
+    if (key.n)
+        q.header[q.n_headers++] = (struct http_header){ S("Idempotency-Key"), key };
+    assert_int_equal(emulator_handle(t.emulator, &q, a, &r, &e), ST_OK);
+    *body = arena_copy(a, r.body);
+    for (size_t i = 0; replayed && i < r.n_headers; i++)
+        *replayed |= str_eqz(r.header[i].name, "Idempotent-Replayed");
+    return r.status;
+}
+
+static enum status call(struct stripe *s, const struct stripe_request *q, struct stripe_response *p,
+                        struct arena *a, struct error *e)
+{
+    static const str method[] = { { "GET", 3 }, { "POST", 4 }, { "DELETE", 6 } };
+
+    (void)s;
+    if (str_eqz(q->path, "/v1/account") || str_eqz(q->path, "/v1/balance"))
+        return t.scripted->ops->call(t.scripted, q, p, a, e);
+    if (dies())
+        return fail(e, ST_REFUSED, "killed");
+    *p = (struct stripe_response){ 0 };
+    p->http_status =
+        ask(method[q->method], q->path, q->query, q->form, q->idem_key, &p->body, &p->replayed, a);
+    return dies() ? fail(e, ST_REFUSED, "killed") : ST_OK;
+}
+
+static void close_nothing(struct stripe *s)
+{
+    (void)s;
+}
+
+static const struct stripe_ops stripe_ops = { "emulator", call, close_nothing };
+
+static void text_of(str doc, const char *name, char out[TEXT_MAX])
+{
+    ARENA(a, 1 << 20);
+    snprintf(out, TEXT_MAX, "%.*s", STR_ARG(json_text(doc, str_of(name), &a)));
+}
+
+/* What somebody does in the Dashboard; the answer's id goes to `id` unless that is NULL. */
+static void dashboard(const char *path, const char *form, char *id)
+{
+    ARENA(a, 8 << 20);
+    str body;
+
+    assert_int_equal(ask(S("POST"), str_of(path), S(""), str_of(form), S(""), &body, NULL, &a),
+                     200);
+    if (id)
+        text_of(body, "id", id);
+}
+
+static str look(const char *path, const char *query, struct arena *a)
+{
+    str body;
+
+    assert_int_equal(ask(S("GET"), str_of(path), str_of(query), S(""), S(""), &body, NULL, a), 200);
+    return body;
+}
+
+/* ---- the store ------------------------------------------------------------------------------ */
+
+static enum status begin(struct store *s, enum tx_mode mode, struct tx *tx, struct error *e)
+{
+    (void)s;
+    if (t.dead)
+        return fail(e, ST_REFUSED, "killed");
+    return t.store.inner->ops->begin(t.store.inner, mode, tx, e);
+}
+
+static enum status run(struct tx *tx, enum stmt id, const struct value *args, size_t n,
+                       struct rows *rows, struct arena *a, struct error *e)
+{
+    tx->store = t.store.inner;
+    enum status st = tx->store->ops->run(tx, id, args, n, rows, a, e);
+    tx->store = &t.store.store;
+    return st;
+}
+
+static void roll_back(struct tx *tx)
+{
+    tx->store = t.store.inner;
+    tx->store->ops->rollback(tx);
+    tx->store = &t.store.store;
+}
+
+static enum status commit(struct tx *tx, struct error *e)
+{
+    if (tx->mode == TX_WRITE && dies()) {
+        roll_back(tx);
+        return fail(e, ST_REFUSED, "killed");
+    }
+    bool writes = tx->mode == TX_WRITE;
+    tx->store = t.store.inner;
+    enum status st = tx->store->ops->commit(tx, e);
+    tx->store = &t.store.store;
+    return writes && dies() ? fail(e, ST_REFUSED, "killed") : st;
+}
+
+/* ---- the world ------------------------------------------------------------------------------ */
+
+static int open_world(void **state)
+{
+    (void)state;
+    memset(&t, 0, sizeof t);
+    t.w = small_world_new();
+    struct emulator_options o = { .seed = 1, .clock = t.w->world.clock };
+    t.emulator = emulator_new(&o);
+    t.store.inner = t.w->world.store;
+    t.store.ops = *t.store.inner->ops;
+    t.store.ops.begin = begin;
+    t.store.ops.run = run;
+    t.store.ops.commit = commit;
+    t.store.ops.rollback = roll_back;
+    t.store.store.ops = &t.store.ops;
+    t.w->world.store = &t.store.store;
+    t.scripted = t.w->world.stripe;
+    t.stripe.ops = &stripe_ops;
+    t.w->world.stripe = &t.stripe;
+    t.w->env.work_op = saga_work;
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    t.w->world.store = t.store.inner;
+    t.w->world.stripe = t.scripted;
+    emulator_free(t.emulator);
+    small_world_free(t.w);
+    return 0;
+}
+
+static void open_shop(int number)
+{
+    char form[512], path[256];
+
+    dashboard("/v1/products", "name=A", t.product);
+    snprintf(form, sizeof form,
+             "product=%s&currency=usd&unit_amount=1000&recurring[interval]=month&lookup_key=pro%d",
+             t.product, number);
+    dashboard("/v1/prices", form, t.old);
+    snprintf(form, sizeof form, "product=%s&currency=usd&unit_amount=9000", t.product);
+    dashboard("/v1/prices", form, t.other);
+    snprintf(path, sizeof path, "/v1/products/%s", t.product);
+    snprintf(form, sizeof form, "default_price=%s", t.old);
+    dashboard(path, form, NULL);
+}
+
+/* Works until the process dies or nothing is left to do; time passes where something waits. */
+static void work(void)
+{
+    struct work_report report;
+
+    for (int n = 0, idle = 0; n < WORK_MAX && idle < 3 && !t.dead; n++) {
+        struct error e = { 0 };
+        enum status st = work_one(&t.w->env, &report, &e);
+        idle = st == ST_OK ? 0 : idle + 1;
+        pass(t.w, 1000);
+    }
+}
+
+static void restart(void)
+{
+    struct error e = { 0 };
+
+    t.dead = false;
+    t.left = 0;
+    assert_int_equal(due_restart(&t.w->env, &e), ST_OK);
+    work();
+}
+
+static bool submit(const char *kind, const char *input, char id[OP_ID_MAX + 1])
+{
+    struct error e = { 0 };
+    const struct op_order o = { .kind = kind, .input = str_of(input), .actor = S("test") };
+
+    return op_submit(&t.w->env, &o, id, NULL, &e) == ST_OK;
+}
+
+static enum op_state state_of(const char *id)
+{
+    struct error e = { 0 };
+    struct op_glance g;
+
+    assert_int_equal(op_look(&t.w->env, str_of(id), &g, &e), ST_OK);
+    return g.state;
+}
+
+/* ---- what must hold ------------------------------------------------------------------------- */
+
+static str price(const char *id, struct arena *a)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, "/v1/prices/%s", id);
+    return look(path, "", a);
+}
+
+static str default_price(struct arena *a)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, "/v1/products/%s", t.product);
+    return arena_copy(a, json_text(look(path, "", a), S("default_price"), a));
+}
+
+/* Prices of the product that carry a mark; *active of them are on sale. */
+static size_t marked(size_t *active, char id[TEXT_MAX], struct arena *a)
+{
+    char query[256];
+    struct json_reader r;
+    size_t n = 0;
+
+    snprintf(query, sizeof query, "limit=100&product=%s", t.product);
+    *active = 0;
+    json_init(&r, json_member(look("/v1/prices", query, a), S("data")).text);
+    json_next(&r);
+    for (struct json_token x = json_value(&r); x.type == JSON_OBJECT; x = json_value(&r)) {
+        if (!json_text(json_member(x.text, S("metadata")).text, S("brindle_op"), a).n)
+            continue;
+        n++;
+        *active += json_bool(x.text, S("active")) == JSON_TRUE;
+        text_of(x.text, "id", id);
+    }
+    return n;
+}
+
+static size_t holders(int number, struct arena *a)
+{
+    char query[256];
+    struct json_reader r;
+    size_t n = 0;
+
+    snprintf(query, sizeof query, "lookup_keys[0]=pro%d&active=true", number);
+    json_init(&r, json_member(look("/v1/prices", query, a), S("data")).text);
+    json_next(&r);
+    while (json_value(&r).type == JSON_OBJECT)
+        n++;
+    return n;
+}
+
+static void default_is_on_sale(void)
+{
+    ARENA(a, 8 << 20);
+    str id = default_price(&a);
+
+    assert_true(id.n);
+    assert_int_equal(json_bool(price(id.p, &a), S("active")), JSON_TRUE);
+}
+
+static void is_whole(int number)
+{
+    ARENA(a, 32 << 20);
+    char made[TEXT_MAX];
+    size_t active;
+
+    assert_int_equal(marked(&active, made, &a), 1);
+    assert_int_equal(active, 1);
+    assert_string_equal(default_price(&a).p, made);
+    assert_int_equal(json_bool(price(t.old, &a), S("active")), JSON_FALSE);
+    assert_int_equal(holders(number, &a), 1);
+}
+
+/* ---- tests ---------------------------------------------------------------------------------- */
+
+static void replace_input(char out[256])
+{
+    snprintf(out, 256, "{\"price\":\"%s\",\"set\":{\"unit_amount\":1200}}", t.old);
+}
+
+/* CAT-11, at every point. */
+static void a_replacement_that_is_killed_anywhere_ends_whole(void **state)
+{
+    (void)state;
+    int64_t point = 1;
+    bool died = true;
+
+    for (; died && point < POINTS_MAX; point++) {
+        char input[256], id[OP_ID_MAX + 1];
+        open_shop((int)point);
+        replace_input(input);
+        assert_true(submit("price.replace", input, id));
+        t.left = point;
+        work();
+        died = t.dead;
+        default_is_on_sale();
+        restart();
+        if (state_of(id) != OP_DONE)
+            print_error("killed at point %lld\n", (long long)point);
+        assert_int_equal(state_of(id), OP_DONE);
+        is_whole((int)point);
+    }
+    assert_in_range(point, 40,
+                    POINTS_MAX - 1); /* there were many points, and they came to an end */
+}
+
+static void make_other_the_default(void)
+{
+    char path[256], form[256];
+
+    snprintf(path, sizeof path, "/v1/products/%s", t.product);
+    snprintf(form, sizeof form, "default_price=%s", t.other);
+    dashboard(path, form, NULL);
+}
+
+/* CAT-08, CAT-19: whoever comes between at whatever point. */
+static void an_edit_in_the_dashboard_at_any_point_leaves_no_orphan(void **state)
+{
+    (void)state;
+    bool died = true;
+    unsigned n_done = 0, n_moved = 0;
+
+    t.at_crash = make_other_the_default;
+    for (int64_t point = 1; died && point < POINTS_MAX; point++) {
+        ARENA(a, 32 << 20);
+        char input[256], id[OP_ID_MAX + 1], made[TEXT_MAX];
+        size_t active;
+        open_shop((int)point);
+        replace_input(input);
+        assert_true(submit("price.replace", input, id));
+        t.left = point;
+        work();
+        died = t.dead;
+        restart();
+        default_is_on_sale();
+        marked(&active, made, &a);
+        enum op_state s = state_of(id);
+        n_done += s == OP_DONE;
+        n_moved += s == OP_STUCK;
+        assert_true(s == OP_DONE || s == OP_STUCK);
+        if (died)
+            assert_string_equal(default_price(&a).p, t.other); /* theirs was the last word */
+        if (s == OP_DONE)
+            assert_int_equal(active, 1);
+        assert_int_equal(holders((int)point, &a), 1);
+    }
+    assert_true(n_done > 2 && n_moved > 10);
+}
+
+static void archive_old(void)
+{
+    ARENA(a, 8 << 20);
+    char path[256];
+    str body;
+
+    snprintf(path, sizeof path, "/v1/prices/%s", t.old); /* refused while it is the default */
+    ask(S("POST"), str_of(path), S(""), S("active=false"), S(""), &body, NULL, &a);
+}
+
+/* CAT-22: what cannot be given back is listed, and the product keeps its default. */
+static void an_abort_at_any_point_undoes_or_lists_what_is_left(void **state)
+{
+    (void)state;
+    bool died = true;
+    unsigned n_undone = 0, n_partial = 0;
+
+    t.at_crash = archive_old;
+    for (int64_t point = 1; died && point < POINTS_MAX; point++) {
+        ARENA(a, 32 << 20);
+        BUF(doc, 1 << 20);
+        char input[256], id[OP_ID_MAX + 1], made[TEXT_MAX];
+        struct error e = { 0 };
+        size_t active;
+        open_shop((int)point);
+        replace_input(input);
+        assert_true(submit("price.replace", input, id));
+        t.left = point;
+        work();
+        died = t.dead;
+        t.dead = false;
+        enum status st = op_abort(&t.w->env, str_of(id), &e);
+        assert_true(st == ST_OK || st == ST_CONFLICT);
+        restart();
+        default_is_on_sale();
+        marked(&active, made, &a);
+        assert_int_equal(op_write(&t.w->env, str_of(id), &doc, &e), ST_OK);
+        str reason = json_text(buf_str(&doc), S("reason"), &a);
+        enum op_state s = state_of(id);
+        n_undone += s == OP_UNDONE;
+        if (s == OP_UNDONE)
+            assert_int_equal(active, 0);
+        if (s == OP_STUCK && str_eqz(reason, "partial")) {
+            n_partial++;
+            assert_true(memmem(doc.p, doc.n, "brindle price archive", 21));
+        }
+        assert_true(op_state_ended(s));
+    }
+    assert_true(n_undone > 3 && n_partial > 3);
+}
+
+static void killed_anywhere_a_product_is_made_once(void **state)
+{
+    (void)state;
+    bool died = true;
+
+    for (int64_t point = 1; died && point < POINTS_MAX; point++) {
+        ARENA(a, 32 << 20);
+        char input[256], id[OP_ID_MAX + 1];
+        struct json_reader r;
+        unsigned n = 0;
+        snprintf(input, sizeof input, "{\"set\":{\"name\":\"made %lld\"}}", (long long)point);
+        assert_true(submit("product.create", input, id));
+        t.left = point;
+        work();
+        died = t.dead;
+        restart();
+        assert_int_equal(state_of(id), OP_DONE);
+        json_init(&r, json_member(look("/v1/products", "limit=100", &a), S("data")).text);
+        json_next(&r);
+        snprintf(input, sizeof input, "made %lld", (long long)point);
+        for (struct json_token x = json_value(&r); x.type == JSON_OBJECT; x = json_value(&r))
+            n += str_eqz(json_text(x.text, S("name"), &a), input);
+        assert_int_equal(n, 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_replacement_that_is_killed_anywhere_ends_whole,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(an_edit_in_the_dashboard_at_any_point_leaves_no_orphan,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(an_abort_at_any_point_undoes_or_lists_what_is_left,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(killed_anywhere_a_product_is_made_once, open_world,
+                                        close_world),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
