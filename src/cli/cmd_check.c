@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/leftovers.h"
 #include "cli/local.h"
 #include "cli/output.h"
 #include "core/drift.h"
@@ -198,6 +199,8 @@ enum status cmd_check(struct cli *cli, struct error *e)
     struct checking c = { .cli = cli };
     const struct flag flag[] = { { "repair", FLAG_SWITCH, { .on = &c.repair } } };
 
+    if (cli->argc > 1 && strcmp(cli->argv[1], "leftovers") == 0)
+        return check_leftovers(cli, e);
     enum status st = flags_read(cli, flag, COUNT(flag), &c.words, e);
     if (st != ST_OK)
         return st;

@@ -7,6 +7,8 @@
 
 #include "backend/clock_os.h"
 #include "backend/curl_pool.h"
+#include "backend/database_pg.h"
+#include "backend/database_sqlite.h"
 #include "backend/http_post.h"
 #include "backend/kv_redis.h"
 #include "backend/lock_file.h"
@@ -463,6 +465,25 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     case WIRE_ASK: return ST_OK;
     }
     return ST_OK;
+}
+
+enum status wire_identity(struct wire *w, struct identity *out, struct error *e)
+{
+    return prove(w, out, e);
+}
+
+enum status wire_database(str url, bool writable, struct database **out, struct error *e)
+{
+    char path[DATA_PATH_MAX];
+
+    if (str_starts(url, S("postgresql://")) || str_starts(url, S("postgres://")))
+        return database_pg_open(out, url.p, writable, e);
+    if (!str_starts(url, S("sqlite:")) || url.n - 7 >= sizeof path || url.n == 7)
+        return fail(e, ST_INVALID,
+                    "application_database is sqlite:FILE or postgresql://…: the database of your "
+                    "application, where leftovers are looked for.");
+    snprintf(path, sizeof path, "%.*s", STR_ARG(str_sub(url, 7, url.n)));
+    return database_sqlite_open(out, path, writable, e);
 }
 
 struct finding_switch {

@@ -6,6 +6,7 @@
 #include "cli/datadir.h"
 #include "core/env.h"
 #include "emulator/server.h"
+#include "world/database.h"
 
 enum {
     WIRE_RATE_LIVE = 100, /* requests a second that Stripe grants [facts: RULES 4.7] */
@@ -59,6 +60,8 @@ enum status wire_unsafe_setting(struct wire *w, const char **setting, struct err
 /* The environment from which a switch to `name` is under way; "": none. Looks into every store that
  * is configured or lies in the data directory. */
 void wire_switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1]);
+/* Whose key this is, for WIRE_ASK: proven at Stripe, or declared. Statuses as WIRE_WRITE's. */
+enum status wire_identity(struct wire *w, struct identity *out, struct error *e) MUST_USE;
 void wire_close(struct wire *w); /* writes the audit of the last calls */
 
 /* For an engine's or daemon's hooks: the audit to the store; metrics as Prometheus reads them; what
@@ -70,6 +73,10 @@ void wire_progress(void *wire, struct buf *out);
 bool wire_rate_limited(void *wire);
 /* The grace of a stop is over: calls to Stripe give up, waiting ones too. */
 void wire_abandon(void *wire);
+
+/* The application's own database: sqlite:FILE or postgresql://…. ST_INVALID: neither. The rest as
+ * database_sqlite_open and database_pg_open. */
+enum status wire_database(str url, bool writable, struct database **out, struct error *e) MUST_USE;
 
 /* What commands need of the operating system outside an environment. */
 struct clock *wire_clock(void);
