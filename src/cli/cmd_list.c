@@ -59,8 +59,10 @@ static enum status check_type(struct env *env, enum status opened, str type, str
 
     if (resource_by_type(type))
         return opened;
-    if (opened != ST_OK)
+    if (opened != ST_OK) {
+        error_clear(e); /* that there is no store tells less */
         return no_such_type(type, e);
+    }
     enum status st = mirror_list(env, &any, &o, &n, &a, e);
     return st == ST_OK && n == 0 ? no_such_type(type, e) : st;
 }
