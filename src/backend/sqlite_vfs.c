@@ -1,9 +1,9 @@
 #include "backend/sqlite_vfs.h"
 
-#include <assert.h>
+#include "base/plant.h"
+
 #include <pthread.h>
 #include <sqlite3.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,4 +273,79 @@ const char *sqlite_vfs_over(const char *base)
     }
     pthread_mutex_unlock(&lock);
     return name;
+}
+
+/* ---- a log that a failed fsync has left behind ---- */
+
+static int copy_onto_itself(sqlite3_file *f, unsigned char *piece)
+{
+    sqlite3_int64 size = 0;
+    int rc = f->pMethods->xFileSize(f, &size);
+
+    for (sqlite3_int64 at = 0; rc == SQLITE_OK && at < size; at += LOG_PIECE_BYTES) {
+        int n = size - at < LOG_PIECE_BYTES ? (int)(size - at) : LOG_PIECE_BYTES;
+        rc = f->pMethods->xRead(f, piece, n, at);
+        if (rc == SQLITE_OK)
+            rc = f->pMethods->xWrite(f, piece, n, at);
+    }
+    return rc == SQLITE_OK && size ? f->pMethods->xSync(f, SQLITE_SYNC_NORMAL) : rc;
+}
+
+static int renew(sqlite3_vfs *vfs, const char *log, sqlite3_file *f, unsigned char *piece)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_WAL;
+    int rc = vfs->xOpen(vfs, log, f, flags, &flags);
+
+    if (rc == SQLITE_OK)
+        rc = copy_onto_itself(f, piece);
+    if (f->pMethods)
+        f->pMethods->xClose(f);
+    return rc;
+}
+
+/* The log's name as the VFS wants it, with zeros behind it; to be freed. */
+static char *log_name(sqlite3_vfs *vfs, const char *path)
+{
+    size_t room = (size_t)vfs->mxPathname + sizeof "-wal" + 2;
+    char *log = calloc(1, room);
+
+    if (!log || vfs->xFullPathname(vfs, path, vfs->mxPathname + 1, log) != SQLITE_OK) {
+        free(log);
+        return NULL;
+    }
+    strcat(log, "-wal");
+    return log;
+}
+
+static int renew_if_there(sqlite3_vfs *vfs, const char *log, bool *there)
+{
+    int found = 0;
+    int rc = vfs->xAccess(vfs, log, SQLITE_ACCESS_EXISTS, &found);
+
+    *there = found;
+    if (rc != SQLITE_OK || !found)
+        return rc;
+    sqlite3_file *f = calloc(1, (size_t)vfs->szOsFile);
+    unsigned char *piece = malloc(LOG_PIECE_BYTES);
+    rc = f && piece ? renew(vfs, log, f, piece) : SQLITE_NOMEM;
+    free(f);
+    free(piece);
+    return rc;
+}
+
+enum status sqlite_vfs_renew_log(const char *base, const char *path, struct error *e)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(base);
+    bool there = false;
+
+    if (!vfs || planted(PLANT_LOG_NOT_RENEWED)) /* no such VFS: opening it says so */
+        return ST_NONE;
+    char *log = log_name(vfs, path);
+    int rc = log ? renew_if_there(vfs, log, &there) : SQLITE_NOMEM;
+    free(log);
+    if (rc == SQLITE_OK)
+        return there ? ST_OK : ST_NONE;
+    return fail(e, rc == SQLITE_NOMEM || rc == SQLITE_FULL ? ST_LIMIT : ST_RETRY,
+                "%s-wal: cannot be written anew at the start: %s (code %d); look at the disk", path,
+                sqlite3_errstr(rc), rc);
 }

@@ -105,14 +105,19 @@ void writer_free(struct writer *w)
     free(w);
 }
 
-static enum status say_full(const struct writer *w, struct error *e)
+/* What a disk keeps from us is no damage: the log is written anew at the next start. */
+static enum status say_sick(const struct writer *w, struct error *e)
 {
     char copy[PATH_MAX];
 
+    e->restart = w->failure.status != ST_BROKEN;
     snprintf(copy, sizeof copy, "%s", w->c->path);
-    return fail(e, ST_BROKEN,
-                "The disk of %s is full: free some space, then start again; nothing is damaged",
-                dirname(copy));
+    if (w->disk_full)
+        return fail(e, ST_BROKEN,
+                    "The disk of %s is full: free some space, then start again; nothing is damaged",
+                    dirname(copy));
+    return fail(e, ST_BROKEN, "the store takes no more work, restart brindle; it failed with: %s",
+                w->failure.text);
 }
 
 static enum status say_gone(const struct writer *w, enum status st, struct error *e)
@@ -127,10 +132,7 @@ enum status writer_health(struct writer *w, struct error *e)
 {
     if (!atomic_load_explicit(&w->failed, memory_order_acquire))
         return file_is_gone(&w->file, WATCH_BEGIN) ? say_gone(w, ST_BROKEN, e) : ST_OK;
-    if (w->disk_full)
-        return say_full(w, e);
-    return fail(e, ST_BROKEN, "the store takes no more work, restart brindle; it failed with: %s",
-                w->failure.text);
+    return say_sick(w, e);
 }
 
 static void turn_sick(struct writer *w, const struct error *why)
@@ -139,6 +141,9 @@ static void turn_sick(struct writer *w, const struct error *why)
         return;
     w->failure = *why;
     w->disk_full = w->c->disk_full;
+    /* Nor is what lies in the log moved into the file: nobody knows how much of it is on the disk.
+     */
+    sqlite3_db_config(w->c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     atomic_store_explicit(&w->failed, true, memory_order_release);
 }
 

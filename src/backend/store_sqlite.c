@@ -306,6 +306,8 @@ static enum status open_for_writing(struct store_sqlite *s, const struct store_s
     if (st == ST_OK && !o->in_memory)
         st = create_file(s->path, e);
     if (st == ST_OK)
+        st = sqlite_vfs_renew_log(s->vfs, s->path, e);
+    if (st == ST_OK || st == ST_NONE)
         st = conn_open(c, &co, e);
     if (st == ST_OK)
         st = schema_look(c, &version, e);

@@ -62,6 +62,7 @@ enum { ERROR_TEXT_MAX = 512 };
  */
 struct error {
     enum status status;
+    bool restart; /* of ST_BROKEN: nothing is known to be damaged, and a new process goes on */
     const char *file;
     int line;
     char text[ERROR_TEXT_MAX];

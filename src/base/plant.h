@@ -46,6 +46,7 @@ enum plant {
     PLANT_FUSE_BRIDGED,         /* the fuse never blows */
     PLANT_FUSE_COUNTS_ALL,      /* announced deletions blow it, too */
     PLANT_CHASE_UNBOUND,        /* references are followed without end */
+    PLANT_LOG_NOT_RENEWED,      /* what a failed fsync has left behind is trusted */
     PLANT_COUNT
 };
 

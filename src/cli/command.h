@@ -82,8 +82,9 @@ enum status cli_load(struct cli *cli, struct error *e) MUST_USE;
 /* Takes out of argv what every command knows: --config, --env, --account, --data, --json, --yes. */
 enum status cli_global_flags(struct cli *cli, struct error *e) MUST_USE;
 
-/* Which code a command ends with. */
+/* Which code a command ends with. A disk that failed is no damage: the error says so. */
 enum exit_code exit_code_for(enum status st);
+enum exit_code exit_code_of(enum status st, const struct error *e);
 /* ^C or SIGTERM came; long commands come to an end. */
 bool cli_interrupted(void);
 /* From here on a signal asks instead of killing: cli_interrupted() is true, and `hook` (may be

@@ -132,15 +132,15 @@ static void on_handover(void *ctx)
 /* Recovery is a restart; from a full disk, too. */
 static void on_broken(void *ctx, const struct error *e)
 {
-    bool is_full = e->status == ST_LIMIT;
-    str line[] = { is_full ? S("brindle: ") : S("brindle: damaged: "), str_of(e->text),
-                   is_full ? S("; nothing is damaged: run the same once more, it goes on\n")
-                           : S("\n") };
+    bool again = e->status == ST_LIMIT || e->restart;
+    str line[] = { again ? S("brindle: ") : S("brindle: damaged: "), str_of(e->text),
+                   again ? S("; nothing is damaged: run the same once more, it goes on\n")
+                         : S("\n") };
 
     (void)ctx;
     for (size_t i = 0; i < COUNT(line); i++)
         (void)!write(STDERR_FILENO, line[i].p, line[i].n);
-    _exit(is_full ? EXIT_FAILED : EXIT_DAMAGED);
+    _exit(again ? EXIT_FAILED : EXIT_DAMAGED);
 }
 
 /* The command with an engine round it, while this process has the lock. */

@@ -95,6 +95,11 @@ enum exit_code exit_code_for(enum status st)
     return EXIT_FAILED;
 }
 
+enum exit_code exit_code_of(enum status st, const struct error *e)
+{
+    return st == ST_BROKEN && e->restart ? EXIT_FAILED : exit_code_for(st);
+}
+
 enum status cli_load(struct cli *cli, struct error *e)
 {
     return config_load(&cli->config, &cli->flags, e);
@@ -228,5 +233,5 @@ int main(int argc, char **argv)
         say_error(&cli, st, &e);
     if (fflush(stdout) != 0 && st == ST_OK)
         return EXIT_FAILED;
-    return (int)(st == ST_OK ? found_code : exit_code_for(st));
+    return (int)(st == ST_OK ? found_code : exit_code_of(st, &e));
 }

@@ -26,7 +26,7 @@ void say_error(const struct cli *cli, enum status st, const struct error *e)
     jw_object(&w);
     jw_put_str(&w, "error", str_of(text));
     jw_put_str(&w, "status", str_of(status_name(st)));
-    jw_put_int(&w, "exit", (int64_t)exit_code_for(st));
+    jw_put_int(&w, "exit", (int64_t)exit_code_of(st, e));
     jw_end(&w);
     fprintf(stderr, "%.*s\n", STR_ARG(buf_str(&out)));
 }

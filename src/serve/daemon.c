@@ -76,8 +76,8 @@ static void env_broke(void *ctx, const struct error *e)
     struct broken_at *at = ctx;
     struct life *l = at->life;
 
-    log_say(log_of(l), LOG_ERROR, LOG_damaged, LF_ENV(l->d.env[at->env].env),
-            LF("error", str_of(e->text)));
+    log_say(log_of(l), LOG_ERROR, e->restart ? LOG_disk_failed : LOG_damaged,
+            LF_ENV(l->d.env[at->env].env), LF("error", str_of(e->text)));
     pthread_mutex_lock(&l->lock);
     if (l->broken.status == ST_OK)
         l->broken = *e;

@@ -1,4 +1,5 @@
 /* A disk that fails and a process that is killed: what was told OK is there, always. */
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "backend/clock_os.h"
 #include "backend/sched_pthread.h"
+#include "backend/sqlite_vfs.h"
 #include "backend/store_sqlite.h"
 #include "crowd.h"
 #include "fault_vfs.h"
@@ -331,7 +333,80 @@ static void after_a_failed_fsync_the_store_takes_no_more_work(void **state)
         assert_int_equal(tx_begin(&tx, f->store, (enum tx_mode)mode, &e), ST_BROKEN);
         assert_non_null(strstr(e.text, "restart"));
         assert_non_null(strstr(e.text, "test.db"));
+        assert_true(e.restart);
     }
+}
+
+/* Nobody knows what of the log is on the disk: nothing is built on it. */
+static void after_a_failed_fsync_the_log_stays_as_it_is(void **state)
+{
+    struct temp_dir dir;
+    struct store *s = NULL;
+    struct error e = { 0 };
+
+    (void)state;
+    temp_dir_make(&dir);
+    assert_int_equal(open_faulty(&s, temp_path(&dir, "test.db"), 0, &e), ST_OK);
+    struct task well = { .store = s }, t = { .store = s, .i = 1 };
+    run_task(&well);
+    assert_int_equal(well.told, ST_OK);
+    fault_vfs_arm(FAULT_SYNC, 1, false);
+    run_task(&t);
+    assert_int_equal(t.told, ST_RETRY);
+    fault_vfs_arm(FAULT_NONE, 0, false);
+    s->ops->close(s);
+    assert_int_equal(fault_vfs_writes(), 0);
+    assert_int_equal(fault_vfs_syncs(), 0);
+    assert_int_equal(access(temp_path(&dir, "test.db-wal"), F_OK), 0);
+    temp_dir_remove(&dir);
+}
+
+static void fill(const char *path, size_t n)
+{
+    FILE *f = fopen(path, "w");
+
+    for (size_t i = 0; i < n; i++)
+        fputc((int)(i * 7 % 251), f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void assert_filled(const char *path, size_t n)
+{
+    FILE *f = fopen(path, "r");
+
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(fgetc(f), (int)(i * 7 % 251));
+    assert_int_equal(fgetc(f), EOF);
+    fclose(f);
+}
+
+static void a_log_is_written_anew_byte_for_byte(void **state)
+{
+    enum { SIZE = 2 * LOG_PIECE_BYTES + 1000 };
+    struct temp_dir dir;
+    struct error e = { 0 };
+    char path[PATH_MAX], log[PATH_MAX];
+
+    (void)state;
+    temp_dir_make(&dir);
+    snprintf(path, sizeof path, "%s", temp_path(&dir, "test.db"));
+    snprintf(log, sizeof log, "%s", temp_path(&dir, "test.db-wal"));
+    fault_vfs_arm(FAULT_NONE, 0, false);
+    fill(path, 1); /* the log takes its mode over */
+    assert_int_equal(sqlite_vfs_renew_log("faulty", path, &e), ST_NONE);
+    fill(log, SIZE);
+    assert_int_equal(sqlite_vfs_renew_log("faulty", path, &e), ST_OK);
+    assert_int_equal(fault_vfs_writes(), 3);
+    assert_int_equal(fault_vfs_syncs(), 1);
+    assert_filled(log, SIZE);
+    fault_vfs_arm(FAULT_SYNC, 1, false);
+    assert_int_equal(sqlite_vfs_renew_log("faulty", path, &e), ST_RETRY);
+    error_clear(&e);
+    fault_vfs_arm(FAULT_FULL, 2, false);
+    assert_int_equal(sqlite_vfs_renew_log("faulty", path, &e), ST_LIMIT);
+    assert_filled(log, SIZE);
+    fault_vfs_arm(FAULT_NONE, 0, false);
+    temp_dir_remove(&dir);
 }
 
 static void a_full_disk_keeps_nothing_and_is_lived_through(void **state)
@@ -517,6 +592,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(after_a_failed_fsync_the_store_takes_no_more_work, set_up,
                                         tear_down),
+        cmocka_unit_test(after_a_failed_fsync_the_log_stays_as_it_is),
+        cmocka_unit_test(a_log_is_written_anew_byte_for_byte),
         cmocka_unit_test_setup_teardown(a_full_disk_keeps_nothing_and_is_lived_through, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_checkpoint_that_finds_no_space_is_made_later, set_up,

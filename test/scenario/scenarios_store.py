@@ -1,11 +1,13 @@
 """The store's file, and what people do to it while it is open."""
+import errno
 import json
 import os
+import pathlib
 import resource
 import signal
 import subprocess
 
-from place import check, until
+from place import BRINDLE, Skip, check, until
 
 SCENARIOS = []
 
@@ -141,3 +143,37 @@ def a_command_says_so(place, disk):
     disk.free(None)
     place.run("sync", "products")
     check(not place.differences(["product"]), "the mirror differs")
+
+
+@scenario("STORE-03")
+def a_sync_that_fails_ends_the_daemon_and_a_new_one_goes_on(place):
+    shim = pathlib.Path(BRINDLE).parent / "test" / "scenario" / "failing_sync.so"
+    if not shim.exists():
+        raise Skip("the library whose syncs fail was not built beside the program")
+    product = place.emulator.post("/v1/products", name="x")
+    fails = place.dir / "fails"
+
+    def event(n):
+        return {"id": f"evt_{n}", "object": "event", "type": "product.updated", "livemode": False, "created": 1,
+                "data": {"object": product}}
+    answers = {}
+    for turn, number in enumerate((errno.ENOSPC, errno.EIO)):
+        d = place.start(LD_PRELOAD=str(shim), FAILING_SYNC=str(fails), ASAN_OPTIONS="verify_asan_link_order=0")
+        before = place.text_of("daemon.log")
+        answers[f"{turn}-well"] = d.deliver(event(f"{turn}-well"))
+        d.idle()
+        fails.write_text(str(number))
+        answers[f"{turn}-failed"] = d.deliver(event(f"{turn}-failed"))
+        until("the daemon ends", d.gone)
+        fails.unlink()
+        said = place.text_of("daemon.log")[len(before):]
+        check(d.process.returncode == 1, "it ended with", d.process.returncode, said[-600:])
+        check("event=disk_failed" in said and "event=damaged" not in said, "the log says", said[-600:])
+        check(("disk is full" in said) == (number == errno.ENOSPC), "the reason is missing:", said[-600:])
+    check([answers[n] for n in sorted(answers)] == [503, 200] * 2, "the answers were", answers)
+    d = place.start()
+    for n, status in answers.items():
+        if status == 200:
+            check(place.one("select 1 from _inbox where event = ?", f"evt_{n}"), n, "is lost")
+        d.deliver_ok(event(n))
+    place.check_all(d)

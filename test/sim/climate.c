@@ -438,6 +438,17 @@ static void draw_chain(struct climate *c)
     c->syncs = 0;
 }
 
+/* A disk that fails, and soon behind it the power. */
+static void draw_frail(struct climate *c)
+{
+    draw_mortal(c);
+    c->life_ms_max = seed_between(300, 6000);
+    c->disk.sync_fails = (unsigned)seed_between(500, 4000);
+    c->checkpoint_pages = (int)seed_between(20, 400);
+    c->cuts = (unsigned)seed_between(30, 100);
+    c->down_ms_max = seed_between(10, 500);
+}
+
 static enum weather forced;
 
 void climate_force(enum weather w)
@@ -467,7 +478,7 @@ static enum weather draw_weather(void)
         WEATHER_PLAIN,  WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_STORM,   WEATHER_STORM,
         WEATHER_CHURN,  WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS,
         WEATHER_MORTAL, WEATHER_SHOP,  WEATHER_SHOP,  WEATHER_TURNS,   WEATHER_HUSH,
-        WEATHER_DEAF,   WEATHER_ROT,   WEATHER_CULL,  WEATHER_CHAIN,
+        WEATHER_DEAF,   WEATHER_ROT,   WEATHER_CULL,  WEATHER_CHAIN,   WEATHER_FRAIL,
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
@@ -496,6 +507,7 @@ void climate_draw(struct climate *c)
     case WEATHER_ROT: draw_rot(c); break;
     case WEATHER_CULL: draw_cull(c); break;
     case WEATHER_CHAIN: draw_chain(c); break;
+    case WEATHER_FRAIL: draw_frail(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }

@@ -22,7 +22,8 @@
     WEATHER(DEAF, "deaf")       /* no delivery for days, only the list */   \
     WEATHER(ROT, "rot")         /* what only the drift check can mend */    \
     WEATHER(CULL, "cull")       /* many deletions at once */                \
-    WEATHER(CHAIN, "chain")     /* references that lead far */
+    WEATHER(CHAIN, "chain")     /* references that lead far */              \
+    WEATHER(FRAIL, "frail")     /* a disk that fails, and soon the power */
 
 enum weather {
 #define WEATHER(w, text) WEATHER_##w,

@@ -372,16 +372,41 @@ static int x_truncate(sqlite3_file *base, sqlite3_int64 n)
     return SQLITE_OK;
 }
 
+/* As Linux does when a sync has failed: what was written can be read as before, counts as written,
+ * and no later sync writes it. */
+static void forget_dirty(struct file *f)
+{
+    struct pending *w = f->first;
+
+    f->first = NULL;
+    f->last = &f->first;
+    for (struct pending *next; w; w = next) {
+        next = w->next;
+        w->next = NULL;
+        if (w->off >= 0) {
+            free(w);
+            continue;
+        }
+        *f->last = w;
+        f->last = &w->next;
+    }
+}
+
 /* What is written while the disk is busy with the sync is not part of it. A sync that fails has
- * made nothing safe, and nobody knows it. */
+ * made nothing safe, and nobody knows what another one will. */
 static int x_sync(sqlite3_file *base, int flags)
 {
     struct handle *h = (struct handle *)base;
     struct file *f = h->f;
 
     (void)flags;
-    if (dead(h) || strikes(climate.sync_fails, "a sync", f))
+    if (dead(h))
         return SQLITE_IOERR_FSYNC;
+    if (strikes(climate.sync_fails, "a sync", f)) {
+        if (seed_chance(50))
+            forget_dirty(f);
+        return SQLITE_IOERR_FSYNC;
+    }
     tally->syncs++;
     size_t n = count_pending(f);
     if (!held && fibre_inside() && climate.sync_ms_max)

@@ -188,8 +188,10 @@ static void with_faults(void)
         if (fibre_now() > (climate.days ? 4 : 1) * DAY_MS || is_tired())
             break;
     }
-    if (climate.early_sync)
+    if (climate.early_sync) { /* what changes behind it is for no sync to find */
+        merchant_stop();
         sync_is_asked = sync_for_certain(fibre_now() + 10 * MINUTE_MS);
+    }
     msec more = seed_chance(30) ? climate.late_ms_max : seed_between(0, 2 * MINUTE_MS);
     for (msec end = fibre_now() + more; fibre_now() < end && !is_tired();) {
         msec left = end - fibre_now();

@@ -206,6 +206,8 @@ static void damaged(struct node *n, const struct error *e)
 {
     if (!disk_may_fail(n))
         broke(PROMISE_SOUND, "the store is given up although the disk never failed: %s", e->text);
+    if (strstr(e->text, "is damaged"))
+        broke(PROMISE_SOUND, "a disk that fails has damaged the store: %s", e->text);
     mark(MARK_DAMAGE_ENDED_IT);
     exit_because(n, e->text);
 }

@@ -54,6 +54,8 @@ const struct planting planting[PLANT_COUNT] = {
     [PLANT_FUSE_COUNTS_ALL] = { "fuse_counts_all", WEATHER_CULL, ONE(FUSE), 150 },
     [PLANT_CHASE_UNBOUND] = { "chase_unbound", WEATHER_CHAIN, ONE(BOUND), 150 },
     [PLANT_BLIND_PROJECTION] = { "blind_projection", WEATHER_SHOP, ONE(PROJECTED), 150 },
+    [PLANT_LOG_NOT_RENEWED] = { "log_not_renewed", WEATHER_FRAIL,
+                                ONE(KEPT) | ONE(TICKETS) | ONE(SOUND), 300 },
 };
 
 void plant(enum plant bug)
