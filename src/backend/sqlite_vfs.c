@@ -313,7 +313,7 @@ static char *log_name(sqlite3_vfs *vfs, const char *path)
         free(log);
         return NULL;
     }
-    strcat(log, "-wal");
+    memcpy(log + strlen(log), "-wal", sizeof "-wal" - 1);
     return log;
 }
 
