@@ -1,6 +1,7 @@
 #include "core/state.h"
 
 #include "base/json.h"
+#include "core/catchup.h"
 #include "core/resource.h"
 #include "core/state_value.h"
 #include "core/user.h"
@@ -394,6 +395,9 @@ static enum status read_pending(struct gathering *g, struct customer_state *out,
     out->failed = row_int(&r, 0, 1) > 0;
     out->why = row_str(&r, 0, 2);
     out->stale_why = out->failed && out->why.n ? out->why : S("news of it waits to be fetched");
+    /* Not every event names what it made due: at worst it is as old as the list of events can bring
+     * one. */
+    *since -= (msec)EVENTS_LAG_S * 1000 + g->env->set.catch_up_ms;
     st = tx_run(g->tx, STMT_STATE_NEWS, &r, g->a, e, customer, account);
     if (st == ST_OK && row_cell(&r, 0, 0)->type == VAL_INT && row_int(&r, 0, 0) * 1000 < *since)
         *since = row_int(&r, 0, 0) * 1000;

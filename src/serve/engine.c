@@ -565,7 +565,6 @@ static enum status start_threads(struct engine *g, struct error *e)
 
     if (st == ST_OK && g->o.ingest)
         st = start_thread(g, ingest_main, e);
-    g->delivers = outbox_has_server(g->env);
     if (st == ST_OK && g->delivers)
         st = start_thread(g, outbox_main, e);
     atomic_store(&g->workers, g->o.workers);
@@ -597,6 +596,7 @@ enum status engine_start(struct engine **out, const struct engine_options *o, st
     g->last = &g->first;
     g->valve = (struct valve)VALVE_INIT;
     g->closed = !o->ingest;
+    g->delivers = outbox_has_server(g->env);
     atomic_store(&g->beat_at, now_mono(g));
     /* Signals are for the thread that asked for the engine. */
     sigfillset(&all);
