@@ -1,7 +1,11 @@
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "backend/stripe_http.h"
@@ -625,9 +629,48 @@ static void many_threads_share_one_client(void **state)
     rig_close(&r);
 }
 
+static atomic_int sockets_left = -1; /* until one fails; -1: none will */
+
+/* libcurl's, too: the program's own names come before libc's. */
+int socket(int domain, int type, int protocol)
+{
+    if (atomic_load(&sockets_left) >= 0 && atomic_fetch_sub(&sockets_left, 1) == 0) {
+        errno = EMFILE;
+        return -1;
+    }
+    return (int)syscall(SYS_socket, domain, type, protocol);
+}
+
+static void a_socket_that_cannot_be_opened_is_tried_again_later(void **state)
+{
+    static const struct raw_answer script[] = { { .bytes = OK_HEAD "Content-Length: 2\r\n\r\n{}" },
+                                                { .bytes =
+                                                      OK_HEAD "Content-Length: 2\r\n\r\n{}" } };
+    unsigned failed = 0;
+
+    (void)state;
+    for (int n = 0; n < 4; n++) {
+        struct rig r;
+        rig_open(&r, script, COUNT(script));
+        atomic_store(&sockets_left, n);
+        enum status st = get(&r, "/v1/balance");
+        atomic_store(&sockets_left, -1);
+        assert_true(st == ST_OK || st == ST_RETRY);
+        if (st == ST_RETRY) {
+            assert_says(&r.error, "was not sent");
+            failed++;
+        }
+        error_clear(&r.error);
+        assert_int_equal(get(&r, "/v1/balance"), ST_OK);
+        rig_close(&r);
+    }
+    assert_true(failed > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_socket_that_cannot_be_opened_is_tried_again_later),
         cmocka_unit_test(an_answer_comes_whole_with_its_headers),
         cmocka_unit_test(a_limit_names_its_reason),
         cmocka_unit_test(a_request_carries_its_key_version_and_account),

@@ -2,9 +2,12 @@
 /* The HTTP server over real sockets: what a well-behaved client sees. */
 #include "http_rig.h"
 
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- Answers ---- */
@@ -642,9 +645,50 @@ static void an_upgraded_connection_is_given_away(void **state)
     sem_destroy(&given);
 }
 
+/* ---- An accept that fails ---- */
+
+static atomic_int accepts_left = -1; /* until one fails; -1: none will */
+static atomic_int accept_error;
+
+/* Comes before libc's. */
+int accept4(int fd, __SOCKADDR_ARG address, socklen_t *restrict n, int flags)
+{
+    if (atomic_load(&accepts_left) >= 0 && atomic_fetch_sub(&accepts_left, 1) == 0) {
+        errno = atomic_load(&accept_error);
+        return -1;
+    }
+    return (int)syscall(SYS_accept4, fd, address.__sockaddr__, n, flags);
+}
+
+static void an_accept_that_fails_costs_nobody_an_answer(void **state)
+{
+    enum { CLIENTS = 3 };
+    static const int errors[] = { EMFILE, ENFILE, ENOMEM, ENOBUFS, ECONNABORTED, EPERM, EINTR };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(errors) * CLIENTS; i++) {
+        struct client c[CLIENTS];
+        struct rig r;
+
+        rig_open(&r, (struct http_options){ 0 });
+        atomic_store(&accept_error, errors[i / CLIENTS]);
+        atomic_store(&accepts_left, (int)(i % CLIENTS));
+        for (size_t k = 0; k < CLIENTS; k++)
+            client_open(&c[k], &r);
+        for (size_t k = 0; k < CLIENTS; k++)
+            assert_answer(client_ask(&c[k], GET("/target?a")), 200, "GET /target?a");
+        assert_true(atomic_load(&accepts_left) < 0);
+        for (size_t k = 0; k < CLIENTS; k++)
+            client_close(&c[k]);
+        rig_close(&r);
+        atomic_store(&accepts_left, -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_accept_that_fails_costs_nobody_an_answer),
         cmocka_unit_test(an_answer_has_a_length_and_a_date_and_names_no_server),
         cmocka_unit_test(a_connection_serves_one_request_after_another),
         cmocka_unit_test(an_answer_to_head_has_the_length_and_no_body),

@@ -17,15 +17,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { CALLS_MAX = 3000, BODY = 512 };
 
-/* What fails, and how. A failing fsync is test_store_faults' and the simulator's. */
-enum kind { OPENS, READS, WRITES, FULL, CUTS, KINDS };
+/* What fails, and how. What a failed fsync does to the disk is the simulator's. */
+enum kind { OPENS, READS, WRITES, FULL, CUTS, SYNCS, FULL_SYNCS, KINDS };
 
 static const int fault[KINDS] = {
-    [OPENS] = EMFILE, [READS] = EIO, [WRITES] = EIO, [FULL] = ENOSPC, [CUTS] = EIO,
+    [OPENS] = EMFILE, [READS] = EIO, [WRITES] = EIO,        [FULL] = ENOSPC,
+    [CUTS] = EIO,     [SYNCS] = EIO, [FULL_SYNCS] = ENOSPC,
 };
 
 static enum kind armed;
@@ -34,7 +36,7 @@ static bool struck;
 
 static bool strikes(enum kind k)
 {
-    bool mine = k == armed || (k == WRITES && armed == FULL);
+    bool mine = k == armed || (k == WRITES && armed == FULL) || (k == SYNCS && armed == FULL_SYNCS);
 
     if (left < 0 || !mine || left-- > 0)
         return false;
@@ -49,6 +51,17 @@ ssize_t __real_pwrite64(int fd, const void *p, size_t n, off_t at);
 ssize_t __wrap_pwrite64(int fd, const void *p, size_t n, off_t at);
 int __real_ftruncate64(int fd, off_t n);
 int __wrap_ftruncate64(int fd, off_t n);
+
+/* SQLite has no hook for these: the program's own names come before libc's. */
+int fsync(int fd)
+{
+    return strikes(SYNCS) ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    return strikes(SYNCS) ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
 
 int __wrap_open64(const char *path, int flags, ...)
 {
@@ -106,6 +119,12 @@ static void arm(enum kind k, long n)
     armed = k;
     struck = false;
     left = n;
+}
+
+/* What is in memory is not read, and a log is seldom cut. */
+static bool may_do_without(enum kind k)
+{
+    return k == READS || k == CUTS || k == OPENS;
 }
 
 static void assert_clean(enum status st, const struct error *e)
@@ -175,6 +194,7 @@ static void an_event_is_kept_or_refused_whichever_call_fails(void **state)
             assert_int_equal(put(w, name, &e), ST_OK);
             assert_int_equal(kept(w, name), 1);
         }
+        assert_true(n > 1 || may_do_without(k));
     }
     small_world_free(w);
 }
@@ -207,6 +227,7 @@ static void work_is_done_after_a_start_whichever_call_fails(void **state)
             snprintf(sql, sizeof sql, "select count(*) from products where id = 'prod_%s'", name);
             assert_int_equal(ask_int(w, sql), 1);
         }
+        assert_true(n > 1 || may_do_without(k));
     }
     small_world_free(w);
 }
