@@ -5,6 +5,7 @@
 #include "cli/leftovers.h"
 #include "cli/local.h"
 #include "cli/output.h"
+#include "core/derived.h"
 #include "core/drift.h"
 #include "core/references.h"
 
@@ -188,6 +189,60 @@ static enum status check_drift(struct checking *c, struct error *e)
     return ST_OK;
 }
 
+/* --- what is derived ------------------------------------------------------------------------ */
+
+static bool on_counts(void *ctx, str line)
+{
+    struct derived_counts *n = ctx;
+
+    json_int(line, S("objects"), &n->objects);
+    json_int(line, S("references"), &n->references);
+    json_int(line, S("states"), &n->states);
+    return !cli_interrupted();
+}
+
+static void print_counts(const struct checking *c, const struct derived_counts *n)
+{
+    BUF(out, ORDER_BYTES_MAX);
+    struct json_writer w = { .b = &out };
+    bool wrong = n->references + n->states != 0;
+
+    jw_object(&w);
+    jw_put_int(&w, "objects", n->objects);
+    jw_put_int(&w, "references", n->references);
+    jw_put_int(&w, "states", n->states);
+    jw_put_bool(&w, "repaired", wrong && c->repair);
+    jw_end(&w);
+    if (c->cli->json)
+        printf("%.*s\n", STR_ARG(buf_str(&out)));
+    else if (wrong)
+        say("%s: of %lld objects %lld had other references, %lld customers another state; %s",
+            c->conf->name, (long long)n->objects, (long long)n->references, (long long)n->states,
+            c->repair ? "they were made anew."
+                      : "`brindle check derived --repair` makes them anew.");
+    else
+        say("%s: what is made of %lld objects is as they say.", c->conf->name,
+            (long long)n->objects);
+}
+
+static enum status check_derived(struct checking *c, struct error *e)
+{
+    struct derived_counts n = { 0 };
+
+    if (c->words.n_words > 1)
+        return fail(e, ST_INVALID, "`brindle check derived` takes no types.");
+    enum status st =
+        local_run(c->cli, c->conf,
+                  c->repair ? S("{\"op\":\"derived\",\"repair\":true}") : S("{\"op\":\"derived\"}"),
+                  on_counts, &n, e);
+    if (st != ST_OK)
+        return st;
+    print_counts(c, &n);
+    if (n.references + n.states && !c->repair)
+        cli_exit_with(EXIT_FOUND);
+    return ST_OK;
+}
+
 /* --- the command --------------------------------------------------------------------------- */
 
 enum status cmd_check(struct cli *cli, struct error *e)
@@ -195,7 +250,7 @@ enum status cmd_check(struct cli *cli, struct error *e)
     static const struct {
         const char *name;
         enum status (*run)(struct checking *c, struct error *e);
-    } sub[] = { { "refs", check_refs }, { "drift", check_drift } };
+    } sub[] = { { "refs", check_refs }, { "drift", check_drift }, { "derived", check_derived } };
     struct checking c = { .cli = cli };
     const struct flag flag[] = { { "repair", FLAG_SWITCH, { .on = &c.repair } } };
 
@@ -206,7 +261,7 @@ enum status cmd_check(struct cli *cli, struct error *e)
         return st;
     if (c.words.n_words == 0)
         return fail(e, ST_INVALID,
-                    "Say what to check: `brindle check refs` or `brindle check drift`.");
+                    "Say what to check: `brindle check refs`, `drift` or `derived`.");
     for (size_t i = 0; i < COUNT(sub); i++) {
         if (strcmp(sub[i].name, c.words.word[0]) != 0)
             continue;
@@ -215,6 +270,6 @@ enum status cmd_check(struct cli *cli, struct error *e)
             st = config_env(&cli->config, cli->env_name, &c.conf, e);
         return st == ST_OK ? sub[i].run(&c, e) : st;
     }
-    return fail(e, ST_INVALID, "`brindle check` knows refs and drift, not \"%s\".",
+    return fail(e, ST_INVALID, "`brindle check` knows refs, drift, derived and leftovers, not \"%s\".",
                 c.words.word[0]);
 }

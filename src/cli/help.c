@@ -229,10 +229,12 @@ const char help_refs[] =
 const char help_check[] =
     "Usage: brindle check refs [--repair]\n"
     "       brindle check drift [TYPE]... [--repair [--yes]]\n"
+    "       brindle check derived [--repair]\n"
     "       brindle check leftovers [--discover | --sql | --apply | --undo] [--unknown]\n"
     "\n"
     "refs: references whose target is not here: wanted, absent (404), foreign (another mode).\n"
     "drift: walks the lists at Stripe and names what is otherwise here; the daemon does it daily.\n"
+    "derived: references and states, made once more of what is here, without Stripe.\n"
     "leftovers: ids of another mode or account in your application's own database, by the\n"
     "settings application_database and application_columns; read with or without a daemon.\n"
     "\n"

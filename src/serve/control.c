@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "core/acting.h"
+#include "core/derived.h"
 #include "core/drift.h"
 #include "core/due.h"
 #include "core/erase.h"
@@ -327,6 +328,23 @@ static void key_counts(struct json_writer *w, const struct erasure *x)
     jw_put_int(w, "versions", x->versions);
 }
 
+static enum status do_derived(const struct command *c, struct error *e)
+{
+    BUF(line, ANSWER_BYTES_MAX);
+    struct json_writer w = { .b = &line };
+    struct derived_counts n;
+    enum status st = derived_check(c->env, json_bool(c->line, S("repair")) == JSON_TRUE, &n, e);
+
+    if (st != ST_OK)
+        return st;
+    jw_object(&w);
+    jw_put_int(&w, "objects", n.objects);
+    jw_put_int(&w, "references", n.references);
+    jw_put_int(&w, "states", n.states);
+    jw_end(&w);
+    return tell(c, &line, e);
+}
+
 static enum status do_erase(const struct command *c, struct error *e)
 {
     ARENA(a, ERASE_BYTES_MAX);
@@ -389,17 +407,10 @@ static const struct op {
     const char *name;
     enum status (*run)(const struct command *c, struct error *e);
 } op_table[] = {
-    { "sync", do_sync },
-    { "repair_refs", do_repair_refs },
-    { "drift", do_drift },
-    { "replay", do_replay },
-    { "revive", do_revive },
-    { "erase", do_erase },
-    { "projections", do_projections },
-    { "catalog", do_catalog },
-    { "op_resume", do_op_resume },
-    { "op_abort", do_op_abort },
-    { "ping", do_ping },
+    { "sync", do_sync },           { "repair_refs", do_repair_refs }, { "drift", do_drift },
+    { "derived", do_derived },     { "replay", do_replay },           { "revive", do_revive },
+    { "erase", do_erase },         { "projections", do_projections }, { "catalog", do_catalog },
+    { "op_resume", do_op_resume }, { "op_abort", do_op_abort },       { "ping", do_ping },
     { "handover", do_handover },
 };
 

@@ -1,0 +1,132 @@
+/* What is made of the objects can be made of them once more. */
+#include "../unit.h"
+
+#include "core/derived.h"
+#include "core/mirror.h"
+#include "small_world.h"
+
+#include <string.h>
+
+static void keep(struct small_world *w, const char *type, const char *id, const char *data)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+    enum mirror_result result;
+    struct answer in = { .resource = resource_by_type(str_of(type)),
+                         .type = str_of(type),
+                         .id = str_of(id),
+                         .data = str_of(data),
+                         .source = SOURCE_GET,
+                         .api_version = S("v"),
+                         .cause = "test" };
+
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    assert_int_equal(sequence_draw(&tx, 1, &in.ticket, &a, &e), ST_OK);
+    assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+}
+
+static void run_sql(struct small_world *w, const char *sql)
+{
+    struct error e = { 0 };
+
+    assert_int_equal(w->world.store->ops->script(w->world.store, str_of(sql), &e), ST_OK);
+}
+
+static struct derived_counts look(struct small_world *w, bool repair)
+{
+    struct derived_counts n = { 0 };
+    struct error e = { 0 };
+
+    assert_int_equal(derived_check(&w->env, repair, &n, &e), ST_OK);
+    return n;
+}
+
+#define ITEM(id)                                                            \
+    "{\"id\":\"" id "\",\"object\":\"subscription_item\",\"subscription\":" \
+    "\"sub_1\",\"price\":{\"id\":\"price_1\",\"object\":\"price\"},\"quantity\":1}"
+
+/* A subscription that shows the first of its two items; the other one came with the list's rest. */
+static void fill(struct small_world *w)
+{
+    keep(w, "customer", "cus_1", "{\"id\":\"cus_1\",\"object\":\"customer\"}");
+    keep(w, "subscription", "sub_1",
+         "{\"id\":\"sub_1\",\"object\":\"subscription\",\"customer\":\"cus_1\",\"status\":"
+         "\"active\",\"items\":{\"object\":\"list\",\"data\":[" ITEM(
+             "si_1") "],\"has_more\":true,"
+                     "\"url\":\"/v1/subscription_items?subscription=sub_1\"}}");
+    keep(w, "subscription_item", "si_2", ITEM("si_2"));
+    run_sql(w, "insert into _refs values ('subscription', 'acct_1', 'sub_1', 'items', "
+               "'subscription_item', 'si_2', 1, 0, 5)");
+    keep(w, "subscription", "sub_1", /* and its state knows both items */
+         "{\"id\":\"sub_1\",\"object\":\"subscription\",\"customer\":\"cus_1\",\"status\":"
+         "\"past_due\",\"items\":{\"object\":\"list\",\"data\":[" ITEM(
+             "si_1") "],\"has_more\":true,\"url\":\"/v1/subscription_items?subscription=sub_1\"}}");
+}
+
+static void what_was_written_with_its_objects_is_right(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    fill(w);
+    struct derived_counts n = look(w, true);
+    assert_int_equal(n.objects, 4);
+    assert_int_equal(n.references, 0);
+    assert_int_equal(n.states, 0);
+    small_world_free(w);
+}
+
+#define REFS                                                                                   \
+    "select group_concat(x) from (select from_id || field || to_id || member || certain as x " \
+    "from _refs order by 1)"
+
+static void what_is_lost_is_counted_and_made_anew_with_repair_alone(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    char refs[4096], value[4096];
+
+    fill(w);
+    strcpy(refs, ask_text(w, REFS));
+    strcpy(value, ask_text(w, "select value from _states"));
+    int64_t revision = ask_int(w, "select revision from _states");
+    run_sql(w, "delete from _refs; update _states set value = '{}'");
+    struct derived_counts n = look(w, false);
+    assert_true(n.references >= 2 && n.states == 1);
+    assert_int_equal(ask_int(w, "select count(*) from _refs"), 0);
+    assert_string_equal(ask_text(w, "select value from _states"), "{}");
+    n = look(w, true);
+    assert_true(n.references >= 2 && n.states == 1);
+    assert_string_equal(ask_text(w, REFS), refs);
+    assert_string_equal(ask_text(w, "select value from _states"), value);
+    assert_true(ask_int(w, "select revision from _states") > revision); /* it goes out once more */
+    n = look(w, false);
+    assert_int_equal(n.references + n.states, 0);
+    assert_int_equal(w->n_asked, 0);
+    small_world_free(w);
+}
+
+static void what_nothing_says_is_taken_away(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    fill(w);
+    run_sql(w, "insert into _refs values ('customer', 'acct_1', 'cus_1', 'default_source', 'card', "
+               "'card_of_nobody', 0, 1, 5)");
+    assert_int_equal(look(w, true).references, 1);
+    assert_int_equal(ask_int(w, "select count(*) from _refs where to_id = 'card_of_nobody'"), 0);
+    small_world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_written_with_its_objects_is_right),
+        cmocka_unit_test(what_is_lost_is_counted_and_made_anew_with_repair_alone),
+        cmocka_unit_test(what_nothing_says_is_taken_away),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
