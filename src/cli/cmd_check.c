@@ -270,6 +270,7 @@ enum status cmd_check(struct cli *cli, struct error *e)
             st = config_env(&cli->config, cli->env_name, &c.conf, e);
         return st == ST_OK ? sub[i].run(&c, e) : st;
     }
-    return fail(e, ST_INVALID, "`brindle check` knows refs, drift, derived and leftovers, not \"%s\".",
+    return fail(e, ST_INVALID,
+                "`brindle check` knows refs, drift, derived and leftovers, not \"%s\".",
                 c.words.word[0]);
 }
