@@ -282,6 +282,7 @@ class Place:
         self.emulator = None
         self.clock = None  # of front.py, where it is not the machine's
         self.things = []
+        self.said = []
         self.writes = False  # the scenario is about what we write to Stripe
         self.written = []  # where this scenario has Brindle write
 
@@ -326,6 +327,7 @@ class Place:
         """A command as a user types it: (stdout, stderr)."""
         done = subprocess.run([BRINDLE, *args], cwd=self.dir, env={**self.env(), **(env or {})},
                               capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        self.said += [done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")]
         check(code is None or done.returncode == code, "brindle", *args, "ended with",
               done.returncode, done.stdout[-300:], done.stderr[-600:])
         return done.stdout.decode(), done.stderr.decode()
@@ -416,6 +418,33 @@ class Place:
                 if (r["idempotency_key"] or "").startswith("op/")
                 and not (m == "POST" and r["path"] in self.written)]
         check(not ours, "the mirror wrote to Stripe:", ours[:3])
+
+    def check_no_secret(self):
+        """No key, webhook secret or token in any column of any table, any byte of a store's files,
+        any log, or anything that a command has said."""
+        texts = {name: self.text_of(name) for name in ("daemon.log", "emulator.log")}
+        texts["what a command said"] = "\n".join(self.said)
+        for path in self.dir.glob("**/*.db*"):
+            texts[path.name] = path.read_bytes().decode("latin-1")
+        if self.cluster:
+            texts["the database"] = self.cluster.dump(self.database)
+        for thing in self.things:
+            if isinstance(thing, Daemon) and not thing.gone():
+                texts["the metrics"] = thing.http.ask("GET", "/metrics")[2].decode()
+        for name, text in texts.items():
+            for secret in (KEY, SECRET, TOKEN):
+                if secret in text or secret[8:] in text:
+                    raise Failure(f"a secret stands in {name}{self.column_of(secret[8:])}")
+
+    def column_of(self, secret):
+        """Where, for people."""
+        for path in [] if self.cluster else self.dir.glob("**/*.db"):
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as c:
+                for table, column in c.execute("select t.name, c.name from sqlite_master t, pragma_table_info(t.name) c"
+                                               " where t.type = 'table'").fetchall():
+                    if c.execute(f'select 1 from "{table}" where instr("{column}", ?)', [secret]).fetchone():
+                        return f": {table}.{column}"
+        return ""
 
     def store_texts(self):
         """Everything that the store holds, as text, by a name."""

@@ -56,6 +56,7 @@ def play(name, function, cluster):
         function(place)
         if not place.writes:
             place.check_only_read()
+        place.check_no_secret()
         place.close(keep=False)
         return True, f"ok   {name} ({time.monotonic() - start:.1f} s)\n"
     except places.Skip as why:

@@ -736,22 +736,34 @@ static void check_history(sqlite3 *db)
     sqlite3_finalize(q);
 }
 
+static void check_column(sqlite3 *db, const char *table, const char *column)
+{
+    char sql[400];
+
+    snprintf(sql, sizeof sql,
+             "select count(*) from \"%s\" where instr(\"%s\", '%s') or instr(\"%s\", '%s') or "
+             "instr(\"%s\", '%s')",
+             table, column, SIM_KEY, column, OTHER_KEY, column, SIM_SECRET);
+    if (number(db, sql))
+        broke(PROMISE_SECRET, "a secret stands in %s.%s", table, column);
+}
+
+/* Every column of every table, and every byte of every file: what was deleted, too. */
 static void check_secrets(sqlite3 *db)
 {
-    static const char *const column[] = { "path", "request_id", "idempotency_key", "cause",
-                                          "error" };
-    char sql[160];
+    static const char *const secret[] = { SIM_KEY, OTHER_KEY, SIM_SECRET };
+    sqlite3_stmt *q = ask(db, "select t.name, c.name from sqlite_master t, "
+                              "pragma_table_info(t.name) c where t.type = 'table' order by 1, 2");
 
-    for (size_t i = 0; i < COUNT(column); i++) {
-        snprintf(sql, sizeof sql,
-                 "select count(*) from _calls where %s like '%%sk_test_%%' or %s like '%%whsec_%%'",
-                 column[i], column[i]);
-        if (number(db, sql))
-            broke(PROMISE_SECRET, "a secret stands in _calls.%s", column[i]);
+    while (next(db, q)) {
+        ARENA(a, 1 << 10);
+        check_column(db, arena_copy(&a, text(q, 0)).p, arena_copy(&a, text(q, 1)).p);
     }
-    if (number(db, "select count(*) from _due where last_error like '%sk\\_test\\_sim%' escape '\\'"
-                   " or last_error like '%whsec\\_%' escape '\\'"))
-        broke(PROMISE_SECRET, "a secret stands in _due.last_error");
+    sqlite3_finalize(q);
+    for (size_t i = 0; i < COUNT(secret); i++)
+        if (disk_holds(str_of(secret[i])))
+            broke(PROMISE_SECRET, "a secret stands in %s, although in no table",
+                  disk_holds(str_of(secret[i])));
     if (number(db, "select count(*) from _calls where method <> 'GET'"))
         broke(PROMISE_READ_ONLY, "the mirror has written to Stripe");
 }

@@ -315,6 +315,14 @@ size_t disk_bytes(void)
     return n;
 }
 
+const char *disk_holds(str bytes)
+{
+    for (struct file *f = files; f; f = f->next)
+        if (f->seen.n && memmem(f->seen.p, (size_t)f->seen.n, bytes.p, bytes.n))
+            return f->name;
+    return NULL;
+}
+
 /* ---- sqlite3_io_methods ------------------------------------------------------------------- */
 
 static int x_close(sqlite3_file *base)

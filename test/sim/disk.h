@@ -27,3 +27,4 @@ void disk_wipe(void);    /* empty */
 /* While it is held, nobody gives way in here, and nothing fails: the harness looks. */
 void disk_hold(bool on);
 size_t disk_bytes(void);
+const char *disk_holds(str bytes); /* the name of a file that holds them; NULL: none does */

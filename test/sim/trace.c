@@ -1,6 +1,7 @@
 #include "trace.h"
 
 #include "fibre.h"
+#include "stripe.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,6 +45,13 @@ static void add_to_hash(const char *line, size_t n)
     tally->hash ^= (uint64_t)fibre_now();
 }
 
+/* What the program says of its troubles stands in the story, too. */
+static void check_told(const char *line)
+{
+    if (strstr(line, SIM_KEY) || strstr(line, OTHER_KEY) || strstr(line, SIM_SECRET))
+        broke(PROMISE_SECRET, "it was told just now");
+}
+
 static void print(const char *line)
 {
     msec t = fibre_now();
@@ -63,6 +71,7 @@ void trace(const char *fmt, ...)
     add_to_hash(line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
     if (telling)
         print(line);
+    check_told(line);
 }
 
 void broke(enum promise p, const char *fmt, ...)
