@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POINTS_MAX = 400, WORK_MAX = 200, TEXT_MAX = 128 };
+enum { POINTS_MAX = 400, WORK_MAX = 200, TEXT_MAX = 128, STEP_CONFIRMS = 3 };
 
 struct wrapped_store {
     struct store store;
@@ -30,6 +30,8 @@ static struct {
     int64_t left; /* points until the crash; 0: none */
     bool dead;
     void (*at_crash)(void); /* what somebody in the Dashboard does then */
+    int64_t step;           /* where the operation stood when it came */
+    msec asleep;            /* how long nobody goes on */
     char product[TEXT_MAX], old[TEXT_MAX], other[TEXT_MAX];
 } t;
 
@@ -41,6 +43,7 @@ static bool dies(void)
     if (t.left == 0 || --t.left > 0)
         return false;
     t.dead = true;
+    t.step = ask_int(t.w, "select step from _ops order by created_at desc limit 1");
     if (t.at_crash)
         t.at_crash();
     return true;
@@ -224,6 +227,7 @@ static void restart(void)
 
     t.dead = false;
     t.left = 0;
+    pass(t.w, t.asleep);
     assert_int_equal(due_restart(&t.w->env, &e), ST_OK);
     work();
 }
@@ -328,9 +332,8 @@ static void replace_input(char out[256])
 }
 
 /* CAT-11, at every point. */
-static void a_replacement_that_is_killed_anywhere_ends_whole(void **state)
+static void killed_anywhere_it_ends_whole(void)
 {
-    (void)state;
     int64_t point = 1;
     bool died = true;
 
@@ -351,6 +354,20 @@ static void a_replacement_that_is_killed_anywhere_ends_whole(void **state)
     }
     assert_in_range(point, 40,
                     POINTS_MAX - 1); /* there were many points, and they came to an end */
+}
+
+static void a_replacement_that_is_killed_anywhere_ends_whole(void **state)
+{
+    (void)state;
+    killed_anywhere_it_ends_whole();
+}
+
+/* CAT-13: Stripe has forgotten every key by then. */
+static void and_so_it_does_when_it_goes_on_a_day_later(void **state)
+{
+    (void)state;
+    t.asleep = 25 * 3600 * 1000;
+    killed_anywhere_it_ends_whole();
 }
 
 static void make_other_the_default(void)
@@ -391,6 +408,10 @@ static void an_edit_in_the_dashboard_at_any_point_leaves_no_orphan(void **state)
             assert_string_equal(default_price(&a).p, t.other); /* theirs was the last word */
         if (s == OP_DONE)
             assert_int_equal(active, 1);
+        if (s == OP_STUCK && t.step <= STEP_CONFIRMS) { /* it was seen in time */
+            assert_int_equal(active, 0);
+            assert_int_equal(json_bool(price(t.old, &a), S("active")), JSON_TRUE);
+        }
         assert_int_equal(holders((int)point, &a), 1);
     }
     assert_true(n_done > 2 && n_moved > 10);
@@ -443,6 +464,8 @@ static void an_abort_at_any_point_undoes_or_lists_what_is_left(void **state)
             assert_true(memmem(doc.p, doc.n, "brindle price archive", 21));
         }
         assert_true(op_state_ended(s));
+        if (t.step > STEP_CONFIRMS) /* the key had left what they archived, and stays on sale */
+            assert_int_equal(holders((int)point, &a), 1);
     }
     assert_true(n_undone > 3 && n_partial > 3);
 }
@@ -478,6 +501,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_replacement_that_is_killed_anywhere_ends_whole,
                                         open_world, close_world),
+        cmocka_unit_test_setup_teardown(and_so_it_does_when_it_goes_on_a_day_later, open_world,
+                                        close_world),
         cmocka_unit_test_setup_teardown(an_edit_in_the_dashboard_at_any_point_leaves_no_orphan,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(an_abort_at_any_point_undoes_or_lists_what_is_left,
