@@ -6,7 +6,7 @@ import urllib.parse
 
 from place import ROOT, check
 from scenarios_mirror import coverage
-from scenarios_state import event, fetches
+from scenarios_state import event, shop
 
 SCENARIOS = []
 LISTS = [line.split() for line in (ROOT / "test/scenario/lists.txt").read_text().splitlines()
@@ -180,3 +180,68 @@ def a_plan_and_its_price_are_two_rows_whatever_their_id(place):
     check(dict(place.rows("select type, deleted from objects where id = ?", gone)) == {"plan": 1, "price": 1},
           "a deleted plan leaves its price")
     place.check_all(d)
+
+
+def older(kind, obj, version):
+    """The object as an event of that version has it, as far as the mirror could fall for it."""
+    obj = dict(obj)
+    if version < "2025-03-31":
+        if kind == "subscription":
+            obj.update(current_period_start=1, current_period_end=2, plan={"id": "plan_nowhere", "object": "plan"})
+        if kind == "invoice":
+            obj.update(subscription="sub_nowhere", charge="ch_nowhere", payment_intent="pi_nowhere", paid=False)
+    if version < "2022-11-15" and kind == "charge":
+        obj["refunds"] = {"object": "list", "data": [{"id": "re_nowhere", "object": "refund"}], "has_more": False,
+                          "total_count": 1, "url": f"/v1/charges/{obj['id']}/refunds"}
+    if version < "2020-08-27" and kind == "customer":
+        for name, of in (("sources", "card"), ("subscriptions", "subscription"), ("tax_ids", "tax_id")):
+            obj[name] = {"object": "list", "data": [{"id": f"{of}_nowhere", "object": of}], "has_more": True,
+                         "total_count": 3, "url": f"/v1/customers/{obj['id']}/{name}"}
+    if version < "2019-10-17" and kind in ("subscription", "invoice"):
+        obj["billing"] = obj.pop("collection_method", None)
+    if version < "2018-02-05" and kind == "price":
+        obj = {"id": obj["id"], "object": "plan", "name": "of old", "amount": 1, "interval": "year"}
+    if version < "2018-02-28" and kind == "product":
+        obj.update(skus={"object": "list", "data": [], "has_more": False, "url": "/v1/skus"}, type="good")
+    return obj
+
+
+@scenario("MIRROR-13")
+def events_of_any_version_lead_to_the_same_mirror(place):
+    e = place.emulator
+    _, price, customer = shop(e)
+    sub = e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+    paths = {"product": f"/v1/products/{price['product']}", "price": f"/v1/prices/{price['id']}",
+             "customer": f"/v1/customers/{customer['id']}", "subscription": f"/v1/subscriptions/{sub['id']}",
+             "invoice": f"/v1/invoices/{sub['latest_invoice']}", "charge": f"/v1/charges/{e.state('charge')[0]['id']}"}
+    d, sent = place.start(), {}
+    versions = ["2017-12-14", "2018-02-06", "2019-10-08", "2020-08-27", "2022-11-15", "2025-02-24.acacia",
+                "2025-03-31.basil", "2026-10-28.endive", "thin"]
+    for turn, version in enumerate(versions):
+        for kind, path in paths.items():
+            now = e.post(path, metadata={"turn": str(turn)})
+            ident = f"evt_{turn}_{kind}"
+            if version == "thin":
+                body = {"id": ident, "object": "v2.core.event", "type": f"v1.{kind}.updated", "livemode": False,
+                        "created": "2026-11-22T00:00:00.000Z",
+                        "related_object": {"id": now["id"], "type": kind, "url": path}}
+            else:
+                body = event(ident, f"{kind}.updated", older(kind, now, version), api_version=version)
+                if version < "2017-12-15":
+                    body["request"] = "req_of_old"
+            sent[ident] = json.dumps(body, indent=turn % 3).encode()
+            check(d.deliver(sent[ident]) == 200, version, kind, "was refused")
+        d.idle()
+        if turn % 4 == 0:
+            place.check_mirror()
+    for ident, body in sent.items():
+        have = place.rows("select body, api_version from _inbox where event = ?", ident)[0]
+        check(have[0].encode() == body, ident, "is not kept as received")
+        version = versions[int(ident.split("_")[1])]
+        check(version == "thin" or have[1] == version, ident, "is said to be of", have[1])
+    used = {r[0] for r in place.rows("select distinct api_version from objects")}
+    check(used == {"2026-10-28.endive"}, "objects are of", used)
+    check(not place.rows("select 1 from objects where id like '%nowhere%'"), "a body was believed")
+    check(not place.rows("select 1 from _refs where to_id like '%nowhere%'"), "a body was believed")
+    asked = [r["path"] for r in e.requests() if "nowhere" in r["path"]]
+    check(not asked, "what only a body names was asked for:", asked)
