@@ -1,10 +1,12 @@
 """What hangs together: the knot of references, nested lists beyond a page, what lists hide."""
 import itertools
 import json
+import signal
+import subprocess
 from collections import Counter
 
-from place import check, until
-from scenarios_mirror import dangling
+from place import BRINDLE, check, until
+from scenarios_mirror import coverage, dangling
 from scenarios_state import event, fetches, shop
 
 SCENARIOS = []
@@ -253,3 +255,84 @@ def who_refer_to_each_other_may_come_in_any_order(place):
     d.idle()
     place.check_mirror()
     check(not [one for one in dangling(place) if one["state"] == "wanted"], "something dangles:", dangling(place))
+
+
+def sync_until(place, what, question, sign, *args):
+    """A sync that gets this signal when the time has come: its exit code and what it said."""
+    one = subprocess.Popen([BRINDLE, "sync", *args], cwd=place.dir, env=place.env(), stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until(what, question)
+    one.send_signal(sign)
+    out, err = one.communicate(timeout=60)
+    return one.returncode, (out + err).decode()
+
+
+@scenario("MIRROR-27B")
+def whatever_the_hole_no_sync_calls_it_complete(place):
+    e = place.emulator
+    bulk(e, "tax_rate", 250)
+    product = e.post("/v1/products", name="x")
+    unlisted = e.post("/v1/prices", product=product["id"], currency="usd", unit_amount=5)
+    e.edit("product", product["id"], default_price=unlisted["id"])
+
+    # Killed in the middle of a list, and told to end before a list that does not answer.
+    for sign, fault in ((signal.SIGKILL, "slow;delay_ms=700"), (signal.SIGTERM, "error")):
+        e.no_faults()
+        e.fault(f"{fault};method=GET;path=/v1/tax_rates")
+        before = e.total()
+        code, _ = sync_until(place, "the list is asked for", lambda: any(
+            "starting_after" in r["path"] for r in e.requests("/v1/tax_rates", after=before)), sign, "tax_rates")
+        check(code != 0, "half a sync ended with 0")
+        state = coverage(place)["tax_rate"]
+        check(state[0] in ("partial", "failed") and state[2] == 0, "half a list is", state)
+        check(place.one("select count(*) from tax_rates") in (100, 200), "not the first pages")
+        out, _ = place.run("status")
+        check("complete    0 of" in out and "1 due" in out.replace("2 due", "1 due"), "status says", out)
+    e.no_faults()
+    place.run("sync", "tax_rates")
+    check(coverage(place)["tax_rate"][2] > 0 and place.one("select count(*) from tax_rates") == 250, "no end")
+
+    # What an object refers to and this key may not see.
+    e.fault(f"permission;method=GET;path=/v1/prices/{unlisted['id']}")
+    out, err = place.run("sync", "products", code=1)
+    check(unlisted["id"] in out + err, "the hole is not named:", err)
+    for _ in range(2):
+        now = status_of(place)
+        check(now["dead"] == 1 and "permission" in now["last_error"], "status forgets the hole", now["last_error"])
+    place.run("check", "refs", code=3)
+    e.no_faults()
+    place.run("check", "refs", "--repair", code=0)
+    check(unlisted["id"] in place.mirrored("price") and status_of(place)["dead"] == 0, "it is not mended")
+    place.run("sync", "products")
+    place.check_mirror()
+
+
+@scenario("MIRROR-30B")
+def a_slow_answer_never_wins_across_processes_and_restarts(place):
+    e = place.emulator
+    products = [e.post("/v1/products", name="old") for _ in range(10)]
+    pair = place.start_pair() if place.cluster else [place.start()]
+    first, last = pair[0], pair[-1]
+    for turn, dies in enumerate((False, True)):
+        before = e.total()
+        e.fault("slow;method=GET;path=/v1/products/;count=10;delay_ms=1200")
+        for p in products:
+            first.deliver_ok(event(f"evt_a{turn}{p['id']}", "product.updated", p))
+        until("slow fetches are under way", lambda: len(e.requests("/v1/products/", after=before)) >= 8)
+        for p in products:
+            e.post(f"/v1/products/{p['id']}", name=f"new{turn}")
+        if dies:
+            first.kill()
+            first = place.start(folder="node0" if place.cluster else ".")
+            last = last if place.cluster else first
+        place.run("sync", "products")  # another process on PostgreSQL; on SQLite it asks the daemon
+        check(place.one("select count(*) from products where name = ?", f"new{turn}") == 10, "the walk was too slow")
+        for p in products:
+            last.deliver_ok(event(f"evt_b{turn}{p['id']}", "product.updated", p))
+        last.idle()
+        check(place.one("select count(*) from products where name = ?", f"new{turn}") == 10, "a slow answer won")
+        e.no_faults()
+    went_back = place.rows("select h.id from _history h join _history g on g.id = h.id and g.revision > h.revision "
+                           "where h.data like '%\"new%' and g.data like '%\"old\"%'")
+    check(not went_back, "it went back in between:", went_back[:3])
+    place.check_all(last)
