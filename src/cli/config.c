@@ -630,6 +630,11 @@ enum status config_find_stores(struct config *c, const char *name, struct error 
     return datadir_stores(c->data_dir, add_found, c, e);
 }
 
+enum status config_find_all(struct config *c, struct error *e)
+{
+    return c->pg_url ? ST_OK : datadir_stores(c->data_dir, add_found, c, e);
+}
+
 enum status config_env(struct config *c, const char *name, struct env_config **out, struct error *e)
 {
     enum status st = config_find_stores(c, name, e);

@@ -106,6 +106,9 @@ enum status config_env(struct config *c, const char *name, struct env_config **o
 /* Adds what lies in the data directory when nothing is configured, for commands that read. */
 enum status config_find_stores(struct config *c, const char *name, struct error *e) MUST_USE;
 
+/* Adds whatever lies in the data directory, also beside what is configured: for lists of all. */
+enum status config_find_all(struct config *c, struct error *e) MUST_USE;
+
 /* Before anything is written: a store that `brindle demo` made is its own, and whoever configured
  * this environment keeps theirs elsewhere. ST_REFUSED says so. */
 enum status config_refuse_demo(const struct config *c, const struct env_config *env,

@@ -296,6 +296,28 @@ const char help_copy[] =
     "  brindle copy sqlite:./brindle-data postgresql://me@localhost/shop --env test\n"
     "\n" COMMON;
 
+const char help_env[] =
+    "Usage: brindle env list | show [NAME] | check [NAME] | purge [NAME] [--yes]\n"
+    "       brindle env switch NAME [--from NAME] [--dry-run] [--url URL] [OPTION]...\n"
+    "\n"
+    "list: every environment, its account and mode, open or sealed. show: one of them, with its\n"
+    "connected accounts and what befell it. check: what the mirror holds of another mode or\n"
+    "account; exit 3 if anything. purge: removes what is proven foreign; --yes does it,\n"
+    "--max-percent N is how much of the mirror may go (5).\n"
+    "switch: ends the work for one environment and begins it for another, as one operation:\n"
+    "drain, seal, prove the identity, open the store, look at endpoint and secrets, resume. It\n"
+    "can be broken off anywhere, and the same command goes on. The old mirror stays readable;\n"
+    "`brindle env switch` back opens it again.\n"
+    "\n"
+    "  --dry-run           look at everything, change nothing\n"
+    "  --url URL           make a webhook endpoint that leads there, if there is none\n"
+    "  --drain-seconds N   how long what is due may be worked off before (30)\n"
+    "  --until STEP        stop behind a step, for instance sealed\n"
+    "\n"
+    "Example:\n"
+    "  brindle env switch live --from test --dry-run\n"
+    "\n" COMMON;
+
 const char help_emulate[] =
     "Usage: brindle emulate [--listen ADDR] [--data DIR] [--webhook URL] [OPTION]...\n"
     "       brindle emulate --coverage\n"

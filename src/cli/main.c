@@ -38,6 +38,7 @@ const struct command command_table[] = {
     { "schema", "the views of the mirror, their columns and indexes", help_schema, cmd_schema },
     { "copy", "move a mirror from one database to another", help_copy, cmd_copy },
     { "emulate", "a stateful Stripe for development and tests", help_emulate, cmd_emulate },
+    { "env", "environments: list, show, check, purge, switch", help_env, cmd_env },
     { "doctor", "find what is set up wrongly, and how to mend it", help_doctor, cmd_doctor },
     { "help", "a command's help, or all settings", help_help, cmd_help },
     { "version", "the version of this program", help_version, cmd_version },

@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "core/acting.h"
 #include "core/derived.h"
+#include "core/foreign.h"
+#include "core/seal.h"
 #include "core/drift.h"
 #include "core/due.h"
 #include "core/erase.h"
@@ -306,6 +308,34 @@ static enum status do_replay(const struct command *c, struct error *e)
     return inbox_replay(c->env, event, e);
 }
 
+/* A switch away from here: the daemon sees it, and ends its work for this environment. */
+static enum status do_switch(const struct command *c, struct error *e)
+{
+    str target = json_text(c->line, S("target"), c->arena);
+
+    if (!target.n || target.n > ENV_NAME_MAX)
+        return fail(e, ST_INVALID, "switch: where to? \"target\" must be an environment's name");
+    return switch_begin(c->env, arena_copy(c->arena, target).p, e);
+}
+
+static enum status do_purge(const struct command *c, struct error *e)
+{
+    BUF(line, ANSWER_BYTES_MAX);
+    struct json_writer w = { .b = &line };
+    struct purge p;
+    int64_t percent = PURGE_PERCENT_USUAL;
+
+    (void)!json_int(c->line, S("percent"), &percent);
+    enum status st = purge_run(c->env, percent, &p, e);
+    if (st != ST_OK)
+        return st;
+    jw_object(&w);
+    jw_put_int(&w, "objects", p.objects);
+    jw_put_int(&w, "events", p.events);
+    jw_end(&w);
+    return tell(c, &line, e);
+}
+
 static enum status do_revive(const struct command *c, struct error *e)
 {
     BUF(line, ANSWER_BYTES_MAX);
@@ -411,6 +441,7 @@ static const struct op {
     { "derived", do_derived },     { "replay", do_replay },           { "revive", do_revive },
     { "erase", do_erase },         { "projections", do_projections }, { "catalog", do_catalog },
     { "op_resume", do_op_resume }, { "op_abort", do_op_abort },       { "ping", do_ping },
+    { "purge", do_purge },         { "switch", do_switch },
     { "handover", do_handover },
 };
 

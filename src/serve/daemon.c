@@ -115,7 +115,7 @@ static void look_for_change(struct life *l)
 
     if (!o->changed || !o->reload || atomic_load(&l->stop_asked_at) || !o->changed(o->reopening))
         return;
-    log_say(log_of(l), LOG_INFO, LOG_reloading, LF("why", S("an environment can be opened now")));
+    log_say(log_of(l), LOG_INFO, LOG_reloading, LF("why", S("what may be worked for has changed")));
     begin_anew(l);
     ask_to_stop(l);
 }

@@ -14,8 +14,9 @@
 
 #include "run.h"
 
-static const char *const commands[] = { "serve", "demo", "sync",    "status", "get",  "list",
-                                        "inbox", "trace", "erase", "schema", "copy", "emulate", "doctor", "help", "version" };
+static const char *const commands[] = { "serve",  "demo",  "sync",  "status", "get",  "list",
+                                        "inbox",  "trace", "erase", "schema", "copy", "emulate",
+                                        "doctor", "env",   "help",  "version" };
 
 #define wrong(...) (print_error(__VA_ARGS__), assert_true(false))
 

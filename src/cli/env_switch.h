@@ -1,0 +1,32 @@
+/* env_switch.h - from one environment to another as one operation that can be broken off anywhere.
+ *
+ *     preflight  the target's keys and identity, before anything changes
+ *     begun      the source's journal says where to: from here on nobody works for either
+ *     drained    what was due at the source is worked off, as far as its key and the time allow
+ *     sealed     the source's store is read from now on, never written
+ *     opened     the target's identity is proven, its store is there and its own
+ *     endpoint   a webhook endpoint of the account leads to it
+ *     ping       the daemon takes what is signed with each of its secrets
+ *     leftovers  what the target's mirror holds of others
+ *     resumed    the journal is removed: the target is worked for
+ *
+ * The journal is in the source's store (core/seal.h), so that a crash at any point leaves one
+ * environment open, or none; the same command goes on. */
+#pragma once
+
+#include "cli/command.h"
+
+enum { ENV_SWITCH_DRAIN_S = 30 };
+
+struct env_switch_options {
+    const char *from;  /* NULL: the only one that is open */
+    const char *url;   /* for an endpoint that is made when there is none; NULL: none is made */
+    const char *until; /* a step: stop behind it; NULL: to the end */
+    bool dry_run;
+    int64_t drain_seconds;
+};
+
+/* ST_CONFLICT: another switch is in the way, or somebody has the store. ST_REFUSED: the key.
+ * ST_RETRY: Stripe is away; the same command goes on. */
+enum status env_switch(struct cli *cli, const char *to, const struct env_switch_options *o,
+                       struct error *e) MUST_USE;

@@ -1,0 +1,2 @@
+-- core/foreign.c: all objects
+select count(*) from objects
