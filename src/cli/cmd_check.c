@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/check_duplicates.h"
 #include "cli/leftovers.h"
 #include "cli/local.h"
 #include "cli/output.h"
@@ -243,6 +244,17 @@ static enum status check_derived(struct checking *c, struct error *e)
     return ST_OK;
 }
 
+static enum status duplicates(struct checking *c, struct error *e)
+{
+    if (c->words.n_words > 1)
+        return fail(e, ST_INVALID, "`brindle check duplicates` takes no types.");
+    if (c->repair)
+        return fail(e, ST_INVALID,
+                    "`brindle check duplicates` mends nothing: which customer or subscription is "
+                    "to stay, a person decides.");
+    return check_duplicates(c->cli, c->conf, e);
+}
+
 /* --- the command --------------------------------------------------------------------------- */
 
 enum status cmd_check(struct cli *cli, struct error *e)
@@ -250,7 +262,10 @@ enum status cmd_check(struct cli *cli, struct error *e)
     static const struct {
         const char *name;
         enum status (*run)(struct checking *c, struct error *e);
-    } sub[] = { { "refs", check_refs }, { "drift", check_drift }, { "derived", check_derived } };
+    } sub[] = { { "refs", check_refs },
+                { "drift", check_drift },
+                { "derived", check_derived },
+                { "duplicates", duplicates } };
     struct checking c = { .cli = cli };
     const struct flag flag[] = { { "repair", FLAG_SWITCH, { .on = &c.repair } } };
 
@@ -261,7 +276,7 @@ enum status cmd_check(struct cli *cli, struct error *e)
         return st;
     if (c.words.n_words == 0)
         return fail(e, ST_INVALID,
-                    "Say what to check: `brindle check refs`, `drift` or `derived`.");
+                    "Say what to check: `brindle check refs`, `drift`, `derived` or `duplicates`.");
     for (size_t i = 0; i < COUNT(sub); i++) {
         if (strcmp(sub[i].name, c.words.word[0]) != 0)
             continue;
@@ -271,6 +286,6 @@ enum status cmd_check(struct cli *cli, struct error *e)
         return st == ST_OK ? sub[i].run(&c, e) : st;
     }
     return fail(e, ST_INVALID,
-                "`brindle check` knows refs, drift, derived and leftovers, not \"%s\".",
+                "`brindle check` knows refs, drift, derived, duplicates and leftovers, not \"%s\".",
                 c.words.word[0]);
 }

@@ -68,6 +68,10 @@ static void print_work(const struct shown *s, const struct mirror_status *m)
              "check drift --repair --yes%s%s`",
              ago(clock_wall(wire_clock()) - m->fuse_blown_at, since), (long long)m->fuse_held, env,
              name);
+    if (m->several_live)
+        line("twice", COLOR_WARN,
+             "%lld customers have more than one live subscription: `brindle check duplicates%s%s`",
+             (long long)m->several_live, env, name);
     if (m->last_error[0])
         line("last error", COLOR_WARN, "%s", m->last_error);
 }

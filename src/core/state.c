@@ -178,7 +178,8 @@ static enum status put(struct gathering *g, const struct rows *old, str value, b
         return st;
     return tx_run(g->tx, STMT_STATE_PUT, NULL, g->a, e, V_STR(g->parts.customer_id),
                   v_account(g->env), V_STR(value), V_INT(revision),
-                  V_INT(clock_wall(g->env->world->clock)));
+                  V_INT(clock_wall(g->env->world->clock)),
+                  V_INT((int64_t)state_live(&g->parts, g->a)));
 }
 
 /* A state is made of several objects. Where transactions run beside each other, two that store one
@@ -474,6 +475,20 @@ void state_print_stored(str value, int64_t revision, msec now, struct buf *out)
     jw_end(&w);
 }
 
+/* Has the customer more than one live subscription? 1, 0, or -1: nobody can tell, for they were
+ * not all seen, or cannot be at the moment. Two that are known are two in any case. */
+static int several_live(const struct customer_state *s)
+{
+    struct json_reader r;
+    size_t n = 0;
+
+    json_init(&r, json_member(s->value, S("liveSubscriptions")).text);
+    (void)json_next(&r);
+    while (json_value(&r).type == JSON_STRING)
+        n++;
+    return n > 1 ? 1 : s->complete && !s->failed ? 0 : -1;
+}
+
 void state_print(const struct customer_state *s, msec now, struct buf *out)
 {
     str open = { s->value.p, s->value.n - 1 }; /* all but the closing brace */
@@ -488,6 +503,8 @@ void state_print(const struct customer_state *s, msec now, struct buf *out)
     jw_put_bool(&w, "complete", s->complete);
     jw_key(&w, S("completeUpTo"));
     s->horizon.up_to ? jw_int(&w, s->horizon.up_to) : jw_null(&w);
+    jw_key(&w, S("severalLive"));
+    several_live(s) < 0 ? jw_null(&w) : jw_bool(&w, several_live(s) > 0);
     jw_put_str(&w, "completeBy", str_of(horizon_by_name(s->horizon.by)));
     jw_put_bool(&w, "stale", s->stale_since != 0);
     if (s->stale_since) {

@@ -63,7 +63,8 @@ enum status state_get(struct env *env, str customer, struct customer_state *out,
 
 /* The same as one JSON object: the value's members, and, times in milliseconds: "asOf" (now, or
  * since when it is stale), "revision", "syncedAt", "complete", "completeUpTo" with "completeBy"
- * (sync, list, events; both null when nobody knows), "stale" and, when it is, "staleWhy". */
+ * (sync, list, events; both null when nobody knows), "stale" and, when it is, "staleWhy";
+ * "severalLive": is more than one subscription live? null when that cannot be told. */
 void state_print(const struct customer_state *s, msec now, struct buf *out);
 /* A row's value as the key-value server gets it: with "asOf" and "revision" alone. */
 void state_print_stored(str value, int64_t revision, msec now, struct buf *out);

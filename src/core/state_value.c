@@ -26,7 +26,7 @@ static size_t rank(str status)
     return STATUS_UNKNOWN_RANK;
 }
 
-static bool is_live(str status)
+bool state_is_live(str status)
 {
     size_t at = rank(status);
 
@@ -70,6 +70,15 @@ int state_current(const struct state_parts *p, struct arena *a)
         at = (int)i;
     }
     return at;
+}
+
+size_t state_live(const struct state_parts *p, struct arena *a)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_subscriptions; i++)
+        n += state_is_live(json_text(p->subscription[i].data, S("status"), a));
+    return n;
 }
 
 /* The id in a member that is an id, or an expanded object. */
@@ -314,7 +323,7 @@ void state_write(const struct state_parts *p, str payment_method, struct buf *ou
     jw_key(&w, S("liveSubscriptions"));
     jw_array(&w);
     for (size_t i = 0; i < p->n_subscriptions; i++)
-        if (is_live(json_text(p->subscription[i].data, S("status"), a)))
+        if (state_is_live(json_text(p->subscription[i].data, S("status"), a)))
             jw_str(&w, p->subscription[i].id);
     jw_end(&w);
     jw_key(&w, S("subscriptions"));

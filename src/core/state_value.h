@@ -48,6 +48,10 @@ enum { STATE_NO_SUBSCRIPTION = -1 };
 /* The index of the current subscription, or STATE_NO_SUBSCRIPTION. */
 int state_current(const struct state_parts *p, struct arena *a);
 
+/* How many of the subscriptions are live: active, trialing or past_due. */
+size_t state_live(const struct state_parts *p, struct arena *a);
+bool state_is_live(str status);
+
 /* The payment method that the current subscription is paid with: its own default, else the
  * customer's. Empty: none is known. */
 str state_payment_method_id(const struct state_parts *p, struct arena *a);

@@ -145,6 +145,17 @@ static enum status read_outbox(struct tx *tx, struct env *env, msec now, struct 
     return ST_OK;
 }
 
+static enum status read_several(struct tx *tx, struct env *env, struct mirror_status *s,
+                                struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_STATUS_SEVERAL, &r, a, e, v_account(env));
+
+    if (st == ST_OK)
+        s->several_live = row_int(&r, 0, 0);
+    return st;
+}
+
 static enum status read_all(struct tx *tx, struct env *env, struct mirror_status *s,
                             struct arena *a, struct error *e)
 {
@@ -160,6 +171,8 @@ static enum status read_all(struct tx *tx, struct env *env, struct mirror_status
         st = read_fuse(tx, s, a, e);
     if (st == ST_OK)
         st = read_outbox(tx, env, now, s, a, e);
+    if (st == ST_OK)
+        st = read_several(tx, env, s, a, e);
     if (st == ST_OK)
         st = read_events(tx, env, now, s, a, e);
     return st == ST_OK ? read_objects(tx, now, s, a, e) : st;
@@ -202,6 +215,7 @@ static void write_numbers(struct json_writer *w, const struct mirror_status *s)
         jw_put_str(w, "events_error", str_of(s->events_error));
     jw_put_int(w, "fuse_blown_at", s->fuse_blown_at);
     jw_put_int(w, "fuse_held", s->fuse_held);
+    jw_put_int(w, "several_live", s->several_live);
     if (s->states_due >= 0) {
         jw_put_int(w, "states_due", s->states_due);
         jw_put_int(w, "states_due_ms", s->states_due_ms);

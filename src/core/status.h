@@ -26,6 +26,7 @@ struct mirror_status {
                              complete; wall, 0: nobody knows */
     msec fuse_blown_at;   /* wall; 0: the fuse is whole */
     int64_t fuse_held;    /* deletions that wait for a person's word */
+    int64_t several_live; /* customers with more than one live subscription */
     int64_t states_due;   /* states that the key-value server does not have yet; -1: no server */
     msec states_due_ms;   /* age of the oldest of them; 0: none */
     char last_error[256]; /* of work that is being retried or dead; "" when none */

@@ -115,6 +115,8 @@ static const struct number mirror_numbers[] = {
       MIRROR(due_retrying) },
     { "brindle_due", "gauge", "Keys that need work.", NUMBER_COUNT, MIRROR(due) },
     { "brindle_dead", "gauge", "Keys that were given up.", NUMBER_COUNT, MIRROR(dead) },
+    { "brindle_customers_several_live", "gauge", "Customers with more than one live subscription.",
+      NUMBER_COUNT, MIRROR(several_live) },
     { "brindle_fuse_held", "gauge", "Deletions that no event announced, and a person must permit.",
       NUMBER_COUNT, MIRROR(fuse_held) },
     { "brindle_oldest_due_seconds", "gauge", "Age of the oldest key that needs work; 0: none.",

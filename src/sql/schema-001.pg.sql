@@ -230,9 +230,11 @@ create table _states (
     changed_at bigint not null,          -- wall clock, milliseconds
     synced_at bigint not null default 0, -- likewise: when the last full sync began
     entitled_at bigint not null default 0, -- when the last that listed its entitlements began
+    live bigint not null default 0,    -- how many of its subscriptions are live
     delivered bigint not null default 0, -- the revision that the key-value server has
     primary key (customer, account)
 );
+create index _states_several on _states (account, customer) where live > 1;
 create index _states_due on _states (account, revision) where delivered < revision;
 
 -- Which customer a user of yours has: one row a user. state: none, found (a customer whose metadata

@@ -36,7 +36,7 @@ static const char *columns_of(const char *table)
     if (strcmp(table, "_due") == 0) /* claims and pauses belong to processes */
         return "kind, type, id, account, gen, cause";
     if (strcmp(table, "_states") == 0) /* the key-value server may be another one */
-        return "customer, account, value, revision, changed_at, synced_at";
+        return "customer, account, value, revision, changed_at, synced_at, live";
     if (strcmp(table, "_users") == 0) /* likewise */
         return "user_id, account, state, customer, bindings, bound_at, wanted, op, form, attempt, "
                "started_at, key_at, revision, changed_at";

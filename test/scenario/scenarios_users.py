@@ -215,3 +215,81 @@ def who_is_named_by_metadata_already_gets_no_second_customer(place):
     check(place.rows("select customer, user_id from _user_links") == [(other["id"], "user_1")], "links:",
           place.rows("select customer, user_id from _user_links"))
     d.idle()
+
+
+def found(place, code=3):
+    out, _ = place.run("check", "duplicates", "--json", code=code)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@scenario("STATE-16")
+def two_customers_of_one_user_are_listed_and_left_alone(place):
+    e = place.emulator
+    _, price, first = shop(e)
+    e.post(f"/v1/customers/{first['id']}", metadata={"userId": "user_1"}, email="Jo@example.com")
+    second = e.post("/v1/customers", metadata={"userId": "user_1"}, email="jo@example.com")
+    for i in range(3):
+        e.post("/v1/customers", metadata={"userId": f"other_{i}"}, email=f"other{i}@example.com")
+    sub = subscribe(e, first, price)
+    d = place.start()
+    check([line["kind"] for line in found(place)] == ["unknown", "unknown"], "an empty mirror knows:", found(place))
+    place.run("sync")
+    d.idle()
+    lines = found(place)
+    check([line["kind"] for line in lines] == ["user", "email"], "found:", lines)
+    check(lines[0]["user"] == "user_1" and lines[1]["email"] == "jo@example.com", "who:", lines)
+    for line in lines:
+        check(sorted(c["id"] for c in line["customers"]) == sorted([first["id"], second["id"]]), "customers:", line)
+        check([s["id"] for c in line["customers"] for s in c["subscriptions"]] == [sub["id"]], "subscriptions:", line)
+    # the one of the user is the oldest, and nothing was merged
+    _, _, answer = ask(d, "GET", "/api/test/users/user_1/customer")
+    check(answer["customerId"] == min((first, second), key=lambda c: (c["created"], c["id"]))["id"], "it is", answer)
+    place.check_mirror(["customer", "subscription"])
+    e.delete(f"/v1/customers/{second['id']}")
+    d.deliver_ok(e.events(type="customer.deleted")[0])
+    d.idle()
+    check(found(place, code=0) == [], "still found:")
+    place.run("check", "duplicates", "--repair", code=2)
+
+
+@scenario("STATE-27")
+def a_second_live_subscription_is_reported_with_both(place):
+    e = place.emulator
+    product, price, customer = shop(e)
+    dear = e.post("/v1/prices", product=product["id"], unit_amount=2500, currency="usd",
+                  recurring={"interval": "month"})
+    first = subscribe(e, customer, price)
+    d = place.start()
+    place.run("sync")
+    d.idle()
+    path = f"/api/test/customers/{customer['id']}/state"
+    check(ask(d, "GET", path)[2]["severalLive"] is False, "one is several")
+    check(found(place, code=0) == [] and d.status()["several_live"] == 0, "one is reported")
+    second = subscribe(e, customer, dear, )  # another tab; its own event is lost
+    d.deliver_ok(event("evt_paid", "invoice.paid", {"id": second["latest_invoice"], "object": "invoice",
+                                                    "customer": customer["id"]}))
+    d.idle()
+    check(ask(d, "GET", path)[2]["severalLive"] is True, "not seen:", ask(d, "GET", path)[2])
+    line, = found(place)
+    amounts = {s["id"]: (s["amount"], s["currency"], s["interval"]) for c in line["customers"] for s in c["subscriptions"]}
+    check(line["kind"] == "subscriptions" and line["customer"] == customer["id"] and line["severalLive"], "reported:", line)
+    check(amounts == {first["id"]: (1500, "usd", "month"), second["id"]: (2500, "usd", "month")}, "amounts:", amounts)
+    check(d.status()["several_live"] == 1 and d.metric("brindle_customers_several_live") == 1, "not counted")
+    check("more than one live" in place.run("status")[0], "brindle status hides it")
+    # two customers of one user are one user
+    e.delete(f"/v1/subscriptions/{second['id']}")
+    other = e.post("/v1/customers", metadata={"userId": "user_1"}, payment_method="pm_card_visa",
+                   invoice_settings={"default_payment_method": "pm_card_visa"})
+    e.post(f"/v1/customers/{customer['id']}", metadata={"userId": "user_1"})
+    subscribe(e, other, price)
+    place.catch_up(d)
+    line = found(place)[0]
+    check(line["kind"] == "user" and line["severalLive"], "of one user:", line)
+    # a list that cannot be read is not an answer
+    e.fault("error;method=GET;path=/v1/subscriptions")
+    d.deliver_ok(event("evt_more", "invoice.paid", {"id": "in_none", "object": "invoice", "customer": customer["id"]}))
+    until("it is unknown", lambda: ask(d, "GET", path)[2]["severalLive"] is None)
+    check([x for x in found(place) if x["kind"] == "unknown" and x["customer"] == customer["id"]], "unknown:", found(place))
+    e.no_faults()
+    d.idle()
+    check(ask(d, "GET", path)[2]["severalLive"] is False, "still unknown")
