@@ -247,18 +247,16 @@ enum status op_write(struct env *env, str id, struct buf *out, struct error *e)
                        : ST_OK;
 }
 
-static enum status write_line(struct tx *tx, struct env *env, str id, bool open, struct buf *out,
-                              bool *written, struct error *e)
+static enum status write_line(struct tx *tx, struct env *env, str id, struct buf *out,
+                              struct error *e)
 {
     ARENA(a, RUN_BYTES_MAX);
     struct json_writer w = { .b = out };
     struct story s;
     enum status st = read_story(tx, env, id, &s, &a, e);
 
-    *written = false;
-    if (st != ST_OK || (open && !is_open(s.op.state) && s.op.state != OP_STUCK))
+    if (st != ST_OK)
         return st;
-    *written = true;
     jw_object(&w);
     write_head(&w, &s, &a);
     json(&w, "differences", s.op.differences);
@@ -280,15 +278,15 @@ enum status op_list_write(struct env *env, size_t limit, bool open, struct buf *
 
     while (st == ST_OK && n < limit && more) {
         struct rows r;
-        st = tx_run(&tx, STMT_OP_PAGE, &r, &a, e, V_STR(str_of(env->identity.account)),
-                    V_INT(before), V_STR(last), V_INT(LIST_MAX));
+        st = tx_run(&tx, open ? STMT_OP_OPEN : STMT_OP_PAGE, &r, &a, e,
+                    V_STR(str_of(env->identity.account)), V_INT(before), V_STR(last),
+                    V_INT(LIST_MAX));
         more = st == ST_OK && r.n_rows == LIST_MAX;
         for (size_t i = 0; st == ST_OK && i < r.n_rows && n < limit; i++) {
-            bool written = false;
             last = row_str(&r, i, 0);
             before = row_int(&r, i, 1);
-            st = write_line(&tx, env, last, open, out, &written, e);
-            n += written;
+            st = write_line(&tx, env, last, out, e);
+            n++;
         }
     }
     if (st == ST_OK && out->failed)

@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "catalog/saga.h"
 #include "cli/local.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "core/status.h"
 
-enum { STATUS_BYTES_MAX = 16 << 20, LISTS_NAMED_MAX = 128 };
+enum { STATUS_BYTES_MAX = 16 << 20, LISTS_NAMED_MAX = 128, OPERATIONS_SHOWN = 20 };
 
 struct shown {
     const struct cli *cli;
@@ -228,24 +229,60 @@ static void print_types(str json)
     table_print(&t, stdout);
 }
 
+/* Changes of the catalogue that are under way, or stuck. */
+static void print_operations(str lines)
+{
+    ARENA(a, STATUS_BYTES_MAX);
+
+    for (str one; lines.n;) {
+        lines = str_cut(lines, '\n', &one);
+        bool stuck = str_eqz(json_text(one, S("state"), &a), "stuck");
+        str at = json_text(one, S("at"), &a);
+        if (one.n)
+            line("operation", stuck ? COLOR_BAD : COLOR_WARN,
+                 "%.*s %.*s: %.*s (`brindle op show %.*s`)", STR_ARG(json_text(one, S("kind"), &a)),
+                 STR_ARG(json_text(one, S("product"), &a)), STR_ARG(at),
+                 STR_ARG(json_text(one, S("id"), &a)));
+    }
+}
+
+static void print_operations_json(str lines)
+{
+    const char *between = "";
+
+    printf("\"operations\":[");
+    for (str one; lines.n;) {
+        lines = str_cut(lines, '\n', &one);
+        if (one.n)
+            printf("%s%.*s", between, STR_ARG(one));
+        between = ",";
+    }
+    printf("],");
+}
+
 static enum status show_open(const struct shown *s, struct env *env, struct error *e)
 {
     BUF(json, STATUS_BYTES_MAX);
+    BUF(operations, STATUS_BYTES_MAX);
     struct mirror_status m;
     enum status st = status_json(env, &json, e);
 
+    if (st == ST_OK)
+        st = op_list_write(env, OPERATIONS_SHOWN, true, &operations, e);
     if (st != ST_OK)
         return st;
     if (s->cli->json) {
         str rest = str_trim(buf_str(&json));
-        printf("{\"daemon\":%s,%.*s\n", s->served ? "true" : "false",
-               STR_ARG(str_sub(rest, 1, rest.n)));
+        printf("{\"daemon\":%s,", s->served ? "true" : "false");
+        print_operations_json(buf_str(&operations));
+        printf("%.*s\n", STR_ARG(str_sub(rest, 1, rest.n)));
         return ST_OK;
     }
     st = status_read(env, &m, e);
     if (st != ST_OK)
         return st;
     print_numbers(s, env, &m, buf_str(&json));
+    print_operations(buf_str(&operations));
     if (s->types)
         print_types(buf_str(&json));
     return ST_OK;

@@ -301,6 +301,8 @@ create unique index _ops_holder on _ops (account, product)
 create unique index _ops_caller on _ops (account, caller_key) where caller_key is not null;
 create index _ops_ended on _ops (account, product, ended_ticket);
 create index _ops_created on _ops (account, created_at, id);
+create index _ops_open on _ops (account, created_at, id)
+    where state in ('new', 'forward', 'back') or state = 'stuck' and reason <> 'moved';
 
 -- The journal of the operations: written before each request, and again when its answer is known.
 create table _op_steps (

@@ -469,6 +469,7 @@ def cut_off_in_the_middle_it_says_where_it_stands_and_can_be_undone(place):
     shop.e.fault("reset;path=/v1/p;count=-1")
     op = until("it waits", lambda: ([o for o in shop.ops() if o["waits"] and o["step"] == 4] or [None])[0])
     check(op["at"].startswith("step 4 of 6, waiting for Stripe: "), op["at"])
+    check(op["at"] in place.run("status")[0], "status says", place.run("status")[0])
     check(f"{shop.old} is still on sale" in op["at"] and "is the default price of" in op["at"], op["at"])
     until("the mirror is marked as behind", lambda: place.one(
         "select count(*) from _due where kind = 'object' and id = ? and done_gen < gen", shop.product))
