@@ -461,6 +461,16 @@ void check_disk(const char *when)
     look_close(db);
 }
 
+void check_states(void)
+{
+    sqlite3 *db = look_open();
+
+    if (!db)
+        return;
+    ledger_check_store(db, "behind a commit");
+    look_close(db);
+}
+
 bool check_idle(int64_t *due, int64_t *dead)
 {
     sqlite3 *db = look_open();

@@ -58,6 +58,8 @@ void check_claim(int64_t ticket, uint64_t order);
 
 /* The disk as it is: what was promised is there. Nobody has to be alive. */
 void check_disk(const char *when);
+/* Every customer's state is that of its objects, at this very moment. */
+void check_states(void);
 /* Is there nothing due? `dead`: how much was given up. */
 bool check_idle(int64_t *due, int64_t *dead);
 /* The list of events was read to its end by somebody who began after `when` (Stripe's time). */

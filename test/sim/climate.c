@@ -142,7 +142,7 @@ static void draw_churn(struct climate *c)
 static void draw_tug(struct climate *c)
 {
     c->churn = true;
-    c->objects = (unsigned)seed_between(3, 8);
+    c->objects = (unsigned)seed_between(8, 24); /* most of them nobody has seen before */
     c->page_limit = (unsigned)seed_between(1, 2);
     c->set.lease_ms = seed_between(1, 4) * 1000;
     c->answer_ms_max = seed_between(5, 60);
@@ -224,11 +224,11 @@ static void draw_whisper(struct climate *c)
 static void draw_mortal(struct climate *c)
 {
     c->churn = true;
-    c->objects = (unsigned)seed_between(2, 8);
     c->answer_ms_max = seed_between(5, 50);
     c->slow = c->stall_before = c->stall_after = 0;
     c->action_pause_ms = seed_between(50, 500);
-    c->actions = (unsigned)seed_between(40, 100);
+    c->objects = (unsigned)seed_between(8, 20); /* each has its last word soon */
+    c->actions = (unsigned)seed_between(20, 50);
     c->delivery_ms_max = seed_between(5, 500);
     c->late = 0;
     c->lost_answers = (unsigned)seed_between(0, 30);
@@ -242,7 +242,6 @@ static void draw_mortal(struct climate *c)
     c->syncs = 0;
     c->last_sync = c->early_sync = false;
     c->requests_per_second = 100;
-    c->wrong_keys = c->from_nothing ? 0 : (unsigned)seed_between(0, 100);
 }
 
 /* Invoices with many lines, looked at by several at once who may die behind it. */
@@ -295,7 +294,10 @@ static void draw_shop(struct climate *c)
     c->spite_before = seed_rate(30);
     c->spite_after = seed_rate(30);
     c->page_limit = seed_chance(50) ? 100 : (unsigned)seed_between(1, 3);
-    c->life_ms_max = seed_chance(50) ? 0 : seed_between(5, 60) * 1000;
+    c->life_ms_max = seed_chance(50) ? 0 : seed_between(1, 20) * 1000;
+    c->violent_lives = 30;
+    c->down_ms_max = 1000;
+    c->disk.sync_ms_max = seed_between(0, 60);
     c->kv_late = (unsigned)seed_between(0, 30);
     c->kv_restarts = (unsigned)seed_between(0, 60);
     c->delivery_ms_max = seed_between(10, 2000);
@@ -433,6 +435,7 @@ static void draw_chain(struct climate *c)
     c->objects = (unsigned)seed_between(3, 16);
     c->actions = (unsigned)seed_between(4, 12);
     c->action_pause_ms = seed_between(500, 10000);
+    c->wrong_keys = c->from_nothing ? 0 : (unsigned)seed_between(0, 300);
     c->requests_per_second = 100;
     c->last_sync = c->early_sync = false;
     c->syncs = 0;
