@@ -226,27 +226,31 @@ static enum status store(struct run *r, const struct due_key *k, str doc, struct
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-static enum status store_anew(struct run *r, const struct due_key *k, str doc, struct error *e)
-{
-    for (unsigned attempt = 1;; attempt++) {
-        error_clear(e);
-        enum status st = store(r, k, doc, e);
-        if (!tx_again(r->env->world->store, st, attempt))
-            return st;
-    }
-}
-
-/* The worker of objects buries it, as an event would have it. */
-static enum status mark_gone(struct run *r, const struct due_key *k, struct error *e)
+/* Left to the worker of objects: what is gone he buries, as an event would have it. */
+static enum status leave(struct run *r, const struct due_key *k, bool gone, struct error *e)
 {
     ARENA(scratch, SCRATCH_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    const struct due_mark m = { .key = *k, .lane = LANE_OPERATION, .cause = "op", .gone = true };
+    const struct due_mark m = { .key = *k, .lane = LANE_OPERATION, .cause = "op", .gone = gone };
     enum status st = tx_begin(&tx, r->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
         st = due_mark(&tx, r->env, &m, &scratch, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status store_anew(struct run *r, const struct due_key *k, str doc, struct error *e)
+{
+    for (unsigned attempt = 1;; attempt++) {
+        error_clear(e);
+        enum status st = store(r, k, doc, e);
+        if (tx_again(r->env->world->store, st, attempt))
+            continue;
+        if (st != ST_REFUSED && st != ST_INVALID && st != ST_LIMIT)
+            return st;
+        error_clear(e); /* it does not fit in: the operation is none the less done */
+        return leave(r, k, false, e);
+    }
 }
 
 /* What the steps made of this object: does it still hold? */
@@ -281,7 +285,7 @@ enum status run_verify(struct run *r, enum outcome *out, struct error *e)
             st = run_get(r, str_eqz(key[i].type, "price"), key[i].id, &doc, &gone, out, e);
         if (st != ST_OK || *out != OUTCOME_DONE)
             return st;
-        st = gone ? mark_gone(r, &key[i], e) : store_anew(r, &key[i], doc, e);
+        st = gone ? leave(r, &key[i], true, e) : store_anew(r, &key[i], doc, e);
         moved |= !gone && !still_holds(r, &key[i], doc);
     }
     if (st == ST_OK && *out == OUTCOME_DONE && moved) {

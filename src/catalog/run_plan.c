@@ -138,6 +138,14 @@ static enum status check_scope(struct run *r, enum outcome *out, struct error *e
     return st;
 }
 
+/* More than our bounds allow, or an answer that cannot be read: it will not be otherwise later. */
+static enum status too_much(struct run *r, const struct error *why, struct error *e)
+{
+    r->no =
+        (struct refusal){ .name = REASON_REFUSED, .message = arena_copy(r->a, str_of(why->text)) };
+    return refuse(r, e);
+}
+
 /* ST_NONE: it is over, in whatever way. */
 static enum status decide(struct run *r, struct error *e)
 {
@@ -156,6 +164,8 @@ static enum status decide(struct run *r, struct error *e)
         st = refuse(r, e);
     else if (st == ST_RETRY)
         st = run_wait(r, arena_copy(r->a, str_of(why.text)), false, e);
+    else if (st == ST_LIMIT || st == ST_INVALID)
+        st = too_much(r, &why, e);
     else if (st != ST_OK)
         *e = why;
     return st == ST_OK && r->ended ? ST_NONE : st;

@@ -111,7 +111,7 @@ static void write_head(struct json_writer *w, const struct story *s, struct aren
     text(w, "state", str_of(op_state_name(op->state)));
     text(w, "reason", op->reason);
     text(w, "product", op->product);
-    number(w, "step", op->step);
+    number(w, "step", op->step > (int64_t)s->plan.n ? (int64_t)s->plan.n : op->step);
     number(w, "steps", (int64_t)s->plan.n);
     text(w, "at", sentence(s, a));
     text(w, "note", op->note);

@@ -185,6 +185,20 @@ static enum status write_input(const struct order *o, struct json_writer *w, str
     return st;
 }
 
+/* What is no number is seen here, before anybody is asked. */
+static enum status check_numbers(const struct order *o, struct error *e)
+{
+    for (size_t i = 0; i < COUNT(param_table); i++) {
+        const char *flag = param_table[i].flag;
+        bool counts = strcmp(flag, "amount") == 0 || strcmp(flag, "interval-count") == 0;
+        int64_t n;
+        if (counts && o->value[i] && (!str_to_int(str_of(o->value[i]), &n) || n < 0))
+            return fail(e, ST_INVALID, "--%s takes a number, 0 or greater, not \"%.40s\".", flag,
+                        o->value[i]);
+    }
+    return ST_OK;
+}
+
 static enum status write_order(const struct order *o, struct buf *line, struct error *e)
 {
     struct json_writer w = { .b = line };
@@ -243,6 +257,8 @@ static enum status run(struct cli *cli, const char *noun, struct error *e)
     size_t words = o.v->takes ? 2 : 1;
     if (st == ST_OK)
         st = words_check(cli, &o.words, words, words, e);
+    if (st == ST_OK)
+        st = check_numbers(&o, e);
     if (st == ST_OK)
         st = write_order(&o, &line, e);
     if (st == ST_OK && o.v->verb == PRODUCT_DELETE && !o.dry_run)

@@ -152,6 +152,17 @@ void operation_print(str doc, bool whole)
 
 /* ---- how it goes ---------------------------------------------------------------------------- */
 
+/* While it goes well, no more than the step. */
+static str progress_of(str doc, struct arena *a)
+{
+    str at = text(doc, "at", a), step;
+    int64_t waits = 0;
+
+    json_int(doc, S("waits"), &waits);
+    str_cut(at, ':', &step);
+    return waits ? at : step;
+}
+
 static bool on_line(void *ctx, str line)
 {
     struct operation_answer *w = ctx;
@@ -167,7 +178,7 @@ static bool on_line(void *ctx, str line)
     if (first)
         print_line(stderr, "operation ", text(line, "id", &a));
     if (!json_member(line, S("ended_at")).text.n)
-        print_line(stderr, "  ", text(line, "at", &a));
+        print_line(stderr, "  ", progress_of(line, &a));
     return true;
 }
 

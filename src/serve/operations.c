@@ -23,7 +23,11 @@ static enum status tell(const struct watch *w, struct error *e)
         return st;
     return w->emit(w->ctx, buf_str(&line))
                ? ST_OK
-               : fail(e, ST_RETRY, "nobody listens any more; operation %s goes on", w->id);
+               : fail(
+                     e, ST_RETRY,
+                     "Nobody listens any more. Operation %s stays due: the daemon goes on with it, "
+                     "or `brindle op resume %s`.",
+                     w->id, w->id);
 }
 
 static enum status gone_on(const struct watch *w, const char *why, struct error *e)
