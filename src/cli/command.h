@@ -110,6 +110,7 @@ COMMAND(refs)
 COMMAND(copy)
 COMMAND(price)
 COMMAND(product)
+COMMAND(catalog)
 COMMAND(op)
 COMMAND(doctor)
 COMMAND(env)
@@ -123,4 +124,5 @@ void cli_exit_with(enum exit_code code);
 extern const char help_serve[], help_demo[], help_sync[], help_status[], help_get[], help_list[],
     help_state[], help_inbox[], help_trace[], help_erase[], help_schema[], help_copy[],
     help_emulate[], help_doctor[], help_help[], help_version[];
-extern const char help_check[], help_env[], help_refs[], help_price[], help_product[], help_op[];
+extern const char help_check[], help_env[], help_refs[], help_price[], help_product[], help_op[],
+    help_catalog[];

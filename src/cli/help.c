@@ -94,6 +94,26 @@ const char help_price[] =
     "  brindle price replace price_1Mo --amount 1200 --dry-run\n"
     "\n" COMMON;
 
+const char help_catalog[] =
+    "Usage: brindle catalog export [--archived] [--out FILE]\n"
+    "       brindle catalog plan FILE [--prune --owner NAME=VALUE] [--out PLAN]\n"
+    "       brindle catalog apply FILE|PLAN [--yes]\n"
+    "\n"
+    "`export` writes products and prices as JSON (docs/catalog.schema.json). `plan` compares\n"
+    "such a file with Stripe and writes what would be done, in the safe order; `apply` does it.\n"
+    "What the file does not say stays. A price is known by its lookup key, a product by its id.\n"
+    "Each change is an operation: whole or not at all (`brindle op list`). A second apply does\n"
+    "nothing. A plan whose world has moved is refused with 5; `plan` ends with 3 when there is\n"
+    "something to do.\n"
+    "\n"
+    "  --prune         archive what the file does not name, if it is yours by --owner and\n"
+    "                  older than --min-age HOURS (24)\n"
+    "  --no-sync       compare with the mirror as it is; else products and prices are read anew\n"
+    "\n"
+    "Example:\n"
+    "  brindle catalog plan catalog.json --out plan.json\n"
+    "\n" COMMON;
+
 const char help_product[] =
     "Usage: brindle product create --name NAME [--amount N --currency C [--interval month]]\n"
     "                       [--id ID] [--description TEXT] [--metadata NAME=VALUE]...\n"

@@ -1,0 +1,409 @@
+/* compare.c - what a file wants that is otherwise, as operations in the safe order. Pure. */
+#include "catalog/file.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct comparing {
+    const json_t *all; /* products of the mirror */
+    const struct catalog_prune *prune;
+    json_t *changes;
+    struct error *e;
+};
+
+/* A price can have these once; another one is another price. [facts: R-08] */
+static const char *const immutable[] = { "currency",   "unit_amount",        "unit_amount_decimal",
+                                         "recurring",  "billing_scheme",     "tiers",
+                                         "tiers_mode", "transform_quantity", "custom_unit_amount" };
+static const char *const mutable_price[] = { "nickname", "metadata", "tax_behavior",
+                                             "currency_options" };
+static const char *const mutable_product[] = {
+    "name",     "description", "url",     "unit_label", "statement_descriptor",
+    "tax_code", "shippable",   "metadata"
+};
+
+static const char *text(const json_t *doc, const char *name)
+{
+    return json_string_value(json_object_get(doc, name));
+}
+
+static bool is_active(const json_t *doc) /* a file that does not say means yes */
+{
+    return !json_is_false(json_object_get(doc, "active"));
+}
+
+/* Does `is` have all that `wanted` says? Null is absent; the default of a member that a file states
+ * and Stripe's answer left out counts as said. */
+static bool holds(const json_t *wanted, const json_t *is)
+{
+    const char *name;
+    json_t *v;
+
+    if (json_is_null(wanted))
+        return !is || json_is_null(is);
+    if (!json_is_object(wanted))
+        return is && json_equal(wanted, is);
+    json_object_foreach((json_t *)(uintptr_t)wanted, name,
+                        v) if (!holds(v, json_object_get(is, name))) return false;
+    return true;
+}
+
+static void add_change(struct comparing *c, const char *kind, const char *product, json_t *input,
+                       const char *fmt, ...) PRINTF_LIKE(5, 6);
+static void add_change(struct comparing *c, const char *kind, const char *product, json_t *input,
+                       const char *fmt, ...)
+{
+    char says[400];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(says, sizeof says, fmt, ap);
+    va_end(ap);
+    json_array_append_new(c->changes, json_pack("{s:s, s:s, s:s, s:o}", "kind", kind, "product",
+                                                product, "says", says, "input", input));
+}
+
+/* ---- looking up ------------------------------------------------------------------------------ */
+
+static const json_t *product_by_id(const json_t *products, const char *id)
+{
+    const json_t *p;
+    size_t i;
+
+    json_array_foreach(products, i, p) if (strcmp(text(p, "id"), id) == 0) return p;
+    return NULL;
+}
+
+static bool is_named(const json_t *price, const char *name)
+{
+    const char *key = text(price, "lookup_key"), *id = text(price, "id");
+
+    return (key && strcmp(key, name) == 0) || (id && strcmp(id, name) == 0);
+}
+
+static const json_t *price_named(const json_t *product, const char *name)
+{
+    const json_t *p;
+    size_t i;
+
+    json_array_foreach(json_object_get(product, "prices"), i, p) if (is_named(p, name)) return p;
+    return NULL;
+}
+
+/* A lookup key is one price's in the whole account. */
+static const char *holder_elsewhere(const struct comparing *c, const char *product, const char *key)
+{
+    const json_t *p;
+    size_t i;
+
+    json_array_foreach(c->all, i, p) if (strcmp(text(p, "id"), product) != 0 &&
+                                         price_named(p, key)) return text(p, "id");
+    return NULL;
+}
+
+/* ---- prices ---------------------------------------------------------------------------------- */
+
+static const char *name_of(const json_t *price)
+{
+    const char *key = text(price, "lookup_key");
+
+    return key ? key : text(price, "id");
+}
+
+/* "up_to": "inf" is how Stripe wants it; an export has it so, too. */
+static json_t *set_of(const json_t *wanted, const char *const *member, size_t n, const json_t *is)
+{
+    json_t *set = json_object();
+
+    for (size_t i = 0; i < n; i++) {
+        json_t *v = json_object_get(wanted, member[i]);
+        if (v && !holds(v, json_object_get(is, member[i])))
+            json_object_set_new(set, member[i], json_deep_copy(v));
+    }
+    return set;
+}
+
+static void merge(json_t *to, json_t *from)
+{
+    json_object_update(to, from);
+    json_decref(from);
+}
+
+static enum status create_price(struct comparing *c, const char *product, const json_t *p,
+                                bool make_default)
+{
+    const char *key = text(p, "lookup_key");
+    const char *holder = key ? holder_elsewhere(c, product, key) : NULL;
+
+    if (!key)
+        return fail(c->e, ST_INVALID,
+                    "Price %s is not there, and the file gives it no lookup_key: by what would its "
+                    "successor be known?",
+                    text(p, "id"));
+    if (holder)
+        return fail(c->e, ST_INVALID,
+                    "The lookup key %s is held by a price of %s: take it from there first "
+                    "(`brindle price update ... --take-key`).",
+                    key, holder);
+    if (!text(p, "currency"))
+        return fail(c->e, ST_INVALID, "Price %s is not there, and to make it needs a \"currency\".",
+                    key);
+    json_t *set = json_deep_copy(p);
+    json_object_del(set, "active");
+    json_object_del(set, "id");
+    json_t *input = json_pack("{s:s, s:o}", "product", product, "set", set);
+    if (make_default)
+        json_object_set_new(input, "make_default", json_true());
+    add_change(c, "price.create", product, input, "create price %s of %s%s", key, product,
+               make_default ? ", its default" : "");
+    return ST_OK;
+}
+
+static enum status replace_price(struct comparing *c, const char *product, const json_t *p,
+                                 const json_t *is, json_t *set)
+{
+    const char *key = text(p, "lookup_key"), *member;
+    json_t *v;
+
+    if (!key) {
+        json_decref(set);
+        return fail(
+            c->e, ST_INVALID,
+            "Price %s has to be replaced, but has no lookup_key: the file could not name its "
+            "successor. Give it one first (`brindle price update %s --lookup-key KEY`).",
+            text(is, "id"), text(is, "id"));
+    }
+    json_object_foreach(set, member, v) if (json_is_null(v))
+    {
+        enum status st = fail(c->e, ST_INVALID,
+                              "Price %s: \"%s\" cannot be taken away in a replacement. Make "
+                              "another price.",
+                              key, member);
+        json_decref(set);
+        return st;
+    }
+    merge(set, set_of(p, mutable_price, COUNT(mutable_price), is));
+    add_change(c, "price.replace", product,
+               json_pack("{s:s, s:o}", "price", text(is, "id"), "set", set),
+               "replace price %s (%s): what it costs cannot be changed", key, text(is, "id"));
+    return ST_OK;
+}
+
+static enum status compare_price(struct comparing *c, const char *product, const json_t *p,
+                                 const json_t *is, bool make_default)
+{
+    if (!is)
+        return is_active(p) ? create_price(c, product, p, make_default) : ST_OK;
+    const char *id = text(is, "id");
+    json_t *set = set_of(p, immutable, COUNT(immutable), is);
+
+    if (!is_active(p)) {
+        json_decref(set);
+        return ST_OK; /* archived last, see archive_prices */
+    }
+    if (json_object_size(set))
+        return replace_price(c, product, p, is, set);
+    json_decref(set);
+    set = set_of(p, mutable_price, COUNT(mutable_price), is);
+    if (json_object_size(set) == 0) {
+        json_decref(set);
+        return ST_OK;
+    }
+    add_change(c, "price.update", product, json_pack("{s:s, s:o}", "price", id, "set", set),
+               "change price %s (%s)", name_of(p), id);
+    return ST_OK;
+}
+
+static bool is_prunable(const struct comparing *c, const json_t *is)
+{
+    char key[200];
+    const struct catalog_prune *p = c->prune;
+
+    if (!p || !p->on)
+        return false;
+    snprintf(key, sizeof key, "%.*s", STR_ARG(p->owner_key));
+    const char *owner = text(json_object_get(is, "metadata"), key);
+    return owner && str_eqz(p->owner_value, owner) &&
+           json_integer_value(json_object_get(is, "created")) < p->created_before;
+}
+
+/* Is it the default, and stays so by this file? Then it cannot be archived. [facts: R-01] */
+static bool stays_default(const json_t *file, const json_t *product, const json_t *is)
+{
+    const char *now = text(product, "default_price"), *wanted = text(file, "default_price");
+
+    return now && strcmp(now, text(is, "id")) == 0 && (!wanted || is_named(is, wanted));
+}
+
+/* What the file says is archived, and, where it was asked for, what it does not name; never the
+ * default of a product that is archived with it, or that the file does not name. */
+static enum status archive_prices(struct comparing *c, const json_t *file, const json_t *product)
+{
+    const char *id = text(product, "id");
+    const json_t *is;
+    size_t i;
+
+    json_array_foreach(json_object_get(product, "prices"), i, is)
+    {
+        const json_t *p = price_named(file, name_of(is));
+        if (!is_active(is) || (p ? is_active(p) : !is_prunable(c, is)))
+            continue;
+        bool stays = stays_default(file, product, is);
+        if (stays && p && is_active(file))
+            return fail(
+                c->e, ST_INVALID,
+                "Price %s is the default of product %s and cannot be archived: name another "
+                "default_price, or archive the product.",
+                name_of(is), id);
+        if (stays)
+            continue;
+        add_change(c, "price.archive", id, json_pack("{s:s}", "price", text(is, "id")),
+                   "archive price %s (%s)%s", name_of(is), text(is, "id"),
+                   p ? "" : ", which the file does not name");
+    }
+    return ST_OK;
+}
+
+/* ---- products -------------------------------------------------------------------------------- */
+
+static enum status create_product(struct comparing *c, const json_t *p)
+{
+    const char *id = text(p, "id"), *by_default = text(p, "default_price");
+    const json_t *price;
+    enum status st = ST_OK;
+    size_t i;
+
+    if (!is_active(p))
+        return ST_OK;
+    if (!text(p, "name"))
+        return fail(c->e, ST_INVALID, "Product %s is not there, and to make it needs a \"name\".",
+                    id);
+    json_t *set = json_deep_copy(p);
+    json_object_del(set, "prices");
+    json_object_del(set, "default_price");
+    json_object_del(set, "active");
+    add_change(c, "product.create", id, json_pack("{s:o}", "set", set), "create product %s", id);
+    json_array_foreach(json_object_get(p, "prices"), i, price) if (st == ST_OK) st =
+        compare_price(c, id, price, NULL, by_default && is_named(price, by_default));
+    return st;
+}
+
+/* To a price that is there; one that is made becomes it as it is made, a replacement by itself. */
+static enum status compare_default(struct comparing *c, const json_t *p, const json_t *is,
+                                   json_t *set)
+{
+    const char *wanted = text(p, "default_price"), *id = text(p, "id");
+    const char *now = text(is, "default_price");
+
+    if (!wanted)
+        return ST_OK;
+    const json_t *price = price_named(is, wanted), *listed = price_named(p, wanted);
+    if (!price && !listed)
+        return fail(
+            c->e, ST_INVALID,
+            "Product %s: its default_price %s is none of its prices, neither in the file nor "
+            "at Stripe.",
+            id, wanted);
+    if (listed && !is_active(listed))
+        return fail(c->e, ST_INVALID, "Product %s: its default_price %s is archived by the file.",
+                    id, wanted);
+    if (price && (!now || strcmp(now, text(price, "id")) != 0))
+        json_object_set_new(set, "default_price", json_string(text(price, "id")));
+    return ST_OK;
+}
+
+static void update_product(struct comparing *c, const char *id, json_t *set)
+{
+    if (json_object_size(set))
+        add_change(c, "product.update", id, json_pack("{s:s, s:o}", "product", id, "set", set),
+                   "change product %s", id);
+    else
+        json_decref(set);
+}
+
+static void activate_prices(struct comparing *c, const json_t *p, const json_t *is)
+{
+    const json_t *price;
+    size_t i;
+
+    json_array_foreach(json_object_get(p, "prices"), i, price)
+    {
+        const json_t *there = price_named(is, name_of(price));
+        if (there && is_active(price) && !is_active(there))
+            add_change(c, "price.activate", text(p, "id"),
+                       json_pack("{s:s}", "price", text(there, "id")),
+                       "put price %s (%s) on sale again", name_of(price), text(there, "id"));
+    }
+}
+
+/* On sale first, for a default must be on sale; then the default, for a replacement takes it along;
+ * off sale last. */
+static enum status change_product(struct comparing *c, const json_t *p, const json_t *is)
+{
+    const char *id = text(p, "id"), *by_default = text(p, "default_price");
+    json_t *set = set_of(p, mutable_product, COUNT(mutable_product), is);
+    enum status st = compare_default(c, p, is, set);
+    const json_t *price;
+    size_t i;
+
+    if (st != ST_OK) {
+        json_decref(set);
+        return st;
+    }
+    if (is_active(p) && !is_active(is))
+        add_change(c, "product.activate", id, json_pack("{s:s}", "product", id),
+                   "put product %s on sale again", id);
+    activate_prices(c, p, is);
+    update_product(c, id, set);
+    json_array_foreach(json_object_get(p, "prices"), i, price) if (st == ST_OK) st = compare_price(
+        c, id, price, price_named(is, name_of(price)), by_default && is_named(price, by_default));
+    if (st == ST_OK)
+        st = archive_prices(c, p, is);
+    if (st != ST_OK)
+        return st;
+    if (!is_active(p) && is_active(is))
+        add_change(c, "product.archive", id, json_pack("{s:s}", "product", id),
+                   "archive product %s", id);
+    return ST_OK;
+}
+
+static void prune_products(struct comparing *c, const json_t *file)
+{
+    const json_t *is;
+    size_t i;
+
+    json_array_foreach(c->all, i, is)
+    {
+        const char *id = text(is, "id");
+        if (is_active(is) && is_prunable(c, is) && !product_by_id(file, id))
+            add_change(c, "product.archive", id, json_pack("{s:s}", "product", id),
+                       "archive product %s, which the file does not name", id);
+    }
+}
+
+enum status catalog_compare(const json_t *file, const json_t *all,
+                            const struct catalog_prune *prune, json_t **changes, struct error *e)
+{
+    struct comparing c = {
+        .all = json_object_get(all, "products"), .prune = prune, .changes = json_array(), .e = e
+    };
+    const json_t *products = json_object_get(file, "products"), *p;
+    enum status st = ST_OK;
+    size_t i;
+
+    json_array_foreach(products, i, p)
+    {
+        const json_t *is = product_by_id(c.all, text(p, "id"));
+        if (st == ST_OK)
+            st = is ? change_product(&c, p, is) : create_product(&c, p);
+    }
+    if (st == ST_OK)
+        prune_products(&c, products);
+    if (st != ST_OK) {
+        json_decref(c.changes);
+        return st;
+    }
+    *changes = c.changes;
+    return ST_OK;
+}

@@ -1,0 +1,44 @@
+/* file.h - the whole catalogue as a document: what a mirror has, what a file wants, and the changes
+ * between the two.
+ *
+ *     {"version":1,"products":[{"id":"prod_1","name":"Pro","default_price":"pro-monthly",
+ *       "prices":[{"lookup_key":"pro-monthly","currency":"usd","unit_amount":1000,
+ *                  "recurring":{"interval":"month"}}]}]}
+ *
+ * A product is known by its id, which its owner may choose; a price by its lookup key, or by its id
+ * where it has none. What a file does not say stays as it is. docs/catalog.schema.json has every
+ * member. */
+#pragma once
+
+#include <jansson.h>
+
+#include "core/env.h"
+
+enum { CATALOG_VERSION = 1, CATALOG_FILE_BYTES_MAX = 64 << 20 };
+
+/* Everything that the mirror has, archived ones too, every price with its "id" and each with its
+ * "created". The caller's. Statuses as mirror_list. */
+enum status catalog_read(struct env *env, json_t **out, struct error *e) MUST_USE;
+/* The same as a file: what is on sale, or with `archived` all; ids of prices that have a lookup key
+ * are left out. The caller's; NULL: out of memory. */
+json_t *catalog_export(const json_t *all, bool archived);
+
+/* Is it a catalogue? ST_INVALID: the sentence names the member, and where it stands. */
+enum status catalog_check(const json_t *file, struct error *e) MUST_USE;
+
+/* What of ours may be archived because the file does not name it. */
+struct catalog_prune {
+    bool on;
+    str owner_key, owner_value; /* metadata that it must carry; set when `on` */
+    int64_t created_before;     /* unix seconds: what is younger stays */
+};
+
+/* The changes, in the order in which they are safe, each an operation (kinds.h):
+ * [{"kind","product","says","input":{…}}…]. Pure. The caller's. ST_INVALID: the file asks for what
+ * cannot be, with a sentence. */
+enum status catalog_compare(const json_t *file, const json_t *all,
+                            const struct catalog_prune *prune, json_t **changes,
+                            struct error *e) MUST_USE;
+enum { CATALOG_HASH_MAX = 65 };
+/* A fingerprint of a document, whatever the order of its members, and a NUL. */
+enum status catalog_hash(const json_t *doc, char out[CATALOG_HASH_MAX], struct error *e) MUST_USE;

@@ -1,0 +1,449 @@
+/* cmd_catalog.c - `brindle catalog export|plan|apply`: the whole catalogue as a file. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/file.h"
+#include "cli/operation.h"
+#include "cli/output.h"
+
+enum {
+    HEARD_BYTES_MAX = 1 << 20,
+    AGE_HOURS_DEFAULT = 24,
+    HOUR_S = 3600,
+};
+
+struct catalog {
+    struct cli *cli;
+    struct env_config *conf;
+    bool archived, prune, no_sync;
+    const char *owner, *out;
+    int64_t min_age; /* hours; -1: not given */
+    struct words words;
+    struct identity identity;
+    json_t *all, *file, *changes;
+    json_t *plan; /* as it was read; NULL: the file was a catalogue */
+};
+
+static void catalog_free(struct catalog *c)
+{
+    json_decref(c->all);
+    json_decref(c->file);
+    json_decref(c->changes);
+    json_decref(c->plan);
+}
+
+/* --- what Stripe has ----------------------------------------------------------------------- */
+
+static bool on_line(void *ctx, str line)
+{
+    (void)ctx, (void)line;
+    return !cli_interrupted();
+}
+
+/* The mirror is made to be what Stripe has now, before anything is compared with it. */
+static enum status refresh(struct catalog *c, struct error *e)
+{
+    static const char order[] =
+        "{\"op\":\"sync\",\"args\":[\"products\",\"prices\"],\"again\":true}";
+
+    return c->no_sync ? ST_OK : local_run(c->cli, c->conf, str_of(order), on_line, NULL, e);
+}
+
+static enum status read_mirror(struct catalog *c, struct error *e)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    enum status st = wire_open(&w, &c->cli->config, c->conf, WIRE_READ, e);
+
+    if (st != ST_OK)
+        return st;
+    c->identity = w.env.identity;
+    json_decref(c->all);
+    c->all = NULL;
+    return catalog_read(&w.env, &c->all, e);
+}
+
+/* --- files --------------------------------------------------------------------------------- */
+
+static enum status read_file(const char *path, json_t **out, struct error *e)
+{
+    json_error_t why;
+    bool from_stdin = strcmp(path, "-") == 0;
+    FILE *f = from_stdin ? stdin : fopen(path, "r");
+
+    if (!f)
+        return fail(e, ST_NONE, "%s: %s.", path, strerror(errno));
+    *out = json_loadf(f, JSON_REJECT_DUPLICATES, &why);
+    if (!from_stdin)
+        fclose(f);
+    if (!*out)
+        return fail(e, ST_INVALID, "%s is no JSON: line %d, column %d: %s.", path, why.line,
+                    why.column, why.text);
+    return ST_OK;
+}
+
+/* A plan holds the catalogue that it was made of. */
+static enum status read_wanted(struct catalog *c, const char *path, struct error *e)
+{
+    json_t *doc = NULL;
+    enum status st = read_file(path, &doc, e);
+
+    if (st != ST_OK)
+        return st;
+    if (json_object_get(doc, "changes")) {
+        c->plan = doc;
+        c->file = json_incref(json_object_get(doc, "catalog"));
+    } else {
+        c->file = doc;
+    }
+    return catalog_check(c->file, e);
+}
+
+static enum status write_json(const struct catalog *c, const json_t *doc, struct error *e)
+{
+    FILE *f = c->out ? fopen(c->out, "w") : stdout;
+
+    if (!f)
+        return fail(e, ST_REFUSED, "%s: %s.", c->out, strerror(errno));
+    bool ok = json_dumpf(doc, f, JSON_INDENT(2)) == 0;
+    ok = fputc('\n', f) != EOF && ok;
+    ok = (c->out ? fclose(f) : fflush(f)) == 0 && ok;
+    return ok ? ST_OK
+              : fail(e, ST_LIMIT, "%s could not be written: %s.",
+                     c->out ? c->out : "The standard output", strerror(errno));
+}
+
+/* --- the plan ------------------------------------------------------------------------------ */
+
+static enum status prune_of(const struct catalog *c, struct catalog_prune *p, struct error *e)
+{
+    int64_t hours = c->min_age < 0 ? AGE_HOURS_DEFAULT : c->min_age;
+
+    *p = (struct catalog_prune){ .on = c->prune };
+    if (!c->prune)
+        return ST_OK;
+    if (c->owner)
+        p->owner_value = str_cut(str_of(c->owner), '=', &p->owner_key);
+    if (!p->owner_key.n || !p->owner_value.n)
+        return fail(e, ST_INVALID,
+                    "--prune needs --owner NAME=VALUE: the metadata that what is yours to archive "
+                    "carries. Nothing else is touched.");
+    p->created_before = clock_wall(wire_clock()) / 1000 - hours * HOUR_S;
+    return ST_OK;
+}
+
+static enum status compare(struct catalog *c, struct error *e)
+{
+    struct catalog_prune p;
+    enum status st = prune_of(c, &p, e);
+
+    json_decref(c->changes);
+    c->changes = NULL;
+    return st == ST_OK ? catalog_compare(c->file, c->all, &p, &c->changes, e) : st;
+}
+
+static enum status make_plan(const struct catalog *c, json_t **out, struct error *e)
+{
+    char hash[CATALOG_HASH_MAX], state[CATALOG_HASH_MAX];
+    json_t *plan = json_pack("{s:i, s:s, s:s, s:b, s:O, s:O}", "version", CATALOG_VERSION, "env",
+                             c->conf->name, "account", c->identity.account, "livemode",
+                             c->identity.livemode, "changes", c->changes, "catalog", c->file);
+
+    if (!plan)
+        return fail(e, ST_LIMIT, "out of memory for the plan");
+    enum status st = catalog_hash(c->all, state, e);
+    if (st == ST_OK)
+        json_object_set_new(plan, "state", json_string(state));
+    if (st == ST_OK && c->prune) {
+        json_object_set_new(plan, "owner", json_string(c->owner));
+        json_object_set_new(plan, "min_age",
+                            json_integer(c->min_age < 0 ? AGE_HOURS_DEFAULT : c->min_age));
+    }
+    if (st == ST_OK)
+        st = catalog_hash(plan, hash, e);
+    if (st == ST_OK)
+        json_object_set_new(plan, "hash", json_string(hash));
+    if (st != ST_OK) {
+        json_decref(plan);
+        return st;
+    }
+    *out = plan;
+    return ST_OK;
+}
+
+/* Somebody edited it: then nobody has looked at what it does. */
+static enum status check_plan(struct catalog *c, struct error *e)
+{
+    char hash[CATALOG_HASH_MAX];
+    json_t *copy = json_deep_copy(c->plan);
+    const char *said = json_string_value(json_object_get(c->plan, "hash"));
+    const char *account = json_string_value(json_object_get(c->plan, "account"));
+    bool livemode = json_is_true(json_object_get(c->plan, "livemode"));
+
+    json_object_del(copy, "hash");
+    enum status st = catalog_hash(copy, hash, e);
+    json_decref(copy);
+    if (st != ST_OK)
+        return st;
+    if (!said || strcmp(said, hash) != 0)
+        return fail(e, ST_INVALID, "The plan was edited after it was made. Make it anew.");
+    if (!account || strcmp(account, c->identity.account) != 0 || livemode != c->identity.livemode)
+        return fail(e, ST_REFUSED,
+                    "The plan was made for %s in %s mode, but environment %s is %s in %s mode. "
+                    "Nothing was sent.",
+                    account ? account : "nobody", mode_name(livemode), c->conf->name,
+                    c->identity.account, mode_name(c->identity.livemode));
+    c->owner = json_string_value(json_object_get(c->plan, "owner"));
+    c->prune = c->owner != NULL;
+    c->min_age = json_integer_value(json_object_get(c->plan, "min_age"));
+    return ST_OK;
+}
+
+static bool is_planned(const json_t *plan, const json_t *change)
+{
+    const json_t *p;
+    size_t i;
+
+    json_array_foreach(json_object_get(plan, "changes"), i,
+                       p) if (json_equal(p, change)) return true;
+    return false;
+}
+
+/* What is still to be done must be part of what was planned: else the world has moved. */
+static enum status check_moved(const struct catalog *c, struct error *e)
+{
+    const json_t *change;
+    size_t i;
+
+    if (!c->plan)
+        return ST_OK;
+    json_array_foreach(c->changes, i, change) if (!is_planned(c->plan, change)) return fail(
+        e, ST_CONFLICT,
+        "Since the plan was made the catalogue has moved: \"%s\" was not in it. "
+        "Nothing was sent. Make a new plan.",
+        json_string_value(json_object_get(change, "says")));
+    return ST_OK;
+}
+
+/* --- the commands -------------------------------------------------------------------------- */
+
+static enum status open_all(struct catalog *c, struct error *e)
+{
+    enum status st = cli_load(c->cli, e);
+
+    if (st == ST_OK)
+        st = config_env(&c->cli->config, c->cli->env_name, &c->conf, e);
+    if (st != ST_OK)
+        return st;
+    cli_catch_signals(NULL, NULL);
+    st = refresh(c, e);
+    return st == ST_OK ? read_mirror(c, e) : st;
+}
+
+static enum status run_export(struct catalog *c, struct error *e)
+{
+    enum status st = words_check(c->cli, &c->words, 1, 1, e);
+
+    if (st == ST_OK)
+        st = open_all(c, e);
+    if (st != ST_OK)
+        return st;
+    json_t *doc = catalog_export(c->all, c->archived);
+    st = doc ? write_json(c, doc, e) : fail(e, ST_LIMIT, "out of memory for the catalogue");
+    json_decref(doc);
+    return st;
+}
+
+static void say_changes(const json_t *changes)
+{
+    const json_t *change;
+    size_t i;
+
+    json_array_foreach(changes, i, change)
+        say("  %zu. %s", i + 1, json_string_value(json_object_get(change, "says")));
+    if (json_array_size(changes) == 0)
+        say("Nothing to do: the catalogue is as the file has it.");
+}
+
+static enum status run_plan(struct catalog *c, struct error *e)
+{
+    json_t *plan = NULL;
+    enum status st = words_check(c->cli, &c->words, 2, 2, e);
+
+    if (st == ST_OK)
+        st = read_wanted(c, c->words.word[1], e);
+    if (st == ST_OK)
+        st = open_all(c, e);
+    if (st == ST_OK)
+        st = compare(c, e);
+    if (st == ST_OK)
+        st = make_plan(c, &plan, e);
+    if (st != ST_OK)
+        return st;
+    if (!c->cli->json)
+        say_changes(c->changes);
+    if (c->cli->json || c->out || !is_terminal(stdout))
+        st = write_json(c, plan, e);
+    json_decref(plan);
+    if (json_array_size(c->changes))
+        cli_exit_with(EXIT_FOUND);
+    return st;
+}
+
+/* The last line of an operation that was heard; the line that ends the talk is none. */
+static bool on_operation(void *ctx, str line)
+{
+    struct buf *last = ctx;
+
+    if (str_starts(line, S("{\"id\":"))) {
+        buf_clear(last);
+        buf_append(last, line);
+    }
+    return true;
+}
+
+static enum status order_of(const json_t *change, struct buf *out, struct error *e)
+{
+    char actor[64];
+    str by = operation_actor(actor);
+    json_t *order = json_pack("{s:s, s:O, s:s%, s:b, s:O}", "op", "catalog", "kind",
+                              json_object_get(change, "kind"), "actor", by.p, by.n, "dry_run", 0,
+                              "input", json_object_get(change, "input"));
+    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
+
+    json_decref(order);
+    if (!text)
+        return fail(e, ST_LIMIT, "out of memory for an operation");
+    buf_append(out, str_of(text));
+    free(text);
+    return out->failed ? fail(e, ST_LIMIT, "\"%s\" asks for too much in one operation.",
+                              json_string_value(json_object_get(change, "says")))
+                       : ST_OK;
+}
+
+static const char *text(const json_t *doc, const char *name)
+{
+    const char *t = json_string_value(json_object_get(doc, name));
+
+    return t ? t : "";
+}
+
+static void say_end(const json_t *change, const json_t *doc, bool done)
+{
+    const json_t *refusal = json_object_get(doc, "refusal");
+
+    say("  %s  %s (%s)", done ? "done" : "NOT ", text(change, "says"), text(doc, "id"));
+    if (done)
+        return;
+    say("     %s: %s", text(refusal, "reason"), text(refusal, "message"));
+    if (*text(refusal, "next"))
+        say("     next: %s", text(refusal, "next"));
+}
+
+/* One change, as the operation that it is. `*code`: how it ended. */
+static enum status carry_out(struct catalog *c, const json_t *change, enum exit_code *code,
+                             struct error *e)
+{
+    BUF(order, OPERATION_ORDER_BYTES_MAX);
+    BUF(last, HEARD_BYTES_MAX);
+    enum status st = order_of(change, &order, e);
+
+    if (st == ST_OK)
+        st = local_run(c->cli, c->conf, buf_str(&order), on_operation, &last, e);
+    if (st != ST_OK)
+        return st;
+    *code = last.n ? operation_code(buf_str(&last), false) : EXIT_AWAY;
+    if (c->cli->json) {
+        printf("%.*s\n", STR_ARG(buf_str(&last)));
+        return ST_OK;
+    }
+    json_t *doc = last.n ? json_loadb(last.p, last.n, 0, NULL) : NULL;
+    say_end(change, doc, *code == EXIT_DONE);
+    json_decref(doc);
+    return ST_OK;
+}
+
+static enum status apply_all(struct catalog *c, struct error *e)
+{
+    enum exit_code code = EXIT_DONE;
+    enum status st = ST_OK;
+    const json_t *change;
+    size_t i, n = json_array_size(c->changes);
+
+    json_array_foreach(c->changes, i, change)
+    {
+        if (cli_interrupted())
+            return fail(e, ST_RETRY, "Stopped with %zu of %zu done; apply it again to go on.", i,
+                        n);
+        st = carry_out(c, change, &code, e);
+        if (st != ST_OK || code != EXIT_DONE)
+            break;
+    }
+    if (st != ST_OK)
+        return st;
+    if (code != EXIT_DONE && !c->cli->json)
+        say("%zu of %zu done. What is done stays, each whole; apply it again when that is mended.",
+            i, n);
+    cli_exit_with(code);
+    return ST_OK;
+}
+
+static enum status run_apply(struct catalog *c, struct error *e)
+{
+    enum status st = words_check(c->cli, &c->words, 2, 2, e);
+
+    if (st == ST_OK)
+        st = read_wanted(c, c->words.word[1], e);
+    if (st == ST_OK)
+        st = open_all(c, e);
+    if (st == ST_OK && c->plan)
+        st = check_plan(c, e);
+    if (st == ST_OK)
+        st = compare(c, e);
+    if (st == ST_OK)
+        st = check_moved(c, e);
+    if (st != ST_OK)
+        return st;
+    if (!c->cli->json)
+        say_changes(c->changes);
+    size_t n = json_array_size(c->changes);
+    if (n == 0)
+        return ST_OK;
+    st = confirm(c->cli, e, "Make these %zu changes at Stripe (%s, %s mode)?", n,
+                 c->identity.account, mode_name(c->identity.livemode));
+    return st == ST_OK ? apply_all(c, e) : st;
+}
+
+enum status cmd_catalog(struct cli *cli, struct error *e)
+{
+    static const struct {
+        const char *name;
+        enum status (*run)(struct catalog *c, struct error *e);
+    } sub[] = { { "export", run_export }, { "plan", run_plan }, { "apply", run_apply } };
+    struct catalog c = { .cli = cli, .min_age = -1 };
+    const struct flag flag[] = { { "archived", FLAG_SWITCH, { .on = &c.archived } },
+                                 { "prune", FLAG_SWITCH, { .on = &c.prune } },
+                                 { "owner", FLAG_TEXT, { .text = &c.owner } },
+                                 { "min-age", FLAG_NUMBER, { .number = &c.min_age } },
+                                 { "out", FLAG_TEXT, { .text = &c.out } },
+                                 { "no-sync", FLAG_SWITCH, { .on = &c.no_sync } } };
+    enum status st = flags_read(cli, flag, COUNT(flag), &c.words, e);
+    const char *what = c.words.n_words ? c.words.word[0] : "";
+
+    if (st != ST_OK)
+        return st;
+    for (size_t i = 0; i < COUNT(sub); i++) {
+        if (strcmp(sub[i].name, what) != 0)
+            continue;
+        st = sub[i].run(&c, e);
+        catalog_free(&c);
+        return st;
+    }
+    return fail(
+        e, ST_INVALID,
+        "`brindle catalog` knows export, plan and apply, not \"%.40s\"; see `brindle catalog "
+        "--help`.",
+        what);
+}

@@ -1,0 +1,188 @@
+"""The whole catalogue as a file: export, plan, apply."""
+import json
+import pathlib
+
+from place import check
+
+SCENARIOS = []
+
+
+def scenario(ident):
+    def add(function):
+        def play(place):
+            place.writes = True
+            return function(place)
+        play.__name__ = function.__name__
+        SCENARIOS.append((ident, play))
+        return function
+    return add
+
+
+def catalog(place, *args, code=0):
+    out, err = place.run("catalog", *args, code=code)
+    return out, err
+
+
+def export(place, *more):
+    return json.loads(catalog(place, "export", *more)[0])
+
+
+def write(place, doc, name="catalog.json"):
+    path = place.dir / name
+    path.write_text(json.dumps(doc))
+    return str(path)
+
+
+def posts(place):
+    return [r["path"] for m in ("POST", "DELETE") for r in place.emulator.requests(method=m)]
+
+
+def price_of(place, key):
+    found = place.emulator.get("/v1/prices", lookup_keys=[key])["data"]
+    check(len(found) == 1, key, "resolves to", len(found))
+    return found[0]
+
+
+PRO = {"version": 1, "products": [
+    {"id": "pro", "name": "Pro", "description": "all of it", "metadata": {"by": "us"}, "default_price": "pro-month",
+     "prices": [
+         {"lookup_key": "pro-month", "currency": "usd", "unit_amount": 1000, "recurring": {"interval": "month"},
+          "metadata": {"by": "us"}},
+         {"lookup_key": "pro-year", "currency": "usd", "unit_amount": 10000, "recurring": {"interval": "year"},
+          "tax_behavior": "exclusive", "nickname": "a year"},
+         {"lookup_key": "pro-seats", "currency": "usd", "billing_scheme": "tiered", "tiers_mode": "graduated",
+          "recurring": {"interval": "month"},
+          "tiers": [{"up_to": 10, "unit_amount": 500}, {"up_to": "inf", "unit_amount": 400}]}]}]}
+
+
+@scenario("CATFILE-01")
+def a_file_makes_a_catalogue_and_comes_back_the_same(place):
+    path = write(place, PRO)
+    out, err = catalog(place, "plan", path, code=3)
+    plan = json.loads(out)
+    check([c["kind"] for c in plan["changes"]] == ["product.create"] + ["price.create"] * 3, plan["changes"])
+    check(posts(place) == [], "planning has written")
+    catalog(place, "apply", path, code=2)  # nobody can be asked here
+    check(posts(place) == [], "without --yes")
+    catalog(place, "apply", path, "--yes")
+    check(price_of(place, "pro-month")["id"] == place.emulator.get("/v1/products/pro")["default_price"], "the default")
+    again = export(place)
+    product = again["products"][0]
+    check(product["default_price"] == "pro-month" and product["metadata"] == {"by": "us"}, product)
+    prices = {p["lookup_key"]: p for p in product["prices"]}
+    for wanted in PRO["products"][0]["prices"]:
+        is_ = prices[wanted["lookup_key"]]
+        for member, value in wanted.items():
+            if member != "recurring":
+                check(is_[member] == value, wanted["lookup_key"], member, is_)
+        check("id" not in is_ and "brindle_op" not in is_.get("metadata", {}), is_)
+    before = len(posts(place))
+    # Twice is once; and what comes out goes in again and changes nothing.
+    for doc in (PRO, again):
+        out, _ = catalog(place, "plan", write(place, doc, "again.json"), code=0)
+        check(json.loads(out)["changes"] == [], out)
+        catalog(place, "apply", str(place.dir / "again.json"), "--yes")
+    check(len(posts(place)) == before, "a second apply has written")
+    schema = json.loads((pathlib.Path(__file__).parents[2] / "docs/catalog.schema.json").read_text())
+    told = schema["$defs"]["product"]["properties"]
+    check(set(product) <= set(told), "the schema lacks", set(product) - set(told))
+    check(all(set(p) <= set(schema["$defs"]["price"]["properties"]) for p in product["prices"]), "a price's member")
+    place.check_mirror(["product", "price"])
+
+
+@scenario("CATFILE-02")
+def another_amount_is_a_replacement_and_everything_else_an_update(place):
+    catalog(place, "apply", write(place, PRO), "--yes")
+    old = price_of(place, "pro-month")
+    doc = json.loads(json.dumps(PRO))
+    product = doc["products"][0]
+    product["description"] = "more of it"
+    product["prices"][0].update(unit_amount=1200, nickname="dearer")
+    product["prices"][1]["nickname"] = "twelve months"
+    product["prices"][2]["active"] = False
+    out, err = catalog(place, "plan", write(place, doc), code=3)
+    kinds = [c["kind"] for c in json.loads(out)["changes"]]
+    check(kinds == ["product.update", "price.replace", "price.update", "price.archive"], kinds)
+    catalog(place, "apply", str(place.dir / "catalog.json"), "--yes")
+    new = price_of(place, "pro-month")
+    check(new["id"] != old["id"] and new["unit_amount"] == 1200 and new["nickname"] == "dearer", new)
+    check(new["metadata"]["by"] == "us", "copied:", new["metadata"])
+    check(place.emulator.get("/v1/products/pro")["default_price"] == new["id"], "the default")
+    check(not place.emulator.get(f"/v1/prices/{old['id']}")["active"], "the old price is on sale")
+    check(not price_of(place, "pro-seats")["active"], "the file archives it")
+    check(place.emulator.get("/v1/products/pro")["description"] == "more of it", "description")
+    check(json.loads(catalog(place, "plan", str(place.dir / "catalog.json"))[0])["changes"] == [], "not all was done")
+    place.check_mirror(["product", "price"])
+
+
+@scenario("CATFILE-03")
+def a_plan_whose_world_has_moved_is_refused(place):
+    catalog(place, "apply", write(place, PRO), "--yes")
+    doc = json.loads(json.dumps(PRO))
+    doc["products"][0]["prices"][0]["unit_amount"] = 1200
+    plan = str(place.dir / "plan.json")
+    catalog(place, "plan", write(place, doc), "--out", plan, code=3)
+    place.emulator.post("/v1/products/pro", name="Somebody else was here")
+    before = len(posts(place))
+    _, err = catalog(place, "apply", plan, "--yes", code=5)
+    check("moved" in err and len(posts(place)) == before, err)
+    place.emulator.post("/v1/products/pro", name="Pro")
+    # One that was edited, and one of another account.
+    edited = json.loads(pathlib.Path(plan).read_text())
+    edited["changes"][0]["input"]["set"]["unit_amount"] = 1
+    _, err = catalog(place, "apply", write(place, edited, "edited.json"), "--yes", code=2)
+    check("edited" in err, err)
+    catalog(place, "apply", plan, "--yes")
+    check(price_of(place, "pro-month")["unit_amount"] == 1200, "applied")
+    before = len(posts(place))
+    catalog(place, "apply", plan, "--yes")  # a second time: nothing is left of it
+    check(len(posts(place)) == before, "a plan was carried out twice")
+
+
+@scenario("CATFILE-04")
+def a_change_that_stripe_refuses_stops_there_and_the_rest_waits(place):
+    catalog(place, "apply", write(place, PRO), "--yes")
+    doc = json.loads(json.dumps(PRO))
+    doc["products"][0]["prices"][0]["unit_amount"] = 1200
+    doc["products"][0]["prices"][1]["tax_behavior"] = "inclusive"  # cannot be changed any more
+    doc["products"].append({"id": "extra", "name": "Extra"})
+    _, err = catalog(place, "apply", write(place, doc), "--yes", code=2)
+    check("immutable" in err and "1 of 3 done" in err, err)
+    check(price_of(place, "pro-month")["unit_amount"] == 1200, "what was before it is whole")
+    check(price_of(place, "pro-year")["tax_behavior"] == "exclusive", "half of it")
+    doc["products"][0]["prices"][1]["tax_behavior"] = "exclusive"
+    catalog(place, "apply", write(place, doc), "--yes")
+    check(place.emulator.get("/v1/products/extra")["name"] == "Extra", "the rest")
+    # What cannot be meant is said with its place.
+    for change, words in (({"prices": [{"currency": "usd"}]}, "neither a lookup_key nor an id"),
+                          ({"nmae": "x"}, "nmae"), ({"default_price": "nope"}, "default_price nope")):
+        bad = {"version": 1, "products": [{"id": "extra", "name": "Extra", **change}]}
+        _, err = catalog(place, "plan", write(place, bad, "bad.json"), code=2)
+        check(words in err, err)
+
+
+@scenario("CAT-29")
+def what_is_not_ours_or_too_young_is_never_archived_in_bulk(place):
+    catalog(place, "apply", write(place, PRO), "--yes")
+    theirs = place.emulator.post("/v1/products", name="somebody else's")["id"]
+    ours = place.emulator.post("/v1/products", name="ours", metadata={"by": "us"})["id"]
+    empty = write(place, {"version": 1, "products": []})
+    _, err = catalog(place, "plan", empty, "--prune", code=2)
+    check("--owner" in err, err)
+    out, _ = catalog(place, "plan", empty, "--prune", "--owner", "by=us", code=0)
+    check(json.loads(out)["changes"] == [], "what is younger than a day would go:", out)
+    out, _ = catalog(place, "plan", empty, "--prune", "--owner", "by=us", "--min-age", "0", code=3)
+    gone = {c["product"] for c in json.loads(out)["changes"]}
+    check(gone == {"pro", ours}, gone)
+    doc = json.loads(json.dumps(PRO))
+    doc["products"][0]["prices"] = []
+    out, _ = catalog(place, "plan", write(place, doc, "fewer.json"), "--prune", "--owner", "by=us", "--min-age", "0", code=3)
+    changes = json.loads(out)["changes"]  # the default stays, the others are nobody's by their metadata
+    check([c["product"] for c in changes] == [ours], changes)
+    doc["products"][0]["prices"] = [{"lookup_key": "pro-month", "active": False}]
+    _, err = catalog(place, "plan", write(place, doc, "fewer.json"), code=2)
+    check("default_price pro-month is archived by the file" in err, err)
+    catalog(place, "apply", empty, "--prune", "--owner", "by=us", "--min-age", "0", "--yes")
+    check(place.emulator.get(f"/v1/products/{theirs}")["active"], "theirs was archived")
+    check(not place.emulator.get(f"/v1/products/{ours}")["active"], "ours was not")
+    place.check_mirror(["product", "price"])
