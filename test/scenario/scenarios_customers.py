@@ -179,7 +179,9 @@ def what_a_customer_is_entitled_to_is_in_the_state(place):
     d = place.start()
     check(sync(d, customer["id"])[2]["entitlements"] == [], "entitled before paying")
     sub = subscribe(e, customer, price)
-    _, _, answer = sync(d, customer["id"])
+    d.deliver_ok(e.events(type="entitlements.active_entitlement_summary.updated")[0])
+    d.idle()
+    answer = state(d, customer)
     check(answer["entitlements"] == ["api", "seats"], "entitled to", answer["entitlements"])
     # the row by itself: a product that lost a feature
     lost = e.get(f"/v1/products/{product['id']}/features")["data"]
