@@ -21,6 +21,9 @@ import time
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "test", "scenario"))
+from guard import Guard
+
 CONNECTIONS = (1, 16, 64, 256)
 SECRET = "whsec_bench"
 LIVE_RATE = 100  # requests a second that Stripe allows a live account
@@ -38,6 +41,7 @@ class Bench:
         self.build = os.path.abspath(options.build)
         self.dir = os.path.abspath(tempfile.mkdtemp(prefix="brindle-bench-", dir=options.dir))
         self.children = []
+        self.guard = Guard(self.dir)
         self.seed = int(time.time())
 
     def tool(self, name):
@@ -62,6 +66,7 @@ class Bench:
         child = subprocess.Popen(argv, env=env, cwd=self.dir, stdout=subprocess.PIPE,
                                  stderr=subprocess.DEVNULL, text=True)
         self.children.append(child)
+        self.guard.watch(child)
         return child
 
     def start_with_port(self, argv, env=None):
@@ -89,7 +94,7 @@ class Bench:
         for child in list(self.children):
             child.kill()
             child.wait()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        self.guard.end()
 
     # --- ingest ---
 

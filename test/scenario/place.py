@@ -10,7 +10,6 @@ import http.client
 import json
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import sqlite3
@@ -19,6 +18,8 @@ import tempfile
 import threading
 import time
 import urllib.parse
+
+from guard import Guard
 
 PATIENCE = 60  # seconds that anything may take before it counts as hung
 SOAK = int(os.environ.get("SOAK", "1"))  # how many times as often something is killed
@@ -123,6 +124,7 @@ class Emulator:
         self.process = subprocess.Popen(
             [BRINDLE, "emulate", "--listen", f"127.0.0.1:{self.port}", *flags],
             stdout=self.log, stderr=self.log, cwd=place.dir, env=place.bare_env())
+        place.guard.watch(self.process)
         self.http = Http(self.port, {"Authorization": f"Bearer {key}"})
         until("the emulator listens", lambda: self.http.ask("GET", "/")[0])
 
@@ -195,6 +197,7 @@ class Daemon:
         self.env = {**place.env(), "BRINDLE_LISTEN": f"127.0.0.1:{self.port}", **env}
         self.process = subprocess.Popen([BRINDLE, "serve"], stdout=self.log, stderr=self.log,
                                         cwd=place.dir / folder, env=self.env, preexec_fn=limits)
+        place.guard.watch(self.process)
         self.http = Http(self.port, {"Authorization": f"Bearer {TOKEN}"})
         until("the daemon is there", lambda: self.http.ask("GET", "/livez")[0] == 200 or self.gone())
         check(not self.gone(), "the daemon ended at once:", place.text_of("daemon.log")[-600:])
@@ -279,6 +282,7 @@ class Place:
         # Processes are killed here, not machines: memory serves as the disk where there is some.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="brindle-scenario-", dir=memory))
+        self.guard = Guard(self.dir)
         self.emulator = None
         self.clock = None  # of front.py, where it is not the machine's
         self.things = []
@@ -467,5 +471,4 @@ class Place:
                     thing.stop()
             except Exception:
                 thing.process.kill()
-        if not keep:
-            shutil.rmtree(self.dir, ignore_errors=True)
+        self.guard.end(keep)

@@ -12,11 +12,13 @@
 
 Ends with a line "N passed, N failed".
 """
+import ctypes
 import importlib
 import multiprocessing
 import os
 import pathlib
 import queue
+import signal
 import sys
 import time
 import traceback
@@ -25,6 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import place as places
 from cluster import Cluster, Missing, programs
 
+PR_SET_PDEATHSIG = 1
 JOBS = int(os.environ.get("JOBS", "3"))
 FILES = sorted(p.stem.removeprefix("scenarios_") for p in pathlib.Path(__file__).parent.glob("scenarios_*.py"))
 
@@ -77,7 +80,9 @@ def play(name, function, cluster):
 
 
 def player(store, chosen, next_one, results):
-    """One of those who play at once, with a server of its own: takes the next until none is left."""
+    """One of those who play at once, with a server of its own: takes the next until none is left. Ends
+    with the one who started it, and each place with its player."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     cluster = Cluster(pooler=store == "pgbouncer") if store else None
     try:
         while True:

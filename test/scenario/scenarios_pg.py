@@ -9,6 +9,7 @@ import tempfile
 import time
 
 from cluster import Cluster
+from guard import Guard
 from place import ROOT, SOAK, Skip, check, until
 from scenarios_kill import Load
 from scenarios_state import event
@@ -237,6 +238,7 @@ def small_disk(place, megabytes):
     if os.geteuid() != 0:
         raise Skip("a small disk is mounted by root alone")
     where = tempfile.mkdtemp(prefix="brindle-disk-")
+    guard = Guard(where)
 
     def mount(*options):
         done = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", where], capture_output=True)
@@ -256,7 +258,7 @@ def small_disk(place, megabytes):
         finally:
             subprocess.run(["umount", "-l", where], check=True)
     finally:
-        os.rmdir(where)
+        guard.end()
 
 
 @scenario("PG-09")

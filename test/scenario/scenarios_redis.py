@@ -24,7 +24,7 @@ CLIENT = shutil.which("redis-cli") or shutil.which("valkey-cli")
 class Redis:
     def __init__(self, place, *flags):
         check(SERVER and CLIENT, "redis-server is not installed: apt-get install redis-server")
-        self.flags = flags
+        self.flags, self.place = flags, place
         self.dir, self.socket = place.dir, place.dir / "redis.sock"
         self.url = f"unix://{self.socket}"
         self.log = open(place.dir / "redis.log", "ab")
@@ -36,6 +36,7 @@ class Redis:
         self.process = subprocess.Popen(
             [SERVER, *(() if "--port" in self.flags else ("--port", "0")), "--unixsocket", str(self.socket), "--save", "",
              "--appendonly", "no", "--dir", str(self.dir), *self.flags], stdout=self.log, stderr=self.log)
+        self.place.guard.watch(self.process)
         until("Redis listens", lambda: self.ask("PING") == "PONG")
 
     def ask(self, *words):
