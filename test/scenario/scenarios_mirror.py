@@ -480,7 +480,7 @@ def a_snapshot_and_its_thin_twin_are_one_change(place):
     d = place.start()
     snapshot = e.events(type="product.created")[0]
 
-    def thin(ident, of):
+    def thin(ident, of, product=product):
         return {"id": ident, "object": "v2.core.event", "type": "v1.product.created", "livemode": False,
                 "created": "2026-11-22T00:00:00.000Z", "snapshot_event": of,
                 "related_object": {"id": product["id"], "type": "product",
@@ -500,4 +500,21 @@ def a_snapshot_and_its_thin_twin_are_one_change(place):
     check(d.deliver(thin("evt_forged", "evt_x"), secret="whsec_wrong") == 400, "a forged one was taken")
     check(place.one("select count(*) from _inbox") == 4, "not all are accounted for")
     check(place.one("select count(*) from _inbox where reason = 'twin'") == 2, "the twins are not told")
+    burst = []
+    for i in range(20):  # both at once, in both orders
+        one = e.post("/v1/products", name=f"p{i}")
+        pair = [event(f"evt_burst{i}", "product.created", one), thin(f"evt_thin_burst{i}", f"evt_burst{i}", one)]
+        burst += pair if i % 2 else reversed(pair)
+    before = e.total()
+    threads = [threading.Thread(target=lambda two=burst[i:i + 2]: [d.deliver(b, http_client=Http(d.port)) for b in two])
+               for i in range(0, len(burst), 2)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    d.idle()
+    asked = [r["path"].split("?")[0] for r in e.requests("/v1/products/", after=before)]
+    check(len(asked) == len(set(asked)) == 20, len(asked), "fetches of", len(set(asked)), "products")
+    check(place.one("select count(*) from _inbox where event like '%burst%'") == 40, "not all are accounted for")
+    check(place.one("select count(*) from _inbox where reason = 'twin'") == 22, "the twins are not told")
     place.check_all(d)
