@@ -213,6 +213,9 @@ def what_default_lists_hide_is_there_after_a_sync(place):
     schedule = e.post("/v1/subscription_schedules", customer=timed["id"], start_date="now",
                       phases=[{"items": [{"price": price["id"]}]}])
     tax_id = e.post(f"/v1/customers/{customer['id']}/tax_ids", type="eu_vat", value="DE123456789")
+    balance = e.post(f"/v1/customers/{customer['id']}/balance_transactions", amount=-5, currency="usd")
+    feature = e.post("/v1/entitlements/features", name="f", lookup_key="f")
+    attached = e.post(f"/v1/products/{product['id']}/features", entitlement_feature=feature["id"])
     archived = e.post("/v1/products", name="archived")
     e.post(f"/v1/products/{archived['id']}", active=False)
     place.run("sync")
@@ -227,6 +230,10 @@ def what_default_lists_hide_is_there_after_a_sync(place):
     missing = [(kind, i) for kind, all_ in hidden.items() for i in all_ if i not in place.mirrored(kind)]
     check(not missing, "not in the mirror:", missing)
     check(place.mirrored("subscription")[ended["id"]][0]["status"] == "canceled", "the ended one is not canceled")
+    # What costs a request for each parent comes when it is named.
+    place.run("sync", "customer_balance_transactions", "product_features")
+    for kind, one in (("customer_balance_transaction", balance), ("product_feature", attached)):
+        check(one["id"] in place.mirrored(kind), kind, "is not there when it is named")
     check(status_of(place)["due"] == 0, "something is left to do")
     place.check_mirror()
 
