@@ -28,6 +28,8 @@ static struct {
     struct wrapped_store store;
     struct stripe stripe, *scripted;
     int64_t left; /* points until the crash; 0: none */
+    int64_t lose; /* requests until answers are lost, and how many are; the process lives on */
+    int64_t lost, lost_left;
     bool dead;
     void (*at_crash)(void); /* what somebody in the Dashboard does then */
     int64_t step;           /* where the operation stood when it came */
@@ -83,6 +85,12 @@ static enum status call(struct stripe *s, const struct stripe_request *q, struct
     *p = (struct stripe_response){ 0 };
     p->http_status =
         ask(method[q->method], q->path, q->query, q->form, q->idem_key, &p->body, &p->replayed, a);
+    if (t.lose > 0 && --t.lose == 0)
+        t.lost_left = t.lost;
+    if (t.lost_left > 0) {
+        t.lost_left--;
+        return fail(e, ST_RETRY, "the connection was reset");
+    }
     return dies() ? fail(e, ST_REFUSED, "killed") : ST_OK;
 }
 
@@ -370,6 +378,26 @@ static void and_so_it_does_when_it_goes_on_a_day_later(void **state)
     killed_anywhere_it_ends_whole();
 }
 
+/* CAT-12, CAT-21: once, and so often that the worker lets go of it. */
+static void answers_that_are_lost_anywhere_are_asked_for_again(void **state)
+{
+    (void)state;
+    for (t.lost = 1; t.lost <= 9; t.lost += 4) {
+        int64_t n = 1;
+        for (t.lose = 0; t.lose == 0 && n < POINTS_MAX; n++) {
+            char input[256], id[OP_ID_MAX + 1];
+            open_shop((int)(n + POINTS_MAX * t.lost));
+            replace_input(input);
+            assert_true(submit("price.replace", input, id));
+            t.lose = n;
+            work();
+            assert_int_equal(state_of(id), OP_DONE);
+            is_whole((int)(n + POINTS_MAX * t.lost));
+        }
+        assert_in_range(n, 8, 40); /* each request had its turn */
+    }
+}
+
 static void make_other_the_default(void)
 {
     char path[256], form[256];
@@ -503,6 +531,8 @@ int main(void)
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(and_so_it_does_when_it_goes_on_a_day_later, open_world,
                                         close_world),
+        cmocka_unit_test_setup_teardown(answers_that_are_lost_anywhere_are_asked_for_again,
+                                        open_world, close_world),
         cmocka_unit_test_setup_teardown(an_edit_in_the_dashboard_at_any_point_leaves_no_orphan,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(an_abort_at_any_point_undoes_or_lists_what_is_left,
