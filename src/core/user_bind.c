@@ -187,10 +187,24 @@ static enum status write_seen(struct bind *b, struct tx *tx, struct change *c, s
     return st == ST_OK && b->now.state == USER_BOUND ? write_end(b, tx, c, e) : st;
 }
 
+/* The mirror may have it alive: whether it is to be buried is decided where objects are fetched one
+ * by one (work.c); until then it is nobody's. */
+static enum status write_gone(struct bind *b, struct tx *tx, struct change *c, struct error *e)
+{
+    const struct due_mark m = { .key = { DUE_OBJECT, S("customer"), c->id },
+                                .lane = LANE_WEBHOOK,
+                                .cause = "check" };
+    enum status st = tx_run(tx, STMT_USER_UNLINK, NULL, b->a, e, V_STR(c->id), v_account(b->env));
+
+    if (st == ST_OK)
+        st = due_mark(tx, b->env, &m, b->a, e);
+    return st == ST_OK ? write_end(b, tx, c, e) : st;
+}
+
 static enum status on_missing(struct bind *b, str customer, const char *words, struct error *e)
 {
     struct error why = { 0 };
-    struct change end = { .write = write_end,
+    struct change end = { .write = write_gone,
                           .id = customer,
                           .why = "Stripe has no such customer" };
     enum status st = env_prove_again(b->env, &why);

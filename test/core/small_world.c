@@ -58,6 +58,9 @@ static enum status answer(struct stripe *s, const struct stripe_request *q,
     snprintf(whole, sizeof whole, "%s%s%.*s", path, q->query.n ? "?" : "", STR_ARG(q->query));
     assert(the->n_asked < ASKED_MAX);
     snprintf(the->asked[the->n_asked++], sizeof the->asked[0], "%.255s", whole);
+    if (q->method == STRIPE_POST && the->n_posted < POSTED_MAX)
+        snprintf(the->posted[the->n_posted++], sizeof the->posted[0], "%.*s %.*s",
+                 STR_ARG(q->idem_key), STR_ARG(q->form));
     for (size_t i = the->n_script; i-- > 0;) {
         struct scripted *r = &the->script[i];
         if (!fits(r, path, whole))
@@ -65,6 +68,7 @@ static enum status answer(struct stripe *s, const struct stripe_request *q,
         if (r->times && --r->times == 0)
             r->times = -1;
         *p = (struct stripe_response){ .http_status = r->http_status,
+                                       .replayed = r->replayed,
                                        .body = arena_copy(a, str_of(r->body)) };
         if (r->meanwhile)
             r->meanwhile(r->ctx);
@@ -148,7 +152,8 @@ void small_world_free(struct small_world *w)
 void script(struct small_world *w, const char *path, int http_status, const char *body)
 {
     assert(w->n_script < SCRIPT_MAX);
-    w->script[w->n_script++] = (struct scripted){ path, http_status, body, ST_OK, 0, NULL, NULL };
+    w->script[w->n_script++] =
+        (struct scripted){ .path = path, .http_status = http_status, .body = body };
 }
 
 struct scripted *script_last(struct small_world *w)

@@ -6,13 +6,14 @@
 #include "core/env.h"
 #include "core/inbox.h"
 
-enum { SCRIPT_MAX = 64, ASKED_MAX = 4096 };
+enum { SCRIPT_MAX = 64, ASKED_MAX = 4096, POSTED_MAX = 32 };
 
 /* What Stripe answers to a path (with its query, if the script names one). */
 struct scripted {
     const char *path;
     int http_status;
     const char *body;
+    bool replayed;                /* it is what Stripe keeps under the idempotency key */
     enum status status;           /* other than ST_OK: no answer */
     int64_t times;                /* how often it answers; 0: for ever */
     void (*meanwhile)(void *ctx); /* happens while the answer is on its way */
@@ -29,6 +30,8 @@ struct small_world {
     size_t n_script;
     char asked[ASKED_MAX][256]; /* "GET /v1/products/prod_1?expand…" */
     size_t n_asked;
+    char posted[POSTED_MAX][512]; /* "idempotency-key form" */
+    size_t n_posted;
     struct sqlite3 *reader; /* for ask_int and ask_text */
 };
 
