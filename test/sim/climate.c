@@ -459,21 +459,23 @@ void climate_force(enum weather w)
     forced = w;
 }
 
+static const char *const weather_name[] = {
+#define WEATHER(w, text) text,
+    WEATHERS(WEATHER)
+#undef WEATHER
+};
+
 bool climate_by_name(const char *name, enum weather *out)
 {
-    static const char *const names[] = {
-#define WEATHER(w, text) text,
-        WEATHERS(WEATHER)
-#undef WEATHER
-    };
-
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (strcmp(name, names[i]) == 0) {
+    for (size_t i = 0; i < COUNT(weather_name); i++)
+        if (strcmp(name, weather_name[i]) == 0) {
             *out = (enum weather)i;
             return true;
         }
     return false;
 }
+
+static enum weather drawn;
 
 static enum weather draw_weather(void)
 {
@@ -485,7 +487,8 @@ static enum weather draw_weather(void)
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
-    return forced == WEATHER_ANY ? w : forced;
+    drawn = forced == WEATHER_ANY ? w : forced;
+    return drawn;
 }
 
 void climate_draw(struct climate *c)
@@ -537,6 +540,7 @@ void climate_calm(struct climate *c)
 
 void climate_tell(const struct climate *c)
 {
+    trace("climate: the weather is %s", weather_name[drawn]);
     trace("climate: %u workers, lease %lld ms, settle %lld ms, at most %u attempts, %u requests a "
           "second, batches of %zu, pages of %u",
           c->workers, (long long)c->set.lease_ms, (long long)c->set.settle_ms, c->set.attempts_max,

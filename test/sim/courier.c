@@ -1,5 +1,7 @@
 #include "courier.h"
 
+#include "base/json.h"
+
 #include "base/hmac.h"
 #include "check.h"
 #include "fibre.h"
@@ -134,16 +136,29 @@ static void drop(struct delivery *x)
     *x = waiting[--n_waiting];
 }
 
+/* What an event speaks of, for the story. */
+static void name_object(str body, char *out, size_t size)
+{
+    ARENA(a, 1 << 10);
+    struct json_token data = json_member(body, S("data"));
+    struct json_token object =
+        data.type == JSON_OBJECT ? json_member(data.text, S("object")) : data;
+    str id = object.type == JSON_OBJECT ? json_text(object.text, S("id"), &a) : S("");
+
+    snprintf(out, size, "%.*s", STR_ARG(id));
+}
+
 /* One attempt; 0: no answer. The delivery may move in the list meanwhile; its body stays. */
 static int send(const struct delivery *x)
 {
     const struct delivery copy = *x;
-    char signature[128];
+    char signature[128], object[80];
 
+    name_object((str){ copy.body, copy.body_n }, object, sizeof object);
     fibre_pause(seed_between(0, 20));
     tally->deliveries++;
     int status = node_receive((str){ copy.body, copy.body_n }, sign(&copy, signature), gate);
-    trace("delivers %s %s: %d", copy.event, copy.type, status);
+    trace("delivers %s %s of %s: %d", copy.event, copy.type, object, status);
     return status;
 }
 

@@ -464,6 +464,31 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
     return ST_OK;
 }
 
+/* The versions that an answer shows: of the object, or of each of a list's. */
+static void tell_answer(str path, const struct stripe_response *p)
+{
+    ARENA(a, 1 << 20);
+    char shown[200] = "";
+    size_t n = 0;
+    struct json_reader r;
+    struct json_token list = { .type = JSON_END };
+
+    if (p->http_status == 200 && json_valid(p->body)) {
+        list = json_member(p->body, S("data"));
+        int64_t version = version_of(p->body);
+        if (version)
+            n = (size_t)snprintf(shown, sizeof shown, " version %lld", (long long)version);
+    }
+    json_init(&r, list.type == JSON_ARRAY ? list.text : S("[]"));
+    (void)json_next(&r);
+    for (struct json_token t; (t = json_value(&r)).type == JSON_OBJECT && n < sizeof shown;) {
+        str id = json_text(t.text, S("id"), &a);
+        n += (size_t)snprintf(shown + n, sizeof shown - n, " %.*s:%lld", STR_ARG(id),
+                              (long long)version_of(t.text));
+    }
+    trace("hears %d for %.*s%s", p->http_status, STR_ARG(path), shown);
+}
+
 static enum status sim_call(struct stripe *stripe, const struct stripe_request *q,
                             struct stripe_response *p, struct arena *a, struct error *e)
 {
@@ -480,7 +505,7 @@ static enum status sim_call(struct stripe *stripe, const struct stripe_request *
     enum status st = call((struct sim_seam *)stripe, q, p, a, e);
     under_way[fibre_life()]--;
     if (st == ST_OK)
-        trace("hears %d for %.*s", p->http_status, STR_ARG(q->path));
+        tell_answer(q->path, p);
     else
         trace("hears nothing for %.*s: %s", STR_ARG(q->path), e->text);
     return st;
