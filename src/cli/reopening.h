@@ -11,7 +11,7 @@ struct reopening;
 
 enum {
     REOPEN_LOOK_MS = 1000,    /* at seals and switches, in the stores */
-    REOPEN_ASK_MS = 5 * 1000, /* at first, whose key it is; doubles up to the next */
+    REOPEN_ASK_MS = 2 * 1000, /* at first, whose key it is; doubles up to the next */
     REOPEN_ASK_MS_MAX = 60 * 1000,
 };
 

@@ -11,6 +11,7 @@ enum {
     PAUSE_MS_MAX = 5000,
     CALL_MS_MAX = 90 * 1000, /* an attempt, its wait for the rate budget included */
     CODE_BYTES_MAX = 16 << 10,
+    MESSAGE_SHOWN_MAX = 160, /* of Stripe's words */
 };
 
 static bool is_json_object(str body)
@@ -79,12 +80,13 @@ static void explain(struct api_answer *out, const struct stripe_request *q)
     if (!message.n)
         message =
             r->http_status < 300 ? S("a success whose body is no JSON") : S("no reason given");
-    if (message.n > 160)
-        message = str_sub(message, 0, 160);
-    snprintf(out->why, sizeof out->why, "%s %.*s: %d%s%.*s: %.*s",
+    if (message.n > MESSAGE_SHOWN_MAX)
+        message = str_sub(message, 0, MESSAGE_SHOWN_MAX);
+    str request = r->request_id.n > 40 ? str_sub(r->request_id, 0, 40) : r->request_id;
+    snprintf(out->why, sizeof out->why, "%s %.*s: %d%s%.*s%s%.*s: %.*s",
              q->method == STRIPE_GET ? "GET" : "POST", (int)(q->path.n < 60 ? q->path.n : 60),
              q->path.p, r->http_status, code.n ? " " : "", (int)(code.n < 30 ? code.n : 30),
-             code.n ? code.p : "", STR_ARG(message));
+             code.n ? code.p : "", request.n ? " " : "", STR_ARG(request), STR_ARG(message));
 }
 
 static bool worth_another(const struct api_answer *out)

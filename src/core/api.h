@@ -22,7 +22,7 @@ msec api_pause(unsigned attempt, struct rng *rng);
 struct api_answer {
     enum api_meaning meaning;
     struct stripe_response http;
-    char why[256]; /* for people, when meaning is not API_OK: status, code and Stripe's own words */
+    char why[320]; /* for people, when meaning is not API_OK: status, code and Stripe's own words */
 };
 
 enum { API_ATTEMPTS_MAX = 3 };

@@ -178,7 +178,7 @@ static enum status confirm(struct check *k, const struct candidate *c, struct er
         st = api_get_expanded(k->env, path, S(""), path_expand(k->r->expand, "", &a), k->c->lane,
                               S("check"), &got, &a, e);
     if (st == ST_OK && got.meaning == API_GONE)
-        st = env_prove_again(k->env, e);
+        st = env_prove_since(k->env, clock_mono(k->env->world->clock), e);
     if (st != ST_OK)
         return st;
     if (got.meaning != API_OK && got.meaning != API_GONE)

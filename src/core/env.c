@@ -282,7 +282,7 @@ static void stop_for(struct env *env, const char *why)
     gate_unlock(s, env->gate);
 }
 
-enum status env_prove_again(struct env *env, struct error *e)
+enum status env_prove_since(struct env *env, msec since, struct error *e)
 {
     struct sched *s = env->world->sched;
 
@@ -290,9 +290,12 @@ enum status env_prove_again(struct env *env, struct error *e)
     gate_lock(s, env->gate);
     msec proven_at = env->proven_at;
     gate_unlock(s, env->gate);
-    if (proven_at != INT64_MIN && clock_mono(env->world->clock) - proven_at < IDENTITY_PROOF_MS)
-        return ST_OK;
-    return env_prove_now(env, e);
+    return proven_at != INT64_MIN && proven_at >= since ? ST_OK : env_prove_now(env, e);
+}
+
+enum status env_prove_again(struct env *env, struct error *e)
+{
+    return env_prove_since(env, clock_mono(env->world->clock) - IDENTITY_PROOF_MS + 1, e);
 }
 
 enum status env_prove_now(struct env *env, struct error *e)
@@ -303,6 +306,7 @@ enum status env_prove_now(struct env *env, struct error *e)
     env = env_root(env);
     if (env->identity_declared)
         return ST_OK;
+    msec began = clock_mono(env->world->clock);
     enum status st = env_identify(env->world, env->declared, &now_is, e);
     if (st == ST_NONE)
         return fail(e, ST_RETRY,
@@ -314,7 +318,7 @@ enum status env_prove_now(struct env *env, struct error *e)
         return ST_REFUSED;
     }
     gate_lock(s, env->gate);
-    env->proven_at = clock_mono(env->world->clock);
+    env->proven_at = began;
     gate_unlock(s, env->gate);
     return ST_OK;
 }

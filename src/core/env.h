@@ -119,6 +119,9 @@ enum status env_recall(struct env *env, struct error *e) MUST_USE;
 /* Proves the identity again unless that was done within the last minute: before a 404 may count as
  * a deletion. ST_REFUSED: it is another account or mode now; the environment is stopped. */
 enum status env_prove_again(struct env *env, struct error *e) MUST_USE;
+/* The same, unless it was done at `since` (monotonic) or later: what was answered before that proof
+ * was answered for this account. */
+enum status env_prove_since(struct env *env, msec since, struct error *e) MUST_USE;
 /* The same, whenever it was done last. */
 enum status env_prove_now(struct env *env, struct error *e) MUST_USE;
 

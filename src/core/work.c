@@ -195,12 +195,17 @@ static enum status on_blown(struct job *j, const char *why, struct error *e)
 static enum status on_gone(struct job *j, const char *why, struct error *e)
 {
     struct error proof = { 0 };
-    bool held;
-    enum status st = env_prove_again(j->env, &proof);
+    bool held, announced = j->c->gone;
+    bool again = announced || j->c->misses > 0 || planted(PLANT_404_AT_ONCE);
+    /* Whose answer was it? A key may have been exchanged within the minute: before something goes
+     * that nobody announced, the proof must have begun behind the answer. */
+    enum status st = again && !announced
+                         ? env_prove_since(j->env, clock_mono(j->env->world->clock), &proof)
+                         : env_prove_again(j->env, &proof);
 
     if (st != ST_OK)
         return on_proof(j, st, &proof, e);
-    if (!j->c->gone && j->c->misses == 0 && !planted(PLANT_404_AT_ONCE))
+    if (!again)
         return due_confirm(j->env, j->c, e);
     st = bury(j, why, &held, e);
     return st == ST_OK && held ? on_blown(j, why, e) : st;

@@ -49,8 +49,9 @@ static const char *health_detail(enum health h)
     case HEALTH_STALE: return "work waits; see oldest_due_ms and brindle status";
     case HEALTH_RATE_LIMITED: return "Stripe limits our requests";
     case HEALTH_WEBHOOK_BROKEN:
-        return "the last deliveries were signed wrongly or at a wrong time, and none rightly; is "
-               "webhook_secret that of this endpoint, and the clock right?";
+        return "the webhook secret does not match this environment: the last deliveries were signed "
+               "with another one or at a wrong time, and none rightly; is webhook_secret that of this "
+               "endpoint, and the clock right?";
     case HEALTH_WORKERS_LOST:
         return "fewer workers run than the setting workers asks for; see the log, and restart "
                "brindle";

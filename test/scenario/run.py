@@ -37,7 +37,7 @@ SQLITE_ALONE = ["BEYOND-09", "BEYOND-10", "BEYOND-17", "STORE-01", "STORE-02", "
 # What is in the objects, whoever keeps them.
 SQLITE_ALONE += ["BEYOND-13", "BEYOND-24"]
 # Several stores in one folder.
-SQLITE_ALONE += ["ENV-21", "ENV-26", "ENV-28B", "ENV-17", "ENV-20", "ENV-20B", "ENV-24", "ENV-29"]
+SQLITE_ALONE += ["ENV-21", "ENV-26", "ENV-28B", "ENV-17", "ENV-20", "ENV-20B", "ENV-24", "ENV-27", "ENV-29"]
 
 
 def scenarios(store):

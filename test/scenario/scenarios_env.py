@@ -1,11 +1,14 @@
 """Environments cannot mix: identity, keys, several at once, connected accounts, the switch."""
 import hashlib
+import http.client
+import http.server
 import json
 import re
 import signal
 import sqlite3
+import threading
 
-from place import KEY, SECRET, Daemon, Emulator, Http, check, signature, until
+from place import KEY, PATIENCE, SECRET, Daemon, Emulator, Http, check, signature, until
 
 SCENARIOS = []
 LIVE = KEY.replace("sk_test_", "sk_live_")  # the same account in live mode
@@ -594,3 +597,223 @@ def a_purge_removes_what_is_proven_foreign_and_nothing_else(place):
     check(place.one("select count(*) from _audit where what = 'purged'") == 1, "the audit")
     out, _ = place.run("env", "purge", "--yes", "--json")
     check(json.loads(out)["objects"] == 0, "a second one finds more", out)
+
+
+class Proxy:
+    """Stands before the emulator and speaks with another key when it is told to: a key that was
+    exchanged behind our back."""
+
+    def __init__(self, place):
+        proxy, upstream = self, place.emulator.port
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                conn = http.client.HTTPConnection("127.0.0.1", upstream, timeout=PATIENCE)
+                head = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
+                if proxy.key:
+                    head["Authorization"] = f"Bearer {proxy.key}"
+                conn.request("GET", self.path, headers=head)
+                answer = conn.getresponse()
+                body = answer.read()
+                self.send_response(answer.status)
+                for k, v in answer.getheaders():
+                    if k.lower() not in ("content-length", "connection", "transfer-encoding"):
+                        self.send_header(k, v)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+                conn.close()
+
+            def log_message(self, *words):
+                pass
+
+        self.key = None
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def vanish(place, made):
+    """Deleted at Stripe without an event."""
+    for one_of in made:
+        place.emulator.admin("DELETE", f"/objects/product/{one_of['id']}")
+
+
+def touched(place, made):
+    return [{**place.emulator.events(type="product.created")[0], "id": f"evt_touch_{i}",
+             "type": "product.updated", "data": {"object": p}} for i, p in enumerate(made)]
+
+
+@scenario("ENV-08")
+def a_404_without_a_hint_is_a_deletion_only_when_it_is_proven_and_seen_twice(place):
+    made = fill(place, 2)
+    d = place.start()
+    d.deliver_ok(*touched(place, made[:1]))
+    d.idle()
+    vanish(place, made[:1])
+    before = place.emulator.total()
+    d.deliver_ok({**touched(place, made[:1])[0], "id": "evt_touch_gone"})
+    until("it is a tombstone", lambda: place.one("select deleted from objects where id = ?", made[0]["id"]) == 1)
+    asked = [r["path"].split("?")[0] for r in place.emulator.requests(after=before)]
+    path = f"/v1/products/{made[0]['id']}"
+    check(asked.count(path) == 2, "it was not read twice", asked)
+    last = len(asked) - 1 - asked[::-1].index(path)
+    check({"/v1/account", "/v1/balance"} <= set(asked[last:]), "the identity was not proven behind it", asked)
+    d.stop()
+
+
+@scenario("ENV-09")
+def what_lives_in_the_other_mode_is_told_as_such_and_never_made_anew(place):
+    theirs = as_key(place, LIVE).post("/v1/products", name="live")
+    fill(place, 1)
+    before = len(writes(place))
+    d = place.start()
+    d.deliver_ok({**place.emulator.events(type="product.created")[0], "id": "evt_live",
+                  "type": "product.updated", "data": {"object": {**theirs, "livemode": False}}})
+    d.idle()
+    state, answer = place.rows("select state, answer from _absent where id = ?", theirs["id"])[0]
+    check(state == "foreign" and "live mode" in answer, state, answer)
+    check(place.one("select count(*) from objects where id = ?", theirs["id"]) == 0, "it was stored")
+    check(len(place.emulator.requests(f"/v1/products/{theirs['id']}")) <= 2, "it was asked for again and again")
+    check(len(writes(place)) == before, "something was made anew")
+    d.stop()
+
+
+@scenario("ENV-10")
+def a_wrong_key_that_slips_in_buries_nothing_and_work_goes_on_with_the_right_one(place):
+    made = fill(place, 30)
+    proxy = Proxy(place)
+    place.things.append(proxy)
+    d = place.start(STRIPE_API_BASE=proxy.url)
+    proxy.key = OTHER
+    d.deliver_ok(*touched(place, made))
+    until("it is noticed", lambda: b"identity_mismatch" in d.http.ask("GET", "/readyz")[2])
+    check(place.one("select count(*) from objects where deleted <> 0") == 0, "something was buried")
+    check(d.metric("brindle_environment_open", env="test") == 0, "no alarm in the metrics")
+    check("event=work_stopped" in place.text_of("daemon.log"), "no alarm in the log")
+    d.deliver_ok({**touched(place, made)[0], "id": "evt_meanwhile"})  # taken, and kept
+    proxy.key = None
+    until("work goes on", lambda: b'"status":"ok"' in d.http.ask("GET", "/readyz")[2] and not d.gone())
+    d.idle()
+    check(place.one("select count(*) from objects where deleted <> 0") == 0, "something was buried")
+    check(place.one("select count(*) from _inbox") == 31 and d.status()["dead"] == 0, "something was lost")
+    d.stop()
+
+
+@scenario("ENV-10B")
+def what_goes_with_its_events_never_trips_the_fuse(place):
+    made = fill(place, 40)
+    d = place.start(BRINDLE_FUSE="5")
+    for one_of in made:
+        place.emulator.delete(f"/v1/products/{one_of['id']}")
+    d.deliver_ok(*place.emulator.events(type="product.deleted"))
+    d.idle()
+    check(place.one("select count(*) from objects where type = 'product' and deleted = 1") == 40, "not all are buried")
+    check(d.status()["fuse_blown_at"] == 0, "the fuse has blown")
+    d.stop()
+
+
+@scenario("ENV-11")
+def events_of_the_other_mode_are_acknowledged_and_kept_aside(place):
+    fill(place, 1)
+    event = place.emulator.events(type="product.created")[0]
+    d = place.start()
+    before = place.emulator.total()
+    d.deliver_ok({**event, "id": "evt_live", "livemode": True})
+    d.idle()
+    check(place.rows("select outcome, reason from _inbox where event = 'evt_live'")
+          == [("quarantined", "other_mode")], "it was not kept aside")
+    check(d.metric("brindle_inbox_quarantined", env="test", mode="test") == 1, "the counter does not show it")
+    check(not place.emulator.requests("/v1/products", after=before), "it was worked for")
+    d.stop()
+
+
+@scenario("ENV-12")
+def a_webhook_secret_that_was_not_switched_is_noticed(place):
+    fill(place, 3)
+    d = place.start(STRIPE_WEBHOOK_SECRET="whsec_of_the_other_world")
+    for event in place.emulator.events(type="product.created"):
+        check(d.deliver(event) == 400, "it was taken")
+    answer = json.loads(d.http.ask("GET", "/readyz/test")[2])["test"]
+    check(answer["status"] == "webhook_broken", answer)
+    check("webhook secret does not match this environment" in answer["detail"], answer)
+    check(place.one("select count(*) from _inbox") == 0, "something was applied")
+    d.stop()
+
+
+@scenario("ENV-13")
+def any_of_several_secrets_is_taken_and_recorded(place):
+    fill(place, 1)
+    event = place.emulator.events(type="product.created")[0]
+    secrets = ["whsec_old", "whsec_new", "whsec_connect"]
+    d = place.start(STRIPE_WEBHOOK_SECRET=",".join(secrets))
+    for i, secret in enumerate(secrets):
+        check(d.deliver({**event, "id": f"evt_{i}"}, secret=secret) == 200, secret, "was not taken")
+    check(d.deliver({**event, "id": "evt_9"}, secret="whsec_of_nobody") == 400, "anybody's was taken")
+    check(place.rows("select event, secret from _inbox order by seq")
+          == [("evt_0", "1"), ("evt_1", "2"), ("evt_2", "3")], "which one is not recorded")
+    d.stop()
+
+
+@scenario("ENV-22")
+def errors_logs_and_answers_say_of_which_environment(place):
+    made = fill(place, 1)
+    e, account = place.emulator, account_of(place)
+    d = place.start()
+    e.fault("permission;path=/v1/products")
+    d.deliver_ok(*touched(place, made))
+    d.idle()
+    line = [x for x in place.text_of("daemon.log").splitlines() if "event=work_dead" in x][-1]
+    check(f"env=test account={account} mode=test" in line and "req_" in line, line)
+    status, _, answer = d.http.ask("GET", "/api/test/customers/cus_nobody/state")
+    error = json.loads(answer)["error"]
+    check(error["environment"] == {"name": "test", "account": account, "mode": "test"}, status, error)
+    check("req_" in json.loads(place.run("inbox", "dead", "--json")[0].splitlines()[0])["last_error"], "no request id")
+    d.stop()
+    e.no_faults()
+
+
+@scenario("ENV-25B")
+def what_hangs_on_another_worlds_payments_is_listed_and_not_tried_for_ever(place):
+    live = as_key(place, LIVE).post("/v1/payment_intents", amount=500, currency="usd")
+    e = place.emulator
+    charge = e.post("/v1/charges", amount=500, currency="usd", source="tok_visa")
+    e.edit("charge", charge["id"], payment_intent=live["id"])
+    d = place.start()
+    d.deliver_ok({**e.events(type="charge.succeeded")[0], "id": "evt_again"})
+    d.idle()
+    asked = len(e.requests(f"/v1/payment_intents/{live['id']}"))
+    found = [json.loads(x) for x in place.run("env", "check", "--json", code=3)[0].splitlines()]
+    check([x["id"] for x in found if x["what"] == "unpayable" and x["state"] == "foreign"] == [charge["id"]], found)
+    check([x["foreign"] for x in found if x["what"] == "reference" and x["type"] == "charge"] == [1], found)
+    place.run("check", "refs", "--repair", code=3)
+    check(len(e.requests(f"/v1/payment_intents/{live['id']}")) == asked, "it was asked for again")
+    d.stop()
+
+
+@scenario("ENV-27")
+def a_mirror_from_an_old_backup_is_walked_whole(place):
+    fill(place, 2)
+    d = place.start(BRINDLE_CATCH_UP_SECONDS="1")
+    until("the events are followed", lambda: d.status()["events_read_at"] > 0)
+    d.stop()
+    days = 40 * 86400
+    with sqlite3.connect(place.db_path) as c:  # as if it had slept so long
+        c.execute("update _counters set value = value - ? where name = 'events_cursor'", (days,))
+        c.execute("update _counters set value = value - ? where name in ('events_read', 'events_begun')", (days * 1000,))
+    c.close()
+    late = place.emulator.post("/v1/products", name="no event tells of it")
+    before = place.emulator.total()
+    d = place.start(BRINDLE_CATCH_UP_SECONDS="1")
+    until("the gap is told", lambda: d.status()["events_gap_to"] > 0)
+    until("all is walked", lambda: late["id"] in place.mirrored("product"))
+    check([r for r in place.emulator.requests("/v1/prices", after=before)], "the lists were not walked")
+    check(d.status()["events_begun_at"] > d.status()["events_gap_from"], "it is claimed that nothing was missed")
+    d.stop()
