@@ -255,13 +255,14 @@ static enum status renew_piece(struct round *w, struct error *e)
     ARENA(a, 1 << 20);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct sequence_pool pool = { 0 };
+    const size_t piece = w->whole ? OUTBOX_PIECE : OUTBOX_PIECE_NUMBERS;
     struct rows r;
     enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
         st = tx_run(&tx, w->page, &r, &a, e, V_STR(str_of(w->after)), v_account(w->env),
-                    V_INT(OUTBOX_PIECE));
-    w->more = st == ST_OK && r.n_rows == OUTBOX_PIECE;
+                    V_INT((int64_t)piece));
+    w->more = st == ST_OK && r.n_rows == piece;
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
         st = renew_one(w, &tx, row_str(&r, i, 0), &pool, &a, e);
     if (st != ST_OK || !r.n_rows)

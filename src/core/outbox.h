@@ -13,7 +13,8 @@
 
 enum {
     OUTBOX_CHECK_MS = 10 * 1000,
-    OUTBOX_PIECE = 100, /* states that are made new in one transaction */
+    OUTBOX_PIECE = 100,          /* states that are made anew in one transaction */
+    OUTBOX_PIECE_NUMBERS = 1000, /* that get a new revision and nothing else */
 };
 
 /* Is there a server in this configuration? */
