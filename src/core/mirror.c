@@ -6,6 +6,7 @@
 #include "core/due.h"
 #include "core/erase.h"
 #include "core/followup.h"
+#include "core/known.h"
 #include "core/references.h"
 #include "core/refs.h"
 #include "core/state.h"
@@ -45,10 +46,23 @@ struct put {
     unsigned depth;
     size_t open_lists;
     unsigned *wanted;      /* targets made due, of the whole answer */
+    bool is_new;           /* nobody has seen it before: it has no members yet */
     bool left_to_chase;    /* there were more than one answer may make due */
     bool deleted;          /* it says so itself */
     struct value livemode; /* NULL where the object has no such field */
 };
+
+static struct row row_of(const struct rows *r, size_t i, size_t first)
+{
+    return (struct row){ .there = true,
+                         .ticket = row_int(r, i, first),
+                         .deleted = row_int(r, i, first + 1) != 0,
+                         .erased = row_int(r, i, first + 1) == 2,
+                         .revision = row_int(r, i, first + 2),
+                         .data = row_str(r, i, first + 3),
+                         .open_lists = row_int(r, i, first + 4),
+                         .changed_at = row_int(r, i, first + 5) };
+}
 
 static enum status find_row(struct tx *tx, struct env *env, str type, str id, struct row *out,
                             struct arena *a, struct error *e)
@@ -56,18 +70,20 @@ static enum status find_row(struct tx *tx, struct env *env, str type, str id, st
     struct rows r;
     enum status st = tx_run(tx, STMT_OBJECT_FIND, &r, a, e, V_STR(type), v_account(env), V_STR(id));
 
-    if (st != ST_OK)
-        return st;
-    *out = (struct row){ .there = r.n_rows != 0 };
-    if (!out->there)
-        return ST_OK;
-    out->ticket = row_int(&r, 0, 0);
-    out->deleted = row_int(&r, 0, 1) != 0;
-    out->erased = row_int(&r, 0, 1) == 2;
-    out->revision = row_int(&r, 0, 2);
-    out->data = row_str(&r, 0, 3);
-    out->open_lists = row_int(&r, 0, 4);
-    out->changed_at = row_int(&r, 0, 5);
+    if (st == ST_OK)
+        *out = r.n_rows ? row_of(&r, 0, 0) : (struct row){ .there = false };
+    return st;
+}
+
+/* The same, unless it was found with the others of its page. */
+static enum status find_own_row(const struct put *p, struct row *out, struct error *e)
+{
+    const struct answer *in = p->in;
+    int at;
+
+    if (!known_take(in->known, in->type, in->id, &at))
+        return find_row(p->tx, p->env, in->type, in->id, out, p->a, e);
+    *out = at < 0 ? (struct row){ .there = false } : row_of(&in->known->rows, (size_t)at, 1);
     return ST_OK;
 }
 
@@ -185,7 +201,7 @@ static enum status on_list(void *ctx, const struct ref_list *l, struct error *e)
         p->open_lists++;
         return ST_OK;
     }
-    while (left) {
+    while (left && !p->is_new) {
         enum status st =
             mirror_close_list(p->tx, p->env, p->in, l->field, p->in->ticket, &left, p->a, e);
         if (st != ST_OK)
@@ -199,6 +215,7 @@ static enum status put_refs(struct put *p, bool had_row, struct error *e)
     const struct ref_visitor v = { p, on_ref, on_member, on_list };
     enum status st = ST_OK;
 
+    p->is_new = !had_row;
     if (had_row)
         st = tx_run(p->tx, STMT_REFS_CLEAR, NULL, p->a, e, V_STR(p->in->type), v_account(p->env),
                     V_STR(p->in->id));
@@ -432,11 +449,13 @@ static enum status put_in(struct put *p, const struct answer *in, enum mirror_re
     if (st != ST_OK)
         return st;
     if (p->deleted) {
+        int ignored;
+        (void)known_take(in->known, in->type, in->id, &ignored); /* it is about to change */
         *result = MIRROR_DELETED;
         return mirror_bury(p->tx, p->env, in->type, in->id, in->ticket, in->cause, in->data, p->a,
                            e);
     }
-    st = find_row(p->tx, p->env, in->type, in->id, &row, p->a, e);
+    st = find_own_row(p, &row, e);
     if (st != ST_OK)
         return st;
     if (row.there) {

@@ -12,6 +12,8 @@
 #include "core/resource.h"
 #include "core/sequence.h"
 
+struct known;
+
 enum source { SOURCE_GET, SOURCE_LIST, SOURCE_NESTED, SOURCE_EVENT };
 
 struct answer {
@@ -27,6 +29,7 @@ struct answer {
     const char *cause;          /* for the history */
     unsigned depth;             /* references followed since the last signal (due.h) */
     struct sequence_pool *pool; /* where revisions come from; NULL: one at a time */
+    struct known *known;        /* rows that were looked up ahead (known.h); may be NULL */
 };
 
 enum mirror_result {

@@ -4,6 +4,7 @@
 #include "base/url.h"
 #include "core/api.h"
 #include "core/followup.h"
+#include "core/known.h"
 #include "core/mirror.h"
 #include "core/page.h"
 #include "core/path.h"
@@ -101,7 +102,8 @@ static enum status want_completion(struct tx *tx, struct walk *w, const struct p
 }
 
 static enum status put_item(struct tx *tx, struct walk *w, const struct page_item *item,
-                            struct sequence_pool *pool, struct arena *a, struct error *e)
+                            struct known *known, struct sequence_pool *pool, struct arena *a,
+                            struct error *e)
 {
     const struct answer in = { .resource = resource_by_type(item->type),
                                .type = item->type,
@@ -111,7 +113,8 @@ static enum status put_item(struct tx *tx, struct walk *w, const struct page_ite
                                .ticket = w->c->ticket,
                                .api_version = S(STRIPE_API_VERSION),
                                .cause = "sync",
-                               .pool = pool };
+                               .pool = pool,
+                               .known = known };
     enum mirror_result result;
     size_t open_lists = 0;
     enum status st = mirror_put(tx, w->env, &in, &result, &open_lists, a, e);
@@ -140,10 +143,13 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct sequence_pool pool = { 0 };
     struct page_item item = { 0 }, last = { 0 };
+    struct known known = { .n = 0 };
     size_t bytes = 0;
     int64_t n = 0;
 
     enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = known_find(&tx, w->env, page, PIECE_BYTES_MAX, &known, a, e);
     if (st == ST_OK && planted(PLANT_PAGE_TICKET_LATE))
         st = due_extend(&tx, w->env, w->c, a, e);
     while (st == ST_OK && bytes < PIECE_BYTES_MAX && tx.n_runs < PIECE_RUNS_MAX) {
@@ -156,7 +162,7 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
         if (planted(PLANT_CURSOR_FIRST))
             st = tx_split(&tx, move(w, &tx, item.id, 0, false, a, e), e);
         if (st == ST_OK)
-            st = put_item(&tx, w, &item, &pool, a, e);
+            st = put_item(&tx, w, &item, &known, &pool, a, e);
     }
     if (st != ST_OK && st != ST_NONE)
         return st;
