@@ -579,8 +579,8 @@ static void take_store(struct node *n)
 
     if (st != ST_OK && n->role == ROLE_SECOND)
         mark(MARK_SECOND_REFUSED);
-    if (st != ST_OK)
-        exit_because(n, e.text);
+    if (st != ST_OK) /* the sentence names a real file and a real process: no part of the story */
+        exit_because(n, st == ST_CONFLICT ? "somebody else has the store" : e.text);
     if (n->role == ROLE_SECOND && !node)
         exit_because(n, "the first daemon is gone, and a new one will come");
 }
