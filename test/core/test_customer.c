@@ -400,6 +400,22 @@ static void news_of_one_subscription_show_another_whose_webhook_was_lost(void **
     small_world_free(w);
 }
 
+static void what_a_listed_subscription_refers_to_is_fetched(void **state)
+{
+    (void)state;
+    struct small_world *w = with_customer();
+
+    script(w, "/v1/subscriptions", 200,
+           LIST("{\"id\":\"sub_1\",\"object\":\"subscription\",\"customer\":\"cus_1\","
+                "\"status\":\"active\",\"created\":5,\"latest_invoice\":\"in_1\"}",
+                "false"));
+    script(w, "/v1/invoices/in_1", 200, "{\"id\":\"in_1\",\"object\":\"invoice\"}");
+    want(w);
+    work_off(w);
+    assert_int_equal(asked(w, "/v1/invoices/in_1"), 1); /* no chase comes behind this list */
+    small_world_free(w);
+}
+
 static void a_dispute_makes_the_customer_of_its_charge_due(void **state)
 {
     (void)state;
@@ -463,6 +479,7 @@ int main(void)
         cmocka_unit_test(a_customer_that_is_not_there_is_asked_for_by_itself),
         cmocka_unit_test(news_of_a_subscription_cost_its_own_fetch_and_one_list),
         cmocka_unit_test(news_of_one_subscription_show_another_whose_webhook_was_lost),
+        cmocka_unit_test(what_a_listed_subscription_refers_to_is_fetched),
         cmocka_unit_test(a_dispute_makes_the_customer_of_its_charge_due),
         cmocka_unit_test(of_a_customer_that_is_gone_each_subscription_is_asked_for_by_itself),
         cmocka_unit_test(a_key_that_may_not_list_subscriptions_still_brings_the_customer),
