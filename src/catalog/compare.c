@@ -8,6 +8,7 @@
 struct comparing {
     const json_t *all; /* products of the mirror */
     const struct catalog_prune *prune;
+    bool promote; /* between two environments */
     json_t *changes;
     struct error *e;
 };
@@ -75,11 +76,16 @@ static const json_t *product_by_id(const json_t *products, const char *id)
     return NULL;
 }
 
+/* By its lookup key, its id, or the id that it has where it came from. */
 static bool is_named(const json_t *price, const char *name)
 {
-    const char *key = text(price, "lookup_key"), *id = text(price, "id");
+    const char *const is[] = { text(price, "lookup_key"), text(price, "id"),
+                               text(json_object_get(price, "metadata"), CATALOG_ORIGIN) };
 
-    return (key && strcmp(key, name) == 0) || (id && strcmp(id, name) == 0);
+    for (size_t i = 0; i < COUNT(is); i++)
+        if (is[i] && strcmp(is[i], name) == 0)
+            return true;
+    return false;
 }
 
 static const json_t *price_named(const json_t *product, const char *name)
@@ -136,7 +142,7 @@ static enum status create_price(struct comparing *c, const char *product, const 
     const char *key = text(p, "lookup_key");
     const char *holder = key ? holder_elsewhere(c, product, key) : NULL;
 
-    if (!key)
+    if (!key && !c->promote)
         return fail(c->e, ST_INVALID,
                     "Price %s is not there, and the file gives it no lookup_key: by what would its "
                     "successor be known?",
@@ -152,10 +158,16 @@ static enum status create_price(struct comparing *c, const char *product, const 
     json_t *set = json_deep_copy(p);
     json_object_del(set, "active");
     json_object_del(set, "id");
+    if (!key) {
+        json_t *metadata = json_object_get(set, "metadata");
+        metadata = metadata ? json_incref(metadata) : json_object();
+        json_object_set_new(metadata, CATALOG_ORIGIN, json_string(text(p, "id")));
+        json_object_set_new(set, "metadata", metadata);
+    }
     json_t *input = json_pack("{s:s, s:o}", "product", product, "set", set);
     if (make_default)
         json_object_set_new(input, "make_default", json_true());
-    add_change(c, "price.create", product, input, "create price %s of %s%s", key, product,
+    add_change(c, "price.create", product, input, "create price %s of %s%s", name_of(p), product,
                make_default ? ", its default" : "");
     return ST_OK;
 }
@@ -201,6 +213,14 @@ static enum status compare_price(struct comparing *c, const char *product, const
     if (!is_active(p)) {
         json_decref(set);
         return ST_OK; /* archived last, see archive_prices */
+    }
+    if (c->promote && (json_object_size(set) || !is_active(is))) {
+        enum status st =
+            fail(c->e, ST_CONFLICT,
+                 "Price %s is there already as %s of %s, but %s: nothing was changed.", name_of(p),
+                 id, product, is_active(is) ? "costs something else" : "it is archived");
+        json_decref(set);
+        return st;
     }
     if (json_object_size(set))
         return replace_price(c, product, p, is, set);
@@ -354,7 +374,8 @@ static enum status change_product(struct comparing *c, const json_t *p, const js
     if (is_active(p) && !is_active(is))
         add_change(c, "product.activate", id, json_pack("{s:s}", "product", id),
                    "put product %s on sale again", id);
-    activate_prices(c, p, is);
+    if (!c->promote)
+        activate_prices(c, p, is);
     update_product(c, id, set);
     json_array_foreach(json_object_get(p, "prices"), i, price) if (st == ST_OK) st = compare_price(
         c, id, price, price_named(is, name_of(price)), by_default && is_named(price, by_default));
@@ -383,11 +404,14 @@ static void prune_products(struct comparing *c, const json_t *file)
 }
 
 enum status catalog_compare(const json_t *file, const json_t *all,
-                            const struct catalog_prune *prune, json_t **changes, struct error *e)
+                            const struct catalog_prune *prune, bool promote, json_t **changes,
+                            struct error *e)
 {
-    struct comparing c = {
-        .all = json_object_get(all, "products"), .prune = prune, .changes = json_array(), .e = e
-    };
+    struct comparing c = { .all = json_object_get(all, "products"),
+                           .prune = prune,
+                           .promote = promote,
+                           .changes = json_array(),
+                           .e = e };
     const json_t *products = json_object_get(file, "products"), *p;
     enum status st = ST_OK;
     size_t i;
@@ -406,4 +430,28 @@ enum status catalog_compare(const json_t *file, const json_t *all,
     }
     *changes = c.changes;
     return ST_OK;
+}
+
+/* ---- what became what ------------------------------------------------------------------------ */
+
+json_t *catalog_map(const json_t *from, const json_t *to)
+{
+    json_t *products = json_object(), *prices = json_object();
+    const json_t *p, *price;
+    size_t i, k;
+
+    json_array_foreach(json_object_get(from, "products"), i, p)
+    {
+        const json_t *there = product_by_id(json_object_get(to, "products"), text(p, "id"));
+        if (!there)
+            continue;
+        json_object_set_new(products, text(p, "id"), json_string(text(there, "id")));
+        json_array_foreach(json_object_get(p, "prices"), k, price)
+        {
+            const json_t *became = price_named(there, name_of(price));
+            if (became)
+                json_object_set_new(prices, text(price, "id"), json_string(text(became, "id")));
+        }
+    }
+    return json_pack("{s:o, s:o}", "products", products, "prices", prices);
 }

@@ -119,3 +119,20 @@ enum status facts_key_holder(struct planning *g, str key, str *out, struct error
     *out = st == ST_OK ? item.data : (str){ 0 };
     return st == ST_NONE ? ST_OK : st;
 }
+
+enum status facts_impact(struct planning *g, str price, struct error *e)
+{
+    return impact_add(g->env, price, &g->facts.impact, g->a, e);
+}
+
+void plan_note_impact(struct planning *g)
+{
+    str text = impact_text(&g->facts.impact, g->a);
+    const struct impact *i = &g->facts.impact;
+
+    if (!text.n)
+        return;
+    plan_note(&g->plan,
+              arena_printf(g->a, "What hangs on it, as the mirror knows: %.*s.%s", STR_ARG(text),
+                           i->subscriptions.live ? " Subscriptions go on as they are." : ""));
+}

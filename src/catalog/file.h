@@ -33,12 +33,20 @@ struct catalog_prune {
     int64_t created_before;     /* unix seconds: what is younger stays */
 };
 
+/* For catalog_compare: the file is another environment's export, and `all` the target's. What is
+ * made there without a lookup key carries its origin in metadata; what is there under the same name
+ * is adopted if it is the same and on sale, else it is a conflict. */
+#define CATALOG_ORIGIN "brindle_from"
+
 /* The changes, in the order in which they are safe, each an operation (kinds.h):
  * [{"kind","product","says","input":{…}}…]. Pure. The caller's. ST_INVALID: the file asks for what
- * cannot be, with a sentence. */
+ * cannot be, with a sentence. ST_CONFLICT: what is to be adopted is otherwise. */
 enum status catalog_compare(const json_t *file, const json_t *all,
-                            const struct catalog_prune *prune, json_t **changes,
+                            const struct catalog_prune *prune, bool promote, json_t **changes,
                             struct error *e) MUST_USE;
+/* What became what: {"products":{"prod_1":"prod_1"},"prices":{"price_1":"price_2"}}, by the two
+ * environments' catalogues, of what is in both. The caller's. */
+json_t *catalog_map(const json_t *from, const json_t *to);
 enum { CATALOG_HASH_MAX = 65 };
 /* A fingerprint of a document, whatever the order of its members, and a NUL. */
 enum status catalog_hash(const json_t *doc, char out[CATALOG_HASH_MAX], struct error *e) MUST_USE;

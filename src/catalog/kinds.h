@@ -4,6 +4,7 @@
  * pure: input and facts in, steps or a refusal out. A new operation is a line in kinds.c. */
 #pragma once
 
+#include "catalog/impact.h"
 #include "catalog/refusal.h"
 #include "catalog/steps.h"
 #include "core/env.h"
@@ -25,6 +26,7 @@ struct facts {
     str key_holder; /* the price that has the lookup key that is asked for */
     str *prices;    /* of the product: the active ones, or, for product.delete, any */
     size_t n_prices;
+    struct impact impact; /* of the prices that go */
 };
 
 struct planning {
@@ -65,6 +67,11 @@ enum status facts_prices(struct planning *g, str product, const char *query, siz
                          struct error *e) MUST_USE;
 /* Which price has this lookup key, archived ones too; {NULL, 0}: none. */
 enum status facts_key_holder(struct planning *g, str key, str *out, struct error *e) MUST_USE;
+
+/* What hangs on a price that goes, as the mirror has it. Statuses as tx_run. */
+enum status facts_impact(struct planning *g, str price, struct error *e) MUST_USE;
+/* Says so in the plan. */
+void plan_note_impact(struct planning *g);
 
 /* What the input says. */
 str input_text(const struct planning *g, const char *name); /* {NULL, 0}: not given */

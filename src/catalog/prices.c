@@ -125,7 +125,9 @@ static bool in_list(str name, const char *const *list)
 
 enum status price_replace_read(struct planning *g, struct error *e)
 {
-    return need_product_of_price(g, e);
+    enum status st = need_product_of_price(g, e);
+
+    return st == ST_OK ? facts_impact(g, named_price(g), e) : st;
 }
 
 static enum status check_change(struct planning *g, const struct pairs *change, str old)
@@ -234,6 +236,7 @@ enum status price_replace_plan(struct planning *g, struct error *e)
                                          "until it is active.",
                                          STR_ARG(g->plan.product)));
     note_currencies(g, &set, &change);
+    plan_note_impact(g);
     g->plan.own = input_on(g, "own");
     return replace_steps(g, &set, e);
 }
@@ -255,7 +258,7 @@ enum status price_archive_read(struct planning *g, struct error *e)
         st = need_successor(g, e);
     if (st == ST_OK && doc_active(g->facts.product))
         st = facts_prices(g, g->plan.product, "active=true", 2, e);
-    return st;
+    return st == ST_OK ? facts_impact(g, named_price(g), e) : st;
 }
 
 static enum status check_successor(struct planning *g, str product)
@@ -332,6 +335,7 @@ enum status price_archive_plan(struct planning *g, struct error *e)
                   arena_printf(g->a, "%.*s is archived already.", STR_ARG(named_price(g))));
         return plan_verify(g, e);
     }
+    plan_note_impact(g);
     g->plan.own = input_on(g, "own");
     /* Of an archived product the default price may go, too. [facts: R-03] */
     if (is_default(g) && doc_active(g->facts.product))

@@ -131,7 +131,11 @@ enum status product_archive_read(struct planning *g, struct error *e)
 {
     enum status st = need_product(g, e);
 
-    return st == ST_OK ? facts_prices(g, named(g), "active=true", FACTS_PRICES_MAX, e) : st;
+    if (st == ST_OK)
+        st = facts_prices(g, named(g), "active=true", FACTS_PRICES_MAX, e);
+    for (size_t i = 0; st == ST_OK && i < g->facts.n_prices; i++)
+        st = facts_impact(g, doc_text(g, g->facts.prices[i], "id"), e);
+    return st;
 }
 
 static enum status set_active(struct planning *g, bool active, struct error *e)
@@ -163,6 +167,7 @@ enum status product_archive_plan(struct planning *g, struct error *e)
                                    g->facts.n_prices == 1 ? "s" : "",
                                    g->facts.n_prices == 1 ? "s" : ""));
         plan_note(&g->plan, S("Its payment links are deactivated by Stripe; subscriptions go on."));
+        plan_note_impact(g);
     }
     return set_active(g, false, e);
 }

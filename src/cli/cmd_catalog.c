@@ -18,13 +18,14 @@ enum {
 struct catalog {
     struct cli *cli;
     struct env_config *conf;
-    bool archived, prune, no_sync;
+    bool archived, prune, no_sync, dry_run;
     const char *owner, *out;
     int64_t min_age; /* hours; -1: not given */
     struct words words;
     struct identity identity;
     json_t *all, *file, *changes;
-    json_t *plan; /* as it was read; NULL: the file was a catalogue */
+    json_t *origin; /* promote: the catalogue that is carried over */
+    json_t *plan;   /* as it was read; NULL: the file was a catalogue */
 };
 
 static void catalog_free(struct catalog *c)
@@ -33,6 +34,7 @@ static void catalog_free(struct catalog *c)
     json_decref(c->file);
     json_decref(c->changes);
     json_decref(c->plan);
+    json_decref(c->origin);
 }
 
 /* --- what Stripe has ----------------------------------------------------------------------- */
@@ -141,7 +143,8 @@ static enum status compare(struct catalog *c, struct error *e)
 
     json_decref(c->changes);
     c->changes = NULL;
-    return st == ST_OK ? catalog_compare(c->file, c->all, &p, &c->changes, e) : st;
+    return st == ST_OK ? catalog_compare(c->file, c->all, &p, c->origin != NULL, &c->changes, e)
+                       : st;
 }
 
 static enum status make_plan(const struct catalog *c, json_t **out, struct error *e)
@@ -416,18 +419,97 @@ static enum status run_apply(struct catalog *c, struct error *e)
     return st == ST_OK ? apply_all(c, e) : st;
 }
 
+/* --- from one environment to another -------------------------------------------------------- */
+
+static enum status open_env(struct catalog *c, const char *name, struct error *e)
+{
+    enum status st = config_env(&c->cli->config, name, &c->conf, e);
+
+    if (st == ST_OK)
+        st = refresh(c, e);
+    return st == ST_OK ? read_mirror(c, e) : st;
+}
+
+/* What is on sale there, as a file; prices keep their ids, for that is what some are known by. */
+static enum status carry(struct catalog *c, struct error *e)
+{
+    struct identity from;
+    enum status st = cli_load(c->cli, e);
+
+    cli_catch_signals(NULL, NULL);
+    if (st == ST_OK)
+        st = open_env(c, c->words.word[1], e);
+    if (st != ST_OK)
+        return st;
+    from = c->identity;
+    c->origin = json_incref(c->all);
+    c->file = catalog_export(c->all, false);
+    if (!c->file)
+        return fail(e, ST_LIMIT, "out of memory for the catalogue");
+    st = open_env(c, c->words.word[2], e);
+    if (st == ST_OK && identity_same(&from, &c->identity))
+        st = fail(e, ST_INVALID, "%s and %s are the same account in the same mode.",
+                  c->words.word[1], c->words.word[2]);
+    return st;
+}
+
+static enum status print_map(struct catalog *c, struct error *e)
+{
+    enum status st = read_mirror(c, e);
+
+    if (st != ST_OK)
+        return st;
+    json_t *map = catalog_map(c->origin, c->all);
+    st = map ? write_json(c, map, e) : fail(e, ST_LIMIT, "out of memory for the map of ids");
+    json_decref(map);
+    return st;
+}
+
+static enum status run_promote(struct catalog *c, struct error *e)
+{
+    enum status st = words_check(c->cli, &c->words, 3, 3, e);
+
+    if (st == ST_OK && c->cli->env_name)
+        st = fail(e, ST_INVALID,
+                  "`brindle catalog promote FROM TO` names both; --env goes with "
+                  "neither.");
+    if (st == ST_OK)
+        st = carry(c, e);
+    if (st == ST_OK)
+        st = compare(c, e);
+    if (st != ST_OK)
+        return st;
+    if (!c->cli->json)
+        say_changes(c->changes);
+    size_t n = json_array_size(c->changes);
+    if (n && c->dry_run) {
+        cli_exit_with(EXIT_FOUND);
+        return ST_OK;
+    }
+    if (n)
+        st = confirm(c->cli, e, "Make these %zu changes in %s (%s, %s mode)?", n, c->conf->name,
+                     c->identity.account, mode_name(c->identity.livemode));
+    if (st == ST_OK && n)
+        st = apply_all(c, e);
+    return st == ST_OK ? print_map(c, e) : st;
+}
+
 enum status cmd_catalog(struct cli *cli, struct error *e)
 {
     static const struct {
         const char *name;
         enum status (*run)(struct catalog *c, struct error *e);
-    } sub[] = { { "export", run_export }, { "plan", run_plan }, { "apply", run_apply } };
+    } sub[] = { { "export", run_export },
+                { "plan", run_plan },
+                { "apply", run_apply },
+                { "promote", run_promote } };
     struct catalog c = { .cli = cli, .min_age = -1 };
     const struct flag flag[] = { { "archived", FLAG_SWITCH, { .on = &c.archived } },
                                  { "prune", FLAG_SWITCH, { .on = &c.prune } },
                                  { "owner", FLAG_TEXT, { .text = &c.owner } },
                                  { "min-age", FLAG_NUMBER, { .number = &c.min_age } },
                                  { "out", FLAG_TEXT, { .text = &c.out } },
+                                 { "dry-run", FLAG_SWITCH, { .on = &c.dry_run } },
                                  { "no-sync", FLAG_SWITCH, { .on = &c.no_sync } } };
     enum status st = flags_read(cli, flag, COUNT(flag), &c.words, e);
     const char *what = c.words.n_words ? c.words.word[0] : "";
@@ -441,9 +523,9 @@ enum status cmd_catalog(struct cli *cli, struct error *e)
         catalog_free(&c);
         return st;
     }
-    return fail(
-        e, ST_INVALID,
-        "`brindle catalog` knows export, plan and apply, not \"%.40s\"; see `brindle catalog "
-        "--help`.",
-        what);
+    return fail(e, ST_INVALID,
+                "`brindle catalog` knows export, plan, apply and promote, not \"%.40s\"; see "
+                "`brindle catalog "
+                "--help`.",
+                what);
 }

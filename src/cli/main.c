@@ -34,7 +34,7 @@ const struct command command_table[] = {
     { "erase", "forget a person: a customer and all that hangs on it", help_erase, cmd_erase },
     { "price", "change prices safely: whole, or not at all", help_price, cmd_price },
     { "product", "change products safely", help_product, cmd_product },
-    { "catalog", "the whole catalogue as a file: export, plan, apply", help_catalog, cmd_catalog },
+    { "catalog", "the whole catalogue as a file: export, plan, apply, promote", help_catalog, cmd_catalog },
     { "op", "operations: how they go; resume or abort one", help_op, cmd_op },
     { "schema", "the views of the mirror, their columns and indexes", help_schema, cmd_schema },
     { "copy", "move a mirror from one database to another", help_copy, cmd_copy },

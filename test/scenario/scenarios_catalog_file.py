@@ -2,7 +2,8 @@
 import json
 import pathlib
 
-from place import check
+from place import KEY, Http, check, form
+import urllib.parse
 
 SCENARIOS = []
 
@@ -186,3 +187,104 @@ def what_is_not_ours_or_too_young_is_never_archived_in_bulk(place):
     check(place.emulator.get(f"/v1/products/{theirs}")["active"], "theirs was archived")
     check(not place.emulator.get(f"/v1/products/{ours}")["active"], "ours was not")
     place.check_mirror(["product", "price"])
+
+
+def shop_with_life(place):
+    """A product whose price has a subscription, a cancelled one, a payment link, a quote and an open session."""
+    e = place.emulator
+    catalog(place, "apply", write(place, PRO), "--yes")
+    price = price_of(place, "pro-month")["id"]
+    for _ in range(2):
+        c = e.post("/v1/customers", payment_method="pm_card_visa",
+                   invoice_settings={"default_payment_method": "pm_card_visa"})
+        sub = e.post("/v1/subscriptions", customer=c["id"], items=[{"price": price}])
+    e.delete(f"/v1/subscriptions/{sub['id']}")
+    e.post("/v1/payment_links", line_items=[{"price": price, "quantity": 1}])
+    e.post("/v1/checkout/sessions", mode="subscription", success_url="https://x.test", customer=c["id"],
+           line_items=[{"price": price, "quantity": 1}])
+    place.run("sync")
+    return price
+
+
+@scenario("CAT-28")
+def a_dry_run_shows_the_requests_and_who_is_touched_and_writes_nothing(place):
+    price = shop_with_life(place)
+    before = len(posts(place))
+    out, err = place.run("price", "replace", price, "--amount", "1500", "--dry-run")
+    check("2 subscriptions (1 live)" in err and "1 payment link (1 live)" in err and
+          "1 checkout session (1 live)" in err, err)
+    check("POST /v1/prices" in out and "unit_amount=1500" in out, out)
+    check(len(posts(place)) == before, "a dry run has written")
+    out, _ = place.run("price", "replace", price, "--amount", "1500", "--dry-run", "--json")
+    check(any("2 subscriptions (1 live)" in n for n in json.loads(out.splitlines()[-1])["notes"]), out)
+
+
+@scenario("CAT-26B")
+def archiving_a_product_tells_of_payment_links_and_subscriptions(place):
+    shop_with_life(place)
+    _, err = place.run("product", "archive", "pro", "--dry-run")
+    check("payment links are deactivated" in err and "2 subscriptions (1 live)" in err, err)
+
+
+LIVE = KEY.replace("sk_test_", "sk_live_")
+
+
+def two_environments(place):
+    api = f"api_base = http://127.0.0.1:{place.emulator.port}\nrate_limit = 0\ncatch_up_seconds = 0\n"
+    path = place.dir / "brindle.conf"
+    path.write_text(f"[env test]\nsecret_key = {KEY}\n{api}[env live]\nsecret_key = {LIVE}\n{api}")
+    path.chmod(0o600)
+    return {"BRINDLE_CONFIG": str(path), "STRIPE_SECRET_KEY": "", "STRIPE_WEBHOOK_SECRET": ""}
+
+
+def live(place, method, path, **params):
+    http = Http(place.emulator.port, {"Authorization": f"Bearer {LIVE}"})
+    body = urllib.parse.urlencode(form(params)) if method == "POST" else None
+    status, _, answer = http.ask(method, path, body, {"Content-Type": "application/x-www-form-urlencoded"})
+    http.close()
+    check(status == 200, path, answer)
+    return json.loads(answer)
+
+
+@scenario("ENV-18")
+def the_catalogue_is_carried_over_once_with_a_map_and_nothing_else(place):
+    catalog(place, "apply", write(place, PRO), "--yes")
+    env = two_environments(place)
+    place.emulator.post("/v1/customers", email="stays@x.test")
+    bare = place.emulator.post("/v1/prices", product="pro", currency="eur", unit_amount=7)["id"]
+    promote = lambda *more, code=0: place.run("catalog", "promote", "test", "live", *more, code=code, env=env)
+    _, err = promote("--dry-run", code=3)
+    check("create product pro" in err and bare in err, err)
+    check(live(place, "GET", "/v1/products")["data"] == [], "a dry run has written")
+    out, _ = promote("--yes")
+    ids = json.loads(out)
+    check(set(ids["products"]) == {"pro"} and len(ids["prices"]) == 4, ids)
+    there = {p["id"]: p for p in live(place, "GET", "/v1/prices?limit=100")["data"]}
+    check(sorted(p["lookup_key"] or "" for p in there.values()) == ["", "pro-month", "pro-seats", "pro-year"], there)
+    check(there[ids["prices"][bare]]["metadata"]["brindle_from"] == bare, "where it came from")
+    check(live(place, "GET", "/v1/customers")["data"] == [], "a customer went over")
+    wrote = len(posts(place))
+    out, _ = promote("--yes")
+    check(json.loads(out) == ids and len(posts(place)) == wrote, "a second time something was done")
+
+
+@scenario("ENV-19")
+def only_what_is_the_same_and_on_sale_is_adopted(place):
+    catalog(place, "apply", write(place, PRO), "--yes")
+    env = two_environments(place)
+    live(place, "POST", "/v1/products", name="Pro", id="pro")
+    there = live(place, "POST", "/v1/prices", product="pro", currency="usd", unit_amount=999, lookup_key="pro-month",
+                 recurring={"interval": "month"})["id"]
+    wrote = len(posts(place))
+    _, err = place.run("catalog", "promote", "test", "live", "--yes", code=5, env=env)
+    check(there in err and "costs something else" in err and len(posts(place)) == wrote, err)
+    live(place, "POST", f"/v1/prices/{there}", lookup_key="")
+    same = live(place, "POST", "/v1/prices", product="pro", currency="usd", unit_amount=1000, lookup_key="pro-month",
+                recurring={"interval": "month"})["id"]
+    live(place, "POST", f"/v1/prices/{same}", active="false")
+    _, err = place.run("catalog", "promote", "test", "live", "--yes", code=5, env=env)
+    check("it is archived" in err, err)
+    live(place, "POST", f"/v1/prices/{same}", active="true")
+    out, _ = place.run("catalog", "promote", "test", "live", "--yes", env=env)
+    old = price_of(place, "pro-month")["id"]
+    check(json.loads(out)["prices"][old] == same, "not adopted:", out)
