@@ -98,6 +98,11 @@ class Shop:
         old = self.price(self.old)
         check(old["active"] and old["lookup_key"] == "pro", "the old price is", old)
 
+    def leave(self):
+        """The emulator would wait for whoever it still answers slowly, and who was killed."""
+        self.e.process.kill()
+        self.e.process.wait()
+
     def mirrored(self):
         self.place.check_mirror(["product", "price"])
 
@@ -292,6 +297,7 @@ def killed_after_each_request_it_goes_on_and_makes_one_price(place):
     check(len(shop.made()) == 1, "made", len(shop.made()), "prices")
     check(shop.op(shop.ops()[0]["id"])["made"] == [new["id"]], "it is another price")
     shop.mirrored()
+    shop.leave()
 
 
 @scenario("CAT-11B")
@@ -310,6 +316,7 @@ def a_daemon_goes_on_with_what_a_killed_one_has_begun(place):
     shop.whole()
     check(len(shop.made()) == 1, "made", len(shop.made()), "prices")
     place.check_all(d)
+    shop.leave()
 
 
 @scenario("CAT-12")
@@ -339,6 +346,7 @@ def when_stripe_has_forgotten_the_key_the_marker_is_found(place):
     check(len(shop.made()) == 1, "made", len(shop.made()), "prices")
     check(not [r for r in shop.e.requests("/v1/prices/search", after=asked)], "it was searched for")
     shop.whole()
+    shop.leave()
 
 
 @scenario("CAT-14")
@@ -688,6 +696,7 @@ def a_product_is_made_once_and_found_again(place):
           product)
     check(len([p for p in shop.e.get("/v1/products")["data"] if p["name"] == "Pro"]) == 1, "made twice")
     place.check_all(place.start())
+    shop.leave()
 
 
 def order(d, verb, document, key=None):
