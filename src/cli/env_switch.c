@@ -324,7 +324,9 @@ static enum status drain(struct switching *s, struct error *e)
         st = open_waiting(s, &s->source, s->from, WIRE_WRITE, &why);
     if (st != ST_OK) {
         st = open_waiting(s, &s->source, s->from, WIRE_FILL, e);
-        if (st == ST_OK)
+        if (st == ST_OK && still_due(s) == 0)
+            item(s, "drained", DONE, "nothing was due in %s", s->from->name);
+        else if (st == ST_OK)
             item(s, "drained", SKIPPED, "%lld things stay due in %s%s%s", (long long)still_due(s),
                  s->from->name, why.text[0] ? ": " : "", why.text);
         return st;
