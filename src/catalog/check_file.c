@@ -44,12 +44,10 @@ static enum status check_members(const json_t *doc, const char *what, const char
 
     if (!json_is_object(doc))
         return fail(e, ST_INVALID, "%s is no object.", what);
-    json_object_foreach(
-        (json_t *)(uintptr_t)doc, name,
-        v) if (!is_one_of(name, known,
-                          n)) return fail(e, ST_INVALID,
-                                          "%s has a member \"%.40s\" that no catalogue has.", what,
-                                          name);
+    json_object_foreach((json_t *)(uintptr_t)doc, name, v)
+        if (!is_one_of(name, known, n))
+            return fail(e, ST_INVALID, "%s has a member \"%.40s\" that no catalogue has.", what,
+                        name);
     return ST_OK;
 }
 
@@ -72,8 +70,9 @@ static enum status check_metadata(const json_t *doc, const char *what, struct er
 
     if (m && !json_is_object(m))
         return fail(e, ST_INVALID, "%s: \"metadata\" must be an object of texts.", what);
-    json_object_foreach((json_t *)(uintptr_t)m, name, v) if (!json_is_string(v)) return fail(
-        e, ST_INVALID, "%s: metadata \"%.40s\" must be a text.", what, name);
+    json_object_foreach((json_t *)(uintptr_t)m, name, v)
+        if (!json_is_string(v))
+            return fail(e, ST_INVALID, "%s: metadata \"%.40s\" must be a text.", what, name);
     return ST_OK;
 }
 
@@ -135,8 +134,7 @@ static enum status check_product(const json_t *p, json_t *seen, struct error *e)
     json_object_set_new(seen, id, json_true());
     if (st == ST_OK && prices && !json_is_array(prices))
         return fail(e, ST_INVALID, "%s: \"prices\" must be an array.", what);
-    json_array_foreach(prices, i, price)
-    {
+    json_array_foreach(prices, i, price) {
         const char *key = json_string_value(json_object_get(price, "lookup_key"));
         char mark[300];
         if (st == ST_OK)
@@ -162,7 +160,9 @@ enum status catalog_check(const json_t *file, struct error *e)
         st = fail(e, ST_INVALID, "The catalogue's \"version\" must be %d.", CATALOG_VERSION);
     if (st == ST_OK && !json_is_array(products))
         st = fail(e, ST_INVALID, "The catalogue has no array \"products\".");
-    json_array_foreach(products, i, p) if (st == ST_OK) st = check_product(p, seen, e);
+    json_array_foreach(products, i, p)
+        if (st == ST_OK)
+            st = check_product(p, seen, e);
     json_decref(seen);
     return st;
 }

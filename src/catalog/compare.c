@@ -45,8 +45,9 @@ static bool holds(const json_t *wanted, const json_t *is)
         return !is || json_is_null(is);
     if (!json_is_object(wanted))
         return is && json_equal(wanted, is);
-    json_object_foreach((json_t *)(uintptr_t)wanted, name,
-                        v) if (!holds(v, json_object_get(is, name))) return false;
+    json_object_foreach((json_t *)(uintptr_t)wanted, name, v)
+        if (!holds(v, json_object_get(is, name)))
+            return false;
     return true;
 }
 
@@ -72,7 +73,9 @@ static const json_t *product_by_id(const json_t *products, const char *id)
     const json_t *p;
     size_t i;
 
-    json_array_foreach(products, i, p) if (strcmp(text(p, "id"), id) == 0) return p;
+    json_array_foreach(products, i, p)
+        if (strcmp(text(p, "id"), id) == 0)
+            return p;
     return NULL;
 }
 
@@ -93,7 +96,9 @@ static const json_t *price_named(const json_t *product, const char *name)
     const json_t *p;
     size_t i;
 
-    json_array_foreach(json_object_get(product, "prices"), i, p) if (is_named(p, name)) return p;
+    json_array_foreach(json_object_get(product, "prices"), i, p)
+        if (is_named(p, name))
+            return p;
     return NULL;
 }
 
@@ -103,8 +108,9 @@ static const char *holder_elsewhere(const struct comparing *c, const char *produ
     const json_t *p;
     size_t i;
 
-    json_array_foreach(c->all, i, p) if (strcmp(text(p, "id"), product) != 0 &&
-                                         price_named(p, key)) return text(p, "id");
+    json_array_foreach(c->all, i, p)
+        if (strcmp(text(p, "id"), product) != 0 && price_named(p, key))
+            return text(p, "id");
     return NULL;
 }
 
@@ -186,15 +192,15 @@ static enum status replace_price(struct comparing *c, const char *product, const
             "successor. Give it one first (`brindle price update %s --lookup-key KEY`).",
             text(is, "id"), text(is, "id"));
     }
-    json_object_foreach(set, member, v) if (json_is_null(v))
-    {
-        enum status st = fail(c->e, ST_INVALID,
-                              "Price %s: \"%s\" cannot be taken away in a replacement. Make "
-                              "another price.",
-                              key, member);
-        json_decref(set);
-        return st;
-    }
+    json_object_foreach(set, member, v)
+        if (json_is_null(v)) {
+            enum status st = fail(c->e, ST_INVALID,
+                                  "Price %s: \"%s\" cannot be taken away in a replacement. Make "
+                                  "another price.",
+                                  key, member);
+            json_decref(set);
+            return st;
+        }
     merge(set, set_of(p, mutable_price, COUNT(mutable_price), is));
     add_change(c, "price.replace", product,
                json_pack("{s:s, s:o}", "price", text(is, "id"), "set", set),
@@ -264,8 +270,7 @@ static enum status archive_prices(struct comparing *c, const json_t *file, const
     const json_t *is;
     size_t i;
 
-    json_array_foreach(json_object_get(product, "prices"), i, is)
-    {
+    json_array_foreach(json_object_get(product, "prices"), i, is) {
         const json_t *p = price_named(file, name_of(is));
         if (!is_active(is) || (p ? is_active(p) : !is_prunable(c, is)))
             continue;
@@ -304,8 +309,9 @@ static enum status create_product(struct comparing *c, const json_t *p)
     json_object_del(set, "default_price");
     json_object_del(set, "active");
     add_change(c, "product.create", id, json_pack("{s:o}", "set", set), "create product %s", id);
-    json_array_foreach(json_object_get(p, "prices"), i, price) if (st == ST_OK) st =
-        compare_price(c, id, price, NULL, by_default && is_named(price, by_default));
+    json_array_foreach(json_object_get(p, "prices"), i, price)
+        if (st == ST_OK)
+            st = compare_price(c, id, price, NULL, by_default && is_named(price, by_default));
     return st;
 }
 
@@ -347,8 +353,7 @@ static void activate_prices(struct comparing *c, const json_t *p, const json_t *
     const json_t *price;
     size_t i;
 
-    json_array_foreach(json_object_get(p, "prices"), i, price)
-    {
+    json_array_foreach(json_object_get(p, "prices"), i, price) {
         const json_t *there = price_named(is, name_of(price));
         if (there && is_active(price) && !is_active(there))
             add_change(c, "price.activate", text(p, "id"),
@@ -377,8 +382,10 @@ static enum status change_product(struct comparing *c, const json_t *p, const js
     if (!c->promote)
         activate_prices(c, p, is);
     update_product(c, id, set);
-    json_array_foreach(json_object_get(p, "prices"), i, price) if (st == ST_OK) st = compare_price(
-        c, id, price, price_named(is, name_of(price)), by_default && is_named(price, by_default));
+    json_array_foreach(json_object_get(p, "prices"), i, price)
+        if (st == ST_OK)
+            st = compare_price(c, id, price, price_named(is, name_of(price)),
+                               by_default && is_named(price, by_default));
     if (st == ST_OK)
         st = archive_prices(c, p, is);
     if (st != ST_OK)
@@ -394,8 +401,7 @@ static void prune_products(struct comparing *c, const json_t *file)
     const json_t *is;
     size_t i;
 
-    json_array_foreach(c->all, i, is)
-    {
+    json_array_foreach(c->all, i, is) {
         const char *id = text(is, "id");
         if (is_active(is) && is_prunable(c, is) && !product_by_id(file, id))
             add_change(c, "product.archive", id, json_pack("{s:s}", "product", id),
@@ -416,8 +422,7 @@ enum status catalog_compare(const json_t *file, const json_t *all,
     enum status st = ST_OK;
     size_t i;
 
-    json_array_foreach(products, i, p)
-    {
+    json_array_foreach(products, i, p) {
         const json_t *is = product_by_id(c.all, text(p, "id"));
         if (st == ST_OK)
             st = is ? change_product(&c, p, is) : create_product(&c, p);
@@ -440,14 +445,12 @@ json_t *catalog_map(const json_t *from, const json_t *to)
     const json_t *p, *price;
     size_t i, k;
 
-    json_array_foreach(json_object_get(from, "products"), i, p)
-    {
+    json_array_foreach(json_object_get(from, "products"), i, p) {
         const json_t *there = product_by_id(json_object_get(to, "products"), text(p, "id"));
         if (!there)
             continue;
         json_object_set_new(products, text(p, "id"), json_string(text(there, "id")));
-        json_array_foreach(json_object_get(p, "prices"), k, price)
-        {
+        json_array_foreach(json_object_get(p, "prices"), k, price) {
             const json_t *became = price_named(there, name_of(price));
             if (became)
                 json_object_set_new(prices, text(price, "id"), json_string(text(became, "id")));

@@ -54,8 +54,7 @@ static void keep_tiers(json_t *to, const json_t *from)
     const json_t *tier;
     size_t i;
 
-    json_array_foreach(json_object_get(from, "tiers"), i, tier)
-    {
+    json_array_foreach(json_object_get(from, "tiers"), i, tier) {
         json_t *t = json_object(), *up_to = json_object_get(tier, "up_to");
         json_object_set_new(t, "up_to",
                             json_is_integer(up_to) ? json_deep_copy(up_to) : json_string("inf"));
@@ -79,8 +78,7 @@ static void keep_currencies(json_t *to, const json_t *from)
     const json_t *option;
 
     json_object_foreach((json_t *)(uintptr_t)json_object_get(from, "currency_options"), currency,
-                        option)
-    {
+                        option) {
         if (own && strcmp(own, currency) == 0)
             continue;
         json_t *o = json_object();
@@ -230,8 +228,7 @@ static const char *name_of(const json_t *prices, const char *id)
     const json_t *p;
     size_t i;
 
-    json_array_foreach(prices, i, p)
-    {
+    json_array_foreach(prices, i, p) {
         const char *is = json_string_value(json_object_get(p, "id"));
         const char *key = json_string_value(json_object_get(p, "lookup_key"));
         if (is && strcmp(is, id) == 0)
@@ -246,8 +243,7 @@ static json_t *export_prices(const json_t *prices, bool archived)
     const json_t *p;
     size_t i;
 
-    json_array_foreach(prices, i, p)
-    {
+    json_array_foreach(prices, i, p) {
         if (!archived && !is_on_sale(p))
             continue;
         json_t *copy = json_deep_copy(p);
@@ -265,8 +261,7 @@ json_t *catalog_export(const json_t *all, bool archived)
     const json_t *p;
     size_t i;
 
-    json_array_foreach(json_object_get(all, "products"), i, p)
-    {
+    json_array_foreach(json_object_get(all, "products"), i, p) {
         if (!archived && !is_on_sale(p))
             continue;
         json_t *copy = json_deep_copy(p), *prices = json_object_get(p, "prices");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "catalog/file.h"
+#include "cli/catalog.h"
 #include "cli/operation.h"
 #include "cli/output.h"
 
@@ -45,26 +46,33 @@ static bool on_line(void *ctx, str line)
     return !cli_interrupted();
 }
 
-/* The mirror is made to be what Stripe has now, before anything is compared with it. */
-static enum status refresh(struct catalog *c, struct error *e)
-{
-    static const char order[] =
-        "{\"op\":\"sync\",\"args\":[\"products\",\"prices\"],\"again\":true}";
-
-    return c->no_sync ? ST_OK : local_run(c->cli, c->conf, str_of(order), on_line, NULL, e);
-}
-
-static enum status read_mirror(struct catalog *c, struct error *e)
+static enum status read_mirror(struct cli *cli, struct env_config *conf, json_t **all,
+                               struct identity *id, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
-    enum status st = wire_open(&w, &c->cli->config, c->conf, WIRE_READ, e);
+    enum status st = wire_open(&w, &cli->config, conf, WIRE_READ, e);
 
     if (st != ST_OK)
         return st;
-    c->identity = w.env.identity;
-    json_decref(c->all);
-    c->all = NULL;
-    return catalog_read(&w.env, &c->all, e);
+    *id = w.env.identity;
+    json_decref(*all);
+    *all = NULL;
+    return catalog_read(&w.env, all, e);
+}
+
+enum status catalog_fresh(struct cli *cli, struct env_config *conf, bool sync, json_t **all,
+                          struct identity *id, struct error *e)
+{
+    static const char order[] =
+        "{\"op\":\"sync\",\"args\":[\"products\",\"prices\"],\"again\":true}";
+    enum status st = sync ? local_run(cli, conf, str_of(order), on_line, NULL, e) : ST_OK;
+
+    return st == ST_OK ? read_mirror(cli, conf, all, id, e) : st;
+}
+
+static enum status read_fresh(struct catalog *c, struct error *e)
+{
+    return catalog_fresh(c->cli, c->conf, !c->no_sync, &c->all, &c->identity, e);
 }
 
 /* --- files --------------------------------------------------------------------------------- */
@@ -209,8 +217,9 @@ static bool is_planned(const json_t *plan, const json_t *change)
     const json_t *p;
     size_t i;
 
-    json_array_foreach(json_object_get(plan, "changes"), i,
-                       p) if (json_equal(p, change)) return true;
+    json_array_foreach(json_object_get(plan, "changes"), i, p)
+        if (json_equal(p, change))
+            return true;
     return false;
 }
 
@@ -222,11 +231,12 @@ static enum status check_moved(const struct catalog *c, struct error *e)
 
     if (!c->plan)
         return ST_OK;
-    json_array_foreach(c->changes, i, change) if (!is_planned(c->plan, change)) return fail(
-        e, ST_CONFLICT,
-        "Since the plan was made the catalogue has moved: \"%s\" was not in it. "
-        "Nothing was sent. Make a new plan.",
-        json_string_value(json_object_get(change, "says")));
+    json_array_foreach(c->changes, i, change)
+        if (!is_planned(c->plan, change))
+            return fail(e, ST_CONFLICT,
+                        "Since the plan was made the catalogue has moved: \"%s\" was not in it. "
+                        "Nothing was sent. Make a new plan.",
+                        json_string_value(json_object_get(change, "says")));
     return ST_OK;
 }
 
@@ -241,8 +251,7 @@ static enum status open_all(struct catalog *c, struct error *e)
     if (st != ST_OK)
         return st;
     cli_catch_signals(NULL, NULL);
-    st = refresh(c, e);
-    return st == ST_OK ? read_mirror(c, e) : st;
+    return read_fresh(c, e);
 }
 
 static enum status run_export(struct catalog *c, struct error *e)
@@ -346,19 +355,19 @@ static void say_end(const json_t *change, const json_t *doc, bool done)
 }
 
 /* One change, as the operation that it is. `*code`: how it ended. */
-static enum status carry_out(struct catalog *c, const json_t *change, enum exit_code *code,
-                             struct error *e)
+static enum status carry_out(struct cli *cli, struct env_config *conf, const json_t *change,
+                             enum exit_code *code, struct error *e)
 {
     BUF(order, OPERATION_ORDER_BYTES_MAX);
     BUF(last, HEARD_BYTES_MAX);
     enum status st = order_of(change, &order, e);
 
     if (st == ST_OK)
-        st = local_run(c->cli, c->conf, buf_str(&order), on_operation, &last, e);
+        st = local_run(cli, conf, buf_str(&order), on_operation, &last, e);
     if (st != ST_OK)
         return st;
     *code = last.n ? operation_code(buf_str(&last), false) : EXIT_AWAY;
-    if (c->cli->json) {
+    if (cli->json) {
         printf("%.*s\n", STR_ARG(buf_str(&last)));
         return ST_OK;
     }
@@ -368,25 +377,25 @@ static enum status carry_out(struct catalog *c, const json_t *change, enum exit_
     return ST_OK;
 }
 
-static enum status apply_all(struct catalog *c, struct error *e)
+enum status catalog_carry_out(struct cli *cli, struct env_config *conf, const json_t *changes,
+                              struct error *e)
 {
     enum exit_code code = EXIT_DONE;
     enum status st = ST_OK;
     const json_t *change;
-    size_t i, n = json_array_size(c->changes);
+    size_t i, n = json_array_size(changes);
 
-    json_array_foreach(c->changes, i, change)
-    {
+    json_array_foreach(changes, i, change) {
         if (cli_interrupted())
             return fail(e, ST_RETRY, "Stopped with %zu of %zu done; apply it again to go on.", i,
                         n);
-        st = carry_out(c, change, &code, e);
+        st = carry_out(cli, conf, change, &code, e);
         if (st != ST_OK || code != EXIT_DONE)
             break;
     }
     if (st != ST_OK)
         return st;
-    if (code != EXIT_DONE && !c->cli->json)
+    if (code != EXIT_DONE && !cli->json)
         say("%zu of %zu done. What is done stays, each whole; apply it again when that is mended.",
             i, n);
     cli_exit_with(code);
@@ -416,7 +425,7 @@ static enum status run_apply(struct catalog *c, struct error *e)
         return ST_OK;
     st = confirm(c->cli, e, "Make these %zu changes at Stripe (%s, %s mode)?", n,
                  c->identity.account, mode_name(c->identity.livemode));
-    return st == ST_OK ? apply_all(c, e) : st;
+    return st == ST_OK ? catalog_carry_out(c->cli, c->conf, c->changes, e) : st;
 }
 
 /* --- from one environment to another -------------------------------------------------------- */
@@ -425,9 +434,7 @@ static enum status open_env(struct catalog *c, const char *name, struct error *e
 {
     enum status st = config_env(&c->cli->config, name, &c->conf, e);
 
-    if (st == ST_OK)
-        st = refresh(c, e);
-    return st == ST_OK ? read_mirror(c, e) : st;
+    return st == ST_OK ? read_fresh(c, e) : st;
 }
 
 /* What is on sale there, as a file; prices keep their ids, for that is what some are known by. */
@@ -455,7 +462,7 @@ static enum status carry(struct catalog *c, struct error *e)
 
 static enum status print_map(struct catalog *c, struct error *e)
 {
-    enum status st = read_mirror(c, e);
+    enum status st = read_mirror(c->cli, c->conf, &c->all, &c->identity, e);
 
     if (st != ST_OK)
         return st;
@@ -490,7 +497,7 @@ static enum status run_promote(struct catalog *c, struct error *e)
         st = confirm(c->cli, e, "Make these %zu changes in %s (%s, %s mode)?", n, c->conf->name,
                      c->identity.account, mode_name(c->identity.livemode));
     if (st == ST_OK && n)
-        st = apply_all(c, e);
+        st = catalog_carry_out(c->cli, c->conf, c->changes, e);
     return st == ST_OK ? print_map(c, e) : st;
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 #include "cli/check_duplicates.h"
-#include "cli/leftovers.h"
+#include "cli/checks.h"
 #include "cli/local.h"
 #include "cli/output.h"
 #include "core/derived.h"
@@ -271,6 +271,8 @@ enum status cmd_check(struct cli *cli, struct error *e)
 
     if (cli->argc > 1 && strcmp(cli->argv[1], "leftovers") == 0)
         return check_leftovers(cli, e);
+    if (cli->argc > 1 && strcmp(cli->argv[1], "catalog") == 0)
+        return check_catalog(cli, e);
     enum status st = flags_read(cli, flag, COUNT(flag), &c.words, e);
     if (st != ST_OK)
         return st;
@@ -286,6 +288,7 @@ enum status cmd_check(struct cli *cli, struct error *e)
         return st == ST_OK ? sub[i].run(&c, e) : st;
     }
     return fail(e, ST_INVALID,
-                "`brindle check` knows refs, drift, derived, duplicates and leftovers, not \"%s\".",
+                "`brindle check` knows refs, drift, derived, duplicates, catalog and leftovers, "
+                "not \"%s\".",
                 c.words.word[0]);
 }

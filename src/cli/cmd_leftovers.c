@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/checks.h"
 #include "cli/keys.h"
-#include "cli/leftovers.h"
 #include "cli/output.h"
 #include "cli/wire.h"
 #include "core/leftovers.h"

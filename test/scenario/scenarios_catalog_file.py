@@ -288,3 +288,33 @@ def only_what_is_the_same_and_on_sale_is_adopted(place):
     out, _ = place.run("catalog", "promote", "test", "live", "--yes", env=env)
     old = price_of(place, "pro-month")["id"]
     check(json.loads(out)["prices"][old] == same, "not adopted:", out)
+
+
+@scenario("CAT-23")
+def what_somebody_left_half_done_is_found_and_mended_when_asked(place):
+    old = shop_with_life(place)
+    e = place.emulator
+    place.run("check", "catalog")
+    # Somebody's script: a new price takes the key, and then nothing more.
+    new = e.post("/v1/prices", product="pro", currency="usd", unit_amount=1200, recurring={"interval": "month"},
+                 lookup_key="pro-month", transfer_lookup_key="true")["id"]
+    # And the Dashboard: a product comes back whose default is archived.
+    gone = e.post("/v1/products", name="gone", default_price_data={"currency": "usd", "unit_amount": 5})
+    e.post(f"/v1/products/{gone['id']}", active="false")
+    e.post(f"/v1/prices/{gone['default_price']}", active="false")
+    e.post(f"/v1/products/{gone['id']}", active="true")
+    out, _ = place.run("check", "catalog", "--json", code=3)
+    found = {x["product"]: x for x in map(json.loads, out.splitlines())}
+    check(found["pro"]["what"] == "default_superseded" and found["pro"]["successor"] == new, found)
+    check((found["pro"]["subscriptions"], found["pro"]["live_subscriptions"]) == (2, 1), found["pro"])
+    check(found[gone["id"]]["what"] == "default_archived" and "successor" not in found[gone["id"]], found)
+    before = len(posts(place))
+    _, err = place.run("check", "catalog", "--repair", code=2)
+    check("--yes" in err and len(posts(place)) == before, "without asking:", err)
+    place.run("check", "catalog", "--owner", "by=nobody")
+    _, err = place.run("check", "catalog", "--repair", "--yes", code=3)
+    check("for a person to decide" in err, err)
+    check(e.get("/v1/products/pro")["default_price"] == new, "not repointed")
+    check(not e.get(f"/v1/prices/{old}")["active"], "the old one is on sale")
+    place.run("check", "catalog", "--owner", "by=us")
+    place.check_mirror(["product", "price"])
