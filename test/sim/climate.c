@@ -400,7 +400,7 @@ static void draw_rot(struct climate *c)
 static void draw_cull(struct climate *c)
 {
     c->cull = true;
-    c->cull_told = seed_chance(50);
+    c->cull_told = seed_chance(35);
     c->money = c->kv = false;
     c->asks = 0;
     c->objects = (unsigned)seed_between(6, 14);
@@ -480,10 +480,10 @@ static enum weather drawn;
 static enum weather draw_weather(void)
 {
     static const enum weather odds[] = {
-        WEATHER_PLAIN,  WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_STORM,   WEATHER_STORM,
-        WEATHER_CHURN,  WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS,
-        WEATHER_MORTAL, WEATHER_SHOP,  WEATHER_SHOP,  WEATHER_TURNS,   WEATHER_HUSH,
-        WEATHER_DEAF,   WEATHER_ROT,   WEATHER_CULL,  WEATHER_CHAIN,   WEATHER_FRAIL,
+        WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_PLAIN,   WEATHER_STORM, WEATHER_STORM,  WEATHER_CHURN,
+        WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS, WEATHER_MORTAL, WEATHER_SHOP,
+        WEATHER_SHOP,  WEATHER_TURNS, WEATHER_HUSH,    WEATHER_DEAF,  WEATHER_ROT,    WEATHER_CULL,
+        WEATHER_CULL,  WEATHER_CHAIN, WEATHER_FRAIL,
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
