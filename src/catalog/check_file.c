@@ -76,6 +76,67 @@ static enum status check_metadata(const json_t *doc, const char *what, struct er
     return ST_OK;
 }
 
+static enum status check_flag(const json_t *doc, const char *what, const char *member,
+                              bool may_be_null, struct error *e)
+{
+    const json_t *v = json_object_get(doc, member);
+
+    if (!v || json_is_boolean(v) || (may_be_null && json_is_null(v)))
+        return ST_OK;
+    return fail(e, ST_INVALID, "%s: \"%s\" must be true or false.", what, member);
+}
+
+/* A name that is there is not empty. */
+static enum status check_name(const json_t *doc, const char *what, const char *member,
+                              struct error *e)
+{
+    const char *name = json_string_value(json_object_get(doc, member));
+
+    return !name || *name ? ST_OK : fail(e, ST_INVALID, "%s: \"%s\" is empty.", what, member);
+}
+
+static enum status check_tiers(const json_t *p, const char *what, struct error *e)
+{
+    const json_t *tiers = json_object_get(p, "tiers"), *tier;
+    size_t i;
+
+    if (!tiers)
+        return ST_OK;
+    bool ok = json_array_size(tiers) > 0;
+    json_array_foreach(tiers, i, tier)
+        ok = ok && json_is_object(tier);
+    if (!ok)
+        return fail(e, ST_INVALID, "%s: \"tiers\" must be an array of objects, not empty.", what);
+    json_array_foreach(tiers, i, tier) {
+        const json_t *up_to = json_object_get(tier, "up_to");
+        const char *word = json_string_value(up_to);
+        if (!json_is_integer(up_to) && !(word && strcmp(word, "inf") == 0))
+            return fail(e, ST_INVALID, "%s: \"up_to\" must be an integer or \"inf\".", what);
+    }
+    return ST_OK;
+}
+
+/* What has members of its own. */
+static enum status check_parts(const json_t *p, const char *what, struct error *e)
+{
+    static const char *const part[] = { "recurring", "transform_quantity", "custom_unit_amount",
+                                        "currency_options" };
+    const char *currency;
+    json_t *option;
+
+    for (size_t i = 0; i < COUNT(part); i++) {
+        const json_t *v = json_object_get(p, part[i]);
+        if (v && !json_is_object(v) && !json_is_null(v))
+            return fail(e, ST_INVALID, "%s: \"%s\" must be an object.", what, part[i]);
+    }
+    json_object_foreach(json_object_get(p, "currency_options"), currency, option) {
+        if (!json_is_object(option))
+            return fail(e, ST_INVALID, "%s: currency_options \"%.40s\" must be an object.", what,
+                        currency);
+    }
+    return check_tiers(p, what, e);
+}
+
 static enum status check_price(const json_t *p, const char *product, struct error *e)
 {
     static const char *const texts[] = { "id",           "lookup_key",         "currency",
@@ -95,6 +156,14 @@ static enum status check_price(const json_t *p, const char *product, struct erro
         st = check_texts(p, what, texts, COUNT(texts), e);
     if (st == ST_OK)
         st = check_metadata(p, what, e);
+    if (st == ST_OK)
+        st = check_parts(p, what, e);
+    if (st == ST_OK)
+        st = check_flag(p, what, "active", false, e);
+    if (st == ST_OK)
+        st = check_name(p, what, "lookup_key", e);
+    if (st == ST_OK)
+        st = check_name(p, what, "id", e);
     if (st != ST_OK)
         return st;
     if (!key && !id)
@@ -105,8 +174,21 @@ static enum status check_price(const json_t *p, const char *product, struct erro
             product);
     if (json_object_get(p, "unit_amount") && !json_is_integer(json_object_get(p, "unit_amount")))
         return fail(e, ST_INVALID, "%s: \"unit_amount\" must be an integer, in minor units.", what);
-    if (json_object_get(p, "active") && !json_is_boolean(json_object_get(p, "active")))
-        return fail(e, ST_INVALID, "%s: \"active\" must be true or false.", what);
+    return ST_OK;
+}
+
+/* No other price of the file has this name. */
+static enum status check_once(const json_t *price, const char *member, json_t *seen,
+                              struct error *e)
+{
+    const char *name = json_string_value(json_object_get(price, member));
+
+    if (!name)
+        return ST_OK;
+    json_t *names = json_object_get(seen, member);
+    if (json_object_get(names, name))
+        return fail(e, ST_INVALID, "Two prices have the %s %.200s.", member, name);
+    json_object_set_new(names, name, json_true());
     return ST_OK;
 }
 
@@ -129,21 +211,23 @@ static enum status check_product(const json_t *p, json_t *seen, struct error *e)
         st = check_texts(p, what, texts, COUNT(texts), e);
     if (st == ST_OK)
         st = check_metadata(p, what, e);
-    if (st == ST_OK && json_object_get(seen, id))
+    if (st == ST_OK)
+        st = check_flag(p, what, "active", false, e);
+    if (st == ST_OK)
+        st = check_flag(p, what, "shippable", true, e);
+    json_t *products = json_object_get(seen, "products");
+    if (st == ST_OK && json_object_get(products, id))
         return fail(e, ST_INVALID, "%s stands there twice.", what);
-    json_object_set_new(seen, id, json_true());
+    json_object_set_new(products, id, json_true());
     if (st == ST_OK && prices && !json_is_array(prices))
         return fail(e, ST_INVALID, "%s: \"prices\" must be an array.", what);
     json_array_foreach(prices, i, price) {
-        const char *key = json_string_value(json_object_get(price, "lookup_key"));
-        char mark[300];
         if (st == ST_OK)
             st = check_price(price, id, e);
-        snprintf(mark, sizeof mark, " key %.200s", key ? key : "");
-        if (st == ST_OK && key && json_object_get(seen, mark))
-            return fail(e, ST_INVALID, "Two prices have the lookup_key %.200s.", key);
-        if (key)
-            json_object_set_new(seen, mark, json_true());
+        if (st == ST_OK)
+            st = check_once(price, "lookup_key", seen, e);
+        if (st == ST_OK)
+            st = check_once(price, "id", seen, e);
     }
     return st;
 }
@@ -152,7 +236,7 @@ enum status catalog_check(const json_t *file, struct error *e)
 {
     static const char *const members[] = { "$schema", "version", "products" };
     const json_t *products = json_object_get(file, "products"), *p;
-    json_t *seen = json_object();
+    json_t *seen = json_pack("{s:{}, s:{}, s:{}}", "products", "lookup_key", "id");
     enum status st = check_members(file, "The catalogue", members, COUNT(members), e);
     size_t i;
 

@@ -10,6 +10,7 @@ struct comparing {
     const struct catalog_prune *prune;
     bool promote; /* between two environments */
     json_t *changes;
+    bool failed; /* out of memory for one of them */
     struct error *e;
 };
 
@@ -34,8 +35,7 @@ static bool is_active(const json_t *doc) /* a file that does not say means yes *
     return !json_is_false(json_object_get(doc, "active"));
 }
 
-/* Does `is` have all that `wanted` says? Null is absent; the default of a member that a file states
- * and Stripe's answer left out counts as said. */
+/* Does `is` have all that `wanted` says? Null is absent. */
 static bool holds(const json_t *wanted, const json_t *is)
 {
     const char *name;
@@ -56,14 +56,117 @@ static void add_change(struct comparing *c, const char *kind, const char *produc
 static void add_change(struct comparing *c, const char *kind, const char *product, json_t *input,
                        const char *fmt, ...)
 {
-    char says[400];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(says, sizeof says, fmt, ap);
+    json_t *says = json_vsprintf(fmt, ap);
     va_end(ap);
-    json_array_append_new(c->changes, json_pack("{s:s, s:s, s:s, s:o}", "kind", kind, "product",
-                                                product, "says", says, "input", input));
+    json_t *change = json_pack("{s:s, s:s, s:o, s:o}", "kind", kind, "product", product, "says",
+                               says, "input", input);
+    if (json_array_append_new(c->changes, change) != 0)
+        c->failed = true;
+}
+
+/* ---- amounts, and what is said by saying nothing ----------------------------------------------
+ */
+
+#define DECIMAL "_decimal"
+
+/* Without the zeros that say nothing: "0.50" and ".5" are one number. */
+static str plain_number(const char *number)
+{
+    str n = str_of(number);
+
+    for (; n.n && *n.p == '0'; n.n--)
+        n.p++;
+    if (!memchr(n.p, '.', n.n))
+        return n;
+    while (n.p[n.n - 1] == '0')
+        n.n--;
+    if (n.p[n.n - 1] == '.')
+        n.n--;
+    return n;
+}
+
+static bool is_decimal(const char *name)
+{
+    size_t n = strlen(name), tail = sizeof DECIMAL - 1;
+
+    return n > tail && strcmp(name + n - tail, DECIMAL) == 0;
+}
+
+/* The mirror has an amount as an integer where it is one. */
+static bool is_amount(const char *wanted, const json_t *is, const char *name)
+{
+    char whole[64], number[32];
+    const char *there = text(is, name);
+
+    snprintf(whole, sizeof whole, "%.*s", (int)(strlen(name) + 1 - sizeof DECIMAL), name);
+    const json_t *integer = json_object_get(is, whole);
+    snprintf(number, sizeof number, "%lld", (long long)json_integer_value(integer));
+    if (json_is_integer(integer))
+        there = number;
+    return there && str_eq(plain_number(wanted), plain_number(there));
+}
+
+static bool is_unsaid(const char *name, const char *value)
+{
+    return !*value || (strcmp(name, "billing_scheme") == 0 && strcmp(value, "per_unit") == 0) ||
+           (strcmp(name, "tax_behavior") == 0 && strcmp(value, "unspecified") == 0);
+}
+
+static bool member_holds(const json_t *wanted, const json_t *is, const char *name);
+
+static bool tiers_hold(const json_t *wanted, const json_t *is)
+{
+    const json_t *tier;
+    const char *name;
+    json_t *v;
+    size_t i;
+
+    if (json_array_size(wanted) != json_array_size(is))
+        return false;
+    json_array_foreach(wanted, i, tier) {
+        const json_t *there = json_array_get(is, i);
+        bool same = json_object_size(tier) == json_object_size(there);
+        json_object_foreach((json_t *)(uintptr_t)tier, name, v) {
+            same = same && member_holds(tier, there, name);
+        }
+        if (!same)
+            return false;
+    }
+    return true;
+}
+
+/* The mirror does not repeat the price's own currency among the others. */
+static bool currencies_hold(const json_t *wanted, const json_t *price)
+{
+    const json_t *options = json_object_get(price, "currency_options");
+    const char *own = text(price, "currency"), *currency;
+    json_t *v;
+
+    json_object_foreach((json_t *)(uintptr_t)wanted, currency, v) {
+        bool itself = own && strcmp(own, currency) == 0;
+        if (!holds(v, itself ? price : json_object_get(options, currency)))
+            return false;
+    }
+    return true;
+}
+
+/* Does `is` have this member as `wanted` says it, however it is written? */
+static bool member_holds(const json_t *wanted, const json_t *is, const char *name)
+{
+    const json_t *v = json_object_get(wanted, name), *there = json_object_get(is, name);
+
+    if (json_is_string(v) && is_decimal(name))
+        return is_amount(json_string_value(v), is, name);
+    if (json_is_string(v) && !there)
+        return is_unsaid(name, json_string_value(v));
+    if (json_is_array(v) && strcmp(name, "tiers") == 0)
+        return tiers_hold(v, there);
+    if (json_is_object(v) && strcmp(name, "currency_options") == 0)
+        return currencies_hold(v, is);
+    return holds(v, there);
 }
 
 /* ---- looking up ------------------------------------------------------------------------------ */
@@ -130,7 +233,7 @@ static json_t *set_of(const json_t *wanted, const char *const *member, size_t n,
 
     for (size_t i = 0; i < n; i++) {
         json_t *v = json_object_get(wanted, member[i]);
-        if (v && !holds(v, json_object_get(is, member[i])))
+        if (v && !member_holds(wanted, is, member[i]))
             json_object_set_new(set, member[i], json_deep_copy(v));
     }
     return set;
@@ -160,7 +263,7 @@ static enum status create_price(struct comparing *c, const char *product, const 
                     key, holder);
     if (!text(p, "currency"))
         return fail(c->e, ST_INVALID, "Price %s is not there, and to make it needs a \"currency\".",
-                    key);
+                    name_of(p));
     json_t *set = json_deep_copy(p);
     json_object_del(set, "active");
     json_object_del(set, "id");
@@ -304,6 +407,12 @@ static enum status create_product(struct comparing *c, const json_t *p)
     if (!text(p, "name"))
         return fail(c->e, ST_INVALID, "Product %s is not there, and to make it needs a \"name\".",
                     id);
+    const json_t *listed = by_default ? price_named(p, by_default) : NULL;
+    if (by_default && !c->promote && !(listed && is_active(listed)))
+        return fail(c->e, ST_INVALID,
+                    "Product %s: its default_price %s is none of its prices that the file puts on "
+                    "sale.",
+                    id, by_default);
     json_t *set = json_deep_copy(p);
     json_object_del(set, "prices");
     json_object_del(set, "default_price");
@@ -331,6 +440,11 @@ static enum status compare_default(struct comparing *c, const json_t *p, const j
             "Product %s: its default_price %s is none of its prices, neither in the file nor "
             "at Stripe.",
             id, wanted);
+    if (!listed && !is_active(price))
+        return fail(c->e, ST_INVALID,
+                    "Product %s: its default_price %s is archived at Stripe: list it among the "
+                    "prices, and it is put on sale again.",
+                    id, wanted);
     if (listed && !is_active(listed))
         return fail(c->e, ST_INVALID, "Product %s: its default_price %s is archived by the file.",
                     id, wanted);
@@ -429,6 +543,8 @@ enum status catalog_compare(const json_t *file, const json_t *all,
     }
     if (st == ST_OK)
         prune_products(&c, products);
+    if (st == ST_OK && c.failed)
+        st = fail(e, ST_LIMIT, "out of memory for the changes");
     if (st != ST_OK) {
         json_decref(c.changes);
         return st;
