@@ -204,6 +204,61 @@ class Daemon extends Server {
   }
 }
 
+/** The folder of PostgreSQL's programs: PG_BIN's, or that of the newest version that Debian has. */
+function postgresPrograms() {
+  if (process.env.PG_BIN) return process.env.PG_BIN;
+  const all = "/usr/lib/postgresql";
+  const version = fs.existsSync(all) && fs.readdirSync(all).sort((a, b) => b - a)[0];
+  if (!version) throw new Error("PostgreSQL's programs are not installed: apt-get install postgresql");
+  return path.join(all, version, "bin");
+}
+
+/** A PostgreSQL of an application's own, in memory where there is some; remove() ends it. */
+export class Postgres {
+  constructor() {
+    this.bin = postgresPrograms();
+    const parent = fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir();
+    this.dir = fs.mkdtempSync(path.join(parent, "brindle-app-"));
+    this.data = path.join(this.dir, "data");
+    this.who = {};
+    if (process.getuid() === 0) {
+      const id = (flag) => Number(spawnSync("id", [flag, "postgres"], { encoding: "utf8" }).stdout);
+      this.who = { uid: id("-u"), gid: id("-g") }; // initdb refuses root
+      fs.chownSync(this.dir, this.who.uid, this.who.gid);
+    }
+    this.leave = () => this.remove();
+    process.on("exit", this.leave);
+    this.program("initdb", "-D", this.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync");
+    const settings = `-c listen_addresses= -c fsync=off -c shared_buffers=16MB -k ${this.dir}`;
+    this.program("pg_ctl", "-D", this.data, "-l", `${this.dir}/log`, "-w", "-o", settings, "start");
+    this.url = `postgresql:///postgres?host=${this.dir}&user=postgres`;
+  }
+
+  program(name, ...args) {
+    const stdio = ["ignore", "ignore", "pipe"];
+    const done = spawnSync(path.join(this.bin, name), args, { cwd: "/", stdio, ...this.who });
+    if (done.status !== 0) throw new Error(`${name}: ${done.error ?? done.stderr}`);
+  }
+
+  run(sql) {
+    const args = ["-qAtX", "-v", "ON_ERROR_STOP=1", "-d", this.url, "-c", sql];
+    const done = spawnSync("psql", args, { encoding: "utf8", maxBuffer: TABLE_BYTES_MAX });
+    if (done.status !== 0) throw new Error(`psql ${sql}: ${done.error ?? done.stderr}`);
+    return done.stdout;
+  }
+
+  rows(sql) {
+    return JSON.parse(this.run(`select coalesce(json_agg(x), '[]') from (${sql}) x`));
+  }
+
+  remove() {
+    process.off("exit", this.leave);
+    if (fs.existsSync(path.join(this.data, "postmaster.pid")))
+      this.program("pg_ctl", "-D", this.data, "-m", "immediate", "-w", "stop");
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
 /** What our fetches ask for beyond what an object shows by itself. */
 const EXPANDED = {
   customer: ["sources", "tax_ids", "subscriptions", "cash_balance"],
