@@ -244,6 +244,47 @@ static void one_404_ends_no_binding_and_two_do(void **state)
     small_world_free(w);
 }
 
+enum { PUT_USER, BIND_USER, END_USER };
+
+/* With a revision that was drawn long before. */
+static void write_user(struct small_world *w, int how, int64_t revision)
+{
+    ARENA(a, 1 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+    const struct value user = V_STR(S("u")), account = v_account(&w->env);
+    enum status st = tx_begin(&tx, w->world.store, TX_WRITE, &e);
+
+    assert_int_equal(st, ST_OK);
+    if (how == PUT_USER)
+        st = tx_run(&tx, STMT_USER_PUT, NULL, &a, &e, user, account, V_STR(S("found")),
+                    V_STR(S("cus_1")), V_INT(revision), V_INT(1));
+    else if (how == BIND_USER)
+        st = tx_run(&tx, STMT_USER_BIND, NULL, &a, &e, V_STR(S("cus_1")), V_INT(1), V_INT(revision),
+                    user, account, V_STR(S("")));
+    else
+        st = tx_run(&tx, STMT_USER_END, NULL, &a, &e, V_INT(revision), V_INT(1), user, account);
+    assert_int_equal(st, ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+}
+
+/* On PostgreSQL a rebuild may renew it between reading and writing: the key-value server would
+ * never hear of a smaller one. */
+static void a_users_revision_never_goes_back(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    write_user(w, PUT_USER, 100);
+    for (int how = PUT_USER; how <= END_USER; how++) {
+        write_user(w, how, 5);
+        assert_int_equal(ask_int(w, "select revision from _users"), 101 + how);
+    }
+    write_user(w, PUT_USER, 200);
+    assert_int_equal(ask_int(w, "select revision from _users"), 200);
+    small_world_free(w);
+}
+
 static void who_is_erased_leaves_nothing(void **state)
 {
     (void)state;
@@ -275,6 +316,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_searched_is_not_created),
         cmocka_unit_test(the_oldest_of_those_that_are_named_is_taken_over),
         cmocka_unit_test(one_404_ends_no_binding_and_two_do),
+        cmocka_unit_test(a_users_revision_never_goes_back),
         cmocka_unit_test(who_is_erased_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
