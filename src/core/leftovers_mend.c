@@ -14,6 +14,10 @@ enum {
     UNDO_BYTES_MAX = 64 << 20,
 };
 
+/* What a row is called in our statements: a column of the application's by this name would stand
+ * before it. */
+#define ROW "brindle_row"
+
 static const char table_pg[] =
     "create table if not exists brindle_leftovers (run bigint not null, "
     "n bigint generated always as identity, table_name text not null, column_name text not null, "
@@ -119,7 +123,7 @@ static str whole_row(const struct leftover_scan *s, const struct app_table *t, s
     str out = S("json_object(");
 
     if (s->tables.pg)
-        return arena_printf(a, "to_jsonb(t)::text");
+        return arena_printf(a, "to_jsonb(" ROW ")::text");
     for (size_t i = 0; i < t->n_columns; i++) {
         BUF(name, STEP_BYTES_MAX);
         put_literal(&name, t->column[i].name);
@@ -141,7 +145,7 @@ static enum status remember(struct leftover_scan *s, const struct leftover_colum
         a,
         "insert into brindle_leftovers (run, table_name, column_name, row_key, old_value, "
         "whole_row) select cast($1 as bigint), cast($2 as text), cast($3 as text), "
-        "cast(%.*s as text), t.%.*s, %.*s from %.*s t where t.%.*s = $4",
+        "cast(%.*s as text), " ROW ".%.*s, %.*s from %.*s " ROW " where " ROW ".%.*s = $4",
         STR_ARG(key), STR_ARG(c->column->quoted), STR_ARG(whole), STR_ARG(t->quoted),
         STR_ARG(c->column->quoted));
 

@@ -18,7 +18,7 @@ SCHEMA = """
 create table accounts (id {serial} primary key, name text not null, stripe_account_id varchar(255));
 create table orders (id {serial} primary key, account_id integer references accounts(id), stripe_price_id text);
 create table stripe_customers (id {serial} primary key, name text, email text not null,
-    stripe_customer_id varchar(255) not null unique, stripe_account_id varchar(255));
+    stripe_customer_id varchar(255) not null unique, stripe_account_id varchar(255), t text);
 create table stripe_payments (id {serial} primary key, order_id integer not null references orders(id),
     payment_intent_id text, connected_account_id text);
 """
