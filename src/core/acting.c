@@ -18,7 +18,7 @@ enum {
 
 static bool has(str text, const char *what)
 {
-    return text.n && memmem(text.p, text.n, what, strlen(what)) != NULL;
+    return text.p && memmem(text.p, text.n, what, strlen(what)) != NULL;
 }
 
 enum access access_told(int http_status, str body)

@@ -37,13 +37,13 @@ static struct refusal refusal_of(const struct stripe_response *p, struct arena *
     static const char on_account[] = "on account '", enabling[] = "Enabling ";
     struct refusal r = { .words = message_of(p, a) };
     const char *at =
-        r.words.n ? memmem(r.words.p, r.words.n, on_account, strlen(on_account)) : NULL;
+        r.words.p ? memmem(r.words.p, r.words.n, on_account, strlen(on_account)) : NULL;
 
     if (at) {
         str rest = str_sub(r.words, (size_t)(at - r.words.p) + strlen(on_account), r.words.n);
         r.account = str_sub(rest, 0, str_find(rest, '\''));
     }
-    at = r.words.n ? memmem(r.words.p, r.words.n, enabling, strlen(enabling)) : NULL;
+    at = r.words.p ? memmem(r.words.p, r.words.n, enabling, strlen(enabling)) : NULL;
     if (at)
         r.words = str_sub(r.words, (size_t)(at - r.words.p), r.words.n);
     return r;
