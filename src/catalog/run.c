@@ -37,7 +37,7 @@ size_t run_touched(const struct run *r, struct due_key *key, size_t most)
     /* Prices first: a product that refers to one that is not here would have it fetched again. */
     for (size_t i = 0; i < r->plan.n; i++) {
         const struct step *s = &r->plan.step[i];
-        if (str_eq(s->target, r->plan.product))
+        if (s->target.n && str_eq(s->target, r->plan.product))
             continue;
         touch(key, &n, most, step_on_price(s->kind), s->target);
         touch(key, &n, most, step_on_price(s->kind), r->made[i + 1]);

@@ -695,6 +695,7 @@ def a_product_is_made_once_and_found_again(place):
     check(product["name"] == "Pro" and product["default_price"] and product["metadata"]["team"] == "a",
           product)
     check(len([p for p in shop.e.get("/v1/products")["data"] if p["name"] == "Pro"]) == 1, "made twice")
+    check(made[0] in place.mirrored("product"), "the mirror does not have it yet")
     place.check_all(place.start())
     shop.leave()
 
