@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "catalog/refusal.h"
 #include "cli/output.h"
+#include "cli/when.h"
 
 enum { DOC_BYTES_MAX = 1 << 20 };
 
@@ -29,6 +30,8 @@ enum exit_code operation_code(str doc, bool aborting)
     ARENA(a, DOC_BYTES_MAX);
     str state = text(doc, "state", &a), reason = text(doc, "reason", &a);
 
+    if (str_eqz(state, "done") && aborting)
+        return EXIT_CONFLICT;
     if (str_eqz(state, "done") || str_eqz(state, "planned"))
         return EXIT_DONE;
     if (str_eqz(reason, "aborted") && aborting)
@@ -100,20 +103,27 @@ static void print_request(str request, void *ctx, struct arena *a)
 static void print_row(str row, void *ctx, struct arena *a)
 {
     int64_t step = 0, attempt = 0, status = 0, ms = 0;
-    str error = text(row, "error", a);
+    int64_t began = 0;
+    str error = text(row, "error", a), key = text(row, "idempotency_key", a);
+    char when[WHEN_TEXT_MAX];
 
     (void)ctx;
     json_int(row, S("step"), &step);
     json_int(row, S("attempt"), &attempt);
     json_int(row, S("status"), &status);
     json_int(row, S("duration_ms"), &ms);
-    printf("  %3lld.%lld %-8.*s %.*s %.*s", (long long)step, (long long)attempt,
-           STR_ARG(text(row, "state", a)), STR_ARG(text(row, "method", a)),
-           STR_ARG(text(row, "path", a)));
+    json_int(row, S("began_at"), &began);
+    when_text(began, when);
+    printf("  %s  %3lld.%lld %-8.*s ", when, (long long)step, (long long)attempt,
+           STR_ARG(text(row, "state", a)));
+    print_clean(stdout, text(row, "method", a));
+    print_line(stdout, " ", text(row, "path", a));
     if (status)
-        printf("  %lld %.*s %lld ms", (long long)status, STR_ARG(text(row, "request_id", a)),
-               (long long)ms);
-    fputc('\n', stdout);
+        printf("        %lld in %lld ms, ", (long long)status, (long long)ms);
+    if (status)
+        print_line(stdout, "", text(row, "request_id", a));
+    if (key.n)
+        print_line(stdout, "        key ", key);
     if (error.n)
         print_line(stdout, "        ", error);
 }
@@ -133,15 +143,26 @@ static void print_refusal(str doc, struct arena *a)
         print_line(stderr, "  next: ", next);
 }
 
+static void print_line_part(str part)
+{
+    print_clean(stdout, part);
+    fputs("  ", stdout);
+}
+
 void operation_print(str doc, bool whole)
 {
     ARENA(a, 4 * DOC_BYTES_MAX);
 
     printf("%.*s  %.*s  ", STR_ARG(text(doc, "id", &a)), STR_ARG(text(doc, "kind", &a)));
-    print_line(stdout, "", text(doc, "at", &a));
+    if (text(doc, "product", &a).n)
+        print_line_part(text(doc, "product", &a));
+    print_clean(stdout, text(doc, "at", &a));
+    print_line(stdout, text(doc, "reason", &a).n ? ": " : "", text(doc, "reason", &a));
     if (!whole)
         return;
     print_line(stdout, "asked by ", text(doc, "actor", &a));
+    if (text(doc, "note", &a).n && !json_member(doc, S("refusal")).text.n)
+        print_line(stdout, "note: ", text(doc, "note", &a));
     fputs("requests\n", stdout);
     for_each(doc, "requests", print_request, NULL, &a);
     fputs("journal\n", stdout);
@@ -188,6 +209,14 @@ static void print_made(str id, void *ctx, struct arena *a)
     print_line(stdout, "", id);
 }
 
+/* What is so now: of a request that reads, nothing is. */
+static void print_is(str request, void *ctx, struct arena *a)
+{
+    (void)ctx;
+    if (!str_eqz(text(request, "method", a), "GET"))
+        print_line(stderr, "  ", text(request, "is", a));
+}
+
 static void print_end(const struct operation_answer *w, struct arena *a)
 {
     str doc = buf_str(&w->last), state = text(doc, "state", a);
@@ -198,11 +227,18 @@ static void print_end(const struct operation_answer *w, struct arena *a)
         say("Nothing was sent.");
         return;
     }
-    if (str_eqz(state, "done"))
+    if (str_eqz(state, "done")) {
+        for_each(doc, "requests", print_is, NULL, a);
         for_each(doc, "made", print_made, NULL, a);
+    }
     print_refusal(doc, a);
     for_each(doc, "differences", print_difference, NULL, a);
-    say("%.*s", STR_ARG(state));
+    if (w->aborting && str_eqz(state, "done"))
+        say("Too late to undo: its last request was on its way. It is done.");
+    else if (str_eqz(state, "undone"))
+        say("undone: what was made is archived, the rest is as it was");
+    else
+        say("%.*s", STR_ARG(state));
 }
 
 enum status operation_send(struct cli *cli, str order, struct operation_answer *answer,
