@@ -187,19 +187,21 @@ static str progress_of(str doc, struct arena *a)
 static bool on_line(void *ctx, str line)
 {
     struct operation_answer *w = ctx;
-    ARENA(a, DOC_BYTES_MAX);
+    ARENA(a, 4 * DOC_BYTES_MAX);
 
     if (json_bool(line, S("end")) == JSON_TRUE)
         return true;
     bool first = w->last.n == 0;
+    str before = first ? S("") : arena_copy(&a, progress_of(buf_str(&w->last), &a));
+    str now = progress_of(line, &a);
     buf_clear(&w->last);
     buf_append(&w->last, line);
     if (w->cli->json)
         return true;
     if (first)
         print_line(stderr, "operation ", text(line, "id", &a));
-    if (!json_member(line, S("ended_at")).text.n)
-        print_line(stderr, "  ", progress_of(line, &a));
+    if (!json_member(line, S("ended_at")).text.n && !str_eq(before, now))
+        print_line(stderr, "  ", now);
     return true;
 }
 

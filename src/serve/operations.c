@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { ORDER_BYTES_MAX = 512 << 10, LOOK_MS_FIRST = 5, LOOK_MS = 200 };
+enum { ORDER_BYTES_MAX = 512 << 10, LOOK_MS_FIRST = 5, LOOK_MS = 200, SILENCE_MS_MAX = 1000 };
 
 struct watch {
     struct env *env;
@@ -39,12 +39,13 @@ static enum status gone_on(const struct watch *w, const char *why, struct error 
         w->id, why, w->id);
 }
 
-/* Told once when it has moved, and at the end. The loop ends with the operation, its listener, the
+/* Told when it has moved, at the end, and when it was silent for long: only by telling is it
+ * noticed that nobody listens any more. The loop ends with the operation, its listener, the
  * environment, or when nothing has moved for long. */
 static enum status watch(const struct watch *w, struct error *e)
 {
     struct clock *clock = w->env->world->clock;
-    msec pause = LOOK_MS_FIRST, moved_at = clock_mono(clock);
+    msec pause = LOOK_MS_FIRST, moved_at = clock_mono(clock), told_at = moved_at;
     struct op_glance seen = { .state = OP_STUCK, .step = -1 };
 
     while (!env_stopping(w->env)) {
@@ -52,13 +53,17 @@ static enum status watch(const struct watch *w, struct error *e)
         enum status st = op_look(w->env, str_of(w->id), &now, e);
         if (st != ST_OK)
             return st;
-        if (now.state != seen.state || now.step != seen.step ||
-            (now.waits != 0) != (seen.waits != 0)) {
+        bool moved = now.state != seen.state || now.step != seen.step ||
+                     (now.waits != 0) != (seen.waits != 0);
+        if (moved || clock_mono(clock) - told_at >= SILENCE_MS_MAX) {
             st = tell(w, e);
             if (st != ST_OK)
                 return st;
-            moved_at = clock_mono(clock);
-            pause = LOOK_MS_FIRST;
+            told_at = clock_mono(clock);
+            if (moved) {
+                moved_at = told_at;
+                pause = LOOK_MS_FIRST;
+            }
         }
         seen = now;
         if (op_state_ended(now.state))

@@ -1,5 +1,6 @@
 """Operations on the catalogue: whole or not at all, whatever happens meanwhile."""
 import json
+import signal
 import subprocess
 import threading
 import time
@@ -492,6 +493,25 @@ def cut_off_in_the_middle_it_says_where_it_stands_and_can_be_undone(place):
     run.communicate(timeout=60)
     check(run.returncode == 1, "the command ended with", run.returncode)
     place.check_all(d)
+
+
+@scenario("CAT-21B")
+def who_hangs_up_while_stripe_is_away_is_let_go(place):
+    shop = Shop(place)
+    shop.e.fault(f"reset;method=POST;path=/v1/products/{shop.product};count=-1")
+    run = shop.start("price", "replace", shop.old, "--amount", "1200")
+    until("it waits", lambda: [o for o in shop.ops() if o["waits"]])
+    run.send_signal(signal.SIGINT)
+    # OPERATION_PATIENCE_MS later it would end by itself, with another sentence
+    err = run.communicate(timeout=60)[1].decode()
+    check(run.returncode == 6 and "Nobody listens any more" in err, run.returncode, err)
+    shop.e.no_faults()
+    shop.run("op", "abort", shop.ops()[0]["id"])
+    late = shop.replace()
+    check(late["state"] == "done", late)
+    out, err = place.run("op", "abort", late["id"], code=5)
+    check("is over" in err, err)
+    place.check_all(place.start())
 
 
 @scenario("CAT-22")
