@@ -6,5 +6,16 @@
 
 /* `brindle check leftovers`: ids of another environment in the application's own database. */
 enum status check_leftovers(struct cli *cli, struct error *e) MUST_USE;
+
+struct application_leftovers {
+    int64_t elsewhere; /* ids that are proven to be of another mode or account */
+    int64_t unknown;   /* that nobody knows here */
+    bool whole;        /* false: `asked_max` was reached, and not every id was looked at */
+};
+/* The same, counted alone, for those who report it beside something else. Stripe is asked for at
+ * most `asked_max` ids; 0: not at all, the mirrors alone. Nothing is written.
+ * ST_NONE: no application is configured, or there is no mirror yet. */
+enum status application_leftovers(struct cli *cli, struct env_config *conf, int64_t asked_max,
+                                  struct application_leftovers *out, struct error *e) MUST_USE;
 /* `brindle check catalog`: products whose default price is not what it should be. */
 enum status check_catalog(struct cli *cli, struct error *e) MUST_USE;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/checks.h"
 #include "cli/env_switch.h"
 #include "cli/keys.h"
 #include "cli/local.h"
@@ -156,6 +157,27 @@ static enum status env_show(struct cli *cli, const struct env_config *conf, stru
 
 /* ---- check -------------------------------------------------------------------------------- */
 
+/* By the mirrors alone: Stripe is not asked here. */
+static enum status write_application(struct cli *cli, struct env_config *conf, struct buf *out,
+                                     size_t *n, struct error *e)
+{
+    struct application_leftovers left;
+    struct json_writer w = { .b = out };
+    enum status st = application_leftovers(cli, conf, 0, &left, e);
+
+    if (st != ST_OK || left.elsewhere == 0)
+        return st == ST_NONE ? ST_OK : st;
+    jw_object(&w);
+    jw_put_str(&w, "what", S("application"));
+    jw_put_int(&w, "elsewhere", left.elsewhere);
+    jw_put_int(&w, "unknown", left.unknown);
+    jw_put_str(&w, "see", S("brindle check leftovers"));
+    jw_end(&w);
+    buf_char(out, '\n');
+    ++*n;
+    return ST_OK;
+}
+
 static void add_leftover(struct table *t, str line)
 {
     str what = json_text(line, S("what"), t->arena), cell[4] = { what, S(""), S(""), S("") };
@@ -178,6 +200,13 @@ static void add_leftover(struct table *t, str line)
         cell[1] = json_text(line, S("account"), t->arena);
         cell[2] = json_text(line, S("state"), t->arena);
         cell[3] = arena_printf(t->arena, "%lld objects", (long long)n);
+    } else if (str_eqz(what, "application")) {
+        (void)!json_int(line, S("elsewhere"), &foreign);
+        (void)!json_int(line, S("unknown"), &unknown);
+        cell[1] = S("its own database");
+        cell[2] = arena_printf(t->arena, "%lld of elsewhere, %lld unknown", (long long)foreign,
+                               (long long)unknown);
+        cell[3] = json_text(line, S("see"), t->arena);
     } else {
         (void)!json_int(line, S("events"), &n);
         cell[1] = json_text(line, S("reason"), t->arena);
@@ -186,7 +215,7 @@ static void add_leftover(struct table *t, str line)
     table_row(t, cell);
 }
 
-static enum status env_check(struct cli *cli, const struct env_config *conf, struct error *e)
+static enum status env_check(struct cli *cli, struct env_config *conf, struct error *e)
 {
     ARENA(a, ENV_BYTES_MAX);
     BUF(out, ENV_BYTES_MAX);
@@ -199,7 +228,10 @@ static enum status env_check(struct cli *cli, const struct env_config *conf, str
         st = foreign_write(&wire.env, &out, &n, e);
     if (st != ST_OK)
         return st;
+    st = write_application(cli, conf, &out, &n, e);
     (void)print_lines(cli, buf_str(&out), &t, add_leftover);
+    if (st != ST_OK) /* what could not be looked at is not clean */
+        return st;
     if (n)
         cli_exit_with(EXIT_FOUND);
     if (!cli->json)

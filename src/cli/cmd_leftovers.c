@@ -24,7 +24,7 @@ struct looking {
     size_t n_others;
     struct leftover_scan scan;
     bool discover, sql, apply, undo, unknown, offline;
-    int64_t told;
+    int64_t told, asked_max;
 };
 
 static void close_all(struct looking *l)
@@ -457,6 +457,57 @@ static enum status run(struct looking *l, struct error *e)
     if (l->discover)
         return propose(l, e);
     return l->undo ? undo(l, e) : look(l, e);
+}
+
+/* ---- for others --------------------------------------------------------------------------- */
+
+static bool goes_on_for_a_while(void *ctx, const struct leftover_scan *s)
+{
+    const struct looking *l = ctx;
+
+    return !cli_interrupted() && (l->offline || s->asked < l->asked_max);
+}
+
+static enum status count_all(struct looking *l, struct application_leftovers *out, struct error *e)
+{
+    enum status st = open_application(l, e);
+
+    if (st == ST_OK)
+        st = leftovers_declare(&l->scan, config_text(&l->conf->values, SET_APP_COLUMNS), e);
+    if (st == ST_OK)
+        st = open_environments(l, e);
+    if (st == ST_OK)
+        st = leftovers_look(&l->scan, e);
+    out->whole = st == ST_OK;
+    if (st == ST_RETRY && !l->offline && l->scan.asked >= l->asked_max) {
+        error_clear(e);
+        st = ST_OK;
+    }
+    for (size_t i = 0; i < l->scan.n_columns && st == ST_OK; i++) {
+        out->elsewhere += foreign_of(&l->scan.column[i], false);
+        out->unknown += l->scan.column[i].ids[LEFTOVER_UNKNOWN];
+    }
+    return st;
+}
+
+enum status application_leftovers(struct cli *cli, struct env_config *conf, int64_t asked_max,
+                                  struct application_leftovers *out, struct error *e)
+{
+    ARENA(a, SCAN_BYTES_MAX);
+    struct looking l = { .cli = cli,
+                         .conf = conf,
+                         .offline = asked_max == 0,
+                         .asked_max = asked_max,
+                         .scan = { .a = &a, .goes_on = goes_on_for_a_while } };
+
+    *out = (struct application_leftovers){ .whole = true };
+    if (!config_text(&conf->values, SET_APP_DATABASE).n ||
+        !config_text(&conf->values, SET_APP_COLUMNS).n)
+        return ST_NONE;
+    l.scan.ctx = &l;
+    enum status st = count_all(&l, out, e);
+    close_all(&l);
+    return st;
 }
 
 enum status check_leftovers(struct cli *cli, struct error *e)

@@ -6,6 +6,7 @@
 
 #include "base/hmac.h"
 #include "base/json.h"
+#include "cli/checks.h"
 #include "cli/findings.h"
 #include "cli/keys.h"
 #include "cli/local.h"
@@ -30,6 +31,7 @@ enum {
     PING_BODY_MAX = 512,
     ORDER_MAX = 256,
     URL_MAX = 256,
+    APPLICATION_ASKED_MAX = 200, /* ids: nobody is worked for meanwhile */
 };
 
 struct switching {
@@ -488,17 +490,45 @@ static enum status ping_all(struct switching *s, struct error *e)
                : fail(e, ST_REFUSED, "The daemon answered %d to a signed ping at %s.", status, url);
 }
 
+/* What the application's own database holds of elsewhere is reported, and hinders nothing: it is
+ * mended by whoever runs the application. True: there is something to tell. */
+static bool look_at_application(struct switching *s, struct buf *text)
+{
+    struct application_leftovers n;
+    struct error why = { 0 };
+    enum status st = application_leftovers(s->cli, s->to, APPLICATION_ASKED_MAX, &n, &why);
+
+    if (st == ST_NONE)
+        return false;
+    if (st != ST_OK) {
+        buf_printf(text, "; the application's database was not looked at: %s", why.text);
+        return true;
+    }
+    buf_printf(text, "; %lld ids of elsewhere in the application's database",
+               (long long)n.elsewhere);
+    if (n.unknown)
+        buf_printf(text, ", %lld unknown", (long long)n.unknown);
+    if (!n.whole)
+        buf_printf(text, ", as far as it was looked at");
+    if (n.elsewhere || n.unknown || !n.whole)
+        buf_printf(text, ": brindle check leftovers --env %s", s->to->name);
+    return n.elsewhere || n.unknown || !n.whole;
+}
+
 static enum status look_for_leftovers(struct switching *s, struct env *env, struct error *e)
 {
     BUF(out, LEFTOVER_BYTES_MAX);
+    BUF(text, TEXT_MAX);
     size_t n = 0;
     enum status st = foreign_write(env, &out, &n, e);
 
     if (st != ST_OK)
         return failed(s, "leftovers", st, e);
-    item(s, "leftovers", n ? WARNED : DONE,
-         n ? "%zu in the mirror of %s: brindle env check %s" : "%zu in the mirror of %s", n,
-         s->to->name, s->to->name);
+    buf_printf(&text, "%zu in the mirror of %s", n, s->to->name);
+    if (n)
+        buf_printf(&text, ": brindle env check %s", s->to->name);
+    bool more = look_at_application(s, &text);
+    item(s, "leftovers", n || more ? WARNED : DONE, "%.*s", STR_ARG(buf_str(&text)));
     return ST_OK;
 }
 

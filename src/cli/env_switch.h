@@ -7,7 +7,8 @@
  *     opened     the target's identity is proven, its store is there and its own
  *     endpoint   a webhook endpoint of the account leads to it
  *     ping       the daemon takes what is signed with each of its secrets
- *     leftovers  what the target's mirror holds of others
+ *     leftovers  what the target's mirror holds of others, and the application's own database, if
+ *                that is configured: reported alone
  *     resumed    the journal is removed: the target is worked for
  *
  * The journal is in the source's store (core/seal.h), so that a crash at any point leaves one

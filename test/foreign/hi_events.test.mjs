@@ -171,6 +171,19 @@ describe("an application that goes live with the database of its test days", () 
     assert.deepEqual(everything(), remembered, "looking has changed something");
   });
 
+  test("hears_it_from_every_look_at_the_environment", async () => {
+    const check = await json("env", "check", "live");
+    assert.equal(check.code, 3, check.said);
+    assert.deepEqual(check.lines.map((one) => [one.what, one.elsewhere >= 2]), [["application", true]]);
+    const { code, lines, said } = await json("env", "switch", "live", "--from", "test", "--dry-run");
+    assert.equal(code, 0, said);
+    const left = lines.find((line) => line.step === "leftovers");
+    assert.equal(left.outcome, "warning", said);
+    assert.match(left.text, /0 in the mirror of live; \d ids of elsewhere in the application's database/);
+    assert.match(left.text, /brindle check leftovers --env live/);
+    assert.deepEqual(everything(), remembered);
+  });
+
   test("is_mended_at_once_and_keeps_what_was_there", async () => {
     const { code, said } = await brindle("check", "leftovers", "--env", "live", "--apply", "--yes");
     assert.equal(code, 0, said);
