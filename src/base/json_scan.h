@@ -70,6 +70,18 @@ static inline size_t utf8_length(const char *p, const char *end)
     return third && fourth && !(c == 0xf0 && d < 0x90) && !(c == 0xf4 && d > 0x8f) ? 4 : 0;
 }
 
+/* UTF-8 without control characters: every store takes it, and a line of a log can hold it. */
+static inline bool utf8_is_line(str s)
+{
+    for (size_t i = 0, n; i < s.n; i += n) {
+        unsigned char c = (unsigned char)s.p[i];
+        n = utf8_length(s.p + i, s.p + s.n);
+        if (!n || c < 0x20 || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 static inline int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

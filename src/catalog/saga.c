@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/json_scan.h"
 #include "catalog/run.h"
 #include "world/tx.h"
 
@@ -34,8 +35,10 @@ static enum status check_order(const struct op_order *o, struct error *e)
                     OP_INPUT_BYTES_MAX);
     if (!input.n || input.p[0] != '{' || !json_valid(input))
         return fail(e, ST_INVALID, "The input of an operation must be a JSON object.");
-    if (o->caller_key.n > OP_KEY_MAX)
-        return fail(e, ST_INVALID, "An Idempotency-Key has at most %d bytes.", OP_KEY_MAX);
+    if (o->caller_key.n > OP_KEY_MAX || !utf8_is_line(o->caller_key))
+        return fail(e, ST_INVALID,
+                    "An Idempotency-Key has at most %d bytes of UTF-8 without control characters.",
+                    OP_KEY_MAX);
     return ST_OK;
 }
 

@@ -35,23 +35,9 @@ static enum user_state state_of(str name)
     return USER_NONE;
 }
 
-static bool is_utf8(str s)
-{
-    for (const char *p = s.p, *end = s.p + s.n; p < end;) {
-        size_t n = (unsigned char)*p < 0x80 ? 1 : utf8_length(p, end);
-        if (!n)
-            return false;
-        p += n;
-    }
-    return true;
-}
-
 bool user_id_valid(str user)
 {
-    for (size_t i = 0; i < user.n; i++)
-        if ((unsigned char)user.p[i] < 0x20 || user.p[i] == 0x7f)
-            return false;
-    return user.n > 0 && user.n <= USER_ID_MAX && is_utf8(user);
+    return user.n > 0 && user.n <= USER_ID_MAX && utf8_is_line(user);
 }
 
 /* ---- what a caller wishes ------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* catalog.c - operations on the catalogue over HTTP: the same as the commands, answered when they
  * are over. */
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/url.h"
 #include "catalog/refusal.h"
 #include "catalog/saga.h"
@@ -91,7 +92,7 @@ static struct served *writable(const struct route_call *c)
 
 static bool read_id(const struct route_call *c, const struct env *env, str *id, struct arena *a)
 {
-    if (url_unescape(a, c->arg[1], false, id) && id->n && id->n <= OP_ID_MAX)
+    if (url_unescape(a, c->arg[1], false, id) && id->n && id->n <= OP_ID_MAX && utf8_is_line(*id))
         return true;
     reply_error(c->x, env, 400, "invalid", "This is no operation's id.");
     return false;

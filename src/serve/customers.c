@@ -1,6 +1,7 @@
 /* customers.c - the customers' states over HTTP, and objects that are fetched while somebody waits.
  */
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/url.h"
 #include "core/mirror.h"
 #include "core/state.h"
@@ -26,7 +27,8 @@ static struct served *read_path(const struct route_call *c, str *id, struct aren
 {
     struct served *s = routes_env(c, c->arg[0]);
 
-    if (s && (!url_unescape(a, c->arg[1], false, id) || !id->n || id->n > WAITING_ID_MAX)) {
+    if (s && (!url_unescape(a, c->arg[1], false, id) || !id->n || id->n > WAITING_ID_MAX ||
+              !utf8_is_line(*id))) {
         reply_error(c->x, NULL, 400, "invalid", "This is no object's id.");
         return NULL;
     }

@@ -741,6 +741,9 @@ def over_http_the_same_order_is_the_same_operation(place):
     check(status == 200 and again["id"] == doc["id"] and len(shop.made()) == 1, status, again["id"])
     status, other = order(d, "price/replace", {**wish, "set": {"unit_amount": 5}}, key="mine")
     check(status == 409, "another order under the same key:", status, other)
+    for key in ("\xe9", "k" * 256):
+        status, other = order(d, "price/replace", wish, key=key)
+        check(status == 400 and "Idempotency-Key" in other["error"]["message"], status, other)
     for verb, document, want, reason in (
             ("price/archive", {"price": new["id"]}, 409, "price_is_default"),
             ("price/update", {"price": new["id"], "set": {"currency": "eur"}}, 400, "immutable"),

@@ -127,6 +127,10 @@ def an_eager_sync_answers_with_a_fetch_that_began_after_the_call(place):
     status, _, answer = sync(d, price["id"])
     check(status == 200 and answer["data"]["id"] == price["id"], "a price", status, answer)
     check(ask(d, "POST", "/api/test/sync/prices?wait=1")[0] == 400, "a type is no object")
+    for id in ("cus_%FF", "cus_%00", "cus_%0A"):  # what no store can be asked for
+        check(ask(d, "POST", f"/api/test/sync/{id}")[0] == 400 and
+              ask(d, "GET", f"/api/test/customers/{id}/state")[0] == 400 and
+              ask(d, "GET", f"/api/test/ops/{id}")[0] == 400, id)
     bare = Http(d.port)
     check(bare.ask("POST", f"/api/test/sync/{customer['id']}", b"")[0] == 401, "without a token")
 
