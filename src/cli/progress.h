@@ -22,7 +22,7 @@ struct progress {
     size_t n_types;
     int64_t objects, pages, walks, walks_done, walks_skipped, walks_failed, due, dead, looking;
     int64_t requests, limited, rate_milli; /* -1: the daemon asks, not we */
-    char reason[PROGRESS_REASON_MAX];      /* of a type that failed for now */
+    char reason[PROGRESS_REASON_MAX];      /* of a type that failed until now */
     unsigned lines_drawn;
 };
 

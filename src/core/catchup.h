@@ -28,5 +28,5 @@ struct catchup_state {
     msec read_at;          /* Stripe's time when the list was last read to its end; 0: never */
     msec gap_from, gap_to; /* the last gap that was longer than Stripe keeps events; 0: none */
 };
-enum status catchup_read(struct tx *tx, const struct env *env, struct catchup_state *out, struct arena *a,
-                         struct error *e) MUST_USE;
+enum status catchup_read(struct tx *tx, const struct env *env, struct catchup_state *out,
+                         struct arena *a, struct error *e) MUST_USE;

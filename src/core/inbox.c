@@ -94,7 +94,7 @@ static enum status put_again(struct tx *tx, struct env *env, const struct event 
 /* One event of a batch on its way. */
 struct putting {
     struct plan plan;
-    struct env *who;      /* whose objects it speaks of */
+    struct env *who;  /* whose objects it speaks of */
     int64_t inserted; /* 1: its id is new */
 };
 
@@ -159,8 +159,8 @@ static enum status twin_is_here(struct tx *tx, struct env *env, const struct eve
     return st == ST_OK && *here ? tx_run(tx, STMT_INBOX_NOTE_TWIN, NULL, a, e, V_STR(ev->id)) : st;
 }
 
-/* What an event says of its account: it came, it went, or nobody knows it yet. Then Stripe is asked,
- * once for each that is authorized, whether it is one of ours. */
+/* What an event says of its account: it came, it went, or nobody knows it yet. Then Stripe is
+ * asked, once for each that is authorized, whether it is one of ours. */
 static enum status note_account(struct tx *tx, struct env *env, const struct event *ev,
                                 const struct plan *p, struct arena *a, struct error *e)
 {

@@ -72,7 +72,7 @@ struct store_ops {
     /* Write transactions run beside each other: then one may meet another (ST_RETRY from run or
      * commit), and is to be tried anew. Such a store also takes `tx.later`, and has `settle`. */
     bool crowded;
-    /* ST_RETRY: busy or away for now. ST_REFUSED: this store was opened for reading only, or is
+    /* ST_RETRY: busy or away; later. ST_REFUSED: this store was opened for reading only, or is
      * closing. ST_LIMIT: the disk is full. ST_BROKEN: damaged; stop the process. */
     enum status (*begin)(struct store *, enum tx_mode, struct tx *, struct error *) MUST_USE;
     /* Leaves `rows` untouched on failure. Keeps nothing but a count of rows when the arena is NULL.
