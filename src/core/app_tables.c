@@ -34,9 +34,11 @@ static const char columns_sqlite[] =
     "and m.name not like 'sqlite\\_%' escape '\\' and m.name <> 'brindle_leftovers' "
     "order by m.name, p.cid limit $1 offset $2";
 
-/* schema, table, column; schema, table, column it refers to (SQLite: null is the primary key). */
+/* schema, table, column; schema, table, column it refers to (SQLite: null is the primary key);
+ * what is deleted there changes what is here. */
 static const char links_pg[] =
-    "select n.nspname, c.relname, a.attname, fn.nspname, f.relname, fa.attname "
+    "select n.nspname, c.relname, a.attname, fn.nspname, f.relname, fa.attname, "
+    "(k.confdeltype in ('c', 'n', 'd'))::int "
     "from pg_constraint k join pg_class c on c.oid = k.conrelid "
     "join pg_namespace n on n.oid = c.relnamespace join pg_class f on f.oid = k.confrelid "
     "join pg_namespace fn on fn.oid = f.relnamespace "
@@ -45,7 +47,8 @@ static const char links_pg[] =
     "where k.contype = 'f' and array_length(k.conkey, 1) = 1 "
     "order by 1, 2, 3 limit $1::bigint offset $2::bigint";
 static const char links_sqlite[] =
-    "select '', m.name, f.\"from\", '', f.\"table\", f.\"to\" "
+    "select '', m.name, f.\"from\", '', f.\"table\", f.\"to\", "
+    "f.on_delete in ('CASCADE', 'SET NULL', 'SET DEFAULT') "
     "from sqlite_schema m join pragma_foreign_key_list(m.name) f where m.type = 'table' "
     "order by m.name, f.id limit $1 offset $2";
 
@@ -187,7 +190,8 @@ static enum status make_links(const struct rows *r, struct app_tables *out, stru
         const struct app_table *to =
             app_table_named(out, table_name(row_str(r, i, 3), row_str(r, i, 4), a));
         struct app_link l = { .from = app_column_named(from, row_str(r, i, 2)),
-                              .to = app_column_named(to, row_str(r, i, 5)) };
+                              .to = app_column_named(to, row_str(r, i, 5)),
+                              .follows = str_eqz(row_str(r, i, 6), "1") };
         if (!l.to && to && to->n_key == 1)
             l.to = to->key[0];
         if (l.from && l.to)

@@ -23,6 +23,7 @@ struct app_table {
 /* A foreign key of one column. */
 struct app_link {
     const struct app_column *from, *to;
+    bool follows; /* when a row of `to` is deleted, the database changes those of `from` */
 };
 
 struct app_tables {

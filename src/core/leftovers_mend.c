@@ -182,6 +182,22 @@ static enum status take_out(struct leftover_scan *s, const struct leftover_colum
     return st;
 }
 
+/* What the database deletes or empties by itself is nowhere kept. */
+static enum status check_followers(const struct leftover_scan *s, const struct leftover_column *c,
+                                   struct error *e)
+{
+    for (size_t i = 0; c->whole_row && i < s->tables.n_links; i++) {
+        const struct app_link *l = &s->tables.link[i];
+        if (l->follows && str_eq(l->to->table, c->table->name))
+            return fail(e, ST_CONFLICT,
+                        "Rows of %.*s cannot go: with them the database would delete or empty "
+                        "rows of %.*s, which could not be put back. Mend those first, by hand; "
+                        "nothing was changed.",
+                        STR_ARG(c->table->name), STR_ARG(l->from->table));
+    }
+    return ST_OK;
+}
+
 static enum status apply_column(struct leftover_scan *s, const struct leftover_column *c,
                                 bool unknown, struct leftover_mended *m, struct error *e)
 {
@@ -192,6 +208,8 @@ static enum status apply_column(struct leftover_scan *s, const struct leftover_c
                     "Table %.*s has no primary key of at most %d columns, so what is taken out "
                     "could not be put back. Mend it by hand: --sql prints how.",
                     STR_ARG(c->table->name), APP_KEY_MAX);
+    if (has_foreign(c, unknown))
+        st = check_followers(s, c, e);
     for (size_t i = 0; i < c->n_left && st == ST_OK; i++) {
         ARENA(a, STEP_BYTES_MAX);
         if (!leftover_is_foreign(c->left[i].kind, unknown))

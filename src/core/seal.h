@@ -23,7 +23,7 @@ enum status seal_read(struct env *env, struct seal *out, struct error *e) MUST_U
 enum status switch_begin(struct env *env, const char *target, struct error *e) MUST_USE;
 /* The step is done. "sealed" seals the store, too. `notes` is JSON. */
 enum status switch_step(struct env *env, const char *step, str notes, struct error *e) MUST_USE;
-/* The journal is removed: from now on the target may be worked for. With `back`, the source again. */
+/* The journal is removed, and the target may be worked for. With `back`, the source again. */
 enum status switch_end(struct env *env, bool back, struct error *e) MUST_USE;
 /* A store that was sealed may be worked for again. Nothing to do is fine. */
 enum status seal_break(struct env *env, struct error *e) MUST_USE;

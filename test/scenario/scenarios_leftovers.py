@@ -178,6 +178,11 @@ def what_the_database_forbids_leaves_everything_as_it_was(place):
     _, err = leftovers(place, env, "--apply", "--yes", code=5)
     check("stripe_customers" in err and "nothing was changed" in err, err)
     check(app.everything() == before, "half of it was mended")
+    app.run("drop table visits; create table visits (id integer primary key,"
+            " customer integer references stripe_customers(id) on delete cascade); insert into visits values (1, 2);")
+    _, err = leftovers(place, env, "--apply", "--yes", code=5)
+    check("visits" in err and "nothing was changed" in err, err)
+    check(app.everything() == before and app.rows("select id from visits") == [(1,)], "more went than is kept")
 
 
 @scenario("ENV-07")
