@@ -2,6 +2,7 @@
 #include "../unit.h"
 
 #include "core/due.h"
+#include "core/event.h"
 #include "core/fuse.h"
 #include "core/inbox.h"
 #include "core/work.h"
@@ -150,6 +151,48 @@ static void a_key_that_becomes_anothers_within_the_minute_buries_nothing(void **
     small_world_free(w);
 }
 
+static void a_key_that_is_anothers_for_one_look_buries_nothing(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    lose_products(w, 1);
+    deliver_body(w, "", "product.updated", product[0]);
+    work_off(w); /* another account has no such product; the proof of a moment ago still counts */
+    assert_int_equal(ask_int(w, "select misses from _due where id = 'prod_0'"), 1);
+    script(w, path[0], 200, product[0]); /* the right key is back */
+    pass(w, w->env.set.confirm_ms);
+    settle(w);
+    assert_int_equal(ask_int(w, DEAD), 0);
+    assert_int_equal(ask_int(w, "select count(*) from products"), 1);
+    small_world_free(w);
+}
+
+static void a_deletion_in_the_other_mode_is_none_here(void **state)
+{
+    (void)state;
+    ARENA(a, 64 << 10);
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    struct event ev;
+    struct inbox_result r;
+
+    lose_products(w, 1);
+    assert_int_equal(event_parse(S("{\"id\":\"evt_live\",\"object\":\"event\",\"type\":"
+                                   "\"product.deleted\",\"livemode\":true,\"data\":{\"object\":"
+                                   "{\"id\":\"prod_0\",\"object\":\"product\"}}}"),
+                                 &ev, &a, &e),
+                     ST_OK);
+    assert_int_equal(inbox_put_many(&w->env, &ev, 1, &r, &e), ST_OK);
+    assert_int_equal(r.outcome, PLAN_QUARANTINED);
+    size_t before = asked(w, path[0]);
+    settle(w);
+    assert_int_equal(asked(w, path[0]), before); /* nobody is even asked */
+    assert_int_equal(ask_int(w, DEAD), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _inbox where outcome = 'quarantined'"), 1);
+    small_world_free(w);
+}
+
 static void a_deletion_of_what_was_never_here_keeps_the_events_last_words(void **state)
 {
     (void)state;
@@ -189,6 +232,8 @@ int main(void)
         cmocka_unit_test(what_was_never_here_does_not_count_for_the_fuse),
         cmocka_unit_test(the_fuse_counts_by_the_hour),
         cmocka_unit_test(a_key_that_becomes_anothers_within_the_minute_buries_nothing),
+        cmocka_unit_test(a_key_that_is_anothers_for_one_look_buries_nothing),
+        cmocka_unit_test(a_deletion_in_the_other_mode_is_none_here),
         cmocka_unit_test(a_deletion_of_what_was_never_here_keeps_the_events_last_words),
         cmocka_unit_test(a_deletion_keeps_what_the_api_said_last_and_not_the_event),
     };
