@@ -123,8 +123,10 @@ static enum status sample(struct leftover_scan *s, const struct app_table *t,
     ARENA(a, PIECE_BYTES_MAX);
     struct rows r;
     size_t n = 0;
-    str sql = arena_printf(&a, "select %.*s from %.*s where %.*s is not null limit %d",
-                           STR_ARG(c->quoted), STR_ARG(t->quoted), STR_ARG(c->quoted), SAMPLE);
+    /* No more of a text than shows that it is no id: a column may hold whole documents. */
+    str sql = arena_printf(
+        &a, "select substr(%.*s, 1, %d) from %.*s where %.*s is not null limit %d",
+        STR_ARG(c->quoted), ID_CHARS_MAX + 1, STR_ARG(t->quoted), STR_ARG(c->quoted), SAMPLE);
     enum status st = database_run(s->db, sql, NULL, 0, &r, &a, e);
 
     if (st != ST_OK)
@@ -274,6 +276,12 @@ static enum status judge(struct leftover_scan *s, str id, struct verdict *v, str
 
 /* ---- the look -------------------------------------------------------------------------------- */
 
+static enum status too_many(const struct leftover_column *c, struct error *e)
+{
+    return fail(e, ST_LIMIT, "%.*s.%.*s has more leftovers than fit: mend some first.",
+                STR_ARG(c->table->name), STR_ARG(c->column->name));
+}
+
 static enum status keep(struct leftover_scan *s, struct leftover_column *c, str id, int64_t rows,
                         const struct verdict *v, size_t *room, struct error *e)
 {
@@ -285,17 +293,17 @@ static enum status keep(struct leftover_scan *s, struct leftover_column *c, str 
         size_t more = *room ? 2 * *room : 64;
         struct leftover *left = arena_alloc(s->a, more * sizeof *left);
         if (!left)
-            return fail(e, ST_LIMIT, "%.*s.%.*s has more leftovers than fit: mend some first.",
-                        STR_ARG(c->table->name), STR_ARG(c->column->name));
+            return too_many(c, e);
         if (c->n_left)
             memcpy(left, c->left, c->n_left * sizeof *left);
         c->left = left;
         *room = more;
     }
-    c->left[c->n_left++] = (struct leftover){ .id = arena_copy(s->a, id),
-                                              .rows = rows,
-                                              .kind = v->kind,
-                                              .why = arena_copy(s->a, str_of(v->why)).p };
+    str copy = arena_copy(s->a, id), why = arena_copy(s->a, str_of(v->why));
+    if (!copy.p || !why.p)
+        return too_many(c, e);
+    c->left[c->n_left++] =
+        (struct leftover){ .id = copy, .rows = rows, .kind = v->kind, .why = why.p };
     return ST_OK;
 }
 
@@ -340,6 +348,9 @@ static enum status look_at_column(struct leftover_scan *s, struct leftover_colum
         if (st != ST_OK)
             return st;
         n = r.n_rows;
+        /* SQLite has bytes behind every text: they would come again and again, and are no ids. */
+        if (n && str_eq(row_str(&r, n - 1, 0), after))
+            return ST_OK;
         if (n) {
             arena_free(&place);
             after = arena_copy(&place, row_str(&r, n - 1, 0));
