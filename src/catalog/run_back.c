@@ -146,13 +146,29 @@ static int64_t to_undo(const struct run *r)
     return 0;
 }
 
+/* Who took a stuck operation up again has taken its reason with it. */
+static void give_reason(struct run *r)
+{
+    if (r->op.reason.n)
+        return;
+    r->no =
+        r->op.abort_asked
+            ? (struct refusal){ .name = REASON_ABORTED, .message = S("It was aborted by hand.") }
+            : (struct refusal){ .name = REASON_PARTIAL,
+                                .message = S("What was left of it is undone since it was "
+                                             "resumed.") };
+    run_set_refusal(r);
+}
+
 static enum status finish(struct run *r, struct error *e)
 {
     bool by_others = str_eqz(r->op.reason, refusal_name(REASON_MOVED)) ||
                      str_eqz(r->op.reason, refusal_name(REASON_PRICE_IS_DEFAULT));
 
-    if (!by_others)
+    if (!by_others) {
+        give_reason(r);
         return run_end(r, OP_UNDONE, true, e);
+    }
     r->op.reason = str_of(refusal_name(REASON_MOVED));
     return run_end(r, OP_STUCK, true, e);
 }

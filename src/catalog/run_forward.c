@@ -391,13 +391,14 @@ static enum status abort_now(struct run *r, struct error *e)
     return turn_back(r, e);
 }
 
-/* A step whose outcome is unknown is settled first, whatever was asked. */
+/* A step whose outcome is unknown is settled first, whatever was asked: under a failure that Stripe
+ * keeps, too, the request may have been carried out. */
 static bool may_abort(struct run *r)
 {
     const struct step_row *row = run_row(r, r->op.step);
+    bool unknown = row && (row->state == STEP_SENT || row->state == STEP_SETTLED);
 
-    return r->op.abort_asked && !(row && row->state == STEP_SENT) &&
-           saga_can_go_back(&r->plan, r->row, r->n_rows);
+    return r->op.abort_asked && !unknown && saga_can_go_back(&r->plan, r->row, r->n_rows);
 }
 
 enum status run_forward(struct run *r, struct error *e)
