@@ -47,6 +47,11 @@ enum plant {
     PLANT_FUSE_COUNTS_ALL,      /* announced deletions blow it, too */
     PLANT_CHASE_UNBOUND,        /* references are followed without end */
     PLANT_LOG_NOT_RENEWED,      /* what a failed fsync has left behind is trusted */
+    PLANT_ARCHIVE_FIRST,        /* a default price is archived before another one is the default */
+    PLANT_DEFAULT_CLEARED,      /* there is no default price while it changes */
+    PLANT_KEY_OF_CONTENT,       /* what is the same has the same idempotency key */
+    PLANT_NEW_KEY_UNKNOWN,      /* what got no answer is sent again under another key */
+    PLANT_MARKER_LOST,          /* what an operation makes does not say by whom */
     PLANT_COUNT
 };
 

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/plant.h"
+
 const struct op_kind op_kind_table[] = {
     { "price.replace", price_replace_read, price_replace_plan },
     { "price.archive", price_archive_read, price_archive_plan },
@@ -149,6 +151,8 @@ enum status plan_full(struct error *e)
 
 enum status plan_mark(struct planning *g, struct pairs *set, struct error *e)
 {
+    if (planted(PLANT_MARKER_LOST))
+        return ST_OK;
     return pairs_add(set, S("metadata[" MARKER_KEY "]"),
                      arena_printf(g->a, "%.*s/%zu", STR_ARG(g->op), g->plan.n), g->a, e);
 }

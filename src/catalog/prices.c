@@ -1,4 +1,5 @@
 /* prices.c - operations on prices: what each reads, and the steps that follow. */
+#include "base/plant.h"
 #include "catalog/copy_price.h"
 
 static const char ways_out[] =
@@ -198,6 +199,11 @@ static enum status replace_steps(struct planning *g, struct pairs *set, struct e
     str key = doc_text(g, g->facts.price, "lookup_key");
     enum status st = plan_price(g, set, product, e);
 
+    if (planted(PLANT_ARCHIVE_FIRST) && st == ST_OK)
+        st = plan_off_sale(g, old, e);
+    if (planted(PLANT_DEFAULT_CLEARED) && st == ST_OK && is_default(g) &&
+        !plan_default(g, product, old, S("")))
+        st = plan_full(e);
     if (st == ST_OK && is_default(g) && !plan_default(g, product, old, S("@1")))
         st = plan_full(e);
     if (st == ST_OK && key.n)

@@ -56,8 +56,12 @@ static enum status send_once(struct run *r, const struct stripe_request *q, stru
 static enum status send_some_times(struct run *r, const struct stripe_request *q, struct reply *out,
                                    struct error *e)
 {
+    struct stripe_request anew = *q;
+
     for (unsigned n = 1;; n++) {
-        enum status st = send_once(r, q, out, e);
+        if (planted(PLANT_NEW_KEY_UNKNOWN) && n > 1)
+            anew.idem_key = arena_printf(r->a, "%.*s/%u", STR_ARG(q->idem_key), n);
+        enum status st = send_once(r, &anew, out, e);
         if (st != ST_OK || out->verdict != VERDICT_AGAIN || n == RUN_SENDS_MAX)
             return st;
         if (env_stopping(r->env))
@@ -110,6 +114,8 @@ static enum status take_row(struct run *r, const struct request *q, int64_t atte
     if (*q->method == 'P')
         row->key =
             arena_printf(r->a, "op/%s/%lld/%lld", r->op.id, (long long)q->step, (long long)attempt);
+    if (planted(PLANT_KEY_OF_CONTENT) && *q->method == 'P' && q->form.n < 200)
+        row->key = arena_printf(r->a, "%.*s?%.*s", STR_ARG(q->path), STR_ARG(q->form));
     enum status st = run_row_put(r, row, e);
     if (st == ST_OK)
         r->n_rows++;

@@ -452,6 +452,40 @@ static void draw_frail(struct climate *c)
     c->down_ms_max = seed_between(10, 500);
 }
 
+/* Operations on the catalogue, with lives that end in the middle of them, and somebody in the
+ * Dashboard. A 404 for what is there, or a list that lacks something, is none of Stripe's ways with
+ * what one has just written. */
+static void draw_trade(struct climate *c)
+{
+    c->orders = (unsigned)seed_between(40, 100);
+    c->money = c->kv = false;
+    c->asks = 0;
+    c->lies = c->ghosts = c->omissions = 0;
+    c->workers = (unsigned)seed_between(2, 5);
+    c->set.lease_ms = seed_between(2, 20) * 1000;
+    c->set.settle_ms = seed_between(0, 100);
+    c->answer_ms_max = seed_between(10, 200);
+    c->lost_before = (unsigned)seed_between(0, 15);
+    c->lost_after = (unsigned)seed_between(0, 15);
+    c->errors = (unsigned)seed_between(0, 15);
+    c->limited = (unsigned)seed_between(0, 15);
+    c->objects = (unsigned)seed_between(1, 3);
+    c->actions = (unsigned)seed_between(15, 30);
+    c->action_pause_ms = seed_between(300, 3000);
+    c->people_ms_max = seed_between(300, 1500);
+    c->commands = (unsigned)seed_between(0, 3);
+    c->wrong_keys = 0;
+    c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;
+    c->full_spells = 0;
+    c->life_ms_max = seed_chance(20) ? 0 : seed_between(1, 12) * 1000;
+    c->down_ms_max = 2000;
+    c->violent_lives = 20;
+    c->late_ms_max = 60000;
+    c->behind_back = c->dropped = c->syncs = 0;
+    c->last_sync = c->early_sync = false;
+    c->requests_per_second = 100;
+}
+
 static enum weather forced;
 
 void climate_force(enum weather w)
@@ -480,7 +514,7 @@ static enum weather drawn;
 static enum weather draw_weather(void)
 {
     static const enum weather odds[] = {
-        WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_PLAIN,   WEATHER_STORM, WEATHER_STORM,  WEATHER_CHURN,
+        WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_TRADE,   WEATHER_STORM, WEATHER_STORM,  WEATHER_CHURN,
         WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS, WEATHER_MORTAL, WEATHER_SHOP,
         WEATHER_SHOP,  WEATHER_TURNS, WEATHER_HUSH,    WEATHER_DEAF,  WEATHER_ROT,    WEATHER_CULL,
         WEATHER_CULL,  WEATHER_CHAIN, WEATHER_FRAIL,
@@ -514,6 +548,7 @@ void climate_draw(struct climate *c)
     case WEATHER_CULL: draw_cull(c); break;
     case WEATHER_CHAIN: draw_chain(c); break;
     case WEATHER_FRAIL: draw_frail(c); break;
+    case WEATHER_TRADE: draw_trade(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }

@@ -23,7 +23,8 @@
     WEATHER(ROT, "rot")         /* what only the drift check can mend */    \
     WEATHER(CULL, "cull")       /* many deletions at once */                \
     WEATHER(CHAIN, "chain")     /* references that lead far */              \
-    WEATHER(FRAIL, "frail")     /* a disk that fails, and soon the power */
+    WEATHER(FRAIL, "frail")     /* a disk that fails, and soon the power */ \
+    WEATHER(TRADE, "trade")     /* operations on the catalogue */
 
 enum weather {
 #define WEATHER(w, text) WEATHER_##w,
@@ -78,6 +79,7 @@ struct climate {
     bool shop;            /* subscriptions, most of all */
     unsigned toggles;     /* of a hundred things in a shop: a price goes to its other list */
     bool chain;           /* objects that refer to each other in a long row */
+    unsigned orders;      /* in 100 rounds: an operation on the catalogue is asked for */
     bool cull, cull_told; /* everything is deleted at once; with events */
     unsigned asks;        /* in 100 rounds: somebody asks for a customer, and waits */
     msec delivery_ms_max; /* of what is not late */

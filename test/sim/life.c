@@ -6,6 +6,7 @@
 #include "kv.h"
 #include "merchant.h"
 #include "node.h"
+#include "orders.h"
 #include "seed.h"
 #include "stripe.h"
 #include "trace.h"
@@ -109,7 +110,7 @@ static void people(void *arg)
 
     (void)arg;
     while (!calm) {
-        bool hurry = seed_chance(50) || climate.churn || climate.days;
+        bool hurry = seed_chance(50) || climate.churn || climate.days || climate.orders;
         fibre_pause(seed_between(100, hurry ? climate.people_ms_max : MINUTE_MS));
         if (calm)
             return;
@@ -120,6 +121,8 @@ static void people(void *arg)
                                                      : node_sync_something();
         if (climate.asks && seed_chance(climate.asks) && merchant_customer())
             node_ask(merchant_customer());
+        if (climate.orders && seed_chance(climate.orders))
+            node_order();
         if (tally->beside < BESIDE_MAX && seed_chance(climate.seconds))
             node_second_daemon();
         if (tally->beside < BESIDE_MAX && seed_chance(climate.commands))
@@ -342,6 +345,7 @@ void life_run(uint64_t seed, const char *lock_path)
     check_begin(&climate, account);
     courier_open(&climate);
     merchant_open(&climate);
+    orders_open(&climate);
     kv_server_open(&climate);
     node_open(&climate, lock_path, account);
     fibre_spawn(OUTSIDE, "fate", fate, NULL);

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "courier.h"
 #include "fibre.h"
+#include "orders.h"
 #include "seed.h"
 #include "stripe.h"
 #include "trace.h"
@@ -180,8 +181,8 @@ static void create_price(void)
     char form[FORM_BYTES_MAX];
     const char *product = any(PRODUCT);
 
-    if (!product ||
-        !(climate->shop || seed_chance(30))) /* a product with a price cannot be deleted */
+    if (!product || !(climate->shop || climate->orders ||
+                      seed_chance(30))) /* a product with a price cannot be deleted */
         return;
     snprintf(form, sizeof form, "product=%s&unit_amount=%d&currency=usd&recurring[interval]=month",
              product, (int)seed_between(100, 9999));
@@ -453,6 +454,60 @@ static void cull(void)
     }
 }
 
+/* ---- what somebody does in the Dashboard while operations are under way ---------------------- */
+
+/* A product with a default price that a lookup key leads to. That one, and what takes its place, is
+ * the only one that is paid once. */
+static void open_product(unsigned number)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    char form[FORM_BYTES_MAX], id[32];
+    str price, ignored;
+
+    snprintf(id, sizeof id, "prod_%u", number);
+    snprintf(form, sizeof form, "id=%s&name=Thing", id);
+    create(PRODUCT, form);
+    snprintf(form, sizeof form, "product=%s&unit_amount=1000&currency=usd&lookup_key=key_%u", id,
+             number);
+    if (!post(PRICE, NULL, form, &price, &a))
+        return;
+    (void)post(PRODUCT, id, arena_printf(&a, "default_price=%.*s", STR_ARG(price)).p, &ignored, &a);
+    orders_product(number);
+}
+
+/* Another price is the default from now on; an archived one is refused. */
+static void move_default(void)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const char *price = any(PRICE);
+    str body, ignored;
+
+    if (!price ||
+        emu_ask("GET", arena_printf(&a, "/v1/prices/%s", price), S(""), S(""), &body, &a) != 200)
+        return;
+    str product = json_text(body, S("product"), &a);
+    str form = arena_printf(&a, "default_price=%s", price);
+    if (post(PRODUCT, arena_copy(&a, product).p, form.p, &ignored, &a))
+        orders_default_moved(product);
+}
+
+/* Prices with a lookup key are the operations' alone. */
+static void trade(void)
+{
+    if (!done) {
+        for (unsigned i = 0; i < climate->objects; i++)
+            open_product(i);
+        return;
+    }
+    switch (seed_draw() % 8) {
+    case 0:
+    case 1: edit(PRODUCT); break;
+    case 2: move_default(); break;
+    case 3: toggle_price(); break;
+    default: create_price(); break;
+    }
+}
+
 static void keep_shop(void)
 {
     if (kept[PRICE].n < 2 || kept[CUSTOMER].n < 2) {
@@ -483,6 +538,10 @@ static void act(void)
 {
     if (seed_chance(climate->behind_back)) {
         edit_behind_the_back();
+        return;
+    }
+    if (climate->orders) {
+        trade();
         return;
     }
     if (climate->chain || climate->cull) {
@@ -522,7 +581,7 @@ static void act(void)
 static void work(void *arg)
 {
     (void)arg;
-    for (int i = 0; i < 3 && !climate->cull; i++)
+    for (int i = 0; i < 3 && !climate->cull && !climate->orders; i++)
         create_product();
     while (!merchant_is_done()) {
         fibre_pause(seed_between(0, climate->action_pause_ms));

@@ -4,6 +4,7 @@
 #include "backend/store_sqlite.h"
 #include "backend/stripe_logged.h"
 #include "backend/stripe_paced.h"
+#include "catalog/saga.h"
 #include "check.h"
 #include "core/api.h"
 #include "core/due.h"
@@ -18,6 +19,7 @@
 #include "duty.h"
 #include "fibre.h"
 #include "kv.h"
+#include "orders.h"
 #include "seed.h"
 #include "stripe.h"
 #include "trace.h"
@@ -524,6 +526,7 @@ static enum status open_all(struct node *n, struct error *e)
     env_init(&n->env, "sim", &n->world);
     duty_init(&n->duty, &n->env, damaged_duty, n);
     n->env.set = n->c->set;
+    n->env.work_op = saga_work; /* as cli/wire.c */
     st = identify(n, &id, e);
     if (st == ST_OK)
         st = env_adopt(&n->env, &id, e);
@@ -686,13 +689,15 @@ enum command_kind {
     COMMAND_SYNC_SOMETHING,
     COMMAND_REVIVE,
     COMMAND_MEND_FUSE,
-    COMMAND_ASK
+    COMMAND_ASK,
+    COMMAND_ORDER
 };
 
 struct command {
     struct node *n;
     enum command_kind what;
     char customer[ID_BYTES_MAX];
+    struct order order;
 };
 
 static enum status run_sync(struct node *n, bool again, const char *arg, struct error *e)
@@ -726,6 +731,7 @@ static void run_command(void *arg)
         st = run_sync(c->n, seed_chance(50), which, &e); /* drawn one after the other */
         break;
     case COMMAND_ASK: st = duty_ask(&c->n->duty, c->customer, &e); break;
+    case COMMAND_ORDER: st = order_send(&c->n->env, &c->order, &e); break;
     case COMMAND_MEND_FUSE: st = fuse_mend(&c->n->env, FUSE_PERMITTED, &revived, &e); break;
     case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
     }
@@ -747,6 +753,8 @@ static bool command_about(enum command_kind what, const char *customer)
     c->n = node;
     c->what = what;
     snprintf(c->customer, sizeof c->customer, "%s", customer);
+    if (what == COMMAND_ORDER)
+        order_draw(&c->order);
     node->n_running++;
     fibre_spawn(node->life, "command", run_command, c);
     return true;
@@ -775,6 +783,11 @@ unsigned node_syncs_accepted(void)
 bool node_sync_something(void)
 {
     return command(COMMAND_SYNC_SOMETHING);
+}
+
+bool node_order(void)
+{
+    return orders_can_be_drawn() && command(COMMAND_ORDER);
 }
 
 bool node_mend_fuse(void)

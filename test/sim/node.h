@@ -32,6 +32,7 @@ unsigned node_syncs_accepted(void); /* that begin anew, and are on the disk */
 bool node_sync_something(void);     /* a type or an object */
 bool node_revive(void);
 bool node_mend_fuse(void);
+bool node_order(void); /* an operation on the catalogue is asked for, resumed or aborted */
 /* A customer is asked for, and waited for. */
 bool node_ask(const char *customer);
 /* Other processes: at most one at a time. */

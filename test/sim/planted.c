@@ -56,6 +56,11 @@ const struct planting planting[PLANT_COUNT] = {
     [PLANT_BLIND_PROJECTION] = { "blind_projection", WEATHER_SHOP, ONE(PROJECTED), 150 },
     [PLANT_LOG_NOT_RENEWED] = { "log_not_renewed", WEATHER_FRAIL,
                                 ONE(KEPT) | ONE(TICKETS) | ONE(SOUND), 300 },
+    [PLANT_ARCHIVE_FIRST] = { "archive_first", WEATHER_TRADE, ONE(SELLS), 60 },
+    [PLANT_DEFAULT_CLEARED] = { "default_cleared", WEATHER_TRADE, ONE(SELLS), 60 },
+    [PLANT_KEY_OF_CONTENT] = { "key_of_content", WEATHER_TRADE, ONE(KEYS), 60 },
+    [PLANT_NEW_KEY_UNKNOWN] = { "new_key_unknown", WEATHER_TRADE, ONE(WHOLE), 60 },
+    [PLANT_MARKER_LOST] = { "marker_lost", WEATHER_TRADE, ONE(WHOLE), 100 },
 };
 
 void plant(enum plant bug)

@@ -2,8 +2,10 @@
 
 #include "base/json.h"
 #include "check.h"
+#include "courier.h"
 #include "fibre.h"
 #include "merchant.h"
+#include "orders.h"
 #include "seed.h"
 #include "trace.h"
 #include "world/tx.h"
@@ -13,6 +15,7 @@
 #include <string.h>
 
 enum {
+    IDEM_BYTES_MAX = 256,
     LIES_MAX = 256,
     PATH_BYTES_MAX = 512,
     SLOW_FACTOR = 10,
@@ -50,8 +53,8 @@ static void put_header(struct http_request *q, str name, str value)
 }
 
 /* The emulator answers at once, whole and right. */
-static void ask(const char *key, str method, str path, str query, str form,
-                struct http_response *out, struct arena *a)
+static void ask_with(const char *key, str method, str path, str query, str form, str idem_key,
+                     struct http_response *out, struct arena *a)
 {
     struct error e = { 0 };
     str mark = query.n ? S("?") : S("");
@@ -59,8 +62,16 @@ static void ask(const char *key, str method, str path, str query, str form,
 
     q.target = arena_printf(a, "%.*s%.*s%.*s", STR_ARG(path), STR_ARG(mark), STR_ARG(query));
     put_header(&q, S("Authorization"), arena_printf(a, "Bearer %s", key));
+    if (idem_key.n)
+        put_header(&q, S("Idempotency-Key"), idem_key);
     if (emulator_handle(the_emulator, &q, a, out, &e) != ST_OK)
         broke(PROMISE_SOUND, "the emulator has no answer to %.*s: %s", STR_ARG(path), e.text);
+}
+
+static void ask(const char *key, str method, str path, str query, str form,
+                struct http_response *out, struct arena *a)
+{
+    ask_with(key, method, path, query, form, S(""), out, a);
 }
 
 int emu_ask(const char *method, str path, str query, str form, str *body, struct arena *a)
@@ -394,6 +405,56 @@ static void answer_rightly(struct sim_seam *s, const struct stripe_request *q,
     }
 }
 
+/* ---- what operations write ---- */
+
+enum { FAILURES_MAX = 64 };
+
+/* Keys under which Stripe keeps a failure although the request was carried out. */
+static char failed[FAILURES_MAX][IDEM_BYTES_MAX];
+static size_t n_failed;
+
+static bool fails_for_good(const struct climate *c, str key)
+{
+    for (size_t i = 0; i < n_failed; i++)
+        if (str_eqz(key, failed[i]))
+            return true;
+    if (n_failed == FAILURES_MAX || !seed_chance(c->errors))
+        return false;
+    snprintf(failed[n_failed++], IDEM_BYTES_MAX, "%.*s", STR_ARG(key));
+    return true;
+}
+
+static bool is_replay(const struct http_response *r)
+{
+    for (size_t i = 0; i < r->n_headers; i++)
+        if (str_eqz(r->header[i].name, "Idempotent-Replayed"))
+            return true;
+    return false;
+}
+
+/* It takes effect here, once a key, whatever is answered. */
+static void answer_write(struct sim_seam *s, const struct stripe_request *q,
+                         struct stripe_response *p, struct arena *a)
+{
+    ARENA(scratch, EMULATOR_ANSWER_BYTES_MAX);
+    struct http_response r;
+
+    ask_with(s->key, S("POST"), q->path, q->query, q->form, q->idem_key, &r, &scratch);
+    bool replayed = is_replay(&r);
+    *p = (struct stripe_response){ .http_status = r.status,
+                                   .date = clock_wall(&stripe_clock) / 1000 * 1000,
+                                   .replayed = replayed,
+                                   .body = arena_copy(a, r.body) };
+    orders_written(q, p);
+    emulator_advance(the_emulator);
+    courier_collect();
+    if (r.status == 200 && fails_for_good(s->c, q->idem_key)) {
+        mark(MARK_STORED_FAILURE);
+        answer_with(p, 500, S("{\"error\":{\"type\":\"api_error\",\"message\":\"We are sorry\"}}"));
+        p->replayed = replayed;
+    }
+}
+
 /* ---- the seam ----------------------------------------------------------------------------- */
 
 static msec travel(const struct climate *c, unsigned stall)
@@ -449,7 +510,7 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
         return lost(e, "before Stripe saw the request");
     }
     if (!answer_wrongly(c, q->path, sent, p))
-        answer_rightly(s, q, p, a);
+        q->method == STRIPE_POST ? answer_write(s, q, p, a) : answer_rightly(s, q, p, a);
     int status = p->http_status;
     check_asked(q->path, status, p->body);
     fibre_pause(travel(c, c->stall_after));
@@ -489,18 +550,26 @@ static void tell_answer(str path, const struct stripe_response *p)
     trace("hears %d for %.*s%s", p->http_status, STR_ARG(path), shown);
 }
 
+static bool takes_orders(const struct stripe *stripe)
+{
+    return ((const struct sim_seam *)stripe)->c->orders;
+}
+
 static enum status sim_call(struct stripe *stripe, const struct stripe_request *q,
                             struct stripe_response *p, struct arena *a, struct error *e)
 {
     if (tx_writing())
         broke(PROMISE_SOUND, "Stripe was called inside a write transaction");
-    if (q->method != STRIPE_GET)
+    bool write = q->method == STRIPE_POST && takes_orders(stripe) && str_starts(q->cause, S("op_"));
+    if (q->method != STRIPE_GET && !write)
         broke(PROMISE_READ_ONLY, "the mirror sends %s %.*s to Stripe",
               q->method == STRIPE_POST ? "POST" : "DELETE", STR_ARG(q->path));
+    if (write)
+        orders_sent(q);
     tally->requests++;
     check_rate();
-    trace("asks GET %.*s%s%.*s (%.*s)", STR_ARG(q->path), q->query.n ? "?" : "", STR_ARG(q->query),
-          STR_ARG(q->cause));
+    trace("asks %s %.*s%s%.*s (%.*s)", write ? "POST" : "GET", STR_ARG(q->path),
+          q->query.n || write ? "?" : "", STR_ARG(write ? q->form : q->query), STR_ARG(q->cause));
     under_way[fibre_life()]++;
     enum status st = call((struct sim_seam *)stripe, q, p, a, e);
     under_way[fibre_life()]--;

@@ -60,7 +60,13 @@
     MARK(KV_REWOUND, "the key-value server went back")              \
     MARK(ASKED, "somebody waited for a customer's state")           \
     MARK(TOLD_STALE, "who waited was told that there is news yet")  \
-    MARK(ASKED_TOGETHER, "two waited for customers at once")
+    MARK(ASKED_TOGETHER, "two waited for customers at once")        \
+    MARK(ORDER_DONE, "an operation was done")                       \
+    MARK(ORDER_UNDONE, "an operation was undone")                   \
+    MARK(ORDER_REFUSED, "an operation was refused")                 \
+    MARK(ORDER_STUCK, "an operation was left to a person")          \
+    MARK(ORDER_TWICE, "an operation was asked for twice")           \
+    MARK(STORED_FAILURE, "Stripe kept a failure under its key")
 
 enum mark {
 #define MARK(name, text) MARK_##name,
@@ -88,6 +94,9 @@ enum mark {
     PROMISE(ONE_WRITER, "nobody else may write")                            \
     PROMISE(SECRET, "no secret is told")                                    \
     PROMISE(READ_ONLY, "the mirror changes nothing at Stripe")              \
+    PROMISE(WHOLE, "an operation is whole, or not at all")                  \
+    PROMISE(SELLS, "no operation takes away what sells")                    \
+    PROMISE(KEYS, "each write has a key of its own")                        \
     PROMISE(SOUND, "nothing breaks that nobody has broken")
 
 enum promise {
