@@ -1,12 +1,13 @@
 #!/bin/sh
 # Every test there is, in four builds: gcc, gcc with ASan and UBSan, gcc with TSan (what uses
 # threads), clang (must compile without a warning). The last line tells how many passed.
-# Use: test.sh [gcc|asan|tsan|clang|stories|scenario|postgres|foreign]…; without an argument, all.
+# Use: test.sh [gcc|asan|tsan|clang|stories|scenario|postgres|foreign]…; without an argument, all: then
+# what mostly waits (scenarios) is played beside what mostly compiles.
 cd "$(dirname "$0")/.." || exit 2
 root=$(pwd)
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-parts=${*:-gcc asan tsan clang stories scenario postgres foreign}
+parts=$*
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1
 
@@ -117,16 +118,44 @@ run() {
     esac
 }
 
+# The last line of what was said, "N passed, N failed", as two numbers; 0 1 without one.
+counts() {
+    sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$1" | tail -1 | grep . || echo "0 1"
+}
+
+sum() { # FILE…: the last line of all of them together
+    passed=0 failed=0
+    for file in "$@"; do
+        read -r p f <"$file"
+        passed=$((passed + p)) failed=$((failed + f))
+    done
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
+
+say_all_but_sum() {
+    sed '/^[0-9]* passed, [0-9]* failed$/d' "$1"
+}
+
+if [ -z "$parts" ]; then
+    self=tools/test.sh
+    $self gcc >"$results/said1" 2>&1
+    say_all_but_sum "$results/said1"
+    $self scenario postgres foreign >"$results/said3" 2>&1 &
+    nice -n 5 $self asan tsan clang stories >"$results/said2" 2>&1
+    say_all_but_sum "$results/said2"
+    wait
+    say_all_but_sum "$results/said3"
+    for lane in 1 2 3; do counts "$results/said$lane" >"$results/lane$lane"; done
+    sum "$results/lane1" "$results/lane2" "$results/lane3"
+    exit
+fi
+
 for part in $parts; do
     started=$(date +%s)
     run "$part" || true
     [ -f "$results/$part" ] || note "$part" 0 1 # it did not even build
     echo "   ($(($(date +%s) - started)) s)"
 done
-passed=0 failed=0
-for part in $parts; do
-    read -r p f <"$results/$part"
-    passed=$((passed + p)) failed=$((failed + f))
-done
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+# shellcheck disable=SC2086 # names of files
+(cd "$results" && sum $parts)

@@ -258,6 +258,8 @@ static bool find_one(struct options o, enum plant bug)
         climate_force(o.weather);
     if (!o.count)
         o.count = p->seeds;
+    if (p->first)
+        o.first = p->first;
     o.quiet = true;
     uint64_t failed = run(&o, &done);
     bool expected = failed && p->breaks & 1u << verdict_promise;

@@ -11,6 +11,7 @@ struct planting {
     enum weather weather;
     unsigned breaks; /* one of these promises, a bit each */
     uint64_t seeds;  /* within so many, from the first */
+    uint64_t first;  /* where it shows soon, as the stories go today; 0: from 1 */
 };
 
 extern const struct planting planting[PLANT_COUNT];
