@@ -253,8 +253,10 @@ def small_disk(place, megabytes):
             sql("postgres", f"create tablespace small location '{where}';")
             sql("postgres", f"alter database {place.database} set default_tablespace = small;")
             yield lambda megabytes: mount("-o", f"remount,size={megabytes}m")
+            place.check_no_secret()
             sql("postgres", f"drop database {place.database} with (force);")
             sql("postgres", "drop tablespace small;")
+            sql("postgres", f"create database {place.database};")
         finally:
             subprocess.run(["umount", "-l", where], check=True)
     finally:
