@@ -1,4 +1,4 @@
-#include "node.h"
+#include "life_parts.h"
 
 #include "backend/lock_file.h"
 #include "backend/store_sqlite.h"
@@ -30,22 +30,12 @@
 #include <string.h>
 
 enum {
-    QUEUE_MAX = 64,
     STORE_AWAY_MS = 1000,
-    IDENTIFY_MS_MAX = 120000,
     STOP_GRACE_MS = 10000,
     TICK_MS_MAX = 600000,
     RECEIVE_MS_MAX = 60000,
     BODY_BYTES_MAX = 1 << 20,
-    /* As cli/local.c and cli/cmd_serve.c. */
-    HANDOVER_WAIT_MS = 30000,
-    HANDOVER_SHY_MS = 3000,
-    LOCK_WAIT_MS = 15000,
-    LOCK_LOOK_MS = 100,
-    COMMAND_GRACE_MS = 5000,
-    WATCH_MS = 200,
-    PROGRESS_BYTES_MAX = 1 << 20,
-    FUSE_PERMITTED = 1000, /* a person's word is good for so many */
+    HANDOVER_WAIT_MS = 30000, /* as cli/cmd_serve.c */
 };
 
 /* A delivery between the HTTP loop and the disk. */
@@ -58,38 +48,10 @@ struct item {
     struct gate *gate;
 };
 
-/* What a process is for. */
-enum role {
-    ROLE_DAEMON,
-    ROLE_SECOND,  /* a daemon that somebody starts although there is one */
-    ROLE_COMMAND, /* a sync that works itself while no daemon does */
-};
-
-/* One life. */
-struct node {
-    struct climate *c;
-    enum role role;
-    unsigned life;
-    bool wrong_key, works, stopping;
-    bool handed_over; /* a command was asked for the store */
-    int lock;
-    struct world world;
-    struct env env;
-    struct stripe *logged;
-    struct verifier *verifier;
-    struct duty duty;
-    struct gate *queue; /* guards the next three */
-    struct item *item[QUEUE_MAX];
-    size_t n_items;
-    bool closed;
-    unsigned n_running;
-};
-
 static struct climate *climate;
-static struct node *node;   /* the daemon; NULL: there is none */
-static struct node *beside; /* another process; at most one */
-static bool machine_is_on;
-static const char *lock_path;
+struct node *node, *beside;
+bool machine_is_on;
+const char *lock_path;
 static char account[ACCOUNT_ID_MAX + 1];
 static unsigned lives;
 
@@ -153,7 +115,7 @@ static void kill_one(struct node *n)
     check_disk("after a kill");
 }
 
-static void stop(struct node *n)
+void stop(struct node *n)
 {
     env_stop(&n->env);
     gate_lock(&sim_sched, n->queue);
@@ -190,7 +152,7 @@ void node_end_beside(enum node_end how)
 }
 
 /* On the process' own behalf. */
-static void exit_because(struct node *n, const char *why)
+void exit_because(struct node *n, const char *why)
 {
     trace("the %s ends: %s", n == node ? "node" : "process", why);
     bury(n);
@@ -204,7 +166,7 @@ static bool disk_may_fail(const struct node *n)
            tally->mark[MARK_DISK_BROKE];
 }
 
-static void damaged(struct node *n, const struct error *e)
+void damaged(struct node *n, const struct error *e)
 {
     if (!disk_may_fail(n))
         broke(PROMISE_SOUND, "the store is given up although the disk never failed: %s", e->text);
@@ -436,7 +398,7 @@ static void clockwork(void *arg)
 
 /* ---- the beginning of a life ----------------------------------------------------------------- */
 
-static struct stripe *open_stripe(struct node *n)
+struct stripe *open_stripe(struct node *n)
 {
     struct error e = { 0 };
     struct stripe *paced;
@@ -542,7 +504,7 @@ static enum status open_all(struct node *n, struct error *e)
 
 /* Everybody comes to an end, and the store is closed in good order. After the grace, the rest is
  * cut off. */
-static void close_all(struct node *n, msec grace)
+void close_all(struct node *n, msec grace)
 {
     struct error e = { 0 };
     msec until = clock_mono(&sim_clock) + grace;
@@ -588,7 +550,7 @@ static void take_store(struct node *n)
         exit_because(n, "the first daemon is gone, and a new one will come");
 }
 
-static void open_or_end(struct node *n)
+void open_or_end(struct node *n)
 {
     struct error e = { 0 };
 
@@ -601,7 +563,7 @@ static void open_or_end(struct node *n)
         exit_because(n, e.text);
 }
 
-static void spawn_workers(struct node *n)
+void spawn_workers(struct node *n)
 {
     spawn(n, "keeper", housekeeping);
     if (outbox_has_server(&n->env))
@@ -637,7 +599,7 @@ static void daemon_life(void *arg)
     shut_down(n);
 }
 
-static struct node *new_life(enum role role)
+struct node *new_life(enum role role)
 {
     struct node *n = calloc(1, sizeof *n);
 
@@ -677,243 +639,4 @@ void node_second_daemon(void)
     beside->world.stripe = open_stripe(beside);
     trace("life %u begins: a second daemon", beside->life);
     fibre_spawn(beside->life, "second", daemon_life, beside);
-}
-
-/* ---- commands -------------------------------------------------------------------------------- */
-
-static unsigned syncs_accepted;
-
-enum command_kind {
-    COMMAND_SYNC,
-    COMMAND_SYNC_AGAIN,
-    COMMAND_SYNC_SOMETHING,
-    COMMAND_REVIVE,
-    COMMAND_MEND_FUSE,
-    COMMAND_ASK,
-    COMMAND_ORDER
-};
-
-struct command {
-    struct node *n;
-    enum command_kind what;
-    char customer[ID_BYTES_MAX];
-    struct order order;
-};
-
-static enum status run_sync(struct node *n, bool again, const char *arg, struct error *e)
-{
-    struct sync s;
-    str name = str_of(arg);
-
-    trace("sync%s %s", again ? " anew" : "", arg ? arg : "everything");
-    return sync_start(&n->env, &name, arg ? 1 : 0, again, LANE_BACKFILL, &s, e);
-}
-
-static void run_command(void *arg)
-{
-    static const char *const something[] = { "products", "products",       "prod_0",
-                                             "prod_1",   "product:prod_2", "customers",
-                                             "prices",   "invoices",       "subscriptions" };
-    enum { PRODUCTS = 5 }; /* the first ones */
-    struct command *c = arg;
-    struct error e = { 0 };
-    enum status st = ST_OK;
-    int64_t revived = 0;
-    const char *which;
-
-    switch (c->what) {
-    case COMMAND_SYNC: st = run_sync(c->n, false, NULL, &e); break;
-    case COMMAND_SYNC_AGAIN: /* in this weather there is nothing else that changes */
-        st = run_sync(c->n, true, c->n->c->churn ? "products" : NULL, &e);
-        break;
-    case COMMAND_SYNC_SOMETHING:
-        which = something[seed_draw() % (c->n->c->churn ? PRODUCTS : COUNT(something))];
-        st = run_sync(c->n, seed_chance(50), which, &e); /* drawn one after the other */
-        break;
-    case COMMAND_ASK: st = duty_ask(&c->n->duty, c->customer, &e); break;
-    case COMMAND_ORDER: st = order_send(&c->n->env, &c->order, &e); break;
-    case COMMAND_MEND_FUSE: st = fuse_mend(&c->n->env, FUSE_PERMITTED, &revived, &e); break;
-    case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
-    }
-    if (st == ST_BROKEN)
-        damaged(c->n, &e);
-    if (st != ST_OK)
-        trace("the command fails: %s", e.text);
-    syncs_accepted += st == ST_OK && c->what == COMMAND_SYNC_AGAIN;
-    c->n->n_running--;
-}
-
-static bool command_about(enum command_kind what, const char *customer)
-{
-    if (!node_works())
-        return false;
-    struct command *c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
-    c->n = node;
-    c->what = what;
-    snprintf(c->customer, sizeof c->customer, "%s", customer);
-    if (what == COMMAND_ORDER)
-        order_draw(&c->order);
-    node->n_running++;
-    fibre_spawn(node->life, "command", run_command, c);
-    return true;
-}
-
-static bool command(enum command_kind what)
-{
-    return command_about(what, "");
-}
-
-bool node_ask(const char *customer)
-{
-    return command_about(COMMAND_ASK, customer);
-}
-
-bool node_sync(bool again)
-{
-    return command(again ? COMMAND_SYNC_AGAIN : COMMAND_SYNC);
-}
-
-unsigned node_syncs_accepted(void)
-{
-    return syncs_accepted;
-}
-
-bool node_sync_something(void)
-{
-    return command(COMMAND_SYNC_SOMETHING);
-}
-
-bool node_order(void)
-{
-    return orders_can_be_drawn() && command(COMMAND_ORDER);
-}
-
-bool node_mend_fuse(void)
-{
-    return command(COMMAND_MEND_FUSE);
-}
-
-bool node_revive(void)
-{
-    return command(COMMAND_REVIVE);
-}
-
-/* ---- a command that is a process --------------------------------------------------------------
- */
-
-/* What the command wants of a daemon, and hears; lives on when either dies. */
-struct errand {
-    struct node *daemon;
-    msec since; /* 0: it was not asked for yet */
-    bool ended, done;
-};
-
-/* As serve/control.c: asks, or watches what was asked for before. */
-static bool sync_to_its_end(struct node *n, msec *since)
-{
-    struct error e = { 0 };
-    struct sync_progress p = { 0 };
-    struct sync s;
-    enum status st = *since ? sync_recall(&n->env, NULL, 0, *since, &s, &e)
-                            : sync_start(&n->env, NULL, 0, true, LANE_BACKFILL, &s, &e);
-
-    while (st == ST_OK && !p.done && !env_stopping(&n->env)) {
-        BUF(line, PROGRESS_BYTES_MAX);
-        *since = s.since;
-        st = sync_progress(&n->env, &s, &p, &line, &e);
-        if (st == ST_OK && !p.done)
-            clock_sleep(&sim_clock, WATCH_MS);
-    }
-    if (st == ST_BROKEN)
-        damaged(n, &e);
-    if (st != ST_OK)
-        trace("the sync is not watched any more: %s", e.text);
-    return st == ST_OK && p.done;
-}
-
-static void run_errand(void *arg)
-{
-    struct errand *errand = arg;
-
-    errand->done = sync_to_its_end(errand->daemon, &errand->since);
-    errand->ended = true;
-    errand->daemon->n_running--;
-}
-
-static bool be_client(struct errand *errand)
-{
-    unsigned life = node->life;
-    bool handed_over = errand->since != 0;
-
-    trace("sends itself to life %u%s", life, handed_over ? ", which goes on" : "");
-    errand->daemon = node;
-    errand->ended = false;
-    node->n_running++;
-    fibre_spawn(life, "command", run_errand, errand);
-    while (!errand->ended && node && node->life == life)
-        clock_sleep(&sim_clock, WATCH_MS);
-    if (handed_over && errand->done)
-        mark(MARK_HANDOVER_SEEN);
-    return errand->done;
-}
-
-/* With an engine of its own. What is still under way when the grace is over ends with the process.
- */
-static bool work_here(struct node *n, msec *since)
-{
-    n->handed_over = n->stopping = n->closed = false;
-    n->world.stripe = open_stripe(n);
-    open_or_end(n);
-    n->works = true;
-    trace("the command works itself");
-    spawn_workers(n);
-    bool done = sync_to_its_end(n, since);
-    stop(n);
-    close_all(n, COMMAND_GRACE_MS);
-    lock_file_release(n->lock);
-    n->lock = -1;
-    return done;
-}
-
-/* As cli/local.c: there or here, until it is done. */
-static void command_life(void *arg)
-{
-    struct node *n = arg;
-    struct errand *errand = calloc(1, sizeof *errand);
-    msec ours_from = 0, until = clock_mono(&sim_clock) + LOCK_WAIT_MS;
-
-    if (!errand)
-        abort();
-    while (clock_mono(&sim_clock) < until) {
-        struct error e = { 0 };
-        if (node_works()) {
-            bool done = be_client(errand);
-            exit_because(n, done ? "the daemon has done it" : "the daemon has ended before");
-        }
-        if (clock_mono(&sim_clock) >= ours_from &&
-            lock_file_take(lock_path, &n->lock, &e) == ST_OK) {
-            bool done = work_here(n, &errand->since);
-            if (!n->handed_over || done)
-                exit_because(n, done ? "it is done" : "it cannot go on");
-            trace("hands the store over");
-            mark(MARK_HANDED_OVER);
-            ours_from = clock_mono(&sim_clock) + HANDOVER_SHY_MS;
-            until = clock_mono(&sim_clock) + IDENTIFY_MS_MAX + LOCK_WAIT_MS;
-        }
-        clock_sleep(&sim_clock, LOCK_LOOK_MS);
-    }
-    exit_because(n, "nobody gives it the store");
-}
-
-void node_command(void)
-{
-    if (beside)
-        return;
-    bool machine = !machine_is_on;
-    beside = new_life(ROLE_COMMAND);
-    machine_is_on = true;
-    trace("life %u begins%s: a sync", beside->life, machine ? " with the machine" : "");
-    fibre_spawn(beside->life, "sync", command_life, beside);
 }

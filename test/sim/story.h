@@ -1,0 +1,36 @@
+/* story.h - what Stripe had, object by object, for check.c and rest.c. */
+#pragma once
+
+#include "check.h"
+
+#include <sqlite3.h>
+
+enum { OBJECTS_MAX = 512, STATES_MAX = 256 };
+
+struct state {
+    int64_t version;
+    bool deleted;
+};
+
+/* One object as Stripe had it, state after state, and where the mirror stands. */
+struct object_story {
+    char type[TYPE_BYTES_MAX], id[ID_BYTES_MAX];
+    struct state state[STATES_MAX];
+    size_t n;
+    bool untold;    /* no event speaks of the latest state */
+    size_t heard;   /* the latest state that the program was told, plus one */
+    size_t at;      /* the state that the mirror is known to have reached, plus one; 0: none */
+    uint64_t order; /* the transaction that brought it there */
+};
+
+extern struct object_story stories[OBJECTS_MAX];
+extern size_t n_stories;
+extern const struct climate *the_climate;
+
+struct object_story *story_find(const char *type, str id); /* NULL: no such object */
+/* Which state, from `from` on, this is; -1: none. */
+int story_place(const struct object_story *o, size_t from, int64_t version, bool deleted);
+
+/* What was acknowledged is in the inbox, what was committed in the mirror. */
+void check_events(sqlite3 *db, const char *when);
+void check_objects(sqlite3 *db, const char *when);
