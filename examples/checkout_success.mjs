@@ -25,7 +25,7 @@ async function success(session) {
   const { data } = await sync(session);
   if (!data.customer) return "Thank you! This was paid without a customer.";
   const state = await sync(data.customer);
-  return state.stale
+  return state.stale && state.status !== "active"
     ? "Thank you! Your subscription will be active in a moment."
     : `Thank you! Your subscription ${state.subscriptionId ?? ""} is ${state.status}.`;
 }

@@ -37,7 +37,7 @@ def success(session):
     if not customer:
         return "Thank you! This was paid without a customer."
     state = sync(customer)
-    if state["stale"]:
+    if state["stale"] and state["status"] != "active":
         return "Thank you! Your subscription will be active in a moment."
     return f"Thank you! Your subscription {state.get('subscriptionId', '')} is {state['status']}."
 

@@ -123,19 +123,27 @@ enum status account_lost(struct tx *tx, struct env *env, str account, enum accou
                   V_STR(str_of(reason)), V_INT(clock_wall(env->world->clock)), V_STR(account));
 }
 
+/* Several may hear it at once: one of them tells. */
 static enum status note_lost(struct tx *tx, struct acting *act, enum account_state why,
-                             bool is_news, struct arena *a, struct error *e)
+                             struct arena *a, struct error *e)
 {
     const char *account = act->stripe.account;
     char text[REASON_MAX];
+    struct rows turned = { 0 };
 
     snprintf(text, sizeof text,
              why == ACCOUNT_WRONG_MODE
                  ? "%s was made in the other mode and cannot be used with this key"
                  : "the key has no access to %s (any more)",
              account);
-    enum status st = account_lost(tx, act->env.root, str_of(account), why, text, a, e);
-    return st == ST_OK && is_news ? audit_add(tx, act->env.root, "account_lost", text, a, e) : st;
+    enum status st =
+        tx_run(tx, STMT_ACCOUNT_TURN, &turned, a, e, V_STR(str_of(account_state_name(why))),
+               V_INT(clock_wall(act->env.world->clock)), V_STR(str_of(account)));
+    if (st == ST_OK)
+        st = account_lost(tx, act->env.root, str_of(account), why, text, a, e);
+    return st == ST_OK && turned.n_changed
+               ? audit_add(tx, act->env.root, "account_lost", text, a, e)
+               : st;
 }
 
 enum status acting_note(struct acting *act, struct error *e)
@@ -160,7 +168,7 @@ enum status acting_note(struct acting *act, struct error *e)
     if (st == ST_OK && now == ACCOUNT_ACTIVE)
         st = account_found(&tx, act->env.root, str_of(act->stripe.account), &a, e);
     else if (st == ST_OK)
-        st = note_lost(&tx, act, now, now != was, &a, e);
+        st = note_lost(&tx, act, now, &a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
