@@ -121,13 +121,15 @@ static bool on_line(void *ctx, str line)
     if (!progress_read(&w->progress, line))
         return true;
     int64_t signature = progress_signature(&w->progress);
-    if (signature != w->last_signature) {
+    /* Who looks through the mirror moves no number; when he pauses, the time has not stood still.
+     */
+    if (signature != w->last_signature || w->progress.looking) {
         w->last_signature = signature;
         w->last_change = now;
     }
     if (w->draws)
         progress_draw(&w->progress, now - w->started);
-    w->stuck = w->progress.due > 0 && !w->progress.looking && now - w->last_change > SYNC_STUCK_MS;
+    w->stuck = w->progress.due > 0 && now - w->last_change > SYNC_STUCK_MS;
     return !w->stuck;
 }
 

@@ -27,7 +27,6 @@ const STRIPE =
   MACHINE === "linux-x64" &&
   createRequire(import.meta.url).resolve("@stripe/cli-linux-x64/bin/stripe");
 const options = STRIPE ? {} : { skip: `there is no @stripe/cli for ${MACHINE}` };
-const wanting = (why) => (STRIPE ? { todo: why } : options);
 const place = new Place();
 let emulator, daemon, sdk;
 
