@@ -177,6 +177,8 @@ static uint64_t other_of(enum kind k, uint64_t n, enum kind of)
     uint64_t customer = customer_of(k, n);
     uint64_t subscription = k == SUBSCRIPTION ? n : customer * 4 / 5;
 
+    if (subscription >= count_of(SUBSCRIPTION)) /* customers are no multiple of five */
+        subscription = count_of(SUBSCRIPTION) - 1;
     if (of == k)
         return n;
     switch (of) {

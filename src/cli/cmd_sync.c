@@ -324,6 +324,27 @@ static enum exit_code summarize(struct cli *cli, const struct env_config *conf, 
     return end_with(w, ST_OK, "");
 }
 
+/* Nothing moved: of a list that failed, or else of the work that has waited the longest, why. */
+static enum status stand_still(struct cli *cli, const struct env_config *conf,
+                               const struct watcher *w, struct error *e)
+{
+    CLEANUP(wire_close) struct wire store = { 0 };
+    struct error ignored = { 0 };
+    char trouble[DUE_TROUBLE_BYTES] = "";
+    const char *why = w->progress.reason;
+
+    if (!why[0] && wire_open(&store, &cli->config, conf, WIRE_READ, &ignored) == ST_OK &&
+        due_trouble(&store.env, trouble, &ignored) == ST_OK)
+        why = trouble;
+    size_t n = strlen(why);
+    while (n && why[n - 1] == '.')
+        n--;
+    return fail(e, ST_RETRY,
+                "Nothing moved for %d s%s%.*s. The work stays due; "
+                "the daemon or the next `brindle sync` goes on.",
+                SYNC_STUCK_MS / 1000, n ? ": " : "", (int)n, why);
+}
+
 static enum status conclude(struct cli *cli, const struct env_config *conf, struct watcher *w,
                             const struct words *words, bool detach, enum status st, struct error *e)
 {
@@ -334,10 +355,7 @@ static enum status conclude(struct cli *cli, const struct env_config *conf, stru
     }
     if (w->stuck) {
         error_clear(e);
-        return fail(e, ST_RETRY,
-                    "Nothing moved for %d s%s%s. The work stays due; "
-                    "the daemon or the next `brindle sync` goes on.",
-                    SYNC_STUCK_MS / 1000, w->progress.reason[0] ? ": " : "", w->progress.reason);
+        return stand_still(cli, conf, w, e);
     }
     if (st != ST_OK)
         return st;

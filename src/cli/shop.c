@@ -32,6 +32,8 @@ static enum status ask(struct shop *s, enum stripe_method method, str path, str 
                        struct reply *out, struct arena *a, struct error *e)
 {
     struct stripe_response p;
+
+    *out = (struct reply){ 0 };
     struct stripe_request q = {
         .method = method,
         .path = path,

@@ -1,5 +1,7 @@
 #include "core/due.h"
 
+#include <stdio.h>
+
 #include "base/json.h"
 #include "base/plant.h"
 #include "core/sequence.h"
@@ -424,6 +426,22 @@ enum status due_list_dead(struct env *env, struct buf *out, struct error *e)
         type = arena_copy(&last, row_str(&r, r.n_rows - 1, 1));
         id = arena_copy(&last, row_str(&r, r.n_rows - 1, 2));
     }
+    return st;
+}
+
+enum status due_trouble(struct env *env, char out[DUE_TROUBLE_BYTES], struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    ARENA(a, SMALL_BYTES * 16);
+    struct rows r;
+
+    out[0] = '\0';
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_DUE_TROUBLE, &r, &a, e, V_INT(DUE_TROUBLE_LOOKED));
+    if (st == ST_OK && r.n_rows)
+        snprintf(out, DUE_TROUBLE_BYTES, "%.*s %.*s: %.*s", STR_ARG(row_str(&r, 0, 0)),
+                 STR_ARG(row_str(&r, 0, 1)), STR_ARG(row_str(&r, 0, 2)));
     return st;
 }
 

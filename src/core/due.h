@@ -12,6 +12,11 @@
 #include "base/buf.h"
 #include "core/env.h"
 
+enum {
+    DUE_TROUBLE_BYTES = 320,
+    DUE_TROUBLE_LOOKED = 10000,
+};
+
 enum due_kind {
     DUE_OBJECT,   /* fetch (type, id) */
     DUE_WALK,     /* walk the list of `type`; id is its variant: a query, or a parent's id */
@@ -108,6 +113,9 @@ enum status due_restart(struct env *env, struct error *e) MUST_USE;
 /* Dead keys, one JSON object a line: kind, type, id, attempts, last_error, last_status, due_since.
  */
 enum status due_list_dead(struct env *env, struct buf *out, struct error *e) MUST_USE;
+/* Why work that is still tried waits: "price price_1: <its last error>" of what has been due the
+ * longest. Empty: nothing went wrong, or not among the oldest DUE_TROUBLE_LOOKED. */
+enum status due_trouble(struct env *env, char out[DUE_TROUBLE_BYTES], struct error *e) MUST_USE;
 /* Brings dead keys back: one object's (id), or all when id is empty. `*n`: how many. */
 enum status due_revive(struct env *env, str id, int64_t *n, struct error *e) MUST_USE;
 /* Is this generation of a key done? For those who wait. `*dead` tells whether it was given up. */

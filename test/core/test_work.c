@@ -109,18 +109,23 @@ static void a_failing_fetch_backs_off_stays_due_and_ends_dead_but_visible(void *
     (void)state;
     struct small_world *w = small_world_new();
     BUF(dead, 1 << 16);
+    char trouble[DUE_TROUBLE_BYTES];
     struct error e = { 0 };
 
     w->env.set.attempts_max = 3;
     script(w, "/v1/products/prod_1", 500, "{\"error\":{\"message\":\"away\"}}");
     deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
     for (int i = 0; i < 3; i++) {
+        assert_int_equal(due_trouble(&w->env, trouble, &e), ST_OK);
+        assert_int_equal(strncmp(trouble, "product prod_1: ", 16) == 0, i > 0);
         assert_int_equal(work_off(w), 1);
         assert_int_equal(work_off(w), 0);
         assert_int_equal(ask_int(w, "select attempts from _due"), i + 1);
         pass(w, 3600 * 1000);
     }
     assert_int_equal(ask_int(w, "select dead from _due"), 1);
+    assert_int_equal(due_trouble(&w->env, trouble, &e), ST_OK);
+    assert_string_equal(trouble, "");
     assert_int_equal(due_list_dead(&w->env, &dead, &e), ST_OK);
     assert_non_null(strstr(dead.p, "prod_1"));
     assert_non_null(strstr(dead.p, "away"));
