@@ -150,7 +150,10 @@ static struct record *plan_path(struct call *c, struct record **price)
     struct record *plan = path_record(c, T_PLAN);
 
     *price = plan ? record_live(c->space, T_PRICE, str_of(plan->id)) : NULL;
-    return plan && *price ? plan : refuse_missing(c, T_PLAN, c->part[0], NULL);
+    if (plan && *price)
+        return plan;
+    refuse_missing(c, T_PLAN, c->part[0], NULL);
+    return NULL;
 }
 
 json_t *plans_update(struct call *c)
