@@ -38,12 +38,6 @@ enum status catchup_want(struct tx *tx, struct env *env, struct arena *a, struct
     return due_mark(tx, env, &m, a, e);
 }
 
-/* Each account's events are a list of their own. */
-static const char *counter_of(const struct env *env, const char *name, struct arena *a)
-{
-    return env->root ? arena_printf(a, "%s:%s", name, env->identity.account).p : name;
-}
-
 enum status catchup_read(struct tx *tx, const struct env *env, struct catchup_state *out,
                          struct arena *a, struct error *e)
 {

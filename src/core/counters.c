@@ -1,5 +1,10 @@
 #include "core/counters.h"
 
+const char *counter_of(const struct env *env, const char *name, struct arena *a)
+{
+    return env->root ? arena_printf(a, "%s:%s", name, env->identity.account).p : name;
+}
+
 enum status counter_get(struct tx *tx, const char *name, int64_t *out, struct arena *a,
                         struct error *e)
 {

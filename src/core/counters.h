@@ -1,6 +1,7 @@
 /* counters.h - small numbers that outlive a restart, by name. */
 #pragma once
 
+#include "core/env.h"
 #include "world/tx.h"
 
 /* Where the events were read up to, in Stripe's seconds; 0: never. */
@@ -24,6 +25,9 @@
 /* By a hash: the member of customers' metadata that names a user, when they were last looked
  * through. */
 #define COUNTER_USER_KEY "user_key"
+
+/* The counter's name as it is for this environment: each connected account has its own. */
+const char *counter_of(const struct env *env, const char *name, struct arena *a);
 
 /* 0 when there is no such counter. */
 enum status counter_get(struct tx *tx, const char *name, int64_t *out, struct arena *a,

@@ -122,7 +122,7 @@ static enum status settle(struct check *k, struct tx *tx, str id, const char *wh
                V_STR(fields.n ? fields : S("")), drift_type(k), drift_account(k->env), V_STR(id));
 
     if (st == ST_OK && k->repair && k->permitted && strcmp(what, "gone") == 0)
-        st = counter_add(tx, COUNTER_FUSE_PERMITTED, 1, NULL, a, e);
+        st = counter_add(tx, counter_of(k->env, COUNTER_FUSE_PERMITTED, a), 1, NULL, a, e);
     return st == ST_OK && k->repair ? due_mark(tx, k->env, &m, a, e) : st;
 }
 

@@ -6,9 +6,13 @@
 #include "base/plant.h"
 #include "core/sequence.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum {
     SMALL_BYTES = 64 << 10,
     DEAD_PAGE = 500,
+    GUESTS_TRIED = 8,    /* accounts looked at in one turn */
     DUE_PIECE = 1000,    /* keys that one transaction changes */
     WHY_BYTES_MAX = 400, /* of a sentence that is kept with the key */
 };
@@ -42,6 +46,12 @@ static struct value v_kind(const struct due_key *k)
     return V_STR(str_of(due_kind_name(k->kind)));
 }
 
+/* A connected account's keys take turns with the others' (find_of_guests). */
+static struct value v_guest(const struct env *env)
+{
+    return V_INT(env->root != NULL);
+}
+
 enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark *m,
                      struct arena *a, struct error *e)
 {
@@ -49,7 +59,7 @@ enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark
 
     return tx_run(tx, STMT_DUE_MARK, NULL, a, e, v_kind(&m->key), V_STR(m->key.type),
                   V_STR(m->key.id), v_account(env), V_INT(m->lane), V_INT(clock_wall(c)),
-                  V_STR(str_of(m->cause)), V_INT(m->gone), V_INT(clock_mono(c)),
+                  V_STR(str_of(m->cause)), V_INT(m->gone), v_guest(env), V_INT(clock_mono(c)),
                   V_INT(env->set.settle_ms));
 }
 
@@ -72,28 +82,125 @@ enum status due_mark_once(struct tx *tx, const struct env *env, const struct due
 {
     return tx_run(tx, STMT_DUE_MARK_ONCE, NULL, a, e, v_kind(&m->key), V_STR(m->key.type),
                   V_STR(m->key.id), v_account(env), V_INT(m->lane),
-                  V_INT(clock_wall(env->world->clock)), V_STR(str_of(m->cause)), V_INT(m->depth));
+                  V_INT(clock_wall(env->world->clock)), V_STR(str_of(m->cause)), V_INT(m->depth),
+                  v_guest(env));
 }
 
 /* ---- claims ------------------------------------------------------------------------------- */
 
-/* The next ready key in the order of the lanes; `id` says whether to keep others from it until the
- * transaction ends. ST_NONE: there is none. */
-static enum status find_ready(struct tx *tx, struct env *env, enum stmt id, struct rows *r,
-                              enum stripe_lane *lane, struct arena *a, struct error *e)
-{
-    msec now = clock_mono(env->world->clock);
+/* Looking for the next key, in the order of the lanes. */
+struct finding {
+    struct tx *tx;
+    struct env *env;
+    msec now;
+    struct rows *found;
+    struct arena *a;
+};
 
-    for (int l = 0; l < LANE_COUNT; l++) {
-        enum status st = tx_run(tx, id, r, a, e, V_INT(l), V_INT(now));
+enum { OWN = 0, GUESTS = 1 };
+
+/* ST_NONE: nothing is ready. `id` says whether to keep others from it until the transaction ends.
+ */
+static enum status find_in_line(struct finding *f, enum stmt id, int lane, int guests,
+                                struct error *e)
+{
+    enum status st =
+        tx_run(f->tx, id, f->found, f->a, e, V_INT(lane), V_INT(guests), V_INT(f->now));
+
+    return st == ST_OK && !f->found->n_rows ? ST_NONE : st;
+}
+
+static void read_turn(struct env *env, int lane, char account[ACCOUNT_ID_MAX + 1])
+{
+    struct sched *s = env->world->sched;
+
+    gate_lock(s, env->gate);
+    memcpy(account, env->turn[lane].account, ACCOUNT_ID_MAX + 1);
+    gate_unlock(s, env->gate);
+}
+
+static void note_turn(struct env *env, int lane, str account)
+{
+    struct sched *s = env->world->sched;
+
+    gate_lock(s, env->gate);
+    snprintf(env->turn[lane].account, ACCOUNT_ID_MAX + 1, "%.*s", STR_ARG(account));
+    gate_unlock(s, env->gate);
+}
+
+/* The account behind the one that had its turn last, or the first one again. ST_NONE: none has
+ * anything due. */
+static enum status next_guest(struct finding *f, int lane, str *account, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(f->tx, STMT_DUE_GUEST, &r, f->a, e, V_INT(lane), V_STR(*account));
+
+    if (st == ST_OK && !r.n_rows && account->n)
+        st = tx_run(f->tx, STMT_DUE_GUEST, &r, f->a, e, V_INT(lane), V_STR(S("")));
+    if (st != ST_OK || !r.n_rows)
+        return st == ST_OK ? ST_NONE : st;
+    *account = row_str(&r, 0, 0);
+    return ST_OK;
+}
+
+/* Connected accounts take turns, so that one with a million keys holds no other up. Where the next
+ * few have only what must wait, whatever is ready goes. */
+static enum status find_of_guests(struct finding *f, int lane, struct error *e)
+{
+    char last[ACCOUNT_ID_MAX + 1];
+    str account = { 0 };
+    enum status st = ST_OK;
+
+    read_turn(f->env, lane, last);
+    account = str_of(last);
+    for (unsigned i = 0; i < GUESTS_TRIED && st == ST_OK; i++) {
+        st = next_guest(f, lane, &account, e);
+        if (st == ST_OK)
+            st = tx_run(f->tx, STMT_DUE_FIND_OF, f->found, f->a, e, V_INT(lane), V_STR(account),
+                        V_INT(f->now));
         if (st != ST_OK)
             return st;
-        if (r->n_rows) {
-            *lane = (enum stripe_lane)l;
+        note_turn(f->env, lane, account);
+        if (f->found->n_rows)
             return ST_OK;
-        }
     }
-    return ST_NONE;
+    return find_in_line(f, STMT_DUE_FIND, lane, GUESTS, e);
+}
+
+/* Half of the turns are the environment's own, half its connected accounts': what one of the two
+ * does not need, the other has. */
+static bool guests_come_first(struct env *env, int lane)
+{
+    struct sched *s = env->world->sched;
+
+    gate_lock(s, env->gate);
+    bool first = env->connect && env->turn[lane].guests;
+    env->turn[lane].guests = !env->turn[lane].guests;
+    gate_unlock(s, env->gate);
+    return first;
+}
+
+static enum status find_in_lane(struct finding *f, int lane, struct error *e)
+{
+    bool guests = guests_come_first(f->env, lane);
+    enum status st =
+        guests ? find_of_guests(f, lane, e) : find_in_line(f, STMT_DUE_FIND, lane, OWN, e);
+
+    if (st == ST_NONE)
+        st = guests ? find_in_line(f, STMT_DUE_FIND, lane, OWN, e) : find_of_guests(f, lane, e);
+    return st;
+}
+
+/* ST_NONE: nothing is ready. */
+static enum status find_next(struct finding *f, enum stripe_lane *lane, struct error *e)
+{
+    enum status st = ST_NONE;
+
+    for (int l = 0; l < LANE_COUNT && st == ST_NONE; l++) {
+        st = find_in_lane(f, l, e);
+        *lane = (enum stripe_lane)l;
+    }
+    return st;
 }
 
 /* Looking costs no turn at the writer. */
@@ -101,11 +208,17 @@ static enum status anything_ready(struct env *env, struct error *e)
 {
     ARENA(a, SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    enum stripe_lane lane;
     struct rows r;
+    struct finding f = { &tx, env, clock_mono(env->world->clock), &r, &a };
 
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
-    return st == ST_OK ? find_ready(&tx, env, STMT_DUE_READY, &r, &lane, &a, e) : st;
+    if (st != ST_OK)
+        return st;
+    st = ST_NONE;
+    for (int l = 0; l < LANE_COUNT; l++)
+        for (int guests = OWN; guests <= GUESTS && st == ST_NONE; guests++)
+            st = find_in_line(&f, STMT_DUE_READY, l, guests, e);
+    return st;
 }
 
 enum status due_claim(struct env *env, struct claim *out, struct arena *a, struct error *e)
@@ -121,7 +234,8 @@ enum status due_claim(struct env *env, struct claim *out, struct arena *a, struc
     st = tx_begin(&tx, env->world->store, TX_WRITE, e);
     if (st != ST_OK)
         return st;
-    st = find_ready(&tx, env, STMT_DUE_FIND, &r, &lane, a, e);
+    struct finding f = { &tx, env, clock_mono(env->world->clock), &r, a };
+    st = find_next(&f, &lane, e);
     if (st != ST_OK)
         return st;
     st = sequence_draw(&tx, 1, &ticket, a, e);
@@ -158,9 +272,9 @@ enum status due_next(struct env *env, msec *when, struct error *e)
     msec now = clock_mono(env->world->clock), earliest = INT64_MAX;
 
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
-    for (int l = 0; l < LANE_COUNT && st == ST_OK; l++) {
+    for (int i = 0; i < 2 * LANE_COUNT && st == ST_OK; i++) {
         struct rows r;
-        st = tx_run(&tx, STMT_DUE_EARLIEST, &r, &a, e, V_INT(now), V_INT(l));
+        st = tx_run(&tx, STMT_DUE_EARLIEST, &r, &a, e, V_INT(now), V_INT(i / 2), V_INT(i % 2));
         if (st == ST_OK && r.n_rows && now + row_int(&r, 0, 0) < earliest)
             earliest = now + row_int(&r, 0, 0);
     }
@@ -350,9 +464,14 @@ enum status due_extend(struct tx *tx, const struct env *env, struct claim *c, st
 }
 
 /* An update of any number of keys, in transactions of DUE_PIECE rows. */
-static enum status in_pieces(struct env *env, enum stmt id, struct value what, int64_t *n,
-                             struct error *e)
+static enum status in_pieces(struct env *env, enum stmt id, const struct value *what, size_t n_what,
+                             int64_t *n, struct error *e)
 {
+    struct value args[3];
+
+    assert(n_what < COUNT(args));
+    memcpy(args, what, n_what * sizeof *what);
+    args[n_what] = V_INT(DUE_PIECE);
     *n = 0;
     for (;;) {
         ARENA(a, SMALL_BYTES);
@@ -360,7 +479,7 @@ static enum status in_pieces(struct env *env, enum stmt id, struct value what, i
         struct rows r;
         enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
         if (st == ST_OK)
-            st = tx_run(&tx, id, &r, &a, e, what, V_INT(DUE_PIECE));
+            st = tx_run_args(&tx, id, args, n_what + 1, &r, &a, e);
         if (st == ST_OK)
             st = tx_commit(&tx, e);
         if (st != ST_OK)
@@ -373,19 +492,27 @@ static enum status in_pieces(struct env *env, enum stmt id, struct value what, i
 
 enum status due_restart(struct env *env, struct error *e)
 {
+    const struct value owner = V_INT(env->owner);
     int64_t ignored;
 
     if (planted(PLANT_CLAIMS_SURVIVE))
         return ST_OK;
-    return in_pieces(env, STMT_DUE_RESTART, V_INT(env->owner), &ignored, e);
+    return in_pieces(env, STMT_DUE_RESTART, &owner, 1, &ignored, e);
 }
 
 /* ---- for people --------------------------------------------------------------------------- */
 
+/* An environment that acts for a connected account sees that one alone. */
+static struct value one_account(const struct env *env)
+{
+    return env->root ? v_account(env) : V_STR(S(""));
+}
+
 static void write_dead(const struct rows *r, size_t i, struct buf *out)
 {
-    static const char *const name[] = { "kind",       "type",        "id",        "attempts",
-                                        "last_error", "last_status", "due_since", "cause" };
+    static const char *const name[] = { "kind",      "type",       "id",
+                                        "attempts",  "last_error", "last_status",
+                                        "due_since", "cause",      "account" };
     struct json_writer w = { .b = out };
 
     jw_object(&w);
@@ -405,14 +532,14 @@ enum status due_list_dead(struct env *env, struct buf *out, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     ARENA(last, SMALL_BYTES * 16);
-    str kind = S(""), type = S(""), id = S("");
+    str kind = S(""), type = S(""), id = S(""), account = S("");
 
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
     while (st == ST_OK) {
         ARENA(a, 4 << 20);
         struct rows r;
         st = tx_run(&tx, STMT_DUE_DEAD, &r, &a, e, V_STR(kind), V_STR(type), V_STR(id),
-                    V_INT(DEAD_PAGE));
+                    V_STR(account), one_account(env), V_INT(DEAD_PAGE));
         if (st != ST_OK)
             return st;
         for (size_t i = 0; i < r.n_rows; i++)
@@ -425,6 +552,7 @@ enum status due_list_dead(struct env *env, struct buf *out, struct error *e)
         kind = arena_copy(&last, row_str(&r, r.n_rows - 1, 0));
         type = arena_copy(&last, row_str(&r, r.n_rows - 1, 1));
         id = arena_copy(&last, row_str(&r, r.n_rows - 1, 2));
+        account = arena_copy(&last, row_str(&r, r.n_rows - 1, 8));
     }
     return st;
 }
@@ -447,7 +575,8 @@ enum status due_trouble(struct env *env, char out[DUE_TROUBLE_BYTES], struct err
 
 enum status due_revive(struct env *env, str id, int64_t *n, struct error *e)
 {
-    enum status st = in_pieces(env, STMT_DUE_REVIVE, V_STR(id), n, e);
+    const struct value which[] = { V_STR(id), one_account(env) };
+    enum status st = in_pieces(env, STMT_DUE_REVIVE, which, COUNT(which), n, e);
 
     if (st == ST_OK)
         env_ring(env);

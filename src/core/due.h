@@ -67,8 +67,9 @@ struct claim {
     msec claimed_at; /* monotonic */
 };
 
-/* Takes the next key of the smallest lane whose time has come, in a transaction of its own.
- * ST_NONE: nothing is ready. */
+/* Takes the next key of the smallest lane whose time has come, in a transaction of its own: within
+ * a lane the one that has been due for longest, but half of the turns are connected accounts', and
+ * those have theirs one after the other. ST_NONE: nothing is ready. */
 enum status due_claim(struct env *env, struct claim *out, struct arena *a,
                       struct error *e) MUST_USE;
 /* When the next key becomes ready (monotonic): INT64_MAX when nothing waits. */
@@ -110,13 +111,14 @@ enum status due_release(struct env *env, const struct claim *c, struct error *e)
 
 /* At start: no claim of an earlier life holds, and every pause is over. */
 enum status due_restart(struct env *env, struct error *e) MUST_USE;
-/* Dead keys, one JSON object a line: kind, type, id, attempts, last_error, last_status, due_since.
- */
+/* Dead keys, one JSON object a line: kind, type, id, attempts, last_error, last_status, due_since,
+ * cause, account; of a connected account alone, where `env` acts for one. */
 enum status due_list_dead(struct env *env, struct buf *out, struct error *e) MUST_USE;
 /* Why work that is still tried waits: "price price_1: <its last error>" of what has been due the
  * longest. Empty: nothing went wrong, or not among the oldest DUE_TROUBLE_LOOKED. */
 enum status due_trouble(struct env *env, char out[DUE_TROUBLE_BYTES], struct error *e) MUST_USE;
-/* Brings dead keys back: one object's (id), or all when id is empty. `*n`: how many. */
+/* Brings dead keys back: one object's (id), or all when id is empty; likewise. `*n`: how
+ * many. */
 enum status due_revive(struct env *env, str id, int64_t *n, struct error *e) MUST_USE;
 /* Is this generation of a key done? For those who wait. `*dead` tells whether it was given up. */
 enum status due_is_done(struct env *env, const struct due_key *key, int64_t gen, bool *done,

@@ -35,9 +35,12 @@ struct env_settings {
 
 extern const struct env_settings env_defaults;
 
-/* When this process last made something due by the clock (monotonic); the scheduler's own. */
+/* When this process last made something due by the clock (monotonic), and where the rounds through
+ * the connected accounts stand; the scheduler's own. */
 struct schedule_times {
-    msec events, absent, checks;
+    msec events, absent, checks, accounts;
+    char events_after[ACCOUNT_ID_MAX + 1], checks_after[ACCOUNT_ID_MAX + 1];
+    bool events_round; /* one is under way */
 };
 
 struct env;
@@ -58,8 +61,10 @@ struct env {
     int twins;     /* have thin events with snapshots come? 0: not looked; 1: no; 2: yes. Atomic */
     int64_t owner; /* greater than 1: marks our claims in a store that others work on, too */
     struct env_settings set;
-    char kv_prefix[KV_PREFIX_MAX + 1]; /* of every key at the key-value server: "stripe:test:" */
-    char user_key[USER_KEY_MAX + 1];   /* the member of a customer's metadata that names a user */
+    /* Of every key at the key-value server: "stripe:test:"; "stripe:test:acct_1:" where it acts for
+     * a connected account. */
+    char kv_prefix[KV_PREFIX_MAX + ACCOUNT_ID_MAX + 2];
+    char user_key[USER_KEY_MAX + 1]; /* the member of a customer's metadata that names a user */
     /* Due work whose doing lies above the mirror: operations on the catalogue (catalog/saga.h).
      * NULL: this process does none of it. */
     enum status (*work_op)(struct env *, struct claim *, struct work_report *, struct error *);
@@ -70,6 +75,10 @@ struct env {
     struct gate *gate; /* guards what follows, and is where workers wait */
     uint64_t rings;    /* how often there was new due work */
     bool stopping;
+    struct {
+        char account[ACCOUNT_ID_MAX + 1]; /* the connected one that had its turn last */
+        bool guests;                      /* the next turn is a connected account's */
+    } turn[LANE_COUNT];
     msec proven_at;          /* monotonic; when the identity was last proven */
     const char *stopped_why; /* identity was lost: a constant sentence, else NULL */
 };

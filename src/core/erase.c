@@ -106,9 +106,9 @@ static enum status forget_traces(struct tx *tx, struct env *env, str type, str i
         tx_run(tx, STMT_ERASE_HISTORY, &versions, a, e, V_STR(type), v_account(env), V_STR(id));
 
     if (st == ST_OK)
-        st = tx_run(tx, STMT_ERASE_CONFLICTS, NULL, a, e, V_STR(type), V_STR(id));
+        st = tx_run(tx, STMT_ERASE_CONFLICTS, NULL, a, e, V_STR(type), V_STR(id), v_account(env));
     if (st == ST_OK)
-        st = tx_run(tx, STMT_ERASE_BODIES, &bodies, a, e, V_STR(type), V_STR(id));
+        st = tx_run(tx, STMT_ERASE_BODIES, &bodies, a, e, V_STR(type), V_STR(id), v_account(env));
     if (st == ST_OK)
         st = tx_run(tx, STMT_ERASE_DROPPED, NULL, a, e, V_STR(type), v_account(env), V_STR(id));
     if (st == ST_OK)
@@ -326,10 +326,11 @@ static enum status forget_bodies_piece(struct env *env, str word, str other, int
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
     if (st == ST_OK && from == 0)
-        st = tx_run(&tx, STMT_ERASE_CONFLICTS_NAMING, NULL, &a, e, V_STR(word), V_STR(other));
+        st = tx_run(&tx, STMT_ERASE_CONFLICTS_NAMING, NULL, &a, e, V_STR(word), V_STR(other),
+                    v_account(env));
     if (st == ST_OK)
         st = tx_run(&tx, STMT_ERASE_BODIES_NAMING, &r, &a, e, V_INT(from),
-                    V_INT(from + BODIES_PIECE), V_STR(word), V_STR(other));
+                    V_INT(from + BODIES_PIECE), v_account(env), V_STR(word), V_STR(other));
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)

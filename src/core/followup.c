@@ -134,7 +134,8 @@ static enum status is_waiting(struct env *env, enum due_kind kind, bool *waiting
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_DUE_WAITING, &r, &a, e, V_STR(str_of(due_kind_name(kind))));
+        st = tx_run(&tx, STMT_DUE_WAITING, &r, &a, e, V_STR(str_of(due_kind_name(kind))),
+                    v_account(env));
     if (st == ST_OK)
         *waiting = row_int(&r, 0, 0) != 0;
     return st;

@@ -11,19 +11,19 @@ enum {
 
 /* Counts up, from one when the hour is over, or when the clock was set back by one. (Whoever waited
  * for the counters may have looked at the clock a little before the one who had them.) */
-static enum status count_up(struct tx *tx, msec now, int64_t *count, struct arena *a,
-                            struct error *e)
+static enum status count_up(struct tx *tx, const struct env *env, msec now, int64_t *count,
+                            struct arena *a, struct error *e)
 {
     int64_t since = 0;
-    enum status st = counter_get(tx, COUNTER_FUSE_SINCE, &since, a, e);
+    enum status st = counter_get(tx, counter_of(env, COUNTER_FUSE_SINCE, a), &since, a, e);
 
     if (st != ST_OK)
         return st;
     if (since && now - since < FUSE_SPAN_MS && since - now < FUSE_SPAN_MS)
-        return counter_add(tx, COUNTER_FUSE_COUNT, 1, count, a, e);
+        return counter_add(tx, counter_of(env, COUNTER_FUSE_COUNT, a), 1, count, a, e);
     *count = 1;
-    st = counter_set(tx, COUNTER_FUSE_SINCE, now, a, e);
-    return st == ST_OK ? counter_set(tx, COUNTER_FUSE_COUNT, 1, a, e) : st;
+    st = counter_set(tx, counter_of(env, COUNTER_FUSE_SINCE, a), now, a, e);
+    return st == ST_OK ? counter_set(tx, counter_of(env, COUNTER_FUSE_COUNT, a), 1, a, e) : st;
 }
 
 enum status fuse_take(struct tx *tx, struct env *env, bool *held, struct arena *a, struct error *e)
@@ -34,29 +34,32 @@ enum status fuse_take(struct tx *tx, struct env *env, bool *held, struct arena *
     *held = false;
     if (env->set.fuse_max == 0)
         return ST_OK;
-    enum status st = counter_add(tx, COUNTER_FUSE_PERMITTED, 0, &permitted, a, e);
+    enum status st =
+        counter_add(tx, counter_of(env, COUNTER_FUSE_PERMITTED, a), 0, &permitted, a, e);
     if (st == ST_OK && permitted > 0)
-        return counter_add(tx, COUNTER_FUSE_PERMITTED, -1, NULL, a, e);
+        return counter_add(tx, counter_of(env, COUNTER_FUSE_PERMITTED, a), -1, NULL, a, e);
     if (st == ST_OK)
-        st = counter_get(tx, COUNTER_FUSE_BLOWN, &blown, a, e);
+        st = counter_get(tx, counter_of(env, COUNTER_FUSE_BLOWN, a), &blown, a, e);
     if (st == ST_OK && !blown)
-        st = count_up(tx, now, &count, a, e);
+        st = count_up(tx, env, now, &count, a, e);
     if (st != ST_OK)
         return st;
     *held = (blown || count > env->set.fuse_max) && !planted(PLANT_FUSE_BRIDGED);
-    return *held && !blown ? counter_set(tx, COUNTER_FUSE_BLOWN, now, a, e) : ST_OK;
+    return *held && !blown ? counter_set(tx, counter_of(env, COUNTER_FUSE_BLOWN, a), now, a, e)
+                           : ST_OK;
 }
 
-enum status fuse_read(struct tx *tx, struct fuse_state *out, struct arena *a, struct error *e)
+enum status fuse_read(struct tx *tx, const struct env *env, struct fuse_state *out, struct arena *a,
+                      struct error *e)
 {
     struct fuse_state s = { 0 };
     struct rows r;
-    enum status st = counter_get(tx, COUNTER_FUSE_BLOWN, &s.blown_at, a, e);
+    enum status st = counter_get(tx, counter_of(env, COUNTER_FUSE_BLOWN, a), &s.blown_at, a, e);
 
     if (st == ST_OK)
-        st = counter_get(tx, COUNTER_FUSE_COUNT, &s.counted, a, e);
+        st = counter_get(tx, counter_of(env, COUNTER_FUSE_COUNT, a), &s.counted, a, e);
     if (st == ST_OK && s.blown_at) {
-        st = tx_run(tx, STMT_FUSE_HELD, &r, a, e, V_STR(S(FUSE_REASON "%")));
+        st = tx_run(tx, STMT_FUSE_HELD, &r, a, e, V_STR(S(FUSE_REASON "%")), v_account(env));
         if (st == ST_OK)
             s.held = row_int(&r, 0, 0);
     }
@@ -72,11 +75,11 @@ static enum status mend_counters(struct env *env, int64_t permitted, struct erro
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = counter_set(&tx, COUNTER_FUSE_PERMITTED, permitted, &a, e);
+        st = counter_set(&tx, counter_of(env, COUNTER_FUSE_PERMITTED, &a), permitted, &a, e);
     if (st == ST_OK)
-        st = counter_set(&tx, COUNTER_FUSE_BLOWN, 0, &a, e);
+        st = counter_set(&tx, counter_of(env, COUNTER_FUSE_BLOWN, &a), 0, &a, e);
     if (st == ST_OK)
-        st = counter_set(&tx, COUNTER_FUSE_COUNT, 0, &a, e);
+        st = counter_set(&tx, counter_of(env, COUNTER_FUSE_COUNT, &a), 0, &a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
@@ -88,8 +91,8 @@ static enum status revive_piece(struct env *env, int64_t *n, struct error *e)
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st =
-            tx_run(&tx, STMT_FUSE_RELEASE, &r, &a, e, V_STR(S(FUSE_REASON "%")), V_INT(FUSE_PIECE));
+        st = tx_run(&tx, STMT_FUSE_RELEASE, &r, &a, e, V_STR(S(FUSE_REASON "%")), v_account(env),
+                    V_INT(FUSE_PIECE));
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     *n = r.n_changed;

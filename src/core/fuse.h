@@ -12,7 +12,9 @@
 /* What a dead key's last_error begins with, so that it can be found again. */
 #define FUSE_REASON "the fuse has blown: "
 
-/* One more living object is about to be buried without an event: in that transaction, before
+/* Each connected account has a fuse of its own.
+ *
+ * One more living object is about to be buried without an event: in that transaction, before
  * anything else is locked. `*held`: it may not be. */
 enum status fuse_take(struct tx *tx, struct env *env, bool *held, struct arena *a,
                       struct error *e) MUST_USE;
@@ -23,7 +25,7 @@ struct fuse_state {
     int64_t held;    /* keys that wait for a person's word */
 };
 
-enum status fuse_read(struct tx *tx, struct fuse_state *out, struct arena *a,
+enum status fuse_read(struct tx *tx, const struct env *env, struct fuse_state *out, struct arena *a,
                       struct error *e) MUST_USE;
 
 /* A person has said so: the fuse is whole again, what it held is due once more, and `permitted`

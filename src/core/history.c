@@ -25,12 +25,13 @@ static struct version version_of_object(const struct object *o)
     };
 }
 
-static enum status find_events(struct tx *tx, const struct object *now, struct version *v,
-                               msec after, struct arena *a, struct error *e)
+static enum status find_events(struct tx *tx, struct env *env, const struct object *now,
+                               struct version *v, msec after, struct arena *a, struct error *e)
 {
     struct rows r;
-    enum status st = tx_run(tx, STMT_INBOX_BETWEEN, &r, a, e, V_STR(now->type), V_STR(now->id),
-                            V_INT(after), V_INT(v->since), V_INT(HISTORY_EVENTS_MAX));
+    enum status st =
+        tx_run(tx, STMT_INBOX_BETWEEN, &r, a, e, V_STR(now->type), V_STR(now->id), v_account(env),
+               V_INT(after), V_INT(v->since), V_INT(HISTORY_EVENTS_MAX));
 
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
         v->event[i].id = row_str(&r, i, 0);
@@ -42,11 +43,11 @@ static enum status find_events(struct tx *tx, const struct object *now, struct v
 }
 
 /* One version, now that the one before it is known, or that there is none. */
-static enum status tell(struct tx *tx, const struct object *now, struct version *v,
+static enum status tell(struct tx *tx, struct env *env, const struct object *now, struct version *v,
                         const struct version *older, history_visit *visit, void *ctx,
                         struct arena *a, struct error *e)
 {
-    enum status st = find_events(tx, now, v, older ? older->since : 0, a, e);
+    enum status st = find_events(tx, env, now, v, older ? older->since : 0, a, e);
 
     return st == ST_OK ? visit(ctx, v, older, e) : st;
 }
@@ -70,12 +71,12 @@ static enum status walk_piece(struct env *env, const struct object *now, struct 
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
         struct version older = version_of_row(&r, i);
         at.cause = row_str(&r, i, 4);
-        st = tell(&tx, now, &at, &older, visit, ctx, &a, e);
+        st = tell(&tx, env, now, &at, &older, visit, ctx, &a, e);
         at = older;
     }
     *more = r.n_rows == VERSIONS_PIECE;
     if (st == ST_OK && !*more)
-        return tell(&tx, now, &at, NULL, visit, ctx, &a, e);
+        return tell(&tx, env, now, &at, NULL, visit, ctx, &a, e);
     arena_free(keep);
     at.data = arena_copy(keep, at.data);
     *v = at;

@@ -298,6 +298,15 @@ static enum status note_open_lists(struct put *p, struct error *e)
                   V_STR(p->in->type), v_account(p->env), V_STR(p->in->id));
 }
 
+/* A connected account that Stripe shows is known from now on. */
+static enum status note_account(struct put *p, struct error *e)
+{
+    if (!p->env->connect || p->depth || !str_eqz(p->in->type, "account") ||
+        str_eqz(p->in->id, p->env->identity.account))
+        return ST_OK;
+    return account_found(p->tx, p->env, p->in->id, p->a, e);
+}
+
 static enum status write_row(struct put *p, const struct row *row, struct error *e)
 {
     int64_t revision;
@@ -311,9 +320,8 @@ static enum status write_row(struct put *p, const struct row *row, struct error 
         st = put_refs(p, row->there, e);
     if (st == ST_OK)
         st = note_open_lists(p, e);
-    if (st == ST_OK && p->env->connect && str_eqz(p->in->type, "account") && !p->depth &&
-        !p->deleted && !str_eqz(p->in->id, p->env->identity.account))
-        st = account_found(p->tx, p->env, p->in->id, p->a, e);
+    if (st == ST_OK && !p->deleted)
+        st = note_account(p, e);
     if (st != ST_OK || p->depth || p->in->source == SOURCE_NESTED || p->in->state_later)
         return st; /* its parent follows, or the whole piece does */
     if (planted(PLANT_STATE_APART))
@@ -420,6 +428,8 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
     enum status st = tx_run(p->tx, STMT_OBJECT_TOUCH, NULL, p->a, e, V_INT(in->ticket),
                             V_INT(clock_wall(p->env->world->clock)), V_STR(in->type),
                             v_account(p->env), V_STR(in->id));
+    if (st == ST_OK)
+        st = note_account(p, e);
     if (st == ST_OK)
         st = find_open_lists(p, e);
     return st == ST_OK ? note_open_lists(p, e) : st;

@@ -1,7 +1,7 @@
 #include "core/schedule.h"
 
-#include "core/acting.h"
 #include "core/catchup.h"
+#include "core/connected.h"
 #include "core/drift.h"
 #include "core/followup.h"
 
@@ -58,48 +58,30 @@ static enum status want_check(struct env *env, struct error *e)
     return st == ST_OK && r ? drift_want(env, r, &o, e) : st;
 }
 
-static enum status want_events_of(struct env *root, str account, struct error *e)
-{
-    struct acting act;
-
-    acting_init(&act, root, account);
-    return want_events(&act.env, e);
-}
-
-/* Of connected accounts: what waited for those that have just become known, and their events. */
-static enum status want_connected(struct env *env, bool events, struct error *e)
-{
-    if (!env->connect)
-        return ST_OK;
-    enum status st = accounts_release(env, e);
-    return st == ST_OK && events ? accounts_each(env, ACCOUNT_ACTIVE, want_events_of, e) : st;
-}
-
 enum status schedule_run(struct env *env, struct error *e)
 {
     struct schedule_times *t = &env->scheduled;
     msec now = clock_mono(env->world->clock);
+    bool events =
+        env->set.catch_up_ms && (!t->events || has_passed(t->events, env->set.catch_up_ms, now));
+    bool absent = has_passed(t->absent, ABSENT_EVERY_MS, now);
+    bool checks =
+        (env->set.check_ms || env->set.relist_ms) && has_passed(t->checks, CHECKS_EVERY_MS, now);
     enum status st = ST_OK;
-    bool rang = false;
 
-    if (env->set.catch_up_ms && (!t->events || has_passed(t->events, env->set.catch_up_ms, now))) {
+    if (events) {
         st = want_events(env, e);
         t->events = now;
-        rang = true;
     }
-    if (st == ST_OK)
-        st = want_connected(env, rang, e);
-    if (st == ST_OK && has_passed(t->absent, ABSENT_EVERY_MS, now)) {
+    if (st == ST_OK && absent) {
         st = want_absent(env, e);
         t->absent = now;
-        rang = true;
     }
-    if (st == ST_OK && (env->set.check_ms || env->set.relist_ms) &&
-        has_passed(t->checks, CHECKS_EVERY_MS, now)) {
+    if (st == ST_OK && checks) {
         st = want_check(env, e);
         t->checks = now;
     }
-    if (rang)
+    if (events || absent)
         env_ring(env);
-    return st;
+    return st == ST_OK ? connected_schedule(env, events, absent, checks, e) : st;
 }

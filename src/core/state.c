@@ -415,7 +415,7 @@ static enum status read_silence(struct gathering *g, msec read_at, struct custom
 
     if (out->stale_since || !every || !read_at || now - read_at <= SILENCE_MS + 2 * every)
         return ST_OK;
-    enum status st = tx_run0(g->tx, STMT_CATCHUP_ERROR, &r, g->a, e);
+    enum status st = tx_run(g->tx, STMT_CATCHUP_ERROR, &r, g->a, e, v_account(g->env));
     if (st != ST_OK)
         return st;
     str why = r.n_rows ? row_str(&r, 0, 0) : S("nobody has asked for it");
@@ -430,17 +430,21 @@ static enum status read_horizon(struct gathering *g, struct customer_state *out,
 {
     const struct resource *subs = resource_by_type(S("subscription"));
     struct horizon_facts f = { .synced_at = out->synced_at };
+    struct catchup_state events = { 0 };
     struct rows r;
     enum status st = read_pending(g, out, &f.news_since, e);
 
     if (st == ST_OK)
         st = tx_run(g->tx, STMT_STATE_COMPLETE, &r, g->a, e, V_STR(str_of(subs->type)),
                     V_STR(str_of(subs->list_query)), v_account(g->env));
+    if (st == ST_OK)
+        f.listed_at = r.n_rows ? row_int(&r, 0, 0) : 0;
+    if (st == ST_OK)
+        st = catchup_read(g->tx, g->env, &events, g->a, e);
     if (st != ST_OK)
         return st;
-    f.listed_at = row_int(&r, 0, 0);
-    f.events_begun = row_int(&r, 0, 1);
-    f.events_read = row_int(&r, 0, 2);
+    f.events_begun = events.begun_at;
+    f.events_read = events.read_at;
     out->complete = f.listed_at != 0 || f.synced_at != 0;
     out->horizon = horizon_of(&f);
     return read_silence(g, f.events_read, out, e);

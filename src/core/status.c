@@ -90,11 +90,11 @@ static enum status read_objects(struct tx *tx, msec now, struct mirror_status *s
     return ST_OK;
 }
 
-static enum status read_fuse(struct tx *tx, struct mirror_status *s, struct arena *a,
-                             struct error *e)
+static enum status read_fuse(struct tx *tx, const struct env *env, struct mirror_status *s,
+                             struct arena *a, struct error *e)
 {
     struct fuse_state fuse;
-    enum status st = fuse_read(tx, &fuse, a, e);
+    enum status st = fuse_read(tx, env, &fuse, a, e);
 
     if (st == ST_OK) {
         s->fuse_blown_at = fuse.blown_at;
@@ -113,7 +113,7 @@ static enum status read_events(struct tx *tx, const struct env *env, msec now,
     enum status st = catchup_read(tx, env, &c, a, e);
 
     if (st == ST_OK)
-        st = tx_run0(tx, STMT_CATCHUP_ERROR, &r, a, e);
+        st = tx_run(tx, STMT_CATCHUP_ERROR, &r, a, e, v_account(env));
     if (st != ST_OK)
         return st;
     s->events_read_at = c.read_at;
@@ -168,7 +168,7 @@ static enum status read_all(struct tx *tx, struct env *env, struct mirror_status
     if (st == ST_OK)
         st = read_walks(tx, env, s, a, e);
     if (st == ST_OK)
-        st = read_fuse(tx, s, a, e);
+        st = read_fuse(tx, env, s, a, e);
     if (st == ST_OK)
         st = read_outbox(tx, env, now, s, a, e);
     if (st == ST_OK)

@@ -104,7 +104,7 @@ static enum status want_type(struct tx *tx, struct env *env, const struct resour
     return want_lists(tx, env, r, again, lane, out, a, e);
 }
 
-/* No list shows the account that the key belongs to. */
+/* No list shows the account that the key belongs to. (A connected one is the platform's object.) */
 static enum status want_own_account(struct tx *tx, struct env *env, const struct resource *r,
                                     enum stripe_lane lane, struct arena *a, struct error *e)
 {
@@ -124,7 +124,7 @@ static enum status want_everything(struct tx *tx, struct env *env, bool again,
     for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
         const struct resource *r = &resource_table[i];
         bool singleton = r->flags & RES_SINGLETON && r->flags & RES_CORE && r->get_path;
-        if (strcmp(r->type, "account") == 0)
+        if (strcmp(r->type, "account") == 0 && !env->root)
             st = want_own_account(tx, env, r, lane, a, e);
         if (st == ST_OK && (singleton || sync_walks(&env->identity, r)))
             st = want_type(tx, env, r, again, lane, out, a, e);

@@ -50,8 +50,9 @@ static str tell_delivery(const struct rows *r, size_t i, struct arena *a)
 static enum status add_events(struct teller *t, struct tx *tx, struct error *e)
 {
     struct rows r;
-    enum status st = tx_run(tx, STMT_TRACE_EVENTS, &r, t->a, e, V_STR(t->out->type),
-                            V_STR(t->out->id), V_INT(t->from), V_INT(TRACE_STEPS_MAX));
+    enum status st =
+        tx_run(tx, STMT_TRACE_EVENTS, &r, t->a, e, V_STR(t->out->type), V_STR(t->out->id),
+               v_account(t->env), V_INT(t->from), V_INT(TRACE_STEPS_MAX));
 
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
         struct trace_step *s = add(t, row_int(&r, i, 2), "received");
@@ -83,7 +84,7 @@ static enum status add_calls(struct teller *t, struct tx *tx, struct error *e)
         return ST_OK;
     str path = path_fill(of->get_path, t->out->id, S(""), t->a);
     enum status st = tx_run(tx, STMT_TRACE_CALLS, &r, t->a, e, V_STR(path), V_INT(t->from),
-                            V_INT(TRACE_STEPS_MAX));
+                            v_account(t->env), V_INT(TRACE_STEPS_MAX));
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
         str asked = row_str(&r, i, 2);
         if (asked.n > path.n && asked.p[path.n] != '/')

@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "base/url.h"
+#include "core/acting.h"
 #include "core/api.h"
 #include "core/followup.h"
 #include "core/known.h"
@@ -19,6 +20,7 @@ enum {
     CURSOR_MAX = 255,
     RESTARTS_MAX = 5, /* a cursor that vanished: from the start again, so often */
     SWEEP_PIECE = 200,
+    TURN_PAGES = 10,   /* of a walk in one turn, where connected accounts wait for theirs */
     CLOCKS_MAX = 1000, /* test clocks whose lists are walked */
 };
 
@@ -421,12 +423,21 @@ static enum status complete(struct walk *w, struct error *e)
 
 enum step { STEP_ON, STEP_DONE };
 
+static bool account_is_gone(const struct api_answer *got)
+{
+    enum access access = access_told(got->http.http_status, got->http.body);
+
+    return access == ACCESS_UNREACHABLE || access == ACCESS_WRONG_MODE;
+}
+
 /* A list that answers so at its very beginning is not there for this account or key. In the middle
  * of a walk the same answer is trouble: a list with a hole is never said to be done. */
 static enum status on_refusal(struct walk *w, const struct api_answer *got, enum step *step,
                               struct arena *a, struct error *e)
 {
     *step = STEP_DONE;
+    if (w->env->root && account_is_gone(got)) /* the account is lost, not the list */
+        return note_failure(w, got->why, got->http.http_status, e);
     if (cursor_vanished(w, got, a) && w->restarts < RESTARTS_MAX) {
         w->restarts++;
         w->cursor[0] = '\0';
@@ -488,9 +499,11 @@ enum status walk_run(struct env *env, struct claim *c, struct work_report *repor
     if (!w.r || !w.r->list_path)
         return due_refuse(env, c, "this type of object cannot be listed", 0, e);
     enum status st = enter(&w, e);
-    while (st == ST_OK && step == STEP_ON) {
+    for (unsigned pages = 0; st == ST_OK && step == STEP_ON; pages++) {
         if (env_stopping(env))
             return due_release(env, c, e);
+        if (pages >= TURN_PAGES && env_root(env)->connect)
+            return due_postpone(env, c, 0, e);
         st = one_page(&w, &step, e);
     }
     return st;

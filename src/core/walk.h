@@ -9,8 +9,9 @@
 #include "core/resource.h"
 #include "core/work.h"
 
-/* Walks until the list's end, the environment stops or the claim is lost. ST_OK: finished, skipped
- * (not permitted or not there; `_walks.reason` says it), put back, or released. */
+/* Walks until the list's end, or until others have their turn (where Connect is on), the
+ * environment stops or the claim is lost. ST_OK: finished, skipped (not permitted or not there;
+ * `_walks.reason` says it), put back, or released. */
 enum status walk_run(struct env *env, struct claim *c, struct work_report *report,
                      struct error *e) MUST_USE;
 

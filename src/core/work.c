@@ -101,8 +101,8 @@ static enum status last_words(struct job *j, struct tx *tx, struct answer *in, s
     const struct claim *c = j->c;
     struct event ev;
     struct rows r;
-    enum status st =
-        tx_run(tx, STMT_INBOX_LAST_WORDS, &r, j->a, e, V_STR(c->key.type), V_STR(c->key.id));
+    enum status st = tx_run(tx, STMT_INBOX_LAST_WORDS, &r, j->a, e, V_STR(c->key.type),
+                            V_STR(c->key.id), v_account(j->env));
 
     if (st != ST_OK)
         return st;

@@ -206,7 +206,7 @@ static enum status mend_fuse(const struct command *c, struct error *e)
     enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
 
     if (st == ST_OK)
-        st = fuse_read(&tx, &fuse, &a, e);
+        st = fuse_read(&tx, c->env, &fuse, &a, e);
     tx_end(&tx);
     return st == ST_OK ? fuse_mend(c->env, fuse.held, &revived, e) : st;
 }

@@ -2,11 +2,11 @@
 select kind, type, id, gen, attempts, misses, gone_hint, cause, depth, account from (
     select * from (
         select kind, type, id, gen, attempts, misses, gone_hint, cause, depth, account, due_since from _due
-        where lane = $1 and done_gen < gen and dead = 0 and not_before = 0
+        where lane = $1 and guest = $2 and done_gen < gen and dead = 0 and not_before = 0
         order by due_since limit 1) a
     union all
     select * from (
         select kind, type, id, gen, attempts, misses, gone_hint, cause, depth, account, due_since from _due
-        where lane = $1 and done_gen < gen and dead = 0 and not_before > 0 and not_before <= $2
+        where lane = $1 and guest = $2 and done_gen < gen and dead = 0 and not_before > 0 and not_before <= $3
         order by not_before limit 1) b) c
 order by due_since limit 1

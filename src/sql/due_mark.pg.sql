@@ -1,6 +1,7 @@
 -- core/due.c: one more generation for a key
-insert into _due (kind, type, id, account, lane, gen, due_since, cause, gone_hint)
-values ($1, $2, $3, $4, $5, 1, $6, $7, $8)
+insert into _due (kind, type, id, account, lane, gen, due_since, cause, gone_hint,
+    guest)
+values ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)
 on conflict (kind, type, id, account) do update set
     gen = _due.gen + 1,
     due_since = case when _due.done_gen >= _due.gen or _due.dead = 1
@@ -10,7 +11,7 @@ on conflict (kind, type, id, account) do update set
     not_before = case
         when _due.claimed <> 0 then _due.not_before
         when _due.dead = 1 or excluded.lane = 0 then 0
-        when _due.done_gen >= _due.gen and _due.not_before > _now_ms($9) + $10 then 0
+        when _due.done_gen >= _due.gen and _due.not_before > _now_ms($10) + $11 then 0
         else _due.not_before end,
     attempts = case when _due.done_gen >= _due.gen or _due.dead = 1 then 0 else _due.attempts end,
     misses = case when _due.done_gen >= _due.gen then 0 else _due.misses end,

@@ -1,3 +1,4 @@
 -- core/erase.c: bodies that name an erased person, of a run of events
 update _inbox set body = null where seq > $1 and seq <= $2 and body is not null
-    and (strpos(body, $3) > 0 or ($4 <> '' and strpos(body, $4) > 0))
+    and coalesce(account, (select account from _environment)) = $3
+    and (strpos(body, $4) > 0 or ($5 <> '' and strpos(body, $5) > 0))

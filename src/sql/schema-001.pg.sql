@@ -114,13 +114,16 @@ create table _due (
     gone_hint integer not null default 0,          -- 1: an event said that it was deleted
     misses integer not null default 0,             -- 404s in a row
     depth integer not null default 0,     -- references followed since the last signal
+    guest integer not null default 0,     -- 1: a connected account's: they take turns
     dead integer not null default 0,
     last_error text,
     last_status integer,
     cause text not null,
     primary key (kind, type, id, account)
 );
-create index _due_ready on _due (lane, not_before, due_since) where done_gen < gen and dead = 0;
+create index _due_ready on _due (lane, guest, not_before, due_since) where done_gen < gen and dead = 0;
+create index _due_guest on _due (lane, account, not_before, due_since)
+    where guest = 1 and done_gen < gen and dead = 0;
 create index _due_since on _due (due_since) where done_gen < gen;
 create index _due_dead on _due (kind, type, id) where dead = 1 and done_gen < gen;
 
@@ -173,6 +176,7 @@ create table _checks (
     reason text,
     primary key (type, account)
 );
+create index _checks_open on _checks (account) where state not in ('done', 'skipped');
 
 -- What the latest check of a type found otherwise than at Stripe.
 create table _drift (
@@ -220,6 +224,7 @@ create table _walks (
     reason text,
     primary key (type, variant, account)
 );
+create index _walks_open on _walks (account) where state in ('waiting', 'walking');
 
 -- Each customer's subscription state, written in the transaction of what it rests on.
 create table _states (
@@ -235,7 +240,7 @@ create table _states (
     primary key (customer, account)
 );
 create index _states_several on _states (account, customer) where live > 1;
-create index _states_due on _states (account, revision) where delivered < revision;
+create index _states_due on _states (revision) where delivered < revision;
 
 -- Which customer a user of yours has: one row a user. state: none, found (a customer whose metadata
 -- names the user), creating (an operation is under way), bound (asked for here, or taken over).
@@ -258,7 +263,7 @@ create table _users (
     primary key (user_id, account)
 );
 create index _users_customer on _users (account, customer) where customer is not null;
-create index _users_due on _users (account, revision) where delivered < revision;
+create index _users_due on _users (revision) where delivered < revision;
 
 -- Living customers whose metadata names a user, whoever created them.
 create table _user_links (
@@ -403,7 +408,8 @@ create table _switch (
     notes text not null                   -- JSON: the checklist so far
 );
 
--- Connected accounts that events or lists have told of. state: active; unreachable (the key has no
+-- Connected accounts that events or lists have told of. state: new (what waits for it is not due
+-- yet), active; unreachable (the key has no
 -- access any more), wrong_mode (it was made in the other mode): what is here of it is kept, and
 -- Stripe is not asked.
 create table _accounts (
@@ -411,7 +417,8 @@ create table _accounts (
     state text not null,
     reason text not null default '',
     since bigint not null,                 -- wall clock: of this state
-    asked_at bigint not null default 0     -- likewise: when an unreachable one was last tried
+    asked_at bigint not null default 0,     -- likewise: when an unreachable one was last tried
+    walked_at bigint not null default 0     -- likewise: when its lists were asked for; 0: not yet
 );
 
 -- One sequence for tickets and revisions, begun at the wall clock's microseconds. It moves in blocks
@@ -458,16 +465,21 @@ with w as (
 d as (select type, account, count(*) as n from objects where deleted = 1 group by type, account),
 l as (select type, account, count(*) as n from objects where open_lists > 0 group by type, account),
 c as (select type, account, started_at from _checks where state = 'done'),
+e as (
+    select account, livemode, '' as suffix from _environment
+    union all
+    select a.account, o.livemode, ':' || a.account from _accounts a, _environment o
+),
 v as (
-    select max(case when name = 'events_read' then value else 0 end) as read_at,
-        max(case when name = 'events_begun' then value else 0 end) as begun_at
-    from _counters
-), e as (select account, livemode from _environment),
+    select e.account, coalesce(r.value, 0) as read_at, coalesce(b.value, 0) as begun_at
+    from e left join _counters r on r.name = 'events_read' || e.suffix
+    left join _counters b on b.name = 'events_begun' || e.suffix
+),
 t as (
     select type, view, events, case when walked = 2 then 1 - e.livemode else walked end as walked
-    from _types, e
+    from _types, _environment e
     union all
-    select n.type, '', 0, 0 from n where n.type not in (select type from _types)
+    select distinct n.type, '', 0, 0 from n where n.type not in (select type from _types)
 )
 select t.type, t.view, e.account, coalesce(n.n, 0) - coalesce(d.n, 0) as objects,
     coalesce(d.n, 0) as tombstones, coalesce(l.n, 0) as open_lists, t.events,
@@ -487,7 +499,7 @@ select t.type, t.view, e.account, coalesce(n.n, 0) - coalesce(d.n, 0) as objects
         when coalesce(c.started_at, 0) > w.since then c.started_at
         else w.since end as fresh_at,
     w.reason
-from t cross join e cross join v
+from t cross join e join v on v.account = e.account
 left join n on n.type = t.type and n.account = e.account
 left join d on d.type = t.type and d.account = e.account
 left join l on l.type = t.type and l.account = e.account

@@ -63,7 +63,7 @@ static enum status answer(struct stripe *s, const struct stripe_request *q,
                  STR_ARG(q->idem_key), STR_ARG(q->form));
     for (size_t i = the->n_script; i-- > 0;) {
         struct scripted *r = &the->script[i];
-        if (!fits(r, path, whole))
+        if (!fits(r, path, whole) || (r->account && !str_eqz(q->account, r->account)))
             continue;
         if (r->times && --r->times == 0)
             r->times = -1;

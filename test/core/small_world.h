@@ -15,6 +15,7 @@ struct scripted {
     const char *body;
     bool replayed;                /* it is what Stripe keeps under the idempotency key */
     enum status status;           /* other than ST_OK: no answer */
+    const char *account;          /* of the header; NULL: whichever it names */
     int64_t times;                /* how often it answers; 0: for ever */
     void (*meanwhile)(void *ctx); /* happens while the answer is on its way */
     void *ctx;

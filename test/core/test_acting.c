@@ -124,6 +124,7 @@ static void note(struct acting *act, enum access access)
     struct error e = { 0 };
 
     act->stripe.access = access;
+    act->stripe.asked_at = clock_wall(act->world.clock);
     assert_int_equal(acting_note(act, &e), ST_OK);
 }
 
@@ -131,6 +132,7 @@ static void a_lost_account_is_told_of_once_and_found_again(void **state)
 {
     (void)state;
     struct small_world *w = small_world_new();
+    struct error e = { 0 };
     struct acting act;
 
     find(w, "acct_9");
@@ -146,7 +148,12 @@ static void a_lost_account_is_told_of_once_and_found_again(void **state)
     note(&act, ACCESS_WRONG_MODE);
     assert_string_equal(ask_text(w, STATE), "wrong_mode");
     assert_int_equal(ask_int(w, LOST), 2);
+    note(&act, ACCESS_GRANTED); /* asked for no later than it was lost: it says nothing */
+    assert_string_equal(ask_text(w, STATE), "wrong_mode");
+    pass(w, 1);
     note(&act, ACCESS_GRANTED);
+    assert_string_equal(ask_text(w, STATE), "new"); /* what happened meanwhile is looked for anew */
+    assert_int_equal(accounts_release(&w->env, &e), ST_OK);
     assert_string_equal(ask_text(w, STATE), "active");
     small_world_free(w);
 }

@@ -43,7 +43,7 @@ static struct fuse_state fuse_of(struct small_world *w)
     struct error e = { 0 };
 
     assert_int_equal(tx_begin(&tx, w->world.store, TX_READ, &e), ST_OK);
-    assert_int_equal(fuse_read(&tx, &s, &a, &e), ST_OK);
+    assert_int_equal(fuse_read(&tx, &w->env, &s, &a, &e), ST_OK);
     return s;
 }
 

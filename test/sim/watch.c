@@ -343,7 +343,7 @@ static void know_statements(void)
         unsigned n_args;
     } known[] = {
         { STMT_OBJECT_INSERT, 12 }, { STMT_OBJECT_UPDATE, 12 }, { STMT_OBJECT_BURY, 6 },
-        { STMT_DUE_TAKE, 7 },       { STMT_DUE_MARK, 10 },      { STMT_DUE_MARK_ONCE, 8 },
+        { STMT_DUE_TAKE, 7 },       { STMT_DUE_MARK, 11 },      { STMT_DUE_MARK_ONCE, 9 },
         { STMT_STATE_PUT, 6 },      { STMT_DUE_FAIL, 11 },      { STMT_DUE_LATER, 8 },
         { STMT_DUE_FINISH, 10 },
     };
