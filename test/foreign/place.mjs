@@ -25,6 +25,40 @@ process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 
+/** Takes with it what a test leaves behind when it is killed: a script that waits until our end of
+ * its pipe closes, however this process ends. Nobody inherits that end. */
+class Guard {
+  constructor(file, args) {
+    const stdio = ["pipe", "ignore", "ignore"];
+    this.process = spawn(file, args, { cwd: "/", stdio, detached: true });
+    this.process.stdin.on("error", () => {}); // it has ended before us
+    this.ended = new Promise((resolve) => this.process.on("close", resolve));
+    this.process.unref();
+    this.process.stdin.unref?.();
+  }
+
+  /** Its pid may be given to somebody else one day: the time of its start goes with it. */
+  watch(child) {
+    try {
+      const stat = fs.readFileSync(`/proc/${child.pid}/stat`, "utf8");
+      this.process.stdin.write(`${child.pid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}\n`);
+    } catch {
+      // it has ended already
+    }
+  }
+
+  end() {
+    this.process.ref();
+    this.process.stdin.end();
+    return this.ended;
+  }
+}
+
+const GUARD = path.join(ROOT, "tools", "guard.sh");
+/** The same for a PostgreSQL, which ends its own processes when it is asked to. */
+const GUARD_POSTGRES = `cat; pid=$(head -1 "$1/data/postmaster.pid") && kill -QUIT "$pid" &&
+while kill -0 "$pid"; do sleep 0.05; done; rm -rf "$1"`;
+
 /** Asks until the answer is true, and returns it. `evidence` says more when it never is. */
 export async function until(what, question, evidence = () => "") {
   const end = Date.now() + PATIENCE_MS;
@@ -98,6 +132,7 @@ class Server {
     this.child = spawn(BRINDLE, args, { cwd: place.dir, env, stdio: ["ignore", "pipe", log] });
     fs.closeSync(log);
     children.add(this.child);
+    place.guard.watch(this.child);
     this.ended = new Promise((resolve) => {
       this.child.on("error", (why) => resolve(why.message));
       this.child.on("close", (code, signal) => resolve(code ?? signal));
@@ -219,6 +254,7 @@ export class Postgres {
     this.bin = postgresPrograms();
     const parent = fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir();
     this.dir = fs.mkdtempSync(path.join(parent, "brindle-app-"));
+    this.guard = new Guard("sh", ["-c", GUARD_POSTGRES, "guard", this.dir]);
     this.data = path.join(this.dir, "data");
     this.who = {};
     if (process.getuid() === 0) {
@@ -226,8 +262,6 @@ export class Postgres {
       this.who = { uid: id("-u"), gid: id("-g") }; // initdb refuses root
       fs.chownSync(this.dir, this.who.uid, this.who.gid);
     }
-    this.leave = () => this.remove();
-    process.on("exit", this.leave);
     this.program("initdb", "-D", this.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync");
     const settings = `-c listen_addresses= -c fsync=off -c shared_buffers=16MB -k ${this.dir}`;
     this.program("pg_ctl", "-D", this.data, "-l", `${this.dir}/log`, "-w", "-o", settings, "start");
@@ -252,10 +286,7 @@ export class Postgres {
   }
 
   remove() {
-    process.off("exit", this.leave);
-    if (fs.existsSync(path.join(this.data, "postmaster.pid")))
-      this.program("pg_ctl", "-D", this.data, "-m", "immediate", "-w", "stop");
-    fs.rmSync(this.dir, { recursive: true, force: true });
+    return this.guard.end();
   }
 }
 
@@ -308,6 +339,7 @@ export const TYPES = [
 export class Place {
   constructor() {
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), "brindle-foreign-"));
+    this.guard = new Guard(GUARD, [this.dir]);
     this.servers = [];
   }
 
@@ -400,6 +432,6 @@ export class Place {
 
   async close() {
     for (const server of this.servers.reverse()) await server.stop();
-    fs.rmSync(this.dir, { recursive: true, force: true });
+    await this.guard.end();
   }
 }
