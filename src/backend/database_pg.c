@@ -1,5 +1,6 @@
 #include "backend/database_pg.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,13 +8,24 @@
 
 enum { ARGS_MAX = 64 };
 
+enum {
+    TEXTS_BYTES_MAX = 16 << 20,
+    /* "brindle": whoever writes leftovers holds this lock of the server's until it ends. */
+    WRITER_LOCK = 0x6272696e,
+};
+
 struct pg_database {
     struct database base; /* first: a struct database * is a struct pg_database * */
     PGconn *pg;
+    char *url;
+    bool writable, begun;
 };
 
 static enum status judge(const char *sqlstate)
 {
+    /* insufficient_privilege, read_only_sql_transaction; a statement that has failed for that. */
+    if (strcmp(sqlstate, "42501") == 0 || strcmp(sqlstate, "25006") == 0)
+        return ST_REFUSED;
     switch (pg_judge(sqlstate)) {
     case ST_RETRY: return ST_RETRY;
     case ST_CONFLICT: return ST_CONFLICT;
@@ -24,8 +36,6 @@ static enum status judge(const char *sqlstate)
     case ST_INVALID:
     case ST_BROKEN: break;
     }
-    if (strcmp(sqlstate, "42501") == 0 || strcmp(sqlstate, "25006") == 0)
-        return ST_REFUSED; /* insufficient_privilege, read_only_sql_transaction */
     return strncmp(sqlstate, "23", 2) == 0 ? ST_CONFLICT : ST_INVALID;
 }
 
@@ -37,6 +47,16 @@ static enum status fail_result(struct pg_database *d, const PGresult *r, struct 
 
     if (PQstatus(d->pg) != CONNECTION_OK)
         return fail(e, ST_RETRY, "The connection to the application's database broke.");
+    if (code && strcmp(code, "57014") == 0)
+        return fail(e, ST_RETRY,
+                    "The application's database took more than %d s for one statement: an index on "
+                    "the column makes it quick.",
+                    DATABASE_STATEMENT_MS_MAX / 1000);
+    if (code && strcmp(code, "55P03") == 0)
+        return fail(e, ST_RETRY,
+                    "The application's database is locked by somebody for more than %d s: try "
+                    "again later.",
+                    DATABASE_LOCK_MS_MAX / 1000);
     return fail(e, judge(code ? code : ""), "The application's database says: %s.",
                 text ? text : "nothing that can be read");
 }
@@ -45,8 +65,9 @@ static enum status take(PGresult *got, struct rows *rows, struct arena *a, struc
 {
     struct rows r = { .n_rows = (size_t)PQntuples(got), .n_cols = (size_t)PQnfields(got) };
 
-    if (r.n_rows > ROWS_MAX)
-        return fail(e, ST_LIMIT, "The application's database answers more than %d rows.", ROWS_MAX);
+    if (r.n_rows > DATABASE_ROWS_MAX)
+        return fail(e, ST_LIMIT, "The application's database answers more than %d rows.",
+                    DATABASE_ROWS_MAX);
     r.n_changed = strtoll(PQcmdTuples(got), NULL, 10);
     r.cell = arena_alloc(a, (r.n_rows * r.n_cols + 1) * sizeof *r.cell);
     for (size_t i = 0; r.cell && i < r.n_rows * r.n_cols; i++) {
@@ -65,12 +86,41 @@ static enum status take(PGresult *got, struct rows *rows, struct arena *a, struc
     return ST_OK;
 }
 
-static enum status run(struct database *base, str sql, const str *args, size_t n_args,
-                       struct rows *rows, struct arena *a, struct error *e)
+/* A statement of ours without arguments or rows. */
+static enum status say(struct pg_database *d, const char *sql, struct error *e)
 {
-    struct pg_database *d = (struct pg_database *)base;
+    PGresult *got = PQexec(d->pg, sql);
+    ExecStatusType as = PQresultStatus(got);
+    enum status st =
+        as == PGRES_TUPLES_OK || as == PGRES_COMMAND_OK ? ST_OK : fail_result(d, got, e);
+
+    PQclear(got);
+    return st;
+}
+
+/* What cannot be seen for a policy of its rows is an error, never nothing. Values are written down
+ * as texts, and are to be the same again when they are read elsewhere. */
+#define SETTINGS                                                                                   \
+    "; set local row_security = off; set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'" \
+    "; set local intervalstyle = 'postgres'; set local extra_float_digits = 1"
+
+static enum status begin_transaction(struct pg_database *d, bool writes, struct error *e)
+{
+    char sql[512];
+
+    snprintf(sql, sizeof sql,
+             "begin isolation level read committed %s; set local lock_timeout = %d; "
+             "set local statement_timeout = %d" SETTINGS "%s",
+             writes ? "read write" : "read only", DATABASE_LOCK_MS_MAX, DATABASE_STATEMENT_MS_MAX,
+             writes ? "; set local synchronous_commit = on" : "");
+    return say(d, sql, e);
+}
+
+static enum status run_begun(struct pg_database *d, str sql, const str *args, size_t n_args,
+                             struct rows *rows, struct arena *a, struct error *e)
+{
     const char *value[ARGS_MAX];
-    ARENA(texts, 16 << 20); /* what libpq is given ends in a NUL */
+    ARENA(texts, TEXTS_BYTES_MAX); /* what libpq is given ends in a NUL */
 
     if (n_args > ARGS_MAX)
         return fail(e, ST_LIMIT, "more than %d arguments", ARGS_MAX);
@@ -92,45 +142,100 @@ static enum status run(struct database *base, str sql, const str *args, size_t n
     return st;
 }
 
+static enum status run(struct database *base, str sql, const str *args, size_t n_args,
+                       struct rows *rows, struct arena *a, struct error *e)
+{
+    struct pg_database *d = (struct pg_database *)base;
+    struct error ignored = { 0 };
+
+    if (d->begun)
+        return run_begun(d, sql, args, n_args, rows, a, e);
+    enum status st = begin_transaction(d, false, e);
+    if (st == ST_OK)
+        st = run_begun(d, sql, args, n_args, rows, a, e);
+    (void)!say(d, "rollback", &ignored); /* it has read, that is all */
+    return st;
+}
+
+/* ---- transactions that write ------------------------------------------------------------------
+ */
+
+static enum status take_lock(struct pg_database *d, struct error *e)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof sql, "select pg_advisory_xact_lock(%d)", WRITER_LOCK);
+    return say(d, sql, e);
+}
+
+static void roll_back(struct database *base)
+{
+    struct pg_database *d = (struct pg_database *)base;
+    struct error ignored = { 0 };
+
+    d->begun = false;
+    (void)!say(d, "rollback", &ignored);
+}
+
+static enum status begin(struct database *base, struct error *e)
+{
+    struct pg_database *d = (struct pg_database *)base;
+
+    assert(!d->begun);
+    if (!d->writable)
+        return fail(e, ST_REFUSED, "The application's database was opened for reading alone.");
+    enum status st = begin_transaction(d, true, e);
+    if (st == ST_OK)
+        st = take_lock(d, e);
+    if (st != ST_OK)
+        roll_back(base);
+    d->begun = st == ST_OK;
+    return st;
+}
+
+/* A failed transaction answers "rollback" to a commit. */
+static enum status commit(struct database *base, struct error *e)
+{
+    struct pg_database *d = (struct pg_database *)base;
+
+    assert(d->begun);
+    d->begun = false;
+    PGresult *got = PQexec(d->pg, "commit");
+    bool done = PQresultStatus(got) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(got), "COMMIT") == 0;
+    enum status st = ST_OK;
+    if (!done && PQresultStatus(got) == PGRES_COMMAND_OK)
+        st = fail(e, ST_CONFLICT, "The application's database has rolled it back.");
+    else if (!done)
+        st = fail_result(d, got, e);
+    PQclear(got);
+    return st;
+}
+
 static void close_database(struct database *base)
 {
     struct pg_database *d = (struct pg_database *)base;
 
     PQfinish(d->pg);
+    free(d->url);
     free(d);
 }
-
-static const struct database_ops ops = { "pg", run, close_database };
 
 static void ignore_notice(void *ctx, const char *text)
 {
     (void)ctx, (void)text;
 }
 
-static enum status begin_use(struct pg_database *d, bool writable, struct error *e)
-{
-    ARENA(a, 4096);
-    enum status st = run(&d->base, S("set lock_timeout = '5s'"), NULL, 0, NULL, &a, e);
-
-    if (st == ST_OK && !writable)
-        st = run(&d->base, S("set default_transaction_read_only = on"), NULL, 0, NULL, &a, e);
-    return st;
-}
-
-enum status database_pg_open(struct database **out, const char *url, bool writable, struct error *e)
+/* libpq's own words may quote the address with its password: never repeated. */
+static enum status connect_to(struct pg_database *d, struct error *e)
 {
     const char *const name[] = { "dbname", "connect_timeout", "client_encoding", "application_name",
                                  NULL };
-    const char *const value[] = { url, "5", "UTF8", "brindle", NULL };
-    struct pg_database *d = calloc(1, sizeof *d);
+    const char *const value[] = { d->url, "5", "UTF8", "brindle", NULL };
 
-    if (!d)
-        return fail(e, ST_LIMIT, "out of memory");
-    d->base.ops = &ops;
+    PQfinish(d->pg);
     d->pg = PQconnectdbParams(name, value, 1);
     if (PQstatus(d->pg) != CONNECTION_OK) {
         bool refused = d->pg && PQconnectionNeedsPassword(d->pg);
-        close_database(&d->base);
         return fail(e, refused ? ST_REFUSED : ST_RETRY,
                     refused ? "The application's database wants a password: name it in "
                               "application_database."
@@ -138,7 +243,39 @@ enum status database_pg_open(struct database **out, const char *url, bool writab
                               "in. Check application_database, and that the server runs.");
     }
     PQsetNoticeProcessor(d->pg, ignore_notice, NULL);
-    enum status st = begin_use(d, writable, e);
+    return ST_OK;
+}
+
+/* The lock is free as soon as the server has ended the former transaction, either way. */
+static enum status revive(struct database *base, struct error *e)
+{
+    struct pg_database *d = (struct pg_database *)base;
+    enum status st = PQstatus(d->pg) == CONNECTION_OK ? ST_OK : connect_to(d, e);
+
+    d->begun = false;
+    if (st == ST_OK)
+        st = begin_transaction(d, false, e);
+    if (st == ST_OK)
+        st = take_lock(d, e);
+    if (st == ST_OK)
+        roll_back(base);
+    return st;
+}
+
+static const struct database_ops ops = {
+    "pg", run, begin, commit, roll_back, revive, close_database
+};
+
+enum status database_pg_open(struct database **out, const char *url, bool writable, struct error *e)
+{
+    struct pg_database *d = calloc(1, sizeof *d);
+
+    if (!d)
+        return fail(e, ST_LIMIT, "out of memory");
+    d->base.ops = &ops;
+    d->writable = writable;
+    d->url = strdup(url);
+    enum status st = d->url ? connect_to(d, e) : fail(e, ST_LIMIT, "out of memory");
     if (st != ST_OK) {
         close_database(&d->base);
         return st;

@@ -6,26 +6,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BUSY_MS_MAX = 5000 };
+enum { STEPS_BETWEEN_LOOKS = 100000 };
 
 struct sqlite_database {
     struct database base; /* first: a struct database * is a struct sqlite_database * */
     sqlite3 *db;
+    struct timespec until; /* when the statement under way has taken too long */
+    bool writable, begun;
 };
 
 static enum status judge(int rc)
 {
     switch (rc & 0xff) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return ST_RETRY;
+    case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT: return ST_RETRY;
     case SQLITE_CONSTRAINT: return ST_CONFLICT;
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_CANTOPEN: return ST_REFUSED;
     case SQLITE_FULL:
+    case SQLITE_IOERR:
     case SQLITE_TOOBIG:
     case SQLITE_NOMEM: return ST_LIMIT;
     default: return ST_INVALID;
@@ -34,6 +39,11 @@ static enum status judge(int rc)
 
 static enum status fail_sqlite(sqlite3 *db, int rc, struct error *e)
 {
+    if (rc == SQLITE_INTERRUPT)
+        return fail(e, ST_RETRY,
+                    "The application's database took more than %d s for one statement: an index on "
+                    "the column makes it quick.",
+                    DATABASE_STATEMENT_MS_MAX / 1000);
     return fail(e, judge(rc), "The application's database says: %s.", sqlite3_errmsg(db));
 }
 
@@ -56,8 +66,9 @@ static enum status keep_row(sqlite3_stmt *s, struct rows *r, size_t *room, struc
 {
     size_t n = r->n_cols;
 
-    if (r->n_rows == ROWS_MAX)
-        return fail(e, ST_LIMIT, "The application's database answers more than %d rows.", ROWS_MAX);
+    if (r->n_rows == DATABASE_ROWS_MAX)
+        return fail(e, ST_LIMIT, "The application's database answers more than %d rows.",
+                    DATABASE_ROWS_MAX);
     if (r->n_rows == *room) {
         struct value *more = arena_alloc(a, 2 * *room * n * sizeof *more);
         if (!more)
@@ -106,6 +117,15 @@ static enum status step_all(struct sqlite_database *d, sqlite3_stmt *s, struct r
     return ST_OK;
 }
 
+static int is_too_long(void *ctx)
+{
+    const struct sqlite_database *d = ctx;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec >= d->until.tv_sec;
+}
+
 static enum status run(struct database *base, str sql, const str *args, size_t n_args,
                        struct rows *rows, struct arena *a, struct error *e)
 {
@@ -115,10 +135,66 @@ static enum status run(struct database *base, str sql, const str *args, size_t n
 
     if (rc != SQLITE_OK)
         return fail_sqlite(d->db, rc, e);
+    clock_gettime(CLOCK_MONOTONIC, &d->until);
+    d->until.tv_sec += DATABASE_STATEMENT_MS_MAX / 1000;
     enum status st = bind(s, args, n_args, &rc);
     st = st == ST_OK ? step_all(d, s, rows, a, e) : fail_sqlite(d->db, rc, e);
     sqlite3_finalize(s);
     return st;
+}
+
+/* ---- transactions that write ------------------------------------------------------------------
+ */
+
+static enum status say(struct sqlite_database *d, const char *sql, struct error *e)
+{
+    ARENA(a, 4096);
+
+    return run(&d->base, str_of(sql), NULL, 0, NULL, &a, e);
+}
+
+static void roll_back(struct database *base)
+{
+    struct sqlite_database *d = (struct sqlite_database *)base;
+    struct error ignored = { 0 };
+
+    if (!sqlite3_get_autocommit(d->db))
+        (void)!say(d, "rollback", &ignored);
+    (void)!say(d, "pragma query_only = on", &ignored);
+    d->begun = false;
+}
+
+static enum status begin(struct database *base, struct error *e)
+{
+    struct sqlite_database *d = (struct sqlite_database *)base;
+
+    assert(!d->begun);
+    if (!d->writable)
+        return fail(e, ST_REFUSED, "The application's database was opened for reading alone.");
+    enum status st = say(d, "pragma query_only = off", e);
+    if (st == ST_OK)
+        st = say(d, "begin immediate", e);
+    if (st != ST_OK)
+        roll_back(base);
+    d->begun = st == ST_OK;
+    return st;
+}
+
+/* A commit that found no place or no lock has kept nothing, and is undone. */
+static enum status commit(struct database *base, struct error *e)
+{
+    struct sqlite_database *d = (struct sqlite_database *)base;
+
+    assert(d->begun);
+    enum status st = say(d, "commit", e);
+    roll_back(base); /* nothing, when it was kept */
+    return st;
+}
+
+static enum status revive(struct database *base, struct error *e)
+{
+    (void)base, (void)e;
+    return ST_OK;
 }
 
 static void close_database(struct database *base)
@@ -129,16 +205,31 @@ static void close_database(struct database *base)
     free(d);
 }
 
-static const struct database_ops ops = { "sqlite", run, close_database };
+static const struct database_ops ops = { "sqlite",  run,    begin,         commit,
+                                         roll_back, revive, close_database };
 
 /* The first page is read: a file that is none of SQLite's shows now. */
-static enum status begin_use(struct sqlite_database *d, bool writable, struct error *e)
+static int begin_use(struct sqlite_database *d)
 {
-    sqlite3_busy_timeout(d->db, BUSY_MS_MAX);
-    int rc = sqlite3_exec(d->db, "select count(*) from sqlite_schema", NULL, NULL, NULL);
-    if (rc == SQLITE_OK && writable)
+    sqlite3_busy_timeout(d->db, DATABASE_LOCK_MS_MAX);
+    sqlite3_progress_handler(d->db, STEPS_BETWEEN_LOOKS, is_too_long, d);
+    clock_gettime(CLOCK_MONOTONIC, &d->until);
+    d->until.tv_sec += DATABASE_STATEMENT_MS_MAX / 1000;
+    int rc = sqlite3_exec(d->db, "pragma query_only = on", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(d->db, "select count(*) from sqlite_schema", NULL, NULL, NULL);
+    if (rc == SQLITE_OK && d->writable)
         rc = sqlite3_exec(d->db, "pragma foreign_keys = on", NULL, NULL, NULL);
-    return rc == SQLITE_OK ? ST_OK : fail_sqlite(d->db, rc, e);
+    return rc;
+}
+
+static int open_file(struct sqlite_database *d, const char *path, bool writable)
+{
+    sqlite3_close(d->db);
+    d->db = NULL;
+    int rc = sqlite3_open_v2(path, &d->db, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY,
+                             NULL);
+    return rc == SQLITE_OK ? begin_use(d) : rc;
 }
 
 enum status database_sqlite_open(struct database **out, const char *path, bool writable,
@@ -151,10 +242,14 @@ enum status database_sqlite_open(struct database **out, const char *path, bool w
     if (!d)
         return fail(e, ST_LIMIT, "out of memory");
     d->base.ops = &ops;
-    int rc = sqlite3_open_v2(path, &d->db, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY,
-                             NULL);
-    enum status st = rc == SQLITE_OK ? begin_use(d, writable, e) : fail_sqlite(d->db, rc, e);
-    if (st != ST_OK) {
+    d->writable = writable;
+    int rc = open_file(d, path, writable);
+    /* What a process that was killed has left half written is undone by whoever opens the file to
+     * write; its rows are to be read as they were before. */
+    if (!writable && (rc & 0xff) == SQLITE_READONLY)
+        rc = open_file(d, path, true);
+    if (rc != SQLITE_OK) {
+        enum status st = fail_sqlite(d->db, rc, e);
         close_database(&d->base);
         return st;
     }

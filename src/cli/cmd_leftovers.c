@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/checks.h"
 #include "cli/keys.h"
+#include "cli/leftovers_report.h"
 #include "cli/output.h"
 #include "cli/wire.h"
 #include "core/leftovers.h"
@@ -12,8 +13,6 @@
 enum {
     SCAN_BYTES_MAX = 512 << 20,
     OUT_BYTES_MAX = 64 << 20,
-    EXAMPLES_MAX = 5,
-    DEPENDENTS_MAX = 32,
     TELL_EVERY = 200, /* requests */
 };
 
@@ -132,209 +131,7 @@ static bool goes_on(void *ctx, const struct leftover_scan *s)
     return !cli_interrupted();
 }
 
-/* --- what is said -------------------------------------------------------------------------- */
-
-static str column_name(const struct leftover_column *c, struct arena *a)
-{
-    return arena_printf(a, "%.*s.%.*s", STR_ARG(c->table->name), STR_ARG(c->column->name));
-}
-
-static void write_examples(const struct leftover_column *c, struct json_writer *w)
-{
-    size_t n = 0;
-
-    jw_key(w, S("examples"));
-    jw_array(w);
-    for (size_t i = 0; i < c->n_left && n < EXAMPLES_MAX; i++, n++) {
-        jw_object(w);
-        jw_put_str(w, "id", c->left[i].id);
-        jw_put_int(w, "rows", c->left[i].rows);
-        jw_put_str(w, "is", str_of(leftover_kind_name(c->left[i].kind)));
-        jw_put_str(w, "why", str_of(c->left[i].why));
-        jw_end(w);
-    }
-    jw_end(w);
-}
-
-static enum status write_dependents(struct looking *l, const struct leftover_column *c,
-                                    struct json_writer *w, struct error *e)
-{
-    struct leftover_dependent d[DEPENDENTS_MAX];
-    size_t n = 0;
-    enum status st = leftovers_dependents(&l->scan, c, true, d, COUNT(d), &n, e);
-
-    jw_key(w, S("dependents"));
-    jw_array(w);
-    for (size_t i = 0; i < n; i++) {
-        jw_object(w);
-        jw_put_str(w, "table", d[i].link->from->table);
-        jw_put_str(w, "column", d[i].link->from->name);
-        jw_put_int(w, "rows", d[i].rows);
-        jw_end(w);
-    }
-    jw_end(w);
-    return st;
-}
-
-/* What no SQL can do about ids that begin so: of one, of several. */
-static const struct note {
-    const char *prefix, *one, *several;
-} notes[] = {
-    { "cus_",
-      "customer has none here: your application must make one at Stripe when they come back, even "
-      "if "
-      "it looks them up by e-mail",
-      "customers have none here: your application must make one at Stripe when they come back, "
-      "even "
-      "if it looks them up by e-mail" },
-    { "sub_", "subscription goes on in the other environment until it is cancelled there",
-      "subscriptions go on in the other environment until they are cancelled there" },
-    { "pi_",
-      "payment began elsewhere and is unpayable in this environment: its order needs a new one",
-      "payments began elsewhere and are unpayable in this environment: their orders need new "
-      "ones" },
-    { "cs_", "checkout session cannot be completed here: begin it anew",
-      "checkout sessions cannot be completed here: begin them anew" },
-    { "price_", "price is not here: `brindle catalog promote` brings the catalogue",
-      "prices are not here: `brindle catalog promote` brings the catalogue" },
-    { "prod_", "product is not here: `brindle catalog promote` brings the catalogue",
-      "products are not here: `brindle catalog promote` brings the catalogue" },
-    { "acct_", "account must be connected anew, or its connection dropped in the application, too",
-      "accounts must be connected anew, or their connections dropped in the application, too" },
-};
-
-static void write_notes(const struct leftover_column *c, struct json_writer *w, struct arena *a)
-{
-    jw_key(w, S("notes"));
-    jw_array(w);
-    for (size_t i = 0; i < COUNT(notes); i++) {
-        int64_t n = 0;
-        for (size_t k = 0; k < c->n_left; k++)
-            n += str_starts(c->left[k].id, str_of(notes[i].prefix));
-        if (n)
-            jw_str(w, arena_printf(a, "%lld %s", (long long)n,
-                                   n == 1 ? notes[i].one : notes[i].several));
-    }
-    jw_end(w);
-}
-
-/* A line of JSON a column; the table for people is made of the same. */
-static enum status write_column(struct looking *l, const struct leftover_column *c, struct buf *out,
-                                struct error *e)
-{
-    ARENA(a, 1 << 20);
-    struct json_writer w = { .b = out };
-    int64_t ids = 0, rows = 0;
-
-    for (int k = 0; k < LEFTOVER_KINDS; k++) {
-        ids += c->ids[k];
-        rows += c->rows[k];
-    }
-    jw_object(&w);
-    jw_put_str(&w, "env", str_of(l->conf->name));
-    jw_put_str(&w, "column", column_name(c, &a));
-    jw_put_int(&w, "ids", ids);
-    jw_put_int(&w, "rows", rows);
-    for (int k = 0; k < LEFTOVER_KINDS; k++)
-        jw_put_int(&w, leftover_kind_name((enum leftover_kind)k), c->ids[k]);
-    write_examples(c, &w);
-    write_notes(c, &w, &a);
-    enum status st = write_dependents(l, c, &w, e);
-    jw_end(&w);
-    buf_char(out, '\n');
-    return st;
-}
-
-static void add_column(struct table *t, str line)
-{
-    static const char *const number[] = { "ids",        "here",          "deleted",
-                                          "other_mode", "other_account", "unknown" };
-    str cell[7] = { json_text(line, S("column"), t->arena) };
-
-    for (size_t i = 0; i < COUNT(number); i++)
-        cell[i + 1] = json_member(line, str_of(number[i])).text;
-    table_row(t, cell);
-}
-
-static int64_t foreign_of(const struct leftover_column *c, bool unknown)
-{
-    return c->ids[LEFTOVER_OTHER_MODE] + c->ids[LEFTOVER_OTHER_ACCOUNT] +
-           (unknown ? c->ids[LEFTOVER_UNKNOWN] : 0);
-}
-
-static void say_about(str line, struct arena *a)
-{
-    struct json_reader r;
-    struct json_token t;
-    str column = json_text(line, S("column"), a);
-
-    json_init(&r, json_member(line, S("dependents")).text);
-    (void)json_next(&r);
-    while ((t = json_value(&r)).type == JSON_OBJECT)
-        say("%.*s: %.*s rows of %.*s refer to its rows by %.*s.", STR_ARG(column),
-            STR_ARG(json_member(t.text, S("rows")).text), STR_ARG(json_text(t.text, S("table"), a)),
-            STR_ARG(json_text(t.text, S("column"), a)));
-    json_init(&r, json_member(line, S("notes")).text);
-    (void)json_next(&r);
-    while ((t = json_value(&r)).type == JSON_STRING)
-        say("%.*s: no SQL cures that %.*s.", STR_ARG(column), STR_ARG(json_unescape(t, a)));
-}
-
-static void say_all(str lines)
-{
-    ARENA(a, 1 << 20);
-
-    while (lines.n) {
-        str line;
-        lines = str_cut(lines, '\n', &line);
-        if (line.n)
-            say_about(line, &a);
-    }
-}
-
-static void say_next(int64_t proven, int64_t unknown)
-{
-    if (proven)
-        say("`brindle check leftovers --sql` prints what mends the %lld that are proven to be of "
-            "elsewhere; --apply does it and keeps the old values, --undo puts them back.",
-            (long long)proven);
-    if (unknown)
-        say("%lld are unknown: Stripe answers a plain 404 here, as it does for what lived in "
-            "another "
-            "account or sandbox. --unknown counts them in.",
-            (long long)unknown);
-}
-
-static enum status report(struct looking *l, struct error *e)
-{
-    ARENA(a, OUT_BYTES_MAX);
-    BUF(out, OUT_BYTES_MAX);
-    struct table t = {
-        .arena = &a,
-        .head = { "COLUMN", "IDS", "HERE", "DELETED", "OTHER MODE", "OTHER ACCOUNT", "UNKNOWN" },
-        .right = { [1] = true, [2] = true, [3] = true, [4] = true, [5] = true, [6] = true },
-        .n_columns = 7
-    };
-    int64_t proven = 0, unknown = 0;
-    enum status st = ST_OK;
-
-    for (size_t i = 0; i < l->scan.n_columns && st == ST_OK; i++) {
-        const struct leftover_column *c = &l->scan.column[i];
-        st = write_column(l, c, &out, e);
-        proven += foreign_of(c, false);
-        unknown += c->ids[LEFTOVER_UNKNOWN];
-    }
-    if (st != ST_OK)
-        return st;
-    print_lines(l->cli, buf_str(&out), &t, add_column);
-    if (!l->cli->json) {
-        say_all(buf_str(&out));
-        say_next(proven, unknown);
-    }
-    if (proven + unknown)
-        cli_exit_with(EXIT_FOUND);
-    return ST_OK;
-}
+/* --- what is done -------------------------------------------------------------------------- */
 
 static enum status print_sql(struct looking *l, struct error *e)
 {
@@ -348,77 +145,54 @@ static enum status print_sql(struct looking *l, struct error *e)
     return ST_OK;
 }
 
-static void print_mended(const struct looking *l, const char *what, const struct leftover_mended *m,
-                         int64_t changed_since)
-{
-    BUF(out, 4096);
-    struct json_writer w = { .b = &out };
-
-    if (!l->cli->json) {
-        say("%s: %lld values and %lld rows (run %lld).", what, (long long)m->emptied,
-            (long long)m->removed, (long long)m->run);
-        if (changed_since)
-            say("%lld were changed since, or their table is gone, and stay as they are.",
-                (long long)changed_since);
-        return;
-    }
-    jw_object(&w);
-    jw_put_int(&w, "run", m->run);
-    jw_put_int(&w, "values", m->emptied);
-    jw_put_int(&w, "rows", m->removed);
-    jw_put_int(&w, "changed_since", changed_since);
-    jw_end(&w);
-    printf("%.*s\n", STR_ARG(buf_str(&out)));
-}
-
-/* --- the command --------------------------------------------------------------------------- */
-
 static enum status propose(struct looking *l, struct error *e)
 {
-    ARENA(a, 1 << 20);
     enum status st = leftovers_discover(&l->scan, e);
 
-    if (st != ST_OK)
-        return st;
-    for (size_t i = 0; i < l->scan.n_columns; i++)
-        printf("%.*s\n", STR_ARG(column_name(&l->scan.column[i], &a)));
-    if (l->scan.n_columns)
-        say("Proposed by a sample of each column; nothing was changed. Put what is right into "
-            "application_columns, commas between, or into a file, and write "
-            "application_columns = file:PATH.");
-    else
-        say("No column looks as if it held Stripe's ids.");
-    return ST_OK;
+    if (st == ST_OK)
+        leftovers_propose(l->cli, l->conf->name, &l->scan);
+    return st;
 }
 
 static enum status apply(struct looking *l, struct error *e)
 {
     struct leftover_mended m = { 0 };
-    int64_t n = 0;
+    enum status st = ST_OK;
+    int64_t n = 0, stay = leftovers_say_stay(l->cli, &l->scan, l->unknown);
 
     for (size_t i = 0; i < l->scan.n_columns; i++)
-        n += foreign_of(&l->scan.column[i], l->unknown);
-    if (n == 0) {
+        n += leftovers_foreign(&l->scan.column[i], l->unknown);
+    if (n == 0)
         say("%s: nothing that is proven to be of elsewhere.", l->conf->name);
-        return ST_OK;
-    }
-    enum status st =
-        confirm(l->cli, e, "Take %lld ids out of the application's database?", (long long)n);
-    if (st == ST_OK)
+    if (n > stay)
+        st = confirm(l->cli, e, "Take %lld ids out of the application's database?",
+                     (long long)(n - stay));
+    if (st == ST_OK && n > stay)
         st = leftovers_apply(&l->scan, l->unknown, clock_wall(wire_clock()), &m, e);
-    if (st == ST_OK)
-        print_mended(l, "Taken out, and kept in table brindle_leftovers", &m, 0);
+    if (st == ST_OK && n > stay)
+        leftovers_say_mended(l->cli, "Taken out, and kept in table brindle_leftovers", &m);
+    if (st == ST_OK && stay)
+        cli_exit_with(EXIT_FOUND);
     return st;
 }
 
 static enum status undo(struct looking *l, struct error *e)
 {
     struct leftover_mended m = { 0 };
-    int64_t changed_since = 0;
-    enum status st = leftovers_undo(l->scan.db, &m, &changed_since, e);
+    enum status st = leftovers_undo(l->scan.db, &m, e);
 
     if (st == ST_OK)
-        print_mended(l, "Put back", &m, changed_since);
+        leftovers_say_mended(l->cli, "Put back", &m);
+    return st;
+}
+
+static enum status report(struct looking *l, struct error *e)
+{
+    int64_t left = 0;
+    enum status st = leftovers_report(l->cli, l->conf->name, &l->scan, &left, e);
+
+    if (st == ST_OK && left)
+        cli_exit_with(EXIT_FOUND);
     return st;
 }
 
@@ -484,7 +258,7 @@ static enum status count_all(struct looking *l, struct application_leftovers *ou
         st = ST_OK;
     }
     for (size_t i = 0; i < l->scan.n_columns && st == ST_OK; i++) {
-        out->elsewhere += foreign_of(&l->scan.column[i], false);
+        out->elsewhere += leftovers_foreign(&l->scan.column[i], false);
         out->unknown += l->scan.column[i].ids[LEFTOVER_UNKNOWN];
     }
     return st;

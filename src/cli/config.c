@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/config_lines.h"
 #include "cli/datadir.h"
 #include "cli/keys.h"
 #include "cli/nearest.h"
@@ -22,7 +23,7 @@ const struct setting setting_table[SETTING_COUNT] = {
 };
 
 enum {
-    SECRET_FILE_BYTES_MAX = 4096,
+    POINTED_FILE_BYTES_MAX = 32 << 10,
     VALUE_TOLD_MAX = 12, /* characters of a value that is refused */
 };
 
@@ -52,7 +53,7 @@ static bool is_secret(const struct setting *s)
 static enum status read_pointed(struct arena *a, const char *path, const char *place, str *out,
                                 struct error *e)
 {
-    char text[SECRET_FILE_BYTES_MAX + 1];
+    char text[POINTED_FILE_BYTES_MAX + 1];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
@@ -60,10 +61,10 @@ static enum status read_pointed(struct arena *a, const char *path, const char *p
                     path, strerror(errno));
     ssize_t n = read(fd, text, sizeof text);
     close(fd);
-    if (n < 0 || (size_t)n > SECRET_FILE_BYTES_MAX) {
+    if (n < 0 || (size_t)n > POINTED_FILE_BYTES_MAX) {
         explicit_bzero(text, sizeof text);
         return fail(e, ST_INVALID, "%s points at the file %s, which is %s.", place, path,
-                    n < 0 ? "not readable" : "longer than 4096 bytes");
+                    n < 0 ? "not readable" : "longer than 32 KiB");
     }
     *out = arena_copy(a, str_trim((str){ text, (size_t)n }));
     explicit_bzero(text, sizeof text);
@@ -138,6 +139,7 @@ static enum status check_value(const struct setting *s, str text, const char *pl
 
     switch (s->type) {
     case SETTING_TEXT:
+    case SETTING_LIST:
     case SETTING_SECRET:
     case SETTING_SECRETS: return ST_OK;
     case SETTING_NUMBER:
@@ -184,6 +186,7 @@ static enum status put(struct config *c, struct env_config *env, enum setting_id
 
 struct reading {
     struct config *c;
+    struct config_lines lines;
     struct error *e;
     enum status st;
 };
@@ -285,35 +288,32 @@ static int on_line(void *user, const char *section, const char *name, const char
     struct reading *r = user;
 
     if (r->st == ST_OK)
-        r->st = take_line(r->c, section, name, str_of(value), r->e);
+        r->st = take_line(r->c, section, name, config_lines_value(&r->lines, str_of(value)), r->e);
     return r->st == ST_OK;
 }
 
-/* inih takes a line that is too long for two: refuse it before. */
-static enum status check_lines(const struct config *c, str text, struct error *e)
+static bool is_list(str name)
 {
-    for (unsigned number = 1; text.n; number++) {
-        str line;
-        text = str_cut(text, '\n', &line);
-        if (line.n > CONFIG_LINE_BYTES_MAX)
-            return fail(e, ST_INVALID,
-                        "%s: line %u is longer than %d bytes; put the value into a file of its own "
-                        "and write file:PATH.",
-                        c->path, number, CONFIG_LINE_BYTES_MAX);
-        if (memchr(line.p, '\0', line.n))
-            return fail(e, ST_INVALID, "%s: line %u holds a byte 0.", c->path, number);
-    }
-    return ST_OK;
+    for (size_t id = 0; id < SETTING_COUNT; id++)
+        if (setting_table[id].type == SETTING_LIST && str_eqz(name, setting_table[id].name))
+            return true;
+    return false;
 }
 
 static enum status parse_file(struct config *c, char *text, size_t n, struct error *e)
 {
-    struct reading r = { .c = c, .e = e };
-    enum status st = check_lines(c, (str){ text, n }, e);
+    struct reading r = { .c = c, .e = e, .lines = { .a = &c->arena } };
+    BUF(folded, 2 * CONFIG_FILE_BYTES_MAX);
+    (void)!buf_room(&folded, n + CONFIG_LINE_BYTES_MAX * CONFIG_ASIDE_MAX); /* moves no secret */
+    enum status st = config_lines_fold(&r.lines, (str){ text, n }, is_list, &folded, e);
 
-    if (st != ST_OK)
+    if (st != ST_OK) {
+        error_prefix(e, "%s: ", c->path);
         return st;
-    int line = ini_parse_string(text, on_line, &r);
+    }
+    buf_char(&folded, '\0');
+    int line = folded.failed ? 1 : ini_parse_string(folded.p, on_line, &r);
+    explicit_bzero(folded.p, folded.n);
     if (r.st != ST_OK)
         return r.st;
     if (line != 0)

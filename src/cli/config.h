@@ -12,7 +12,6 @@
 enum {
     CONFIG_ENVS_MAX = 16,
     CONFIG_FILE_BYTES_MAX = 64 << 10,
-    CONFIG_LINE_BYTES_MAX = 190, /* inih reads lines in pieces beyond its 200 */
     CONFIG_ARENA_BYTES_MAX = 512 << 10,
     CONFIG_PATH_MAX = 1024,
     WORKERS_MAX = 64,
@@ -20,7 +19,14 @@ enum {
 };
 
 enum setting_section { SECTION_BRINDLE, SECTION_ENV };
-enum setting_type { SETTING_TEXT, SETTING_SECRET, SETTING_SECRETS, SETTING_NUMBER, SETTING_BOOL };
+enum setting_type {
+    SETTING_TEXT,
+    SETTING_LIST, /* in the file its value may go on in the lines below that begin with a blank */
+    SETTING_SECRET,
+    SETTING_SECRETS,
+    SETTING_NUMBER,
+    SETTING_BOOL,
+};
 
 enum setting_id {
 #define SETTING(id, section, name, variables, type, fallback, help) SET_##id,

@@ -3,13 +3,23 @@
 
 #include "world/database.h"
 
-enum { APP_KEY_MAX = 4 };
+enum { APP_KEY_MAX = 4, APP_LINK_COLUMNS_MAX = 4, APP_NAME_MAX = 400 };
+
+enum app_holds {
+    APP_OTHER,    /* numbers, times, uuid, bytea: no ids of Stripe's */
+    APP_TEXT,     /* a text, which may be an id as a whole */
+    APP_DOCUMENT, /* JSON, or an array of texts: ids may stand inside */
+};
 
 struct app_column {
     str table;  /* for people: "customers", "billing.customers" */
     str name;   /* "stripe_id" */
     str quoted; /* for SQL */
-    bool nullable, is_text, in_key;
+    enum app_holds holds;
+    int64_t key_place; /* from 1 on in the primary key; 0: not in it */
+    bool nullable;     /* it can be emptied: in no key, not generated, and null is allowed */
+    bool generated;    /* made of other columns: it can only be read */
+    bool readable;     /* by who we are there */
 };
 
 struct app_table {
@@ -20,10 +30,13 @@ struct app_table {
     size_t n_key;                              /* 0: it has none, or one of too many columns */
 };
 
-/* A foreign key of one column. */
+/* A foreign key; a row of `to` has the values of its columns `there`, one of `from` in `here`. */
 struct app_link {
-    const struct app_column *from, *to;
-    bool follows; /* when a row of `to` is deleted, the database changes those of `from` */
+    const struct app_table *from, *to;
+    const struct app_column *here[APP_LINK_COLUMNS_MAX], *there[APP_LINK_COLUMNS_MAX];
+    size_t n;
+    bool on_delete; /* when a row of `to` is deleted, the database changes those of `from` */
+    bool on_update; /* likewise when a column `there` changes */
 };
 
 struct app_tables {
@@ -31,16 +44,21 @@ struct app_tables {
     struct app_table *table;
     struct app_link *link;
     size_t n_tables, n_links;
+    int64_t n_unlinked; /* foreign keys of more than APP_LINK_COLUMNS_MAX columns, left out */
 };
 
-/* Tables of ours and of the server's own are left out. All in the arena.
+/* Tables of ours and of the server's own are left out, and so are views: what they show stands in
+ * tables. Of a partitioned table the whole is one table. All in the arena.
  * Statuses as database_ops.run. */
 enum status app_tables_read(struct database *db, struct app_tables *out, struct arena *a,
                             struct error *e) MUST_USE;
 
-/* NULL: there is none. */
+/* NULL: there is none. SQLite's names are the same whatever their case. */
 const struct app_table *app_table_named(const struct app_tables *t, str name);
-const struct app_column *app_column_named(const struct app_table *t, str name);
+const struct app_column *app_column_named(const struct app_tables *t, const struct app_table *in,
+                                          str name);
+/* Is there a view of this name? Tables of views are not looked at. */
+enum status app_is_view(struct database *db, str name, bool *is, struct error *e) MUST_USE;
 
-/* "…" with the quotes in it doubled. */
+/* "…" with the quotes in it doubled. {NULL, 0}: longer than any name may be. */
 str app_quoted(str name, struct arena *a);

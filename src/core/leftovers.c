@@ -11,13 +11,15 @@
 #include "core/resource.h"
 
 enum {
-    PIECE = 500,
-    SAMPLE = 200,      /* values of a column that are looked at to judge it */
-    SAMPLE_LEAST = 50, /* of a hundred, that must be ids */
+    PIECE = DATABASE_ROWS_MAX, /* a piece may cost a walk through the whole table: few of them */
+    SAMPLE = 200,              /* values of a column that are looked at to judge it */
+    SAMPLE_LEAST = 50,         /* of a hundred, that must be ids */
+    SAMPLE_CHARS_MAX = 4096,   /* of a document */
     ID_CHARS_LEAST = 8,
     ID_CHARS_MAX = 255,
-    PIECE_BYTES_MAX = 16 << 20,
+    PIECE_BYTES_MAX = 32 << 20,
     ANSWER_BYTES_MAX = 64 << 20,
+    TABLES_NAMED_MAX = 8,
 };
 
 const char *leftover_kind_name(enum leftover_kind k)
@@ -34,6 +36,22 @@ const char *leftover_kind_name(enum leftover_kind k)
     return "?";
 }
 
+const char *leftovers_why_not(const struct leftover_column *c)
+{
+    if (c->inside)
+        return "the ids stand inside documents: change those by hand";
+    if (!c->whole_row && c->column->generated)
+        return "it is made of other columns: mend those";
+    if (!c->whole_row && c->column->key_place)
+        return "it is in the primary key: write =delete behind it, or change it by hand";
+    if (!c->whole_row && !c->column->nullable)
+        return "it may not be null: write =delete behind it, or drop the rule (alter table … drop "
+               "not null)";
+    return c->table->n_key
+               ? ""
+               : "its table has no primary key by which it could be put back: use --sql";
+}
+
 bool leftover_is_foreign(enum leftover_kind k, bool unknown)
 {
     return k == LEFTOVER_OTHER_MODE || k == LEFTOVER_OTHER_ACCOUNT ||
@@ -42,45 +60,183 @@ bool leftover_is_foreign(enum leftover_kind k, bool unknown)
 
 /* ---- which columns --------------------------------------------------------------------------- */
 
+static bool is_plain(char ch)
+{
+    return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+           ch == '_' || ch == '$' || ch == '-' || (unsigned char)ch >= 0x80;
+}
+
+static bool is_plain_name(str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (!is_plain(name.p[i]))
+            return false;
+    return name.n > 0;
+}
+
+/* The name of a table may have two parts, which people write with a dot between. */
+static str written(str name, bool with_dots, struct arena *a)
+{
+    str rest = name, part;
+    bool plain = true;
+
+    while (with_dots && plain && rest.n) {
+        rest = str_cut(rest, '.', &part);
+        plain = is_plain_name(part);
+    }
+    if (!with_dots)
+        plain = is_plain_name(name);
+    return plain ? name : app_quoted(name, a);
+}
+
+str leftovers_name(const struct leftover_column *c, struct arena *a)
+{
+    str table = c->table->name, column = c->column->name;
+
+    if (memchr(table.p, '\n', table.n) || memchr(column.p, '\n', column.n) ||
+        memchr(table.p, '\r', table.n) || memchr(column.p, '\r', column.n))
+        return (str){ 0 };
+    bool inside = c->inside && c->column->holds == APP_TEXT;
+    return arena_printf(a, "%.*s.%.*s%s", STR_ARG(written(table, true, a)),
+                        STR_ARG(written(column, false, a)),
+                        c->whole_row ? "=delete"
+                        : inside     ? "=inside"
+                                     : "");
+}
+
+/* One part of a name: it ends at a dot, at '=', or at the end. Quotes are taken off. False: what
+ * stands behind a quoted part is no part of a name. */
+static bool cut_part(str *word, struct buf *out)
+{
+    size_t i = 0;
+
+    buf_clear(out);
+    if (!word->n || word->p[0] != '"') {
+        while (i < word->n && word->p[i] != '.' && word->p[i] != '=')
+            i++;
+        buf_append(out, str_trim(str_sub(*word, 0, i)));
+        *word = str_sub(*word, i, word->n);
+        return true;
+    }
+    for (i = 1; i < word->n; i++) {
+        if (word->p[i] == '"' && (i + 1 == word->n || word->p[i + 1] != '"'))
+            break;
+        i += word->p[i] == '"';
+        buf_char(out, word->p[i]);
+    }
+    bool closed = i < word->n;
+    *word = str_trim(str_sub(*word, closed ? i + 1 : word->n, word->n));
+    return closed && (!word->n || word->p[0] == '.' || word->p[0] == '=');
+}
+
+/* "billing"."customers".id=delete: the last part is the column, what stands before it the table. */
+static bool read_word(str word, str *table, str *column, str *suffix, struct arena *a)
+{
+    BUF(part, 4 * APP_NAME_MAX);
+    str rest = word;
+    bool ok = true;
+
+    *table = *column = S("");
+    while (ok) {
+        ok = cut_part(&rest, &part) && part.n && !part.failed;
+        if (column->n)
+            *table = table->n ? arena_printf(a, "%.*s.%.*s", STR_ARG(*table), STR_ARG(*column))
+                              : *column;
+        *column = arena_copy(a, buf_str(&part));
+        if (!rest.n || rest.p[0] == '=')
+            break;
+        rest = str_trim(str_sub(rest, 1, rest.n));
+    }
+    *suffix = rest;
+    return ok && table->n && column->n;
+}
+
 static str names_of_tables(const struct app_tables *t, struct arena *a)
 {
     str out = S("");
+    size_t i = 0;
 
-    for (size_t i = 0; i < t->n_tables && out.n < ERROR_TEXT_MAX / 2; i++)
-        out = arena_concat(a, arena_concat(a, out, i ? S(", ") : S("")), t->table[i].name);
-    return out;
+    for (; i < t->n_tables && i < TABLES_NAMED_MAX && out.n < ERROR_TEXT_MAX / 2; i++)
+        out = arena_printf(a, "%.*s%s%.*s", STR_ARG(out), i ? ", " : "", STR_ARG(t->table[i].name));
+    return i == t->n_tables ? out
+                            : arena_printf(a, "%.*s and %zu more", STR_ARG(out), t->n_tables - i);
+}
+
+static enum status no_table(struct leftover_scan *s, str table, struct error *e)
+{
+    bool is_view = false;
+    enum status st = app_is_view(s->db, table, &is_view, e);
+
+    if (st != ST_OK)
+        return st;
+    if (is_view)
+        return fail(e, ST_INVALID,
+                    "application_columns: \"%.*s\" is a view: name the table behind it.",
+                    STR_ARG(table));
+    return fail(e, ST_INVALID,
+                "application_columns: the application's database has no table \"%.*s\", but %.*s.",
+                STR_ARG(table), STR_ARG(names_of_tables(&s->tables, s->a)));
+}
+
+static enum status check_column(const struct leftover_scan *s, const struct leftover_column *c,
+                                str word, struct error *e)
+{
+    if (!c->column->readable)
+        return fail(e, ST_REFUSED,
+                    "application_columns: %.*s may not be read: grant select on it to the user in "
+                    "application_database.",
+                    STR_ARG(word));
+    if (c->column->holds == APP_OTHER)
+        return fail(e, ST_INVALID, "application_columns: %.*s holds no texts, so no ids.",
+                    STR_ARG(word));
+    if (c->inside && c->whole_row)
+        return fail(e, ST_INVALID,
+                    "application_columns: %.*s holds documents: =delete does not go with it.",
+                    STR_ARG(word));
+    for (size_t i = 0; i < s->n_columns; i++)
+        if (s->column[i].column == c->column)
+            return fail(e, ST_INVALID, "application_columns names %.*s twice.", STR_ARG(word));
+    if (s->n_columns == LEFTOVER_COLUMNS_MAX)
+        return fail(e, ST_LIMIT, "application_columns names more than %d columns.",
+                    LEFTOVER_COLUMNS_MAX);
+    return ST_OK;
 }
 
 static enum status declare_one(struct leftover_scan *s, str word, struct error *e)
 {
-    struct leftover_column c = { .whole_row = str_ends(word, S("=delete")) };
-    str name = c.whole_row ? str_sub(word, 0, word.n - 7) : word;
-    size_t dot = name.n;
+    str table, column, suffix;
 
-    while (dot && name.p[dot - 1] != '.')
-        dot--;
-    if (!dot || dot == name.n)
-        return fail(e, ST_INVALID, "application_columns: \"%.*s\" is no table.column.",
+    if (!read_word(word, &table, &column, &suffix, s->a) ||
+        (suffix.n && !str_eqz(suffix, "=delete") && !str_eqz(suffix, "=inside")))
+        return fail(e, ST_INVALID,
+                    "application_columns: \"%.*s\" is no table.column, nor one with =delete or "
+                    "=inside behind it.",
                     STR_ARG(word));
-    str table = str_sub(name, 0, dot - 1), column = str_sub(name, dot, name.n);
-    c.table = app_table_named(&s->tables, table);
+    struct leftover_column c = { .whole_row = str_eqz(suffix, "=delete"),
+                                 .table = app_table_named(&s->tables, table) };
     if (!c.table)
-        return fail(
-            e, ST_INVALID,
-            "application_columns: the application's database has no table \"%.*s\", but %.*s.",
-            STR_ARG(table), STR_ARG(names_of_tables(&s->tables, s->a)));
-    c.column = app_column_named(c.table, column);
+        return no_table(s, table, e);
+    c.column = app_column_named(&s->tables, c.table, column);
     if (!c.column)
         return fail(e, ST_INVALID, "application_columns: table \"%.*s\" has no column \"%.*s\".",
                     STR_ARG(table), STR_ARG(column));
-    if (!c.column->is_text)
-        return fail(e, ST_INVALID, "application_columns: %.*s holds no texts, so no ids.",
-                    STR_ARG(name));
-    if (s->n_columns == LEFTOVER_COLUMNS_MAX)
-        return fail(e, ST_LIMIT, "application_columns names more than %d columns.",
-                    LEFTOVER_COLUMNS_MAX);
-    s->column[s->n_columns++] = c;
-    return ST_OK;
+    c.inside = c.column->holds == APP_DOCUMENT || str_eqz(suffix, "=inside");
+    enum status st = check_column(s, &c, word, e);
+    if (st == ST_OK)
+        s->column[s->n_columns++] = c;
+    return st;
+}
+
+/* Up to a comma or a line's end outside of quotes. */
+static str cut_word(str text, str *word)
+{
+    bool quoted = false;
+    size_t i = 0;
+
+    for (; i < text.n && (quoted || (text.p[i] != ',' && text.p[i] != '\n')); i++)
+        quoted ^= text.p[i] == '"';
+    *word = str_trim(str_sub(text, 0, i));
+    return str_sub(text, i < text.n ? i + 1 : i, text.n);
 }
 
 enum status leftovers_declare(struct leftover_scan *s, str columns, struct error *e)
@@ -88,14 +244,10 @@ enum status leftovers_declare(struct leftover_scan *s, str columns, struct error
     enum status st = ST_OK;
 
     while (st == ST_OK && columns.n) {
-        str line, word;
-        columns = str_cut(columns, '\n', &line);
-        while (st == ST_OK && line.n) {
-            line = str_cut(line, ',', &word);
-            word = str_trim(word);
-            if (word.n)
-                st = declare_one(s, word, e);
-        }
+        str word;
+        columns = cut_word(columns, &word);
+        if (word.n)
+            st = declare_one(s, word, e);
     }
     return st;
 }
@@ -117,23 +269,67 @@ static bool looks_like_id(str v)
     return v.n - prefix >= ID_CHARS_LEAST && (resource_by_id(v) || str_starts(v, S("acct_")));
 }
 
-static enum status sample(struct leftover_scan *s, const struct app_table *t,
-                          const struct app_column *c, bool *is, struct error *e)
+/* Does an id stand anywhere in it? */
+static bool holds_id(str text)
+{
+    for (size_t i = 0; i < text.n;) {
+        size_t from = i;
+        while (i < text.n && (text.p[i] == '_' || (is_plain(text.p[i]) && text.p[i] != '-')))
+            i++;
+        if (looks_like_id(str_sub(text, from, i)))
+            return true;
+        i += i < text.n;
+    }
+    return false;
+}
+
+/* No more of a text than shows what it is: a column may hold whole documents. */
+static enum status sample(struct leftover_scan *s, struct leftover_column *c, bool *is,
+                          struct error *e)
 {
     ARENA(a, PIECE_BYTES_MAX);
     struct rows r;
-    size_t n = 0;
-    /* No more of a text than shows that it is no id: a column may hold whole documents. */
+    size_t ids = 0, documents = 0;
     str sql = arena_printf(
-        &a, "select substr(%.*s, 1, %d) from %.*s where %.*s is not null limit %d",
-        STR_ARG(c->quoted), ID_CHARS_MAX + 1, STR_ARG(t->quoted), STR_ARG(c->quoted), SAMPLE);
+        &a, "select substr(cast(%.*s as text), 1, %d) from %.*s where %.*s is not null limit %d",
+        STR_ARG(c->column->quoted), SAMPLE_CHARS_MAX, STR_ARG(c->table->quoted),
+        STR_ARG(c->column->quoted), SAMPLE);
     enum status st = database_run(s->db, sql, NULL, 0, &r, &a, e);
 
     if (st != ST_OK)
         return st;
-    for (size_t i = 0; i < r.n_rows; i++)
-        n += looks_like_id(row_str(&r, i, 0));
-    *is = n && n * 100 >= r.n_rows * SAMPLE_LEAST;
+    for (size_t i = 0; i < r.n_rows; i++) {
+        str text = str_trim(row_str(&r, i, 0));
+        bool document = c->column->holds == APP_DOCUMENT || str_starts(text, S("{")) ||
+                        str_starts(text, S("["));
+        ids += looks_like_id(text);
+        documents += document && holds_id(text);
+    }
+    c->inside = documents > 0;
+    *is = documents || (ids && ids * 100 >= r.n_rows * SAMPLE_LEAST);
+    return ST_OK;
+}
+
+static enum status discover_one(struct leftover_scan *s, struct leftover_column c, struct error *e)
+{
+    struct error why = { 0 };
+    bool is = false;
+
+    if (c.column->holds == APP_OTHER)
+        return ST_OK;
+    enum status st = c.column->readable ? sample(s, &c, &is, &why) : ST_REFUSED;
+    if (st == ST_REFUSED) {
+        s->n_unread++;
+        return ST_OK;
+    }
+    if (st != ST_OK) {
+        *e = why;
+        return st;
+    }
+    if (is && s->n_columns == LEFTOVER_COLUMNS_MAX)
+        return fail(e, ST_LIMIT, "More than %d columns hold Stripe's ids.", LEFTOVER_COLUMNS_MAX);
+    if (is)
+        s->column[s->n_columns++] = c;
     return ST_OK;
 }
 
@@ -143,14 +339,11 @@ enum status leftovers_discover(struct leftover_scan *s, struct error *e)
 
     for (size_t i = 0; i < s->tables.n_tables; i++) {
         const struct app_table *t = &s->tables.table[i];
-        for (size_t j = 0; j < t->n_columns && st == ST_OK; j++) {
-            bool is = false;
-            if (t->column[j].is_text)
-                st = sample(s, t, &t->column[j], &is, e);
-            if (st == ST_OK && is && s->n_columns < LEFTOVER_COLUMNS_MAX)
-                s->column[s->n_columns++] =
-                    (struct leftover_column){ .table = t, .column = &t->column[j] };
-        }
+        for (size_t j = 0; j < t->n_columns && st == ST_OK; j++)
+            st =
+                discover_one(s, (struct leftover_column){ .table = t, .column = &t->column[j] }, e);
+        if (st == ST_OK && s->goes_on && !s->goes_on(s->ctx, s))
+            return fail(e, ST_RETRY, "It was stopped; nothing was changed.");
     }
     return st;
 }
@@ -318,12 +511,54 @@ static enum status look_at_piece(struct leftover_scan *s, struct leftover_column
         struct verdict v;
         (void)str_to_int(row_str(r, i, 1), &rows);
         st = judge(s, id, &v, e);
+        if (st == ST_OK && c->inside && v.kind == LEFTOVER_NO_ID)
+            continue; /* a word of the document */
         if (st == ST_OK)
             st = keep(s, c, id, rows, &v, room, e);
         if (st == ST_OK && s->goes_on && !s->goes_on(s->ctx, s))
             return fail(e, ST_RETRY, "It was stopped; nothing was changed.");
     }
     return st;
+}
+
+/* The next values behind $1, each with its rows. Where an index begins with the column, a piece
+ * costs no more than what it brings. */
+static str plain_sql(const struct leftover_scan *s, const struct leftover_column *c,
+                     struct arena *a)
+{
+    str column = c->column->quoted;
+
+    return arena_printf(
+        a,
+        "select %.*s, count(*) from %.*s where %.*s > $1 and length(%.*s) <= %d%s%.*s%s "
+        "group by %.*s order by %.*s limit %d",
+        STR_ARG(column), STR_ARG(c->table->quoted), STR_ARG(column), STR_ARG(column), ID_CHARS_MAX,
+        s->tables.pg ? "" : " and typeof(", STR_ARG(s->tables.pg ? S("") : column),
+        s->tables.pg ? "" : ") = 'text'", STR_ARG(column), STR_ARG(column), PIECE);
+}
+
+/* Whatever looks like an id inside a document or a list, keys of objects included. */
+static str inside_sql(const struct leftover_scan *s, const struct leftover_column *c,
+                      struct arena *a)
+{
+    str column = c->column->quoted, table = c->table->quoted;
+
+    if (s->tables.pg)
+        return arena_printf(
+            a,
+            "select found.id, count(*) from %.*s cross join lateral (select distinct m[1] as id "
+            "from regexp_matches(cast(%.*s as text), '\\m([a-z]+_[A-Za-z0-9_]{%d,%d})\\M', 'g') "
+            "as m) found where found.id > $1 group by found.id order by found.id limit %d",
+            STR_ARG(table), STR_ARG(column), ID_CHARS_LEAST, ID_CHARS_MAX, PIECE);
+    return arena_printf(
+        a,
+        "select id, count(*) from (select j.atom as id from %.*s join json_tree(case when "
+        "json_valid(%.*s) then %.*s end) j where j.type = 'text' union all select j.key from %.*s "
+        "join json_tree(case when json_valid(%.*s) then %.*s end) j where typeof(j.key) = 'text') "
+        "where id > $1 and id like '%%\\_%%' escape '\\' and length(id) <= %d "
+        "group by id order by id limit %d",
+        STR_ARG(table), STR_ARG(column), STR_ARG(column), STR_ARG(table), STR_ARG(column),
+        STR_ARG(column), ID_CHARS_MAX, PIECE);
 }
 
 static enum status look_at_column(struct leftover_scan *s, struct leftover_column *c,
@@ -336,21 +571,13 @@ static enum status look_at_column(struct leftover_scan *s, struct leftover_colum
     for (size_t n = PIECE; n == PIECE;) {
         ARENA(a, PIECE_BYTES_MAX);
         struct rows r;
-        str sql = arena_printf(&a,
-                               "select %.*s, count(*) from %.*s where %.*s > $1 group by %.*s "
-                               "order by %.*s limit %d",
-                               STR_ARG(c->column->quoted), STR_ARG(c->table->quoted),
-                               STR_ARG(c->column->quoted), STR_ARG(c->column->quoted),
-                               STR_ARG(c->column->quoted), PIECE);
+        str sql = c->inside ? inside_sql(s, c, &a) : plain_sql(s, c, &a);
         enum status st = database_run(s->db, sql, &after, 1, &r, &a, e);
         if (st == ST_OK)
             st = look_at_piece(s, c, &r, &room, e);
         if (st != ST_OK)
             return st;
         n = r.n_rows;
-        /* SQLite has bytes behind every text: they would come again and again, and are no ids. */
-        if (n && str_eq(row_str(&r, n - 1, 0), after))
-            return ST_OK;
         if (n) {
             arena_free(&place);
             after = arena_copy(&place, row_str(&r, n - 1, 0));
@@ -365,54 +592,5 @@ enum status leftovers_look(struct leftover_scan *s, struct error *e)
 
     for (size_t i = 0; i < s->n_columns && st == ST_OK; i++)
         st = look_at_column(s, &s->column[i], e);
-    return st;
-}
-
-/* ---- what hangs on it ------------------------------------------------------------------------ */
-
-static enum status count_dependents(struct leftover_scan *s, const struct leftover_column *c,
-                                    const struct app_link *l, bool unknown, int64_t *rows,
-                                    struct error *e)
-{
-    const struct app_table *from = app_table_named(&s->tables, l->from->table);
-    size_t looked = 0;
-
-    *rows = 0;
-    for (size_t i = 0; i < c->n_left && looked < LEFTOVER_LINK_ROWS_MAX; i++) {
-        ARENA(a, 1 << 20);
-        struct rows r;
-        if (!leftover_is_foreign(c->left[i].kind, unknown))
-            continue;
-        looked++;
-        str sql = arena_printf(
-            &a, "select count(*) from %.*s where %.*s in (select %.*s from %.*s where %.*s = $1)",
-            STR_ARG(from->quoted), STR_ARG(l->from->quoted), STR_ARG(l->to->quoted),
-            STR_ARG(c->table->quoted), STR_ARG(c->column->quoted));
-        enum status st = database_run(s->db, sql, &c->left[i].id, 1, &r, &a, e);
-        if (st != ST_OK)
-            return st;
-        int64_t one = 0;
-        (void)str_to_int(row_str(&r, 0, 0), &one);
-        *rows += one;
-    }
-    return ST_OK;
-}
-
-enum status leftovers_dependents(struct leftover_scan *s, const struct leftover_column *c,
-                                 bool unknown, struct leftover_dependent *out, size_t room,
-                                 size_t *n, struct error *e)
-{
-    enum status st = ST_OK;
-
-    *n = 0;
-    for (size_t i = 0; i < s->tables.n_links && *n < room && st == ST_OK; i++) {
-        const struct app_link *l = &s->tables.link[i];
-        int64_t rows = 0;
-        if (!str_eq(l->to->table, c->table->name))
-            continue;
-        st = count_dependents(s, c, l, unknown, &rows, e);
-        if (st == ST_OK && rows)
-            out[(*n)++] = (struct leftover_dependent){ .link = l, .rows = rows };
-    }
     return st;
 }

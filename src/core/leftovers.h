@@ -24,10 +24,11 @@ enum leftover_kind {
 const char *leftover_kind_name(enum leftover_kind k); /* "here", "deleted", "other_mode", … */
 
 enum {
-    LEFTOVER_COLUMNS_MAX = 64,
+    LEFTOVER_COLUMNS_MAX = 256,
     LEFTOVER_ENVS_MAX = 16,
     LEFTOVER_WHY_MAX = 200,
-    LEFTOVER_LINK_ROWS_MAX = 1000,
+    LEFTOVER_PATH_MAX = 4,         /* links from a table to one whose rows hang on it */
+    LEFTOVER_LINK_IDS_MAX = 20000, /* of a column, that dependent rows are counted for */
 };
 
 /* One value that does not belong here (of another mode, another account, or unknown). */
@@ -42,6 +43,7 @@ struct leftover_column {
     const struct app_table *table;
     const struct app_column *column;
     bool whole_row; /* a row with a leftover goes as a whole: "table.column=delete" */
+    bool inside;    /* ids stand inside documents or lists: told, and mended by hand */
     int64_t ids[LEFTOVER_KINDS], rows[LEFTOVER_KINDS];
     struct leftover *left;
     size_t n_left;
@@ -52,6 +54,7 @@ struct leftover_scan {
     struct app_tables tables;
     struct leftover_column column[LEFTOVER_COLUMNS_MAX];
     size_t n_columns;
+    size_t n_unread;                      /* columns that discovery may not read */
     struct env *mirror;                   /* of this environment; its identity is known */
     struct env *stripe;                   /* the same, to ask Stripe with; NULL: nobody is asked */
     struct env *other[LEFTOVER_ENVS_MAX]; /* mirrors of other environments, to read */
@@ -63,23 +66,33 @@ struct leftover_scan {
     struct arena *a;
 };
 
-/* Reads which columns are meant: "accounts.stripe_account_id, stripe_customers.customer_id=delete";
- * lines separate as commas do.
- * ST_INVALID: no such table or column, named with the nearest; or it holds no texts. */
+/* Reads which columns are meant: "accounts.stripe_account_id, stripe_customers.customer_id=delete,
+ * orders.payload=inside"; lines separate as commas do. Names with other characters than letters,
+ * digits, _, $ and - stand in double quotes, as in SQL.
+ * ST_INVALID: no such table or column, named with what there is; or it holds no texts.
+ * ST_REFUSED: it may not be read. */
 enum status leftovers_declare(struct leftover_scan *s, str columns, struct error *e) MUST_USE;
 /* Finds columns whose values look like Stripe's ids, by a sample of each; changes nothing. */
 enum status leftovers_discover(struct leftover_scan *s, struct error *e) MUST_USE;
+/* A column as leftovers_declare takes it. {NULL, 0}: its name holds a line break, and cannot be
+ * written. */
+str leftovers_name(const struct leftover_column *c, struct arena *a);
 
-/* Looks at every value of the columns. ST_RETRY: Stripe is away, or goes_on said no.
- * ST_REFUSED: the key is refused. */
+/* Looks at every value of the columns, in pieces, each in a transaction of its own that can write
+ * nothing. ST_RETRY: Stripe is away, or goes_on said no. ST_REFUSED: the key is refused. */
 enum status leftovers_look(struct leftover_scan *s, struct error *e) MUST_USE;
 /* Is this kind one that does not belong here? With `unknown`, what nobody knows counts, too. */
 bool leftover_is_foreign(enum leftover_kind k, bool unknown);
+/* What keeps us from mending this column; "" when nothing does. A part of a sentence. */
+const char *leftovers_why_not(const struct leftover_column *c);
 
-/* Rows of other tables that refer to rows with a leftover. */
+/* Rows of other tables that refer to rows with a leftover, or to rows that do: path[0] leads to the
+ * column's table, path[i] to the table of path[i - 1]. */
 struct leftover_dependent {
-    const struct app_link *link;
+    const struct app_link *path[LEFTOVER_PATH_MAX];
+    size_t depth;
     int64_t rows;
+    bool at_least; /* only LEFTOVER_LINK_IDS_MAX ids were looked at */
 };
 enum status leftovers_dependents(struct leftover_scan *s, const struct leftover_column *c,
                                  bool unknown, struct leftover_dependent *out, size_t room,
@@ -91,13 +104,25 @@ void leftovers_sql(const struct leftover_scan *s, bool unknown, struct buf *out)
 
 struct leftover_mended {
     int64_t run, emptied, removed;
+    int64_t changed_since; /* leftovers_undo: not put back, for something else stands there now */
 };
 /* The same at once, in one transaction; the old values are kept in the application's database, in
- * table brindle_leftovers. `run` names them. ST_CONFLICT: a constraint is in the way; nothing was
- * changed. */
+ * table brindle_leftovers. `run` names them. ST_CONFLICT: a constraint is in the way. ST_RETRY: it
+ * is away or locked. Whatever fails, nothing was changed, unless the sentence says that nobody
+ * knows. */
 enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t run,
                             struct leftover_mended *out, struct error *e) MUST_USE;
 /* Puts back what the latest mending took, where nothing has come in its place since; in one
- * transaction. ST_NONE: there is nothing to put back. */
-enum status leftovers_undo(struct database *db, struct leftover_mended *out, int64_t *changed_since,
+ * transaction. What cannot come back stays in brindle_leftovers, its outcome 'changed_since'.
+ * ST_NONE: there is nothing to put back. Otherwise as leftovers_apply. */
+enum status leftovers_undo(struct database *db, struct leftover_mended *out,
                            struct error *e) MUST_USE;
+
+/* ---- for leftovers_*.c ---- */
+
+/* '…' with the quotes in it doubled. */
+void leftovers_literal(struct buf *out, str v);
+/* From `*at` on, up to 500 ids that are foreign as a JSON array; {NULL, 0}: there are no more. */
+str leftovers_ids(const struct leftover_column *c, bool unknown, size_t *at, struct arena *a);
+/* An SQL expression: a column is one of the ids of argument $`n`, such an array. */
+str leftovers_among(bool pg, str column, unsigned n, struct arena *a);

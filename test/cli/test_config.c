@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "cli/config.h"
 #include "cli/keys.h"
 #include "cli/nearest.h"
@@ -181,10 +182,55 @@ static void what_cannot_be_meant_is_refused_with_a_sentence(void **state)
     }
 }
 
-static void a_line_that_the_parser_would_cut_is_refused(void **state)
+static void a_value_may_be_longer_than_the_parsers_lines(void **state)
 {
     struct place *p = *state;
-    char text[400] = "[env a]\nwebhook_secret = ";
+    BUF(text, 4096);
+
+    buf_printf(&text, "[env a]\nsecret_key = sk_test_0123456789\napi_base = https://x.test/");
+    for (int i = 0; i < 1000; i++)
+        buf_char(&text, 'x');
+    buf_printf(&text, " ; why\nschema = s\n");
+    buf_char(&text, '\0');
+    run_write(p->dir, "brindle.conf", text.p, 0600);
+    assert_int_equal(load(p, NULL), ST_OK);
+    str base = config_text(&p->c.env[0].values, SET_API_BASE);
+    assert_int_equal(base.n, strlen("https://x.test/") + 1000);
+    assert_true(str_eqz(config_text(&p->c.env[0].values, SET_SCHEMA), "s"));
+}
+
+static void a_list_goes_on_in_the_lines_below(void **state)
+{
+    struct place *p = *state;
+
+    run_write(p->dir, "brindle.conf",
+              "[env a]\napplication_columns = a.b,  ; the first\n"
+              "    c.d=delete\n# a remark\n  \"x ; y\".e\n"
+              "secret_key = sk_test_0123456789\n  schema = s\n",
+              0600);
+    assert_int_equal(load(p, NULL), ST_INVALID); /* no list: what stands below is none of its */
+    assert_non_null(strstr(p->e.text, "set twice"));
+    run_write(p->dir, "brindle.conf",
+              "[env a]\napplication_columns = a.b,  ; the first\n"
+              "    c.d=delete\n# a remark\n  \"x ; y\".e\n"
+              "secret_key = sk_test_0123456789\nno line of ours\n",
+              0600);
+    assert_int_equal(load(p, NULL), ST_INVALID); /* lines keep their numbers */
+    assert_non_null(strstr(p->e.text, "line 7 is neither"));
+    run_write(p->dir, "brindle.conf",
+              "[env a]\napplication_columns = a.b,  ; the first\n"
+              "    c.d=delete\n# a remark\n  \"x ; y\".e\n"
+              "secret_key = sk_test_0123456789\n",
+              0600);
+    assert_int_equal(load(p, NULL), ST_OK);
+    str list = config_text(&p->c.env[0].values, SET_APP_COLUMNS);
+    assert_true(str_eqz(list, "a.b,\nc.d=delete\n\"x ; y\".e"));
+}
+
+static void a_long_line_that_is_no_value_is_refused(void **state)
+{
+    struct place *p = *state;
+    char text[400] = "[env a]\n[";
 
     memset(text + strlen(text), 'x', 250);
     run_write(p->dir, "brindle.conf", text, 0600);
@@ -397,7 +443,9 @@ int main(void)
         CASE(a_value_can_point_at_a_file_or_a_variable),
         CASE(a_file_with_secrets_that_others_may_read_is_noticed),
         CASE(what_cannot_be_meant_is_refused_with_a_sentence),
-        CASE(a_line_that_the_parser_would_cut_is_refused),
+        CASE(a_value_may_be_longer_than_the_parsers_lines),
+        CASE(a_list_goes_on_in_the_lines_below),
+        CASE(a_long_line_that_is_no_value_is_refused),
         CASE(a_named_file_that_is_not_there_is_refused),
         CASE(variables_count_for_the_only_environment_of_a_file_and_for_none_of_several),
         CASE(an_environment_must_be_named_when_there_are_several),

@@ -131,8 +131,12 @@ def what_is_left_of_another_environment_is_counted_and_nothing_is_written(place)
     _, err = leftovers(place, conf(place, app, "customer.stripe_id"), code=2)
     check('no table "customer"' in err and "stripe_customers" in err, err)
     # What looks like ids is proposed, and the proposal can be used as it stands.
-    out, _ = leftovers(place, conf(place, app, ""), "--discover", code=0)
-    check(set(out.split()) == {c.split("=")[0] for c in COLUMNS.split(", ")}, out)
+    env = conf(place, app, "")
+    out, _ = leftovers(place, env, "--discover", code=0)
+    check(set(out.replace("application_columns = ", "").split()) == {c.split("=")[0] for c in COLUMNS.split(", ")}, out)
+    path = place.dir / "brindle.conf"
+    path.write_text(path.read_text().replace("application_columns = \n", out))
+    check(set(lines(leftovers(place, env, "--json")[0])) == set(found), "the proposal is not what can be pasted")
     check(app.everything() == before, "the proposal has written")
 
 
@@ -144,7 +148,9 @@ def a_leftover_connected_account_is_reported_mended_and_put_back(place):
     found = lines(out)
     account = found["accounts.stripe_account_id"]
     check(account["other_account"] == 1 and "Connect is off" in account["examples"][0]["why"], account)
-    check(account["dependents"] == [{"table": "orders", "column": "account_id", "rows": 2}], account["dependents"])
+    check(account["dependents"] == [{"table": "orders", "column": "account_id", "rows": 2},
+                                    {"table": "stripe_payments", "column": "order_id", "rows": 2, "through": ["orders"]}],
+          account["dependents"])
     for column in ("stripe_customers.stripe_account_id", "stripe_payments.connected_account_id"):
         check(found[column]["other_account"] == 1, "filed under it:", column, found[column])
     sql, _ = leftovers(place, env, "--sql", code=0)

@@ -1,0 +1,19 @@
+/* leftovers_report.h - what `brindle check leftovers` says: a line of JSON a column, and the same
+ * as a table with sentences for people. */
+#pragma once
+
+#include "cli/command.h"
+#include "core/leftovers.h"
+
+/* Ids of a column that are proven to be of elsewhere; with `unknown`, those that nobody knows, too.
+ */
+int64_t leftovers_foreign(const struct leftover_column *c, bool unknown);
+/* ST_OK, and *left: how many ids were found that do not belong here, the unknown ones included. */
+enum status leftovers_report(struct cli *cli, const char *env, struct leftover_scan *s,
+                             int64_t *left, struct error *e) MUST_USE;
+/* The columns that --discover has found, as they can be pasted into brindle.conf. */
+void leftovers_propose(struct cli *cli, const char *env, const struct leftover_scan *s);
+/* Says of which columns the ids stay, and why. Returns how many ids that are. */
+int64_t leftovers_say_stay(struct cli *cli, const struct leftover_scan *s, bool unknown);
+/* `what` begins the sentence. */
+void leftovers_say_mended(const struct cli *cli, const char *what, const struct leftover_mended *m);

@@ -1,0 +1,332 @@
+/* leftovers_undo.c - what was taken out of the application's database comes back, the latest first,
+ * where nothing else has come in its place. */
+#include "core/leftovers.h"
+
+#include "core/leftovers_kept.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+
+enum {
+    UNDO_PIECE = 500,
+    UNDO_BYTES_MAX = 64 << 20,
+};
+
+#define PENDING "run = cast($1 as bigint) and outcome is null"
+
+/* ---- the end of a transaction ---------------------------------------------------------------- */
+
+static enum status is_kept(struct database *db, int64_t run, bool there, bool *kept,
+                           struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct rows r;
+    str arg = arena_printf(&a, "%lld", (long long)run);
+    enum status st = db->ops->revive(db, e);
+
+    if (st != ST_OK)
+        return st;
+    st = database_run(db, S("select 1 from brindle_leftovers where " PENDING " limit 1"), &arg, 1,
+                      &r, &a, e);
+    if (st == ST_INVALID) { /* no such table: the very first time was not kept */
+        error_clear(e);
+        *kept = false;
+        return ST_OK;
+    }
+    *kept = st == ST_OK && (r.n_rows > 0) == there;
+    return st;
+}
+
+static enum status end_in_doubt(struct database *db, int64_t run, bool there, struct error *e)
+{
+    struct error why = { 0 };
+    bool kept = false;
+
+    if (is_kept(db, run, there, &kept, &why) != ST_OK)
+        return fail(e, ST_RETRY,
+                    "The connection to the application's database broke at the very end, and "
+                    "nobody knows whether it was done: it was, whole, or not at all. When the "
+                    "database is back, `brindle check leftovers` shows which.");
+    return kept ? ST_OK
+                : fail(e, ST_RETRY,
+                       "The connection to the application's database broke, or it was locked: "
+                       "nothing was changed. Say it again.");
+}
+
+enum status kept_end(struct database *db, enum status st, int64_t run, bool there, struct error *e)
+{
+    if (st != ST_OK) {
+        db->ops->rollback(db);
+        return st;
+    }
+    st = db->ops->commit(db, e);
+    if (st == ST_RETRY) {
+        error_clear(e);
+        return end_in_doubt(db, run, there, e);
+    }
+    if (st != ST_OK)
+        error_prefix(e, "Nothing was changed. ");
+    return st;
+}
+
+/* ---- a row ----------------------------------------------------------------------------------- */
+
+/* Columns of `select … from brindle_leftovers`. */
+enum kept { K_N, K_TABLE, K_COLUMN, K_KEY, K_OLD, K_WHOLE };
+
+struct undoing {
+    struct database *db;
+    struct app_tables tables;
+    struct leftover_mended m;
+    str run;
+};
+
+static enum status not_ours(struct error *e)
+{
+    return fail(e, ST_INVALID, "Table brindle_leftovers holds a row that was not made by us.");
+}
+
+/* " and "id" = $2": on PostgreSQL the arguments behind the first are the key's values. */
+static enum status where_key(const struct undoing *u, str key, str *where, str *args,
+                             size_t *n_args, struct arena *a, struct error *e)
+{
+    struct json_reader r;
+    struct json_token t;
+
+    *where = S("");
+    json_init(&r, key);
+    (void)json_next(&r);
+    while ((t = json_next(&r)).type == JSON_KEY) {
+        str name = app_quoted(json_unescape(t, a), a);
+        struct json_token v = json_value(&r);
+        if (*n_args == APP_KEY_MAX + 1 || v.type != JSON_STRING)
+            return not_ours(e);
+        str value = json_unescape(v, a);
+        if (u->tables.pg) {
+            args[(*n_args)++] = value;
+            value = arena_printf(a, "$%zu", *n_args);
+        }
+        *where =
+            arena_printf(a, "%.*s and %.*s = %.*s", STR_ARG(*where), STR_ARG(name), STR_ARG(value));
+    }
+    return where->n ? ST_OK : not_ours(e);
+}
+
+static enum status put_back_value(struct undoing *u, const struct app_table *t,
+                                  const struct rows *r, size_t i, bool *done, struct arena *a,
+                                  struct error *e)
+{
+    str args[APP_KEY_MAX + 1] = { row_str(r, i, K_OLD) }, where;
+    size_t n_args = 1;
+    struct rows changed;
+    str column = app_quoted(row_str(r, i, K_COLUMN), a);
+    enum status st = where_key(u, row_str(r, i, K_KEY), &where, args, &n_args, a, e);
+
+    if (st != ST_OK)
+        return st;
+    str sql = arena_printf(a, "update %.*s set %.*s = $1 where %.*s is null%.*s",
+                           STR_ARG(t->quoted), STR_ARG(column), STR_ARG(column), STR_ARG(where));
+    st = database_run(u->db, sql, args, n_args, &changed, a, e);
+    *done = st == ST_OK && changed.n_changed > 0;
+    return st;
+}
+
+/* SQLite: the row as it was, of literals. */
+static enum status put_back_row(struct undoing *u, const struct app_table *t, const struct rows *r,
+                                size_t i, bool *done, struct arena *a, struct error *e)
+{
+    struct json_reader j;
+    struct json_token k;
+    struct rows changed;
+    str names = S(""), values = S("");
+
+    json_init(&j, row_str(r, i, K_WHOLE));
+    (void)json_next(&j);
+    while ((k = json_next(&j)).type == JSON_KEY) {
+        const char *comma = names.n ? ", " : "";
+        str name = app_quoted(json_unescape(k, a), a);
+        struct json_token v = json_value(&j);
+        if (v.type != JSON_STRING)
+            return not_ours(e);
+        names = arena_printf(a, "%.*s%s%.*s", STR_ARG(names), comma, STR_ARG(name));
+        values =
+            arena_printf(a, "%.*s%s%.*s", STR_ARG(values), comma, STR_ARG(json_unescape(v, a)));
+    }
+    str sql = arena_printf(a, "insert into %.*s (%.*s) values (%.*s) on conflict do nothing",
+                           STR_ARG(t->quoted), STR_ARG(names), STR_ARG(values));
+    if (!names.n || !sql.p)
+        return not_ours(e);
+    enum status st = database_run(u->db, sql, NULL, 0, &changed, a, e);
+    *done = st == ST_OK && changed.n_changed > 0;
+    return st;
+}
+
+static enum status plain(struct undoing *u, const char *sql, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+
+    return u->tables.pg ? database_run(u->db, str_of(sql), NULL, 0, NULL, &a, e) : ST_OK;
+}
+
+/* A rule of the database that forbids it now means that something has come in its place. On SQLite
+ * a statement that fails leaves the transaction as it was. */
+static enum status try_to_put_back(struct undoing *u, const struct rows *r, size_t i, bool *done,
+                                   struct arena *a, struct error *e)
+{
+    const struct app_table *t = app_table_named(&u->tables, row_str(r, i, K_TABLE));
+    bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT;
+
+    if (!t || !app_column_named(&u->tables, t, row_str(r, i, K_COLUMN)))
+        return ST_OK;
+    enum status st = plain(u, "savepoint brindle_row", e);
+    if (st == ST_OK)
+        st = whole ? put_back_row(u, t, r, i, done, a, e) : put_back_value(u, t, r, i, done, a, e);
+    if (st == ST_CONFLICT) {
+        error_clear(e);
+        *done = false;
+        return plain(u, "rollback to savepoint brindle_row", e);
+    }
+    return st == ST_OK ? plain(u, "release savepoint brindle_row", e) : st;
+}
+
+static enum status put_back(struct undoing *u, const struct rows *r, size_t i, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT, done = false;
+    enum status st = try_to_put_back(u, r, i, &done, &a, e);
+
+    if (st != ST_OK)
+        return st;
+    if (!done)
+        u->m.changed_since++;
+    else if (whole)
+        u->m.removed++;
+    else
+        u->m.emptied++;
+    return database_run(u->db,
+                        done ? S("delete from brindle_leftovers where n = cast($1 as bigint)")
+                             : S("update brindle_leftovers set outcome = 'changed_since' where n = "
+                                 "cast($1 as bigint)"),
+                        &row_cell(r, i, K_N)->s, 1, NULL, &a, e);
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+/* PostgreSQL: all rows of a table in one statement, for they may refer to each other. */
+static enum status put_back_rows(struct undoing *u, const struct app_table *t, str column,
+                                 struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct rows r;
+    str names = S("");
+    int64_t n = 0, left = 0;
+    const str args[] = { u->run, t->name, column };
+
+    for (size_t i = 0; i < t->n_columns; i++)
+        if (!t->column[i].generated)
+            names = arena_printf(&a, "%.*s%s%.*s", STR_ARG(names), names.n ? ", " : "",
+                                 STR_ARG(t->column[i].quoted));
+    str sql = arena_printf(
+        &a,
+        "with kept as (select n, row_key, whole_row from brindle_leftovers where " PENDING
+        " and table_name = $2 and column_name = $3), "
+        "put as (insert into %.*s as back (%.*s) overriding system value select %.*s from kept "
+        "cross join lateral jsonb_populate_record(null::%.*s, kept.whole_row::jsonb) "
+        "on conflict do nothing returning %.*s as row_key), "
+        "gone as (delete from brindle_leftovers where n in (select n from kept join put "
+        "using (row_key)) and run = cast($1 as bigint) returning 1), "
+        "stay as (update brindle_leftovers set outcome = 'changed_since' where n in (select n from "
+        "kept where row_key not in (select row_key from put)) and run = cast($1 as bigint) "
+        "returning 1) select (select count(*) from gone), (select count(*) from stay)",
+        STR_ARG(t->quoted), STR_ARG(names), STR_ARG(names), STR_ARG(t->quoted),
+        STR_ARG(kept_key(t, true, "back", &a)));
+    if (!sql.p)
+        return fail(e, ST_LIMIT, "Table %.*s has too many columns.", STR_ARG(t->name));
+    enum status st = database_run(u->db, sql, args, COUNT(args), &r, &a, e);
+    if (st == ST_CONFLICT)
+        error_prefix(e, "Rows of %.*s cannot come back, and nothing was changed. ",
+                     STR_ARG(t->name));
+    if (st != ST_OK)
+        return st;
+    (void)str_to_int(row_str(&r, 0, 0), &n);
+    (void)str_to_int(row_str(&r, 0, 1), &left);
+    u->m.removed += n;
+    u->m.changed_since += left;
+    return ST_OK;
+}
+
+/* The other way round: what was taken last comes back first. */
+static enum status undo_piece(struct undoing *u, size_t *n, struct error *e)
+{
+    ARENA(a, UNDO_BYTES_MAX);
+    struct rows r;
+    str sql = arena_printf(&a,
+                           "select n, table_name, column_name, row_key, old_value, whole_row from "
+                           "brindle_leftovers where " PENDING " order by n desc limit %d",
+                           UNDO_PIECE);
+    enum status st = database_run(u->db, sql, &u->run, 1, &r, &a, e);
+
+    *n = st == ST_OK ? r.n_rows : 0;
+    for (size_t i = 0; i < *n && st == ST_OK; i++) {
+        const struct app_table *t = app_table_named(&u->tables, row_str(&r, i, K_TABLE));
+        bool whole = row_cell(&r, i, K_WHOLE)->type == VAL_TEXT;
+        if (t && t->n_key && whole && u->tables.pg) {
+            st = put_back_rows(u, t, row_str(&r, i, K_COLUMN), e);
+            break; /* the others of this piece may have been among them: look anew */
+        }
+        st = put_back(u, &r, i, e);
+    }
+    return st;
+}
+
+static enum status latest_run(struct database *db, int64_t *run, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct error why = { 0 };
+    struct rows r;
+    enum status st =
+        database_run(db, S("select max(run) from brindle_leftovers where outcome is null"), NULL, 0,
+                     &r, &a, &why);
+
+    if (st == ST_INVALID || (st == ST_OK && row_cell(&r, 0, 0)->type == VAL_NULL))
+        return fail(e, ST_NONE,
+                    "There is nothing to put back: table brindle_leftovers of the application's "
+                    "database is not there, or holds nothing that was not put back before.");
+    if (st != ST_OK) {
+        *e = why;
+        return st;
+    }
+    return str_to_int(row_str(&r, 0, 0), run) ? ST_OK : not_ours(e);
+}
+
+/* On SQLite rows that refer to each other may come in any order until the end. */
+static enum status undo_all(struct undoing *u, struct error *e)
+{
+    ARENA(a, UNDO_BYTES_MAX);
+    size_t n = 1;
+    enum status st = app_tables_read(u->db, &u->tables, &a, e);
+
+    if (st == ST_OK && !u->tables.pg)
+        st = database_run(u->db, S("pragma defer_foreign_keys = on"), NULL, 0, NULL, &a, e);
+    u->run = arena_printf(&a, "%lld", (long long)u->m.run);
+    while (st == ST_OK && n)
+        st = undo_piece(u, &n, e);
+    return st;
+}
+
+enum status leftovers_undo(struct database *db, struct leftover_mended *out, struct error *e)
+{
+    struct undoing u = { .db = db };
+    enum status st = latest_run(db, &u.m.run, e);
+
+    if (st == ST_OK)
+        st = db->ops->begin(db, e);
+    if (st != ST_OK)
+        return st;
+    st = kept_end(db, undo_all(&u, e), u.m.run, false, e);
+    if (st == ST_OK)
+        *out = u.m;
+    return st;
+}
