@@ -243,6 +243,11 @@ void *http_exchange_get(const struct http_exchange *x)
     return x->data;
 }
 
+void http_exchange_label(struct http_exchange *x, str name, str value)
+{
+    x->label = (struct http_header){ name, value };
+}
+
 const struct http_request *http_exchange_request(const struct http_exchange *x)
 {
     return &x->conn->parse.q;

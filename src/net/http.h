@@ -102,6 +102,8 @@ void http_reply(struct http_exchange *x, const struct http_response *r);
 /* A place for the handler to keep what it needs until it answers. */
 void http_exchange_set(struct http_exchange *x, void *data);
 void *http_exchange_get(const struct http_exchange *x);
+/* One more header for whatever the answer will be; both constants. The last one counts. */
+void http_exchange_label(struct http_exchange *x, str name, str value);
 /* The request again, while it has not been answered. */
 const struct http_request *http_exchange_request(const struct http_exchange *x);
 

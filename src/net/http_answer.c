@@ -107,6 +107,8 @@ static void write_head(struct http_exchange *x, const struct http_response *r,
         put_header(b, S("Content-Type"), r->content_type);
     for (size_t i = 0; i < r->n_headers; i++)
         put_header(b, r->header[i].name, r->header[i].value);
+    if (x->label.name.n)
+        put_header(b, x->label.name, x->label.value);
     if (may_have_length(r->status)) {
         buf_append(b, S("Content-Length: "));
         put_number(b, r->body.n);

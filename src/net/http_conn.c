@@ -375,6 +375,7 @@ static void hand_over(struct http_conn *c)
     http_count(&s->count.requests);
     c->phase = HTTP_HANDLED;
     c->x.answered = false;
+    c->x.label = (struct http_header){ 0 };
     c->x.data = NULL;
     if (s->draining) {
         answer_stopping(c);

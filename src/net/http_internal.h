@@ -54,6 +54,7 @@ struct http_exchange {
     struct http_conn *conn;
     struct http_exchange *next; /* in a list of replies */
     void *data;
+    struct http_header label; /* without a name: none */
     /* The reply, from http_reply on. */
     struct buf answer;
     size_t head_bytes, date_at; /* within `answer` */

@@ -3,6 +3,23 @@
 
 enum { STATUS_BYTES_MAX = 1 << 20 };
 
+/* Read-only: why, and what to do. */
+static void add_label(struct buf *body, const struct daemon_env *o)
+{
+    struct json_writer w = { .b = body };
+
+    if (!body->n || body->failed)
+        return;
+    assert(body->p[body->n - 1] == '}');
+    body->n--;
+    buf_append(body, S(",\"closed\":"));
+    jw_str(&w, str_of(closed_name(o->closed)));
+    buf_append(body, S(",\"closed_detail\":"));
+    w = (struct json_writer){ .b = body };
+    jw_str(&w, str_of(o->closed_text));
+    buf_char(body, '}');
+}
+
 void api_status(const struct route_call *c)
 {
     BUF(body, STATUS_BYTES_MAX);
@@ -12,6 +29,8 @@ void api_status(const struct route_call *c)
     if (!s)
         return;
     enum status st = status_json(s->env, &body, &e);
+    if (st == ST_OK && s->o->closed != CLOSED_NOT)
+        add_label(&body, s->o);
     if (st == ST_OK && body.failed)
         st = fail(&e, ST_LIMIT, "the status of %s is too large to be answered", s->env->name);
     if (st == ST_OK)

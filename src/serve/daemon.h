@@ -12,7 +12,7 @@ enum { DAEMON_ENVS_MAX = 16 };
 enum closed {
     CLOSED_NOT,      /* it is open */
     CLOSED_SEALED,   /* another environment took over: what is here can be read */
-    CLOSED_SWITCH,   /* a switch to it is under way */
+    CLOSED_SWITCH,   /* a switch to or from it is under way */
     CLOSED_IDENTITY, /* the key is refused, or is another account's or mode's */
     CLOSED_AWAY,     /* Stripe did not tell whose key it is: tried again */
     CLOSED_LOCKED,   /* another process has the store */

@@ -122,7 +122,8 @@ static const char *closed_detail(enum closed c)
     case CLOSED_NOT: return NULL;
     case CLOSED_SEALED:
         return "another environment took over (brindle env switch); what is here can be read";
-    case CLOSED_SWITCH: return "a switch to it is under way: brindle env switch";
+    case CLOSED_SWITCH:
+        return "a switch to or from it is under way (brindle env switch); what is here can be read";
     case CLOSED_IDENTITY:
         return "its key is refused, or reaches another account or mode; see the log, set the right "
                "one, and reload (SIGHUP)";

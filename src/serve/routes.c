@@ -227,7 +227,10 @@ struct served *routes_env(const struct route_call *c, str name)
     if (!s)
         reply_error(c->x, NULL, 404, "no_such_environment",
                     "No environment of this daemon has this name.");
-    if (!s || s->o->closed == CLOSED_NOT || s->o->readable)
+    if (!s || s->o->closed == CLOSED_NOT)
+        return s;
+    http_exchange_label(c->x, S("Brindle-Closed"), str_of(closed_name(s->o->closed)));
+    if (s->o->readable) /* what is here may be old by now: the label says so */
         return s;
     reply_later(c->x, s->env, closed_name(s->o->closed), s->o->closed_text);
     return NULL;
