@@ -11,12 +11,36 @@
 
 enum { STORES_SEEN_MAX = 256 };
 
+/* A name that was put into this directory is on the disk. */
+static bool sync_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
+static bool sync_parent(const char *path)
+{
+    char dir[DATA_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return sync_dir(".");
+    snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    return sync_dir(dir);
+}
+
 static enum status make_one(const char *dir, struct error *e)
 {
     struct stat about;
 
     if (mkdir(dir, 0700) == 0)
-        return ST_OK;
+        return sync_parent(dir) ? ST_OK
+                                : fail(e, ST_REFUSED, "The data directory %s cannot be made: %s.",
+                                       dir, strerror(errno));
     if (errno == EEXIST && stat(dir, &about) == 0 && S_ISDIR(about.st_mode))
         return ST_OK;
     return fail(e, ST_REFUSED, "The data directory %s cannot be made: %s.", dir,
@@ -148,8 +172,10 @@ static enum status write_secret(const char *path, const struct secret *s, struct
     bool linked = kept && link(fresh, path) == 0;
     int why = errno;
     unlink(fresh);
-    if (linked)
+    if (linked && sync_parent(path))
         return ST_OK;
+    if (linked)
+        why = errno;
     if (kept && why == EEXIST)
         return ST_CONFLICT;
     return fail(e, ST_REFUSED, "%s cannot be written: %s.", path, strerror(why));
