@@ -66,6 +66,7 @@ static void write_env(const struct config *c, const struct env_config *conf, str
     if (seal.target[0]) {
         jw_put_str(w, "switch_to", str_of(seal.target));
         jw_put_str(w, "step", str_of(seal.step));
+        jw_put_bool(w, "held", seal.held);
     }
 }
 
@@ -301,6 +302,7 @@ enum status cmd_env(struct cli *cli, struct error *e)
                                  { "url", FLAG_TEXT, { .text = &o.url } },
                                  { "until", FLAG_TEXT, { .text = &o.until } },
                                  { "dry-run", FLAG_SWITCH, { .on = &o.dry_run } },
+                                 { "resume", FLAG_SWITCH, { .on = &o.resume } },
                                  { "drain-seconds", FLAG_NUMBER, { .number = &o.drain_seconds } },
                                  { "max-percent", FLAG_NUMBER, { .number = &percent } } };
     struct words words = { 0 };

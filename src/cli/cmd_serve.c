@@ -73,18 +73,19 @@ static bool add_sealed(struct serving *s, struct env_config *conf)
     if (!seal.sealed_for[0] && !seal.target[0] && !from[0])
         return false;
     bool under_way = seal.target[0] || from[0];
+    const char *source = from[0] ? from : conf->name, *target = from[0] ? conf->name : seal.target;
     if (under_way)
         snprintf(text, sizeof text,
-                 "a switch from %s to %s is under way: `brindle env switch %s` goes on with it",
-                 from[0] ? from : conf->name, from[0] ? conf->name : seal.target,
-                 from[0] ? conf->name : seal.target);
+                 "a switch from %s to %s is under way: `brindle env switch %s` goes on with it, "
+                 "`brindle env switch %s` goes back",
+                 source, target, target, source);
     else
         snprintf(text, sizeof text,
                  "environment %s was sealed when %s took over: it can be read, and `brindle env "
                  "switch %s` opens it again",
                  conf->name, seal.sealed_for, conf->name);
     serving_add_closed(s, conf, under_way ? CLOSED_SWITCH : CLOSED_SEALED, text);
-    s->n_usable += s->env[s->n - 1].readable;
+    s->n_usable += under_way || s->env[s->n - 1].readable;
     return true;
 }
 
@@ -164,11 +165,12 @@ static enum status open_all(struct serving *s, struct cli *cli, struct error *e)
 
 static void on_ready(void *ctx, unsigned port)
 {
-    const struct serving *s = ctx;
+    struct serving *s = ctx;
     struct http_address address;
     struct error ignored = { 0 };
     bool v6;
 
+    atomic_store(&s->port, port);
     if (http_address_parse(s->listen, &address, &ignored) != ST_OK)
         return;
     v6 = str_find(str_of(address.host), ':') < str_of(address.host).n;

@@ -114,8 +114,8 @@ static bool is_ours(str url, const char *env)
 /* --- mending ------------------------------------------------------------------------------- */
 
 /* The same request under the same key until Stripe has said what became of it. */
-static enum status post(struct wire *w, str path, str form, struct stripe_response *out,
-                        struct arena *a, struct error *e)
+static enum status post(struct wire *w, str path, str form, const char *given,
+                        struct stripe_response *out, struct arena *a, struct error *e)
 {
     unsigned char random[KEY_RANDOM];
     char key[16 + 2 * KEY_RANDOM + 1] = "brindle-doctor-";
@@ -127,7 +127,7 @@ static enum status post(struct wire *w, str path, str form, struct stripe_respon
     const struct stripe_request q = { .method = STRIPE_POST,
                                       .path = path,
                                       .form = form,
-                                      .idem_key = { key, n },
+                                      .idem_key = given ? str_of(given) : (str){ key, n },
                                       .lane = LANE_USER,
                                       .cause = S("doctor") };
     for (unsigned attempt = 1;; attempt++) {
@@ -141,11 +141,11 @@ static enum status post(struct wire *w, str path, str form, struct stripe_respon
 }
 
 /* ST_OK: it was done, and the endpoint is in `out`. */
-static enum status change(struct wire *w, str path, str form, str *out, struct arena *a,
-                          struct error *e)
+static enum status change(struct wire *w, str path, str form, const char *key, str *out,
+                          struct arena *a, struct error *e)
 {
     struct stripe_response r = { 0 };
-    enum status st = post(w, path, form, &r, a, e);
+    enum status st = post(w, path, form, key, &r, a, e);
 
     if (st != ST_OK)
         return st;
@@ -194,7 +194,7 @@ static void mend(struct doctor *d, struct wire *w, const struct endpoint *x)
     enum status st = confirm(d->cli, &why, "Change endpoint %.*s at Stripe (%.*s)?", STR_ARG(x->id),
                              STR_ARG(buf_str(&form)));
     if (st == ST_OK)
-        st = change(w, buf_str(&path), buf_str(&form), &answer, &a, &why);
+        st = change(w, buf_str(&path), buf_str(&form), NULL, &answer, &a, &why);
     if (st != ST_OK) {
         found(d, NOTE, "not_mended", NULL, "endpoint %.*s stays as it is: %s", STR_ARG(x->id),
               why.text);
@@ -214,8 +214,10 @@ static void keep_secret(struct doctor *d, struct wire *w, str answer, str id, st
     str text = json_text(answer, S("secret"), a);
 
     snprintf(file, sizeof file, "%s-%.*s.whsec", d->env, (int)(id.n < 60 ? id.n : 60), id.p);
-    bool kept = text.n && secret_set(&secret, text) &&
-                datadir_keep(w->data_dir, file, &secret, &why) == ST_OK;
+    enum status st = text.n && secret_set(&secret, text)
+                         ? datadir_keep(w->data_dir, file, &secret, &why)
+                         : ST_NONE;
+    bool kept = st == ST_OK || (st == ST_CONFLICT && d->make_again); /* it was kept before */
     secret_wipe(&secret);
     if (kept)
         found(d, NOTE, "secret_kept", "set it, and restart brindle serve",
@@ -246,7 +248,7 @@ static void make(struct doctor *d, struct wire *w)
         st = confirm(d->cli, &why, "Make a webhook endpoint at Stripe that leads to %.200s?",
                      d->url);
     if (st == ST_OK)
-        st = change(w, S("/v1/webhook_endpoints"), buf_str(&form), &answer, &a, &why);
+        st = change(w, S("/v1/webhook_endpoints"), buf_str(&form), d->make_key, &answer, &a, &why);
     if (st != ST_OK) {
         found(d, WARNING, "endpoint_missing", NULL, "no endpoint was made: %s", why.text);
         return;
@@ -274,7 +276,7 @@ static void check_list(struct doctor *d, struct wire *w, str body, struct arena 
         if (d->fix && (x.disabled || x.lacks_events))
             mend(d, w, &x);
     }
-    if (!ours && d->fix && d->url)
+    if ((!ours || d->make_again) && d->fix && d->url)
         make(d, w);
     else if (!ours)
         found(d, WARNING, "endpoint_missing",

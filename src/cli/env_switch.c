@@ -1,122 +1,24 @@
 #include "cli/env_switch.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hmac.h"
 #include "base/json.h"
-#include "cli/checks.h"
-#include "cli/findings.h"
 #include "cli/keys.h"
 #include "cli/local.h"
 #include "cli/output.h"
-#include "core/foreign.h"
-#include "core/seal.h"
+#include "cli/switching.h"
 #include "core/status.h"
-#include "net/http.h"
 #include "serve/control.h"
 #include "serve/engine.h"
-#include "serve/webhook.h"
 
 enum {
     STORE_WAIT_MS = 40 * 1000, /* for a daemon to let go of a store, or to take one */
-    LOOK_MS = 100,
+    HOLD_WAIT_MS = 10 * 1000,  /* the same, for ^C's word that the switch rests */
     RETRY_MS = 500,
     DRAIN_GRACE_MS = 10 * 1000,
-    PING_MS = 5 * 1000,
-    PING_WAIT_MS = 20 * 1000, /* for a daemon that begins anew */
-    TEXT_MAX = 700,
-    LEFTOVER_BYTES_MAX = 16 << 20,
-    PING_BODY_MAX = 512,
-    ORDER_MAX = 256,
-    URL_MAX = 256,
-    APPLICATION_ASKED_MAX = 200, /* ids: nobody is worked for meanwhile */
+    ORDER_MAX = 2048,
 };
-
-struct switching {
-    struct cli *cli;
-    struct config *c;
-    const struct env_switch_options *o;
-    struct env_config *from, *to; /* from NULL: nothing is left behind */
-    struct wire source, target;   /* open while they are ours */
-    struct seal seal;             /* of the source, at the start */
-    bool daemon;                  /* one was there */
-    bool stopped;                 /* behind --until */
-    struct buf notes;             /* the checklist, as JSON without its end */
-};
-
-/* ---- the checklist ------------------------------------------------------------------------ */
-
-enum outcome { DONE, WARNED, SKIPPED, FAILED, PLANNED };
-
-static const char *outcome_name(enum outcome o)
-{
-    switch (o) {
-    case DONE: return "ok";
-    case WARNED: return "warning";
-    case SKIPPED: return "skipped";
-    case FAILED: return "failed";
-    case PLANNED: return "planned";
-    }
-    return "?";
-}
-
-static void write_item(struct buf *b, const char *step, enum outcome o, const char *text)
-{
-    struct json_writer w = { .b = b };
-
-    jw_object(&w);
-    jw_put_str(&w, "step", str_of(step));
-    jw_put_str(&w, "outcome", str_of(outcome_name(o)));
-    jw_put_str(&w, "text", str_of(text));
-    jw_end(&w);
-}
-
-static void item(struct switching *s, const char *step, enum outcome o, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-
-static void item(struct switching *s, const char *step, enum outcome o, const char *fmt, ...)
-{
-    static const enum color color[] = { COLOR_GOOD, COLOR_WARN, COLOR_DIM, COLOR_BAD, COLOR_DIM };
-    char text[TEXT_MAX];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    buf_char(&s->notes, s->notes.n ? ',' : '[');
-    write_item(&s->notes, step, o, text);
-    if (s->cli->json) {
-        BUF(line, TEXT_MAX * 8);
-        write_item(&line, step, o, text);
-        printf("%.*s\n", STR_ARG(buf_str(&line)));
-    } else {
-        printf("%s%-8s%s %-10s %s\n", color_on(stdout, color[o]), outcome_name(o),
-               color_off(stdout), step, text);
-    }
-    fflush(stdout);
-    s->stopped = s->stopped || (s->o->until && o != FAILED && strcmp(s->o->until, step) == 0);
-}
-
-static enum status failed(struct switching *s, const char *step, enum status st,
-                          const struct error *e)
-{
-    item(s, step, FAILED, "%s", e->text);
-    return st;
-}
-
-/* The journal knows as much as the reader of the checklist. */
-static enum status note(struct switching *s, const char *step, struct error *e)
-{
-    BUF(whole, SWITCH_NOTES_BYTES_MAX);
-
-    if (!s->from)
-        return ST_OK;
-    buf_append(&whole, buf_str(&s->notes));
-    buf_append(&whole, whole.n ? S("]") : S("[]"));
-    return switch_step(&s->source.env, step, whole.failed ? S("[]") : buf_str(&whole), e);
-}
 
 /* ---- whence ------------------------------------------------------------------------------- */
 
@@ -207,6 +109,9 @@ static enum status preflight(struct switching *s, struct error *e)
     enum status st = ask_identity(s, &id, e);
 
     /* A switch that has begun waits for Stripe; one that has not, had better not begin. */
+    if (st == ST_RETRY && s->seal.target[0] && !s->o->resume)
+        say("brindle: Stripe does not answer (%s); trying for %lld s, ^C ends it", e->text,
+            (long long)config_number(&s->to->values, SET_START));
     while (st == ST_RETRY && s->seal.target[0] && clock_mono(clock) < until && !cli_interrupted()) {
         clock_sleep(clock, RETRY_MS);
         error_clear(e);
@@ -231,7 +136,8 @@ static enum status open_waiting(struct switching *s, struct wire *w, struct env_
                                 enum wire_mode mode, struct error *e)
 {
     struct clock *clock = wire_clock();
-    msec until = clock_mono(clock) + STORE_WAIT_MS;
+    msec until = clock_mono(clock) + (cli_interrupted() ? HOLD_WAIT_MS : STORE_WAIT_MS);
+    bool was_interrupted = cli_interrupted();
 
     conf->switching = true;
     for (;;) {
@@ -243,11 +149,11 @@ static enum status open_waiting(struct switching *s, struct wire *w, struct env_
         if (st == ST_OK)
             return ST_OK;
         wire_close(w);
-        if (!locked || clock_mono(clock) >= until || cli_interrupted()) {
+        if (!locked || clock_mono(clock) >= until || cli_interrupted() != was_interrupted) {
             *e = why;
             return st;
         }
-        clock_sleep(clock, LOOK_MS);
+        clock_sleep(clock, SWITCH_LOOK_MS);
     }
 }
 
@@ -257,19 +163,39 @@ static bool ignore_line(void *ctx, str line)
     return true;
 }
 
-/* The daemon writes the journal itself, for the store is its own. */
-static enum status begin(struct switching *s, struct error *e)
+/* Who has the store writes the journal; ST_NONE: no daemon does. */
+static enum status tell_daemon(struct switching *s, const struct switch_plan *plan, struct error *e)
 {
     BUF(order, ORDER_MAX);
+    struct json_writer w = { .b = &order };
     char path[DATA_PATH_MAX];
-    enum status st = ST_NONE;
+
+    if (s->c->pg_url)
+        return ST_NONE;
+    datadir_socket_path(s->c->data_dir, s->from->name, path);
+    jw_object(&w);
+    jw_put_str(&w, "op", S("switch"));
+    jw_put_str(&w, "target", str_of(plan->target));
+    jw_put_str(&w, "url", str_of(plan->url));
+    jw_put_bool(&w, "held", plan->held);
+    jw_put_bool(&w, "reseal", plan->reseal);
+    jw_end(&w);
+    assert(!order.failed);
+    return control_send(path, buf_str(&order), ignore_line, NULL, e);
+}
+
+static enum status begin(struct switching *s, struct error *e)
+{
+    const struct switch_plan plan = {
+        .target = s->to->name,
+        .url = s->o->url ? s->o->url : "",
+        .held = s->o->until != NULL,
+        .reseal = s->target_is_new || s->own.sealed_for[0],
+    };
 
     if (s->seal.target[0])
         return ST_OK;
-    datadir_socket_path(s->c->data_dir, s->from->name, path);
-    buf_printf(&order, "{\"op\":\"switch\",\"target\":\"%s\"}", s->to->name);
-    if (!s->c->pg_url)
-        st = control_send(path, buf_str(&order), ignore_line, NULL, e);
+    enum status st = tell_daemon(s, &plan, e);
     if (st != ST_NONE) {
         s->daemon = true;
         return st;
@@ -277,7 +203,7 @@ static enum status begin(struct switching *s, struct error *e)
     error_clear(e);
     st = open_waiting(s, &s->source, s->from, WIRE_FILL, e);
     if (st == ST_OK)
-        st = switch_begin(&s->source.env, s->to->name, e);
+        st = switch_begin(&s->source.env, &plan, e);
     wire_close(&s->source);
     return st;
 }
@@ -309,7 +235,7 @@ static void work_off(struct switching *s)
     if (engine_start(&engine, &o, &ignored) != ST_OK)
         return;
     while (still_due(s) > 0 && clock_mono(clock) < until && !cli_interrupted())
-        clock_sleep(clock, LOOK_MS);
+        clock_sleep(clock, SWITCH_LOOK_MS);
     env_stop(&s->source.env);
     engine_stop(engine, DRAIN_GRACE_MS);
 }
@@ -337,8 +263,12 @@ static enum status drain(struct switching *s, struct error *e)
     if (before > 0)
         work_off(s);
     int64_t left = still_due(s);
-    item(s, "drained", left ? WARNED : DONE, "%lld things were due in %s, %lld are left",
-         (long long)before, s->from->name, (long long)left);
+    if (before == 0)
+        item(s, "drained", DONE, "nothing was due in %s", s->from->name);
+    else
+        item(s, "drained", left ? WARNED : DONE, "%lld things were due in %s, %lld are left",
+             (long long)before, s->from->name, (long long)left);
+    wire_every_second(&s->source); /* the audit of these calls, as long as it may be written */
     return ST_OK;
 }
 
@@ -348,6 +278,12 @@ static enum status leave(struct switching *s, struct error *e)
 
     if (st != ST_OK)
         return failed(s, "begun", st, e);
+    if (!s->seal.target[0]) {
+        snprintf(s->seal.target, sizeof s->seal.target, "%s", s->to->name);
+        snprintf(s->seal.step, sizeof s->seal.step, "begun");
+        s->seal.held = s->o->until != NULL;
+        snprintf(s->seal.url, sizeof s->seal.url, "%s", s->o->url ? s->o->url : "");
+    }
     item(s, "begun", DONE, "neither %s nor %s is worked for until this is over", s->from->name,
          s->to->name);
     if (s->stopped)
@@ -377,161 +313,6 @@ static enum status open_target(struct switching *s, struct error *e)
     return note(s, "opened", e);
 }
 
-static enum status look_at_endpoint(struct switching *s, struct wire *w)
-{
-    struct doctor d = {
-        .cli = s->cli, .env = s->to->name, .fix = s->o->url && !s->o->dry_run, .url = s->o->url
-    };
-
-    doctor_endpoints(&d, w);
-    item(s, "endpoint", d.errors || d.warnings ? WARNED : DONE, "%s",
-         d.errors || d.warnings ? "the account's webhook endpoint is not as it should be; until it "
-                                  "is, changes are seen when the list of events is read"
-                                : "a webhook endpoint of the account leads here");
-    return ST_OK;
-}
-
-/* Signed as Stripe would. */
-static void sign(const struct secret *secret, str body, msec now, char out[128])
-{
-    unsigned char sum[HMAC_BYTES];
-    char hex[HMAC_HEX], t[24];
-    struct hmac *h = hmac_new(secret_reveal(secret));
-
-    int n = snprintf(t, sizeof t, "%lld", (long long)(now / 1000));
-    hmac_sum(h, (str){ t, (size_t)n }, S("."), body, sum);
-    hmac_free(h);
-    hmac_hex(sum, hex);
-    snprintf(out, 128, "t=%s,v1=%.*s", t, HMAC_HEX, hex);
-}
-
-static enum status ping_url(struct switching *s, char url[URL_MAX], struct error *e)
-{
-    struct http_address at;
-    enum status st = http_address_parse(config_text(&s->c->values, SET_LISTEN), &at, e);
-
-    if (st != ST_OK)
-        return st;
-    bool v6 = str_find(str_of(at.host), ':') < str_of(at.host).n;
-    bool any = strcmp(at.host, "0.0.0.0") == 0 || strcmp(at.host, "::") == 0 || !at.host[0];
-    snprintf(url, URL_MAX, "http://%s%s%s:%u/webhooks/%s", v6 && !any ? "[" : "",
-             any ? "127.0.0.1" : at.host, v6 && !any ? "]" : "", at.port, s->to->name);
-    return ST_OK;
-}
-
-/* What the daemon answers to a ping that is signed with this secret; 0: none listens. */
-static int ping_once(struct switching *s, const struct emulator_sender *sender,
-                     const struct secret *secret, str url)
-{
-    BUF(body, PING_BODY_MAX);
-    char signature[128];
-    struct error ignored = { 0 };
-    int status = 0;
-    msec now = clock_wall(wire_clock());
-
-    buf_printf(&body,
-               "{\"id\":\"evt_brindle_ping\",\"object\":\"event\",\"type\":\"" WEBHOOK_PING
-               "\",\"created\":%lld,\"env\":\"%s\"}",
-               (long long)(now / 1000), s->to->name);
-    sign(secret, buf_str(&body), now, signature);
-    const struct emulator_header header = { S("Stripe-Signature"), str_of(signature) };
-    if (sender->send(sender->ctx, url, &header, 1, buf_str(&body), PING_MS, &status, &ignored) !=
-        ST_OK)
-        return 0;
-    return status;
-}
-
-/* A daemon that begins anew is waited for. */
-static int ping(struct switching *s, const struct emulator_sender *sender,
-                const struct secret *secret, str url)
-{
-    struct clock *clock = wire_clock();
-    msec until = clock_mono(clock) + (s->daemon ? PING_WAIT_MS : 0);
-
-    for (;;) {
-        int status = ping_once(s, sender, secret, url);
-        if ((status != 0 && status != 404) || clock_mono(clock) >= until || cli_interrupted())
-            return status;
-        clock_sleep(clock, LOOK_MS);
-    }
-}
-
-static enum status ping_all(struct switching *s, struct error *e)
-{
-    struct emulator_sender sender = { 0 };
-    char url[URL_MAX];
-    int status = 200;
-    enum status st = ping_url(s, url, e);
-
-    if (st == ST_OK && s->to->n_webhook_secrets == 0) {
-        item(s, "ping", WARNED, "%s has no webhook secret: the list of events must do",
-             s->to->name);
-        return ST_OK;
-    }
-    if (st == ST_OK)
-        st = wire_sender_open(&sender, e);
-    if (st != ST_OK)
-        return failed(s, "ping", st, e);
-    for (size_t i = 0; i < s->to->n_webhook_secrets && status == 200; i++)
-        status = ping(s, &sender, &s->to->webhook_secret[i], str_of(url));
-    wire_sender_close(&sender);
-    s->daemon = status != 0;
-    if (status == 0)
-        item(s, "ping", SKIPPED, "no daemon listens at %s", url);
-    else if (status == 200)
-        item(s, "ping", DONE, "the daemon takes what is signed with %s's %zu secret%s", s->to->name,
-             s->to->n_webhook_secrets, s->to->n_webhook_secrets == 1 ? "" : "s");
-    else
-        st = failed(s, "ping", ST_REFUSED,
-                    &(struct error){ .text = "the daemon does not take what is signed with the "
-                                             "webhook secret: is its configuration another one?" });
-    return st == ST_OK
-               ? ST_OK
-               : fail(e, ST_REFUSED, "The daemon answered %d to a signed ping at %s.", status, url);
-}
-
-/* What the application's own database holds of elsewhere is reported, and hinders nothing: it is
- * mended by whoever runs the application. True: there is something to tell. */
-static bool look_at_application(struct switching *s, struct buf *text)
-{
-    struct application_leftovers n;
-    struct error why = { 0 };
-    enum status st = application_leftovers(s->cli, s->to, APPLICATION_ASKED_MAX, &n, &why);
-
-    if (st == ST_NONE)
-        return false;
-    if (st != ST_OK) {
-        buf_printf(text, "; the application's database was not looked at: %s", why.text);
-        return true;
-    }
-    buf_printf(text, "; %lld ids of elsewhere in the application's database",
-               (long long)n.elsewhere);
-    if (n.unknown)
-        buf_printf(text, ", %lld unknown", (long long)n.unknown);
-    if (!n.whole)
-        buf_printf(text, ", as far as it was looked at");
-    if (n.elsewhere || n.unknown || !n.whole)
-        buf_printf(text, ": brindle check leftovers --env %s", s->to->name);
-    return n.elsewhere || n.unknown || !n.whole;
-}
-
-static enum status look_for_leftovers(struct switching *s, struct env *env, struct error *e)
-{
-    BUF(out, LEFTOVER_BYTES_MAX);
-    BUF(text, TEXT_MAX);
-    size_t n = 0;
-    enum status st = foreign_write(env, &out, &n, e);
-
-    if (st != ST_OK)
-        return failed(s, "leftovers", st, e);
-    buf_printf(&text, "%zu in the mirror of %s", n, s->to->name);
-    if (n)
-        buf_printf(&text, ": brindle env check %s", s->to->name);
-    bool more = look_at_application(s, &text);
-    item(s, "leftovers", n || more ? WARNED : DONE, "%.*s", STR_ARG(buf_str(&text)));
-    return ST_OK;
-}
-
 /* First the target's seal, then the journal: until that is gone neither is worked for. */
 static enum status resume(struct switching *s, struct error *e)
 {
@@ -545,9 +326,14 @@ static enum status resume(struct switching *s, struct error *e)
     if (st != ST_OK)
         return failed(s, "resumed", st, e);
     wire_close(&s->source);
+    s->over = true;
+    if (s->o->resume) { /* the daemon that has started us takes it from here */
+        item(s, "resumed", DONE, "%s is open", s->to->name);
+        return ST_OK;
+    }
     while (s->daemon && !s->c->pg_url && !local_is_served(s->c, s->to->name) &&
            clock_mono(clock) < until && !cli_interrupted())
-        clock_sleep(clock, LOOK_MS);
+        clock_sleep(clock, SWITCH_LOOK_MS);
     bool served = !s->c->pg_url && local_is_served(s->c, s->to->name);
     item(s, "resumed", s->daemon && !served && !s->c->pg_url ? WARNED : DONE,
          served      ? "the daemon works for %s"
@@ -557,14 +343,15 @@ static enum status resume(struct switching *s, struct error *e)
     return ST_OK;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------- */
+/* ---- one after the other ----------------------------------------------------------------------
+ */
 
 static enum status arrive(struct switching *s, struct error *e)
 {
     enum status st = open_target(s, e);
 
     if (st == ST_OK && !s->stopped)
-        st = look_at_endpoint(s, &s->target);
+        st = look_at_endpoint(s, &s->target, e);
     if (st == ST_OK && !s->stopped)
         st = ping_all(s, e);
     if (st == ST_OK && !s->stopped)
@@ -574,72 +361,303 @@ static enum status arrive(struct switching *s, struct error *e)
     return st == ST_OK && !s->stopped ? resume(s, e) : st;
 }
 
+static void plan_drain(struct switching *s)
+{
+    struct error ignored = { 0 };
+    int64_t due =
+        wire_open(&s->source, s->c, s->from, WIRE_READ, &ignored) == ST_OK ? still_due(s) : -1;
+    wire_close(&s->source);
+    if (due < 0)
+        item(s, "drained", PLANNED, "what is due in %s would be worked off", s->from->name);
+    else
+        item(s, "drained", PLANNED, "%lld things are due in %s, and would be worked off",
+             (long long)due, s->from->name);
+}
+
+/* What would be done; what can be looked at, is. */
 static enum status plan(struct switching *s, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 }, reader = { 0 };
     struct error ignored = { 0 };
 
-    if (s->from)
-        item(s, "sealed", PLANNED, "%s would be drained and sealed", s->from->name);
+    if (s->from) {
+        item(s, "begun", PLANNED, "neither %s nor %s would be worked for until this is over",
+             s->from->name, s->to->name);
+        plan_drain(s);
+        item(s, "sealed", PLANNED, "%s would be read from then on, never written", s->from->name);
+    }
+    bool readable = wire_open(&reader, s->c, s->to, WIRE_READ, &ignored) == ST_OK;
+    item(s, "opened", PLANNED, readable ? "the store of %s is there" : "%s would get a store",
+         s->to->name);
     enum status st = wire_open(&w, s->c, s->to, WIRE_ASK, e);
     if (st == ST_OK)
-        st = look_at_endpoint(s, &w);
-    if (st == ST_OK && wire_open(&reader, s->c, s->to, WIRE_READ, &ignored) == ST_OK)
+        st = look_at_endpoint(s, &w, e);
+    if (st == ST_OK)
+        item(s, "ping", PLANNED, "the daemon, if there is one, would be sent a signed test event");
+    if (st == ST_OK && readable)
         st = look_for_leftovers(s, &reader.env, e);
     if (st == ST_OK)
         item(s, "resumed", PLANNED, "%s would be worked for", s->to->name);
     return st;
 }
 
-/* A switch from the target is under way: it is taken back. */
-static enum status go_back(struct switching *s, const struct seal *seal, struct error *e)
+/* ---- back ----------------------------------------------------------------------------------- */
+
+static struct env_config *config_of(struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_envs; i++)
+        if (strcmp(c->env[i].name, name) == 0)
+            return &c->env[i];
+    return NULL;
+}
+
+/* Where the switch led was not open before it: so it is again. */
+static enum status close_target_again(struct switching *s, struct error *e)
+{
+    struct env_config *target = config_of(s->c, s->own.target);
+    struct error why = { 0 };
+    struct seal seal;
+
+    if (!s->own.reseal || !target)
+        return ST_OK;
+    enum status st = seal_of(s, target, &seal, &why);
+    if (st == ST_NONE) /* it has not got a store yet */
+        return ST_OK;
+    if (st == ST_OK)
+        st = open_waiting(s, &s->target, target, WIRE_FILL, &why);
+    if (st == ST_OK)
+        st = seal_put(&s->target.env, s->to->name, &why);
+    wire_close(&s->target);
+    if (st != ST_OK)
+        *e = why;
+    return st;
+}
+
+/* A switch from here is under way: it is taken back. Whoever asks for that does not want it to go
+ * on by itself, should this process die. */
+static enum status go_back(struct switching *s, struct error *e)
 {
     enum status st = open_waiting(s, &s->source, s->to, WIRE_FILL, e);
 
+    if (st == ST_OK)
+        st = switch_hold(&s->source.env, true, e);
+    if (st == ST_OK)
+        st = close_target_again(s, e);
     if (st == ST_OK)
         st = switch_end(&s->source.env, true, e);
     wire_close(&s->source);
     if (st != ST_OK)
         return failed(s, "resumed", st, e);
+    s->over = true;
     item(s, "resumed", DONE, "the switch from %s to %s is taken back: %s is open", s->to->name,
-         seal->target, s->to->name);
+         s->own.target, s->to->name);
     return ST_OK;
 }
 
-static enum status go(struct switching *s, struct error *e)
+static bool is_under_way(const struct switching *s)
+{
+    return s->from && strcmp(s->seal.target, s->to->name) == 0;
+}
+
+/* Whoever says that it goes on, or that it stops half way, has the last word about what happens
+ * when this process dies, or finds nobody at Stripe. The daemon alone changes nothing of it. */
+static enum status say_whether_it_rests(struct switching *s, struct error *e)
+{
+    bool rests = s->o->until != NULL;
+
+    if (s->o->resume || s->o->dry_run || !is_under_way(s) || s->seal.held == rests)
+        return ST_OK;
+    enum status st = open_waiting(s, &s->source, s->from, WIRE_FILL, e);
+    if (st == ST_OK)
+        st = switch_hold(&s->source.env, rests, e);
+    wire_close(&s->source);
+    s->seal.held = rests;
+    return st;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------- */
+
+/* Where are we? In `own`, `from` and `seal`. */
+static enum status look_round(struct switching *s, struct error *e)
 {
     struct error why = { 0 };
-    struct seal own = { 0 };
-    enum status st = seal_of(s, s->to, &own, &why);
+    enum status st = seal_of(s, s->to, &s->own, &why);
 
-    if (st == ST_OK && own.target[0])
-        return s->o->dry_run ? fail(e, ST_CONFLICT, "A switch from %s to %s is under way.",
-                                    s->to->name, own.target)
-                             : go_back(s, &own, e);
-    st = find_source(s, e);
-    if (st == ST_OK && s->seal.target[0] && strcmp(s->seal.target, s->to->name) != 0)
-        st = fail(e, ST_CONFLICT,
-                  "A switch from %s to %s is under way: finish it, or go back first.",
-                  s->from->name, s->seal.target);
+    s->target_is_new = st == ST_NONE;
+    if (st == ST_OK && s->own.target[0])
+        return ST_OK;
+    s->own_is_open = st == ST_OK && !s->own.sealed_for[0];
+    return find_source(s, e);
+}
+
+static bool is_done_already(const struct switching *s)
+{
+    bool left = !s->from || strcmp(s->seal.sealed_for, s->to->name) == 0;
+
+    return s->own_is_open && left && !is_under_way(s);
+}
+
+static enum status go_on(struct switching *s, struct error *e)
+{
+    if (s->seal.target[0] && !is_under_way(s))
+        return fail(e, ST_CONFLICT,
+                    "A switch from %s to %s is under way: finish it (`brindle env switch %s`), or "
+                    "go back (`brindle env switch %s`) first.",
+                    s->from->name, s->seal.target, s->seal.target, s->from->name);
+    if (s->o->resume && (!is_under_way(s) || s->seal.held))
+        return fail(e, ST_CONFLICT, "No switch to %s waits to be gone on with.", s->to->name);
+    if (is_done_already(s)) {
+        item(s, "resumed", DONE, "%s is open already: there is nothing to do", s->to->name);
+        s->over = true;
+        return ST_OK;
+    }
+    enum status st = say_whether_it_rests(s, e);
     if (st == ST_OK)
         st = preflight(s, e);
     if (st != ST_OK || s->stopped)
         return st;
     if (s->o->dry_run)
         return plan(s, e);
-    if (s->from)
+    if (s->o->url)
+        st =
+            confirm(s->cli, e,
+                    "Make a webhook endpoint at Stripe that leads to %s, or set right the one that "
+                    "is there?",
+                    s->o->url);
+    if (st == ST_OK && s->from)
         st = leave(s, e);
     return st == ST_OK && !s->stopped ? arrive(s, e) : st;
 }
 
+static enum status go(struct switching *s, struct error *e)
+{
+    enum status st = look_round(s, e);
+
+    if (st != ST_OK || !s->own.target[0])
+        return st == ST_OK ? go_on(s, e) : st;
+    if (s->o->dry_run || s->o->resume)
+        return fail(e, ST_CONFLICT, "A switch from %s to %s is under way.", s->to->name,
+                    s->own.target);
+    return go_back(s, e);
+}
+
+/* On PostgreSQL somebody on another machine may have been quicker. */
+static bool somebody_was_quicker(struct switching *s)
+{
+    struct error ignored = { 0 };
+    struct seal now;
+
+    return s->from && s->seal.target[0] && seal_of(s, s->from, &now, &ignored) == ST_OK &&
+           !now.target[0] && strcmp(now.sealed_for, s->to->name) == 0;
+}
+
+/* ^C: it rests until somebody says so. A process that is killed instead leaves that to the daemon.
+ */
+static enum status rest(struct switching *s, struct error *e)
+{
+    struct error why = { 0 };
+    enum status st = ST_OK;
+
+    error_clear(e);
+    if (!s->from || !s->seal.target[0])
+        return fail(e, ST_LIMIT, "Interrupted. Nothing was changed.");
+    wire_close(&s->target);
+    if (!s->source.made)
+        st = open_waiting(s, &s->source, s->from, WIRE_FILL, &why);
+    if (st == ST_OK)
+        st = switch_hold(&s->source.env, true, &why);
+    if (st != ST_OK)
+        return fail(e, st, "Interrupted, but a daemon may go on with the switch: %s", why.text);
+    return fail(e, ST_LIMIT, "Interrupted: the switch rests behind \"%s\".", s->seal.step);
+}
+
 static void tell_end(const struct switching *s, enum status st)
 {
-    if (s->cli->json || (!s->stopped && st == ST_OK) || s->o->dry_run)
+    if (s->cli->json || s->o->dry_run || s->over || !s->seal.target[0] || !s->from)
         return;
-    if (s->from)
-        say("The switch is not over: `brindle env switch %s` goes on, `brindle env switch %s` goes "
-            "back.",
-            s->to->name, s->from->name);
+    say("The switch is not over: `brindle env switch %s` goes on, `brindle env switch %s` goes "
+        "back.%s",
+        s->to->name, s->from->name,
+        st == ST_OK || s->seal.held || cli_interrupted()
+            ? ""
+            : " A daemon that runs goes on by itself.");
+}
+
+static enum status check_options(const struct env_switch_options *o, struct error *e)
+{
+    static const char *const step[] = { "preflight", "begun",    "drained", "sealed",
+                                        "opened",    "endpoint", "ping",    "leftovers" };
+    BUF(names, ORDER_MAX);
+    bool known = !o->until;
+
+    for (size_t i = 0; i < COUNT(step); i++) {
+        known = known || strcmp(o->until, step[i]) == 0;
+        buf_printf(&names, "%s%s", i ? ", " : "", step[i]);
+    }
+    if (!known)
+        return fail(e, ST_INVALID, "--until takes one of %.*s.", STR_ARG(buf_str(&names)));
+    if (o->url && strlen(o->url) > SWITCH_URL_MAX)
+        return fail(e, ST_INVALID, "--url is longer than %d bytes.", SWITCH_URL_MAX);
+    return ST_OK;
+}
+
+static enum status find_target(struct switching *s, const char *to, struct error *e)
+{
+    enum status st = check_options(s->o, e);
+
+    if (st == ST_OK)
+        st = config_find_all(s->c, e);
+    if (st == ST_OK && !to)
+        st = fail(e, ST_INVALID, "Say where to: `brindle env switch NAME`.");
+    if (st == ST_OK)
+        st = config_env(s->c, to, &s->to, e);
+    if (st == ST_OK && key_judge(&s->to->secret_key, NULL) == KEY_NONE)
+        st = fail(e, ST_REFUSED,
+                  "Environment %s has no key: set it first, in [env %s] of brindle.conf, or as "
+                  "STRIPE_SECRET_KEY.",
+                  to, to);
+    return st;
+}
+
+/* One process of a data directory at a time. */
+static enum status take_lock(struct switching *s, int *lock, struct error *e)
+{
+    struct clock *clock = wire_clock();
+    msec until = clock_mono(clock) + STORE_WAIT_MS;
+    enum status st = wire_switch_lock(s->c, lock, e);
+
+    if (st == ST_CONFLICT && !s->o->resume)
+        say("brindle: another process is at a switch; waiting for it, ^C ends that");
+    while (st == ST_CONFLICT && !s->o->resume && clock_mono(clock) < until && !cli_interrupted()) {
+        clock_sleep(clock, SWITCH_LOOK_MS);
+        error_clear(e);
+        st = wire_switch_lock(s->c, lock, e);
+    }
+    return st;
+}
+
+static enum status run(struct switching *s, struct error *e)
+{
+    int lock = -1;
+    enum status st = s->o->dry_run ? ST_OK : take_lock(s, &lock, e);
+
+    if (st != ST_OK)
+        return st;
+    st = go(s, e);
+    if (st == ST_CONFLICT && somebody_was_quicker(s)) {
+        error_clear(e);
+        item(s, "resumed", DONE, "another process has finished the switch: %s is open",
+             s->to->name);
+        s->over = true;
+        st = ST_OK;
+    }
+    if (cli_interrupted() && !s->over && !s->o->dry_run)
+        st = rest(s, e);
+    wire_close(&s->target);
+    wire_close(&s->source);
+    tell_end(s, st);
+    wire_switch_unlock(lock);
+    return st;
 }
 
 enum status env_switch(struct cli *cli, const char *to, const struct env_switch_options *o,
@@ -648,24 +666,12 @@ enum status env_switch(struct cli *cli, const char *to, const struct env_switch_
     struct switching s = {
         .cli = cli, .c = &cli->config, .o = o, .notes = { .max = SWITCH_NOTES_BYTES_MAX - 16 }
     };
-    enum status st = config_find_all(s.c, e);
+    enum status st = find_target(&s, to, e);
 
-    if (st == ST_OK && !to)
-        st = fail(e, ST_INVALID, "Say where to: `brindle env switch NAME`.");
-    if (st == ST_OK)
-        st = config_env(s.c, to, &s.to, e);
-    if (st == ST_OK && key_judge(&s.to->secret_key, NULL) == KEY_NONE)
-        st = fail(e, ST_REFUSED,
-                  "Environment %s has no key: set it first, in [env %s] of brindle.conf, or as "
-                  "STRIPE_SECRET_KEY.",
-                  to, to);
     if (st != ST_OK)
         return st;
     cli_catch_signals(NULL, NULL);
-    st = go(&s, e);
-    wire_close(&s.target);
-    wire_close(&s.source);
-    tell_end(&s, st);
+    st = run(&s, e);
     buf_free(&s.notes);
     return st;
 }

@@ -24,6 +24,7 @@ struct env_switch_options {
     const char *url;   /* for an endpoint that is made when there is none; NULL: none is made */
     const char *until; /* a step: stop behind it; NULL: to the end */
     bool dry_run;
+    bool resume; /* only if one was broken off, and nobody is at it: for the daemon, which asks */
     int64_t drain_seconds;
 };
 

@@ -14,8 +14,10 @@ struct doctor {
     struct cli *cli;
     const char *env; /* that is looked at; NULL: what all have in common */
     unsigned checks, errors, warnings, mended;
-    bool fix;        /* mend what can be mended at Stripe, after asking */
-    const char *url; /* for an endpoint that is made; NULL: none is */
+    bool fix;             /* mend what can be mended at Stripe, after asking */
+    const char *url;      /* for an endpoint that is made; NULL: none is */
+    const char *make_key; /* the idempotency key of that; NULL: a random one */
+    bool make_again;      /* it was asked for before, and its secret may be lost: once more */
 };
 
 /* One finding: a name for programs ("key_missing"), the command or step that mends it, and a

@@ -1,5 +1,6 @@
 #include "cli/reopening.h"
 
+#include "cli/continuing.h"
 #include "core/seal.h"
 
 #include <pthread.h>
@@ -23,6 +24,8 @@ struct reopening {
     atomic_bool due;
     pthread_t thread;
     struct looked_at env[CONFIG_ENVS_MAX];
+    struct continuing switching;  /* the thread's alone */
+    msec switch_at, switch_pause; /* when the next attempt may begin; monotonic */
 };
 
 /* While a switch is under way its steps change nothing for us. */
@@ -39,6 +42,12 @@ static bool seal_changed(struct reopening *r, size_t i)
     struct error ignored = { 0 };
     struct seal now = { 0 };
 
+    if (d->closed == CLOSED_SWITCH && !r->env[i].seal.target[0]) {
+        char from[ENV_NAME_MAX + 1]; /* its journal is in a store that may not be ours */
+        wire_switch_from(&r->s->cli->config, d->env->name, from);
+        if (!from[0])
+            return true;
+    }
     if (!r->env[i].known || seal_read(d->env, &now, &ignored) != ST_OK)
         return false;
     return !same_seal(&now, &r->env[i].seal);
@@ -106,14 +115,49 @@ static bool pause_until(struct reopening *r, msec when)
     return go_on;
 }
 
+/* To whom the switch leads that keeps this environment closed. */
+static const char *switch_target(const struct reopening *r, size_t i)
+{
+    if (r->s->env[i].closed != CLOSED_SWITCH)
+        return NULL;
+    return r->env[i].seal.target[0] ? r->env[i].seal.target : r->s->env[i].env->name;
+}
+
+/* A switch that nobody is at, and that nobody wants to rest: its process was killed, or Stripe was
+ * away for longer than it waited. */
+static void go_on_with_switch(struct reopening *r)
+{
+    struct error why = { 0 };
+
+    if (clock_mono(r->clock) < r->switch_at)
+        return;
+    for (size_t i = 0; i < r->s->n && !r->switching.pid; i++) {
+        const char *target = switch_target(r, i);
+        if (!target || !wire_switch_rests(&r->s->cli->config, target))
+            continue;
+        if (continuing_begin(&r->switching, r->s, target, &why) != ST_OK)
+            log_say(&r->s->log, LOG_WARN, LOG_switch_goes_on, LF("to", str_of(target)),
+                    LF("error", str_of(why.text)));
+        r->switch_pause =
+            r->switch_pause * 2 < REOPEN_ASK_MS_MAX ? r->switch_pause * 2 : REOPEN_ASK_MS_MAX;
+        r->switch_at = clock_mono(r->clock) + r->switch_pause;
+        return;
+    }
+}
+
 static void *look(void *arg)
 {
     struct reopening *r = arg;
 
-    while (pause_until(r, clock_mono(r->clock) + REOPEN_LOOK_MS))
+    while (pause_until(r, clock_mono(r->clock) + REOPEN_LOOK_MS)) {
+        if (continuing_look(&r->switching, r->s))
+            continue; /* what it changes is looked at when it has ended */
         for (size_t i = 0; i < r->s->n; i++)
             if (seal_changed(r, i) || answer_changed(r, i))
                 atomic_store(&r->due, true);
+        if (!atomic_load(&r->due))
+            go_on_with_switch(r);
+    }
     return NULL;
 }
 
@@ -135,6 +179,8 @@ enum status reopening_begin(struct reopening **out, struct serving *s, struct er
     r->clock = s->env[0].env->world->clock;
     r->sched = s->env[0].env->world->sched;
     r->gate = gate_new(r->sched);
+    r->switch_pause = REOPEN_ASK_MS / 2;
+    r->switch_at = clock_mono(r->clock) + REOPEN_ASK_MS;
     for (size_t i = 0; i < s->n; i++) {
         bool readable = s->env[i].closed == CLOSED_NOT || s->env[i].readable;
         r->env[i].known = readable && seal_read(s->env[i].env, &r->env[i].seal, &ignored) == ST_OK;
@@ -163,6 +209,7 @@ void reopening_end(struct reopening *r)
     gate_wake(r->sched, r->gate);
     gate_unlock(r->sched, r->gate);
     pthread_join(r->thread, NULL);
+    continuing_end(&r->switching);
     gate_free(r->sched, r->gate);
     free(r);
 }

@@ -1,6 +1,7 @@
 /* reopening.h - looks whether what keeps an environment closed, or has stopped it, is over.
  *
- * A thread beside the daemon's. It only looks: when something has changed, the daemon ends in good
+ * A thread beside the daemon's. A switch that was broken off it has gone on with (continuing.h).
+ * Otherwise it only looks: when something has changed, the daemon ends in good
  * order and the process begins anew, for a start is the one way in which an environment is opened.
  */
 #pragma once

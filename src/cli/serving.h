@@ -1,6 +1,8 @@
 /* serving.h - the daemon with its environments, as `serve` and `demo` run it. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/wire.h"
@@ -18,7 +20,8 @@ struct serving {
     char closed_text[CONFIG_ENVS_MAX][ERROR_TEXT_MAX];
     size_t n, n_usable; /* environments; of those, open or at least readable for good */
     struct reopening *reopening;
-    bool reload; /* the daemon has ended to be begun anew */
+    atomic_uint port; /* that is listened at; 0: not yet */
+    bool reload;      /* the daemon has ended to be begun anew */
 };
 
 /* Makes the data directory, reads or makes the token. `cli` is set. */

@@ -20,6 +20,7 @@
 #include "backend/stripe_logged.h"
 #include "backend/stripe_paced.h"
 #include "catalog/saga.h"
+#include "cli/command.h"
 #include "cli/keys.h"
 #include "core/api.h"
 #include "core/due.h"
@@ -176,7 +177,7 @@ static enum status identify(struct wire *w, struct identity *out, struct error *
             fprintf(stderr,
                     "brindle: Stripe does not answer (%s); trying for %lld s more, ^C ends it\n",
                     why.text, (long long)(until - now) / 1000);
-        if (st != ST_RETRY || now + pause >= until) {
+        if (st != ST_RETRY || now + pause >= until || (w->conf->switching && cli_interrupted())) {
             if (st != ST_OK)
                 *e = why;
             if (st == ST_RETRY)
@@ -196,7 +197,7 @@ static enum status prove(struct wire *w, struct identity *out, struct error *e)
     const struct sigaction kill_us = { .sa_handler = SIG_DFL };
 
     sigaction(SIGINT, NULL, &before);
-    if (before.sa_handler != SIG_IGN)
+    if (before.sa_handler != SIG_IGN && !w->conf->switching)
         sigaction(SIGINT, &kill_us, NULL); /* nothing was written yet: ^C ends it at once */
     enum status st = identify(w, out, e);
     sigaction(SIGINT, &before, NULL);
@@ -490,6 +491,7 @@ struct finding_switch {
     const struct config *c;
     const char *name;
     char *from;
+    bool held;
 };
 
 static void look_at_store(void *ctx, str name)
@@ -507,20 +509,59 @@ static void look_at_store(void *ctx, str name)
             conf.values = f->c->env[i].values;
     CLEANUP(wire_close) struct wire w = { 0 };
     if (wire_open(&w, f->c, &conf, WIRE_READ, &ignored) == ST_OK &&
-        seal_read(&w.env, &seal, &ignored) == ST_OK && strcmp(seal.target, f->name) == 0)
+        seal_read(&w.env, &seal, &ignored) == ST_OK && strcmp(seal.target, f->name) == 0) {
         snprintf(f->from, ENV_NAME_MAX + 1, "%s", conf.name);
+        f->held = seal.held;
+    }
+}
+
+static void find_switch(struct finding_switch *f)
+{
+    struct error ignored = { 0 };
+
+    f->from[0] = '\0';
+    for (size_t i = 0; i < f->c->n_envs; i++)
+        look_at_store(f, str_of(f->c->env[i].name));
+    if (!f->c->pg_url && datadir_stores(f->c->data_dir, look_at_store, f, &ignored) != ST_OK)
+        return; /* a directory that cannot be read has told already why */
 }
 
 void wire_switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1])
 {
-    struct finding_switch f = { c, name, from };
-    struct error ignored = { 0 };
+    struct finding_switch f = { .c = c, .name = name, .from = from };
 
-    from[0] = '\0';
-    for (size_t i = 0; i < c->n_envs; i++)
-        look_at_store(&f, str_of(c->env[i].name));
-    if (!c->pg_url && datadir_stores(c->data_dir, look_at_store, &f, &ignored) != ST_OK)
-        return; /* a directory that cannot be read has told already why */
+    find_switch(&f);
+}
+
+enum status wire_switch_lock(const struct config *c, int *lock, struct error *e)
+{
+    char path[DATA_PATH_MAX];
+    enum status st = datadir_make(c->data_dir, e);
+
+    if (st != ST_OK)
+        return st;
+    int n = snprintf(path, sizeof path, "%s/switch", c->data_dir);
+    assert(n > 0 && (size_t)n < sizeof path);
+    return lock_file_take(path, lock, e);
+}
+
+void wire_switch_unlock(int lock)
+{
+    lock_file_release(lock);
+}
+
+bool wire_switch_rests(const struct config *c, const char *name)
+{
+    char from[ENV_NAME_MAX + 1];
+    struct finding_switch f = { .c = c, .name = name, .from = from };
+    struct error ignored = { 0 };
+    int lock = -1;
+
+    find_switch(&f);
+    if (!from[0] || f.held || wire_switch_lock(c, &lock, &ignored) != ST_OK)
+        return false;
+    wire_switch_unlock(lock);
+    return true;
 }
 
 void wire_close(struct wire *w)

@@ -60,6 +60,13 @@ enum status wire_unsafe_setting(struct wire *w, const char **setting, struct err
 /* The environment from which a switch to `name` is under way; "": none. Looks into every store that
  * is configured or lies in the data directory. */
 void wire_switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1]);
+/* The same, and may somebody go on with it who was not asked to? Not while a process of this data
+ * directory is at it, nor where it is held. */
+bool wire_switch_rests(const struct config *c, const char *name);
+/* Who works on a switch holds this, one of a data directory; the kernel takes it back when the
+ * process ends, however that ends. ST_CONFLICT: another process does. */
+enum status wire_switch_lock(const struct config *c, int *lock, struct error *e) MUST_USE;
+void wire_switch_unlock(int lock);
 /* Whose key this is, for WIRE_ASK: proven at Stripe, or declared. Statuses as WIRE_WRITE's. */
 enum status wire_identity(struct wire *w, struct identity *out, struct error *e) MUST_USE;
 void wire_close(struct wire *w); /* writes the audit of the last calls */

@@ -4,15 +4,15 @@
 #include "base/json.h"
 #include "core/acting.h"
 #include "core/derived.h"
-#include "core/foreign.h"
-#include "core/seal.h"
 #include "core/drift.h"
 #include "core/due.h"
 #include "core/erase.h"
+#include "core/foreign.h"
 #include "core/fuse.h"
 #include "core/inbox.h"
 #include "core/outbox.h"
 #include "core/references.h"
+#include "core/seal.h"
 #include "core/sync.h"
 #include "serve/control_line.h"
 #include "serve/operations.h"
@@ -312,10 +312,19 @@ static enum status do_replay(const struct command *c, struct error *e)
 static enum status do_switch(const struct command *c, struct error *e)
 {
     str target = json_text(c->line, S("target"), c->arena);
+    str url = json_text(c->line, S("url"), c->arena);
 
     if (!target.n || target.n > ENV_NAME_MAX)
         return fail(e, ST_INVALID, "switch: where to? \"target\" must be an environment's name");
-    return switch_begin(c->env, arena_copy(c->arena, target).p, e);
+    if (url.n > SWITCH_URL_MAX)
+        return fail(e, ST_INVALID, "switch: \"url\" is longer than %d bytes", SWITCH_URL_MAX);
+    const struct switch_plan plan = {
+        .target = arena_copy(c->arena, target).p,
+        .url = arena_copy(c->arena, url).p,
+        .held = json_bool(c->line, S("held")) == JSON_TRUE,
+        .reseal = json_bool(c->line, S("reseal")) == JSON_TRUE,
+    };
+    return switch_begin(c->env, &plan, e);
 }
 
 static enum status do_purge(const struct command *c, struct error *e)
@@ -441,8 +450,7 @@ static const struct op {
     { "derived", do_derived },     { "replay", do_replay },           { "revive", do_revive },
     { "erase", do_erase },         { "projections", do_projections }, { "catalog", do_catalog },
     { "op_resume", do_op_resume }, { "op_abort", do_op_abort },       { "ping", do_ping },
-    { "purge", do_purge },         { "switch", do_switch },
-    { "handover", do_handover },
+    { "purge", do_purge },         { "switch", do_switch },           { "handover", do_handover },
 };
 
 static const struct op *find_op(str line)

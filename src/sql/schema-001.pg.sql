@@ -405,7 +405,10 @@ create table _switch (
     target text not null,
     step text not null,                   -- the last one that is done
     started_at bigint not null,
-    notes text not null                   -- JSON: the checklist so far
+    notes text not null,                  -- JSON: the checklist so far
+    held integer not null,                -- 1: it rests until a person goes on with it
+    reseal integer not null,              -- 1: the target was not open before; going back closes it
+    url text not null                     -- where the endpoint leads that is made; '': none is
 );
 
 -- Connected accounts that events or lists have told of. state: new (what waits for it is not due
