@@ -98,6 +98,21 @@ static bool read_id(const struct route_call *c, const struct env *env, str *id, 
     return false;
 }
 
+/* Whoever sends a key means to be safe: one that cannot be used is no order without a key. */
+static bool read_key(const struct route_call *c, const struct env *env, str *key)
+{
+    size_t n = 0;
+
+    *key = str_trim(http_header_get(http_exchange_request(c->x), S("Idempotency-Key"), &n));
+    if (n == 0 || (n == 1 && key->n))
+        return true;
+    reply_error(c->x, env, 400, "invalid",
+                n > 1 ? "The request has more than one Idempotency-Key: send one. Nothing was done."
+                      : "The Idempotency-Key is empty: send one, or leave the header out. Nothing "
+                        "was done.");
+    return false;
+}
+
 /* POST /api/{env}/catalog/price/replace {"price":"price_1","set":{"unit_amount":1200}} */
 void catalog_order(const struct route_call *c)
 {
@@ -106,8 +121,9 @@ void catalog_order(const struct route_call *c)
     struct error e = { 0 };
     char kind[64], id[OP_ID_MAX + 1];
     int64_t gen = 0;
+    str key;
 
-    if (!s)
+    if (!s || !read_key(c, s->env, &key))
         return;
     snprintf(kind, sizeof kind, "%.*s.%.*s", (int)(c->arg[1].n < 30 ? c->arg[1].n : 30),
              c->arg[1].p, (int)(c->arg[2].n < 30 ? c->arg[2].n : 30), c->arg[2].p);
@@ -115,8 +131,7 @@ void catalog_order(const struct route_call *c)
     const struct op_order o = { .kind = kind,
                                 .input = input,
                                 .actor = S("api"),
-                                .caller_key =
-                                    str_trim(http_header_get(q, S("Idempotency-Key"), NULL)),
+                                .caller_key = key,
                                 .dry_run = json_valid(input) && input.p[0] == '{' &&
                                            json_bool(input, S("dry_run")) == JSON_TRUE };
     enum status st = op_submit(s->env, &o, id, &gen, &e);

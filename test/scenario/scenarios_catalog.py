@@ -744,6 +744,9 @@ def over_http_the_same_order_is_the_same_operation(place):
     for key in ("\xe9", "k" * 256):
         status, other = order(d, "price/replace", wish, key=key)
         check(status == 400 and "Idempotency-Key" in other["error"]["message"], status, other)
+    for twice in ({"Idempotency-Key": "mine", "idempotency-key": "mine"}, {"Idempotency-Key": " "}):
+        status, _, body = d.http.ask("POST", "/api/test/catalog/price/replace", json.dumps(wish).encode(), twice)
+        check(status == 400 and b"Idempotency-Key" in body, "twice, or empty:", status, body)
     for verb, document, want, reason in (
             ("price/archive", {"price": new["id"]}, 409, "price_is_default"),
             ("price/update", {"price": new["id"], "set": {"currency": "eur"}}, 400, "immutable"),
