@@ -303,17 +303,25 @@ static enum status check_sellable(struct planning *g)
                        STR_ARG(named_price(g)), STR_ARG(g->plan.product));
 }
 
+/* What is asked of the default price is done or refused, never passed over. */
+static enum status check_wish(struct planning *g)
+{
+    str successor = doc_text(g, g->facts.successor, "id");
+
+    if (successor.n && input_on(g, "clear_default"))
+        return plan_refuse(g, REASON_INVALID_INPUT, "",
+                           "Say --default or --clear-default, not both.");
+    if (successor.n && str_eq(successor, named_price(g)))
+        return plan_refuse(g, REASON_INVALID_INPUT, "", "A price cannot take its own place.");
+    return ST_OK;
+}
+
 static enum status archive_default(struct planning *g, struct error *e)
 {
     str product = g->plan.product, successor = doc_text(g, g->facts.successor, "id");
     bool clear = input_on(g, "clear_default");
     enum status st = ST_OK;
 
-    if (successor.n && clear)
-        return plan_refuse(g, REASON_INVALID_INPUT, "",
-                           "Say --default or --clear-default, not both.");
-    if (successor.n && str_eq(successor, named_price(g)))
-        return plan_refuse(g, REASON_INVALID_INPUT, "", "A price cannot take its own place.");
     if (successor.n)
         st = check_successor(g, product);
     else if (!clear)
@@ -331,23 +339,67 @@ static enum status archive_default(struct planning *g, struct error *e)
     return plan_confirm(g, product, successor.n ? successor : S(""), e);
 }
 
+/* Of a price that is not the default there is no place to take. What is so already is no error:
+ * the same command may be given twice. */
+static enum status archive_other(struct planning *g)
+{
+    str successor = doc_text(g, g->facts.successor, "id"), product = g->plan.product;
+    str is = doc_ref(g, g->facts.product, "default_price");
+
+    if (successor.n && !str_eq(successor, is))
+        return plan_refuse(
+            g, REASON_INVALID_INPUT,
+            arena_printf(g->a,
+                         "Leave --default out to archive %.*s alone; `brindle product update "
+                         "%.*s --default %.*s` changes the default.",
+                         STR_ARG(named_price(g)), STR_ARG(product), STR_ARG(successor))
+                .p,
+            "%.*s is not the default price of %.*s, which has %.*s: there is no place for %.*s to "
+            "take.",
+            STR_ARG(named_price(g)), STR_ARG(product), STR_ARG(is.n ? is : S("none")),
+            STR_ARG(successor));
+    if (input_on(g, "clear_default") && is.n)
+        return plan_refuse(
+            g, REASON_INVALID_INPUT,
+            arena_printf(g->a,
+                         "Leave --clear-default out to archive %.*s alone; `brindle product update "
+                         "%.*s --clear-default` takes the default away.",
+                         STR_ARG(named_price(g)), STR_ARG(product))
+                .p,
+            "%.*s is not the default price of %.*s, but %.*s is: archiving clears nothing.",
+            STR_ARG(named_price(g)), STR_ARG(product), STR_ARG(is));
+    return ST_OK;
+}
+
+/* Of an archived product the default price may go, too. [facts: R-03] */
+static enum status plan_wish(struct planning *g, bool on_sale, struct error *e)
+{
+    bool asked = doc_text(g, g->facts.successor, "id").n || input_on(g, "clear_default");
+    enum status st = check_wish(g);
+
+    if (st != ST_OK)
+        return st;
+    if (!is_default(g))
+        return archive_other(g);
+    return asked || (on_sale && doc_active(g->facts.product)) ? archive_default(g, e) : ST_OK;
+}
+
 enum status price_archive_plan(struct planning *g, struct error *e)
 {
     str key = doc_text(g, g->facts.price, "lookup_key");
-    enum status st = ST_OK;
+    bool on_sale = doc_active(g->facts.price);
+    enum status st = plan_wish(g, on_sale, e);
 
-    if (!doc_active(g->facts.price)) {
+    if (st != ST_OK)
+        return st;
+    g->plan.own = input_on(g, "own");
+    if (!on_sale) {
         plan_note(&g->plan,
                   arena_printf(g->a, "%.*s is archived already.", STR_ARG(named_price(g))));
         return plan_verify(g, e);
     }
     plan_note_impact(g);
-    g->plan.own = input_on(g, "own");
-    /* Of an archived product the default price may go, too. [facts: R-03] */
-    if (is_default(g) && doc_active(g->facts.product))
-        st = archive_default(g, e);
-    if (st == ST_OK)
-        st = check_sellable(g);
+    st = check_sellable(g);
     if (st != ST_OK)
         return st;
     if (key.n)
