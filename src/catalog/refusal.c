@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/api.h"
+
 static const char *const name_table[] = {
 #define X(name, text) [REASON_##name] = text,
     REFUSAL_TABLE(X)
@@ -120,19 +122,14 @@ static const char *next_of(enum refusal_name n)
 struct refusal refusal_of(const struct stripe_response *r, const char *method, str path,
                           struct arena *a)
 {
-    struct refusal out = { .http_status = r->http_status, .request_id = r->request_id };
-    str type = { 0 };
+    const struct api_error said = api_error_of(r, a);
+    struct refusal out = { .http_status = r->http_status,
+                           .request_id = r->request_id,
+                           .stripe = said.message,
+                           .code = said.code,
+                           .param = said.param };
 
-    if (json_valid(r->body)) {
-        str error = json_member(r->body, S("error")).text;
-        if (error.n && error.p[0] == '{') {
-            type = json_text(error, S("type"), a);
-            out.stripe = json_text(error, S("message"), a);
-            out.code = json_text(error, S("code"), a);
-            out.param = json_text(error, S("param"), a);
-        }
-    }
-    out.name = name_of(&out, type);
+    out.name = name_of(&out, said.type);
     out.next = str_of(next_of(out.name));
     out.message = arena_printf(a, "Stripe refused %s %.*s (%d): %.*s", method, STR_ARG(path),
                                r->http_status, out.stripe.n ? (int)out.stripe.n : 16,

@@ -22,10 +22,7 @@ static str cause(const struct run *r)
 
 static bool is_lock(const struct stripe_response *p, struct arena *a)
 {
-    str error = json_valid(p->body) ? json_member(p->body, S("error")).text : (str){ 0 };
-
-    return p->http_status == 429 && error.n && error.p[0] == '{' &&
-           str_eqz(json_text(error, S("code"), a), "lock_timeout");
+    return p->http_status == 429 && str_eq(api_error_of(p, a).code, S("lock_timeout"));
 }
 
 /* One answer, or none: what it means, and in words when it means to wait. */

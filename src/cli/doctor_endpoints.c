@@ -162,8 +162,7 @@ static enum status change(struct wire *w, str path, str form, const char *key, s
     case API_AGAIN:
     case API_BAD: break;
     }
-    struct json_token error = json_member(r.body, S("error"));
-    str message = error.type == JSON_OBJECT ? json_text(error.text, S("message"), a) : S("");
+    str message = api_error_of(&r, a).message;
     return fail(e, ST_REFUSED, "Stripe answered %d: %.*s", r.http_status,
                 (int)(message.n < 200 ? message.n : 200), message.p);
 }

@@ -20,12 +20,26 @@ static bool is_json_object(str body)
     return s.n && s.p[0] == '{' && json_valid(body);
 }
 
+struct api_error api_error_of(const struct stripe_response *r, struct arena *a)
+{
+    struct json_token error = { 0 };
+
+    if (is_json_object(r->body))
+        error = json_member(r->body, S("error"));
+    if (error.type != JSON_OBJECT)
+        return (struct api_error){ 0 };
+    struct api_error said = { .type = json_text(error.text, S("type"), a),
+                              .code = json_text(error.text, S("code"), a),
+                              .param = json_text(error.text, S("param"), a) };
+    said.message = json_text(error.text, S("message"), a); /* the longest comes last */
+    return said;
+}
+
 static bool error_code_is(const struct stripe_response *r, const char *code)
 {
     ARENA(a, CODE_BYTES_MAX);
-    struct json_token error = json_member(r->body, S("error"));
 
-    return error.type == JSON_OBJECT && str_eqz(json_text(error.text, S("code"), &a), code);
+    return str_eqz(api_error_of(r, &a).code, code);
 }
 
 enum api_meaning api_judge(const struct stripe_response *r)
@@ -68,15 +82,9 @@ static void explain(struct api_answer *out, const struct stripe_request *q)
 {
     ARENA(a, CODE_BYTES_MAX);
     const struct stripe_response *r = &out->http;
-    str message = { 0 }, code = { 0 };
+    const struct api_error said = api_error_of(r, &a);
+    str message = said.message, code = said.code;
 
-    if (is_json_object(r->body)) {
-        struct json_token error = json_member(r->body, S("error"));
-        if (error.type == JSON_OBJECT) {
-            message = json_text(error.text, S("message"), &a);
-            code = json_text(error.text, S("code"), &a);
-        }
-    }
     if (!message.n)
         message =
             r->http_status < 300 ? S("a success whose body is no JSON") : S("no reason given");
@@ -156,11 +164,9 @@ enum status api_post(struct env *env, str path, str form, str idem_key, enum str
 /* [facts: F-54] The refusal has no code of its own; to ask again without is harmless. */
 static bool refuses_to_expand(const struct api_answer *got, struct arena *a)
 {
-    struct json_token error = json_member(got->http.body, S("error"));
-
-    if (got->meaning != API_BAD || got->http.http_status != 400 || error.type != JSON_OBJECT)
+    if (got->meaning != API_BAD || got->http.http_status != 400)
         return false;
-    str message = json_text(error.text, S("message"), a);
+    str message = api_error_of(&got->http, a).message;
     return message.n && memmem(message.p, message.n, "expand", 6) != NULL;
 }
 

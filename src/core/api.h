@@ -15,6 +15,14 @@ enum api_meaning {
 
 /* Pure; the table in test_api.c is its specification. [facts: §4.1, §4.6, §4.7, F-58] */
 enum api_meaning api_judge(const struct stripe_response *r);
+
+/* What Stripe says in the body of a refusal. A member that is not there, or does not fit into `a`,
+ * is empty, and all are where the body is no error of Stripe's. [facts: §4.1] */
+struct api_error {
+    str type, code, param, message;
+};
+struct api_error api_error_of(const struct stripe_response *r, struct arena *a);
+
 /* How long to wait before attempt + 1 (attempt counts from 1): 0.5 s doubling up to 5 s, times a
  * random factor between a half and one, at least 0.5 s. */
 msec api_pause(unsigned attempt, struct rng *rng);

@@ -285,10 +285,8 @@ static enum status store_page(struct customer *s, struct listing *l, str body, b
 /* The cursor's object has left the list: from the start again. [facts: F-17] */
 static bool starts_anew(struct listing *l, const struct api_answer *got, struct arena *a)
 {
-    struct json_token error = json_member(got->http.body, S("error"));
-
-    if (!l->cursor[0] || l->restarts == RESTARTS_MAX || error.type != JSON_OBJECT ||
-        !str_eq(json_text(error.text, S("param"), a), S("starting_after")))
+    if (!l->cursor[0] || l->restarts == RESTARTS_MAX ||
+        !str_eq(api_error_of(&got->http, a).param, S("starting_after")))
         return false;
     l->restarts++;
     l->cursor[0] = '\0';
@@ -299,11 +297,10 @@ static bool starts_anew(struct listing *l, const struct api_answer *got, struct 
 /* Of somebody who was deleted a list knows nothing: then each is looked at by itself. */
 static bool lists_nobody(const struct api_answer *got, struct arena *a)
 {
-    struct json_token error = json_member(got->http.body, S("error"));
+    const struct api_error said = api_error_of(&got->http, a);
 
-    return (got->meaning == API_GONE || got->meaning == API_BAD) && error.type == JSON_OBJECT &&
-           str_eq(json_text(error.text, S("code"), a), S("resource_missing")) &&
-           str_eq(json_text(error.text, S("param"), a), S("customer"));
+    return (got->meaning == API_GONE || got->meaning == API_BAD) &&
+           str_eq(said.code, S("resource_missing")) && str_eq(said.param, S("customer"));
 }
 
 static enum status one_page(struct customer *s, struct listing *l, bool *more, struct error *e)

@@ -3,6 +3,7 @@
 
 #include "base/hmac.h"
 #include "base/json.h"
+#include "core/api.h"
 #include "core/audit.h"
 
 #include <stdio.h>
@@ -17,25 +18,22 @@ enum {
 
 /* What Stripe said about a key that may not read something: its own words, which name the
  * permission, and the account that it took the key to be of. */
-struct refusal {
+struct lacking {
     str words, account;
 };
 
 static str message_of(const struct stripe_response *p, struct arena *a)
 {
-    struct json_token error = { 0 };
+    str s = api_error_of(p, a).message;
 
-    if (json_valid(p->body))
-        error = json_member(p->body, S("error"));
-    str s = error.type == JSON_OBJECT ? json_text(error.text, S("message"), a) : S("");
     return s.n > REASON_SHOWN_MAX ? str_sub(s, 0, REASON_SHOWN_MAX) : s;
 }
 
 /* "… on account 'acct_1'. Enabling "Accounts Read" ('account_read') permissions on this key …" */
-static struct refusal refusal_of(const struct stripe_response *p, struct arena *a)
+static struct lacking lacking_of(const struct stripe_response *p, struct arena *a)
 {
     static const char on_account[] = "on account '", enabling[] = "Enabling ";
-    struct refusal r = { .words = message_of(p, a) };
+    struct lacking r = { .words = message_of(p, a) };
     const char *at =
         r.words.p ? memmem(r.words.p, r.words.n, on_account, strlen(on_account)) : NULL;
 
@@ -108,7 +106,7 @@ static bool mode_of_list(str body, bool *livemode)
 }
 
 /* The balance may not be read: any object of this key tells its mode as well. */
-static enum status mode_by_witness(struct world *w, const struct refusal *balance, bool *livemode,
+static enum status mode_by_witness(struct world *w, const struct lacking *balance, bool *livemode,
                                    struct error *e)
 {
     static const char *const witness[] = { "/v1/customers",      "/v1/products",
@@ -132,7 +130,7 @@ static enum status mode_by_witness(struct world *w, const struct refusal *balanc
 }
 
 /* The account may not be read: then the configuration must name it, and Stripe not another. */
-static enum status account_by_word(const char *declared, const struct refusal *r, str *out,
+static enum status account_by_word(const char *declared, const struct lacking *r, str *out,
                                    struct error *e)
 {
     str named = r->account.n && r->account.n <= ACCOUNT_ID_MAX ? r->account : S("acct_…");
@@ -174,8 +172,8 @@ enum status env_identify(struct world *w, const char *declared, struct identity 
                     "GET %s answered 404 although its sister is there: this is no "
                     "Stripe that we know; nothing was written",
                     st == ST_NONE ? "/v1/account" : "/v1/balance");
-    const struct refusal no_account = refusal_of(&account, &a),
-                         no_balance = refusal_of(&balance, &a);
+    const struct lacking no_account = lacking_of(&account, &a),
+                         no_balance = lacking_of(&balance, &a);
     if (st == ST_OK)
         id = json_text(account.body, S("id"), &a);
     else

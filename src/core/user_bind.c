@@ -480,10 +480,7 @@ static enum status recover(struct bind *b, struct error *e)
 
 static bool is_about_the_key(const struct api_answer *got, struct arena *a)
 {
-    struct json_token error = json_member(got->http.body, S("error"));
-
-    return error.type == JSON_OBJECT &&
-           str_eqz(json_text(error.text, S("type"), a), "idempotency_error");
+    return str_eq(api_error_of(&got->http, a).type, S("idempotency_error"));
 }
 
 /* Nothing was created, and nothing will be by the same request: whoever comes next may send a

@@ -81,11 +81,8 @@ static str list_query(const struct walk *w, struct arena *a)
 /* The cursor's object has left the list. [facts: F-17] */
 static bool cursor_vanished(const struct walk *w, const struct api_answer *got, struct arena *a)
 {
-    struct json_token error = json_member(got->http.body, S("error"));
-
     return w->cursor[0] && (got->http.http_status == 400 || got->http.http_status == 404) &&
-           error.type == JSON_OBJECT &&
-           str_eq(json_text(error.text, S("param"), a), S("starting_after"));
+           str_eq(api_error_of(&got->http, a).param, S("starting_after"));
 }
 
 /* ---- one page, in pieces
