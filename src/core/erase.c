@@ -16,6 +16,7 @@ enum {
     SMALL_BYTES = 256 << 10,
     TX_RUNS = 400,       /* statements after which a transaction of an erasure ends */
     BODIES_PIECE = 5000, /* events that one transaction looks through */
+    FOUND_PIECE = 10,    /* texts that one transaction looks into */
     ERASE_NAME_MAX = 255,
     VERSIONS_PIECE = 200,         /* objects whose former versions one transaction looks through */
     ROUNDS_MAX = 10,              /* for what arrived while we were forgetting */
@@ -264,6 +265,18 @@ static enum status forget_some(struct env *env, struct erasure *x, size_t *left,
     return ST_OK;
 }
 
+/* After a piece that failed in a way that is worth another try. */
+static void once_more(struct env *env, enum status *st, unsigned *attempt, struct error *e)
+{
+    bool again = tx_again(env->world->store, *st, *attempt);
+
+    *attempt = *st == ST_OK ? 1 : *attempt + 1;
+    if (!again)
+        return;
+    error_clear(e);
+    *st = ST_OK;
+}
+
 static enum status forget_all(struct env *env, struct erasure *x, struct error *e)
 {
     enum status st = ST_OK;
@@ -271,12 +284,7 @@ static enum status forget_all(struct env *env, struct erasure *x, struct error *
 
     for (size_t left = x->n; left && st == ST_OK;) {
         st = forget_some(env, x, &left, e);
-        bool again = tx_again(env->world->store, st, attempt);
-        attempt = st == ST_OK ? 1 : attempt + 1;
-        if (again) {
-            error_clear(e);
-            st = ST_OK;
-        }
+        once_more(env, &st, &attempt, e);
     }
     return st;
 }
@@ -317,44 +325,73 @@ static enum status last_event(struct env *env, int64_t *last, struct error *e)
     return st;
 }
 
-static enum status forget_bodies_piece(struct env *env, str word, str other, int64_t from,
-                                       int64_t *events, struct error *e)
+/* Looks for `word` and the one behind it, and forgets what names somebody. `*from`: the last one
+ * that was looked at. */
+static enum status forget_bodies_piece(struct env *env, const struct erase_words *words,
+                                       size_t word, int64_t *from, int64_t *events, struct error *e)
 {
-    ARENA(a, SMALL_BYTES);
+    ARENA(a, ERASE_NAMING_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    int64_t n = 0;
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_BODIES_NAMING, &r, &a, e, V_INT(*from), V_INT(*from + BODIES_PIECE),
+                    v_account(env), V_STR(erase_hint(words, word)),
+                    V_STR(erase_hint(words, word + 1)), V_INT(FOUND_PIECE));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        if (!erase_named(words, word, row_str(&r, i, 1)))
+            continue;
+        st = tx_run(&tx, STMT_ERASE_BODY, NULL, &a, e, V_INT(row_int(&r, i, 0)));
+        n++;
+    }
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st != ST_OK)
+        return st;
+    *from = r.n_rows == FOUND_PIECE ? row_int(&r, r.n_rows - 1, 0) : *from + BODIES_PIECE;
+    *events += n;
+    return ST_OK;
+}
+
+/* The same among deliveries that were kept aside. `*from` ends below 0. */
+static enum status forget_conflicts_piece(struct env *env, const struct erase_words *words,
+                                          size_t word, int64_t *from, struct error *e)
+{
+    ARENA(a, ERASE_NAMING_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct rows r;
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
-    if (st == ST_OK && from == 0)
-        st = tx_run(&tx, STMT_ERASE_CONFLICTS_NAMING, NULL, &a, e, V_STR(word), V_STR(other),
-                    v_account(env));
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_ERASE_BODIES_NAMING, &r, &a, e, V_INT(from),
-                    V_INT(from + BODIES_PIECE), v_account(env), V_STR(word), V_STR(other));
+        st = tx_run(&tx, STMT_CONFLICTS_NAMING, &r, &a, e, V_INT(*from),
+                    V_STR(erase_hint(words, word)), V_STR(erase_hint(words, word + 1)),
+                    v_account(env), V_INT(FOUND_PIECE));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+        if (erase_named(words, word, row_str(&r, i, 1)))
+            st = tx_run(&tx, STMT_ERASE_CONFLICT, NULL, &a, e, V_INT(row_int(&r, i, 0)));
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
-        *events += r.n_changed;
+        *from = r.n_rows == FOUND_PIECE ? row_int(&r, r.n_rows - 1, 0) : -1;
     return st;
 }
 
-static enum status forget_bodies(struct env *env, struct erasure *x, str word, str other,
-                                 struct error *e)
+static enum status forget_bodies(struct env *env, struct erasure *x,
+                                 const struct erase_words *words, size_t word, struct error *e)
 {
-    int64_t last = 0;
+    int64_t last = 0, from = 0;
     unsigned attempt = 1;
     enum status st = last_event(env, &last, e);
 
-    for (int64_t from = 0; st == ST_OK && from <= last;) {
-        st = forget_bodies_piece(env, word, other, from, &x->events, e);
-        bool again = tx_again(env->world->store, st, attempt);
-        attempt = st == ST_OK ? 1 : attempt + 1;
-        if (st == ST_OK)
-            from += BODIES_PIECE;
-        if (again) {
-            error_clear(e);
-            st = ST_OK;
-        }
+    while (st == ST_OK && from <= last) {
+        st = forget_bodies_piece(env, words, word, &from, &x->events, e);
+        once_more(env, &st, &attempt, e);
+    }
+    for (from = 0; st == ST_OK && from >= 0;) {
+        st = forget_conflicts_piece(env, words, word, &from, e);
+        once_more(env, &st, &attempt, e);
     }
     return st;
 }
@@ -382,25 +419,43 @@ static bool is_taken(const struct looking_back *l, str type, str id)
     return bsearch(&key, l->taken, l->n_taken, sizeof key, by_key) != NULL;
 }
 
-static enum status forget_versions_piece(struct env *env, struct erasure *x, str word, str other,
+/* Those versions of one object that name somebody. */
+static enum status forget_versions_of(struct tx *tx, struct env *env, const struct erase_key *k,
+                                      const struct erase_words *words, size_t word, int64_t *n,
+                                      struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    int64_t at = 0;
+    enum status st = ST_OK;
+
+    while (st == ST_OK) {
+        st = erase_next_version(tx, env, k, words, word, &at, e);
+        if (st == ST_OK)
+            st = tx_run(tx, STMT_ERASE_VERSION, NULL, &a, e, V_STR(k->type), v_account(env),
+                        V_STR(k->id), V_INT(at));
+        *n += st == ST_OK;
+    }
+    return st == ST_NONE ? ST_OK : st;
+}
+
+static enum status forget_versions_piece(struct env *env, struct erasure *x,
+                                         const struct erase_words *words, size_t word,
                                          struct looking_back *l, struct error *e)
 {
     ARENA(a, SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows named, gone;
+    struct rows named;
     int64_t versions = 0;
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
         st = tx_run(&tx, STMT_HISTORY_NAMING, &named, &a, e, v_account(env), V_STR(str_of(l->type)),
-                    V_STR(str_of(l->id)), V_STR(word), V_STR(other), V_INT(VERSIONS_PIECE));
+                    V_STR(str_of(l->id)), V_STR(erase_hint(words, word)),
+                    V_STR(erase_hint(words, word + 1)), V_INT(VERSIONS_PIECE));
     for (size_t i = 0; st == ST_OK && i < named.n_rows; i++) {
-        str type = row_str(&named, i, 0), id = row_str(&named, i, 1);
-        if (is_taken(l, type, id))
-            continue;
-        st = tx_run(&tx, STMT_ERASE_HISTORY_NAMING, &gone, &a, e, V_STR(type), v_account(env),
-                    V_STR(id), V_STR(word), V_STR(other));
-        versions += st == ST_OK ? gone.n_changed : 0;
+        const struct erase_key k = { row_str(&named, i, 0), row_str(&named, i, 1) };
+        if (!is_taken(l, k.type, k.id))
+            st = forget_versions_of(&tx, env, &k, words, word, &versions, e);
     }
     if (st == ST_OK)
         st = tx_commit(&tx, e);
@@ -417,8 +472,8 @@ static enum status forget_versions_piece(struct env *env, struct erasure *x, str
 
 /* Former versions of what is not taken: a product that was made for her, renamed since. Those of
  * what is taken stay until it is forgotten: by them an interrupted erasure finds it again. */
-static enum status forget_versions(struct env *env, struct erasure *x, str word, str other,
-                                   struct error *e)
+static enum status forget_versions(struct env *env, struct erasure *x,
+                                   const struct erase_words *words, size_t word, struct error *e)
 {
     ARENA(a, ERASE_BYTES_MAX);
     struct looking_back l = { .n_taken = x->n, .more = true };
@@ -431,13 +486,8 @@ static enum status forget_versions(struct env *env, struct erasure *x, str word,
     memcpy(l.taken, x->key, x->n * sizeof *l.taken);
     qsort(l.taken, l.n_taken, sizeof *l.taken, by_key);
     while (st == ST_OK && l.more) {
-        st = forget_versions_piece(env, x, word, other, &l, e);
-        bool again = tx_again(env->world->store, st, attempt);
-        attempt = st == ST_OK ? 1 : attempt + 1;
-        if (again) {
-            error_clear(e);
-            st = ST_OK;
-        }
+        st = forget_versions_piece(env, x, words, word, &l, e);
+        once_more(env, &st, &attempt, e);
     }
     return st;
 }
@@ -449,10 +499,9 @@ static enum status forget_naming(struct env *env, struct erasure *x,
     enum status st = ST_OK;
 
     for (size_t i = 0; i < words->n && st == ST_OK; i += 2) {
-        str word = erase_word(words, i), other = erase_word(words, i + 1);
-        st = forget_bodies(env, x, word, other, e);
+        st = forget_bodies(env, x, words, i, e);
         if (st == ST_OK)
-            st = forget_versions(env, x, word, other, e);
+            st = forget_versions(env, x, words, i, e);
     }
     return st;
 }

@@ -8,7 +8,8 @@
 enum {
     PIECE = 500,
     PIECE_BYTES_MAX = 16 << 20,
-    NAMING_BYTES_MAX = 256 << 20, /* a piece of objects that name somebody */
+    OBJECT_BYTES_MAX = 64 << 20,
+    VERSIONS_PIECE = 10,
     FORMER_PIECE = 50,
     PLACE_BYTES_MAX = 64 << 10,
     TABLE_SIZE = ERASE_OBJECTS_MAX * 2,
@@ -257,13 +258,11 @@ static enum status follow_all(struct closure *c, size_t from, struct error *e)
 /* ---- by their text ------------------------------------------------------------------------ */
 
 /* Does an address stand there as a whole, as of a purchase without an account? */
-static bool has_address(str data, const struct erase_words *words, struct arena *a)
+static bool has_address(str data, const struct erase_words *words)
 {
-    for (size_t i = 1; i < words->n; i++) {
-        str quoted = arena_printf(a, "\"%.*s\"", STR_ARG(words->word[i]));
-        if (quoted.n && memmem(data.p, data.n, quoted.p, quoted.n))
+    for (size_t i = 1; i < words->n; i++)
+        if (name_is_value_in(&words->name[i], data))
             return true;
-    }
     return false;
 }
 
@@ -272,22 +271,24 @@ static bool has_address(str data, const struct erase_words *words, struct arena 
  * told. A second customer with the same e-mail address may be the same person: that is for people
  * to decide. */
 static enum status weigh_naming(struct closure *c, struct tx *tx, const struct erase_words *words,
-                                str type, str id, struct arena *a, struct error *e)
+                                size_t word, str type, str id, struct error *e)
 {
+    ARENA(a, OBJECT_BYTES_MAX);
     struct rows r;
 
     if (*find_slot(c, type, id))
         return ST_OK;
+    enum status st =
+        tx_run(tx, STMT_OBJECT_GET, &r, &a, e, V_STR(type), v_account(c->env), V_STR(id));
+    if (st != ST_OK || !r.n_rows)
+        return st;
+    str data = row_str(&r, 0, 2);
+    if (!erase_named(words, word, data))
+        return ST_OK;
     if (!resource_by_type(type) || str_eq(type, S("event")))
         return add(c, type, id, e);
-    if (is_a_persons(type)) {
-        enum status st =
-            tx_run(tx, STMT_OBJECT_GET, &r, a, e, V_STR(type), v_account(c->env), V_STR(id));
-        if (st != ST_OK)
-            return st;
-        if (r.n_rows && has_address(row_str(&r, 0, 2), words, a))
-            return consider(c, tx, type, id, a, e);
-    }
+    if (is_a_persons(type) && has_address(data, words))
+        return consider(c, tx, type, id, &a, e);
     mention(c, type, id);
     return ST_OK;
 }
@@ -298,16 +299,16 @@ static enum status find_naming(struct closure *c, const struct erase_words *word
     CLEANUP(place_free) struct place at = place_at_start();
 
     while (at.more) {
-        ARENA(a, NAMING_BYTES_MAX);
+        ARENA(a, ERASE_NAMING_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
         enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
             st = tx_run(&tx, STMT_OBJECTS_NAMING, &r, &a, e, v_account(c->env), V_STR(at.key[0]),
-                        V_STR(at.key[1]), V_STR(erase_word(words, word)),
-                        V_STR(erase_word(words, word + 1)), V_INT(PIECE));
+                        V_STR(at.key[1]), V_STR(erase_hint(words, word)),
+                        V_STR(erase_hint(words, word + 1)), V_INT(PIECE));
         for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
-            st = weigh_naming(c, &tx, words, row_str(&r, i, 0), row_str(&r, i, 1), &a, e);
+            st = weigh_naming(c, &tx, words, word, row_str(&r, i, 0), row_str(&r, i, 1), e);
         if (st != ST_OK)
             return st;
         place_move(&at, &r, 2);
@@ -315,10 +316,46 @@ static enum status find_naming(struct closure *c, const struct erase_words *word
     return ST_OK;
 }
 
+enum status erase_next_version(struct tx *tx, struct env *env, const struct erase_key *k,
+                               const struct erase_words *words, size_t word, int64_t *at,
+                               struct error *e)
+{
+    size_t n = VERSIONS_PIECE;
+
+    while (n == VERSIONS_PIECE) {
+        ARENA(a, ERASE_NAMING_BYTES_MAX);
+        struct rows r;
+        enum status st = tx_run(tx, STMT_VERSIONS_NAMING, &r, &a, e, V_STR(k->type), v_account(env),
+                                V_STR(k->id), V_INT(*at), V_STR(erase_hint(words, word)),
+                                V_STR(erase_hint(words, word + 1)), V_INT(VERSIONS_PIECE));
+        if (st != ST_OK)
+            return st;
+        n = r.n_rows;
+        for (size_t i = 0; i < n; i++) {
+            *at = row_int(&r, i, 0);
+            if (erase_named(words, word, row_str(&r, i, 1)))
+                return ST_OK;
+        }
+    }
+    return ST_NONE;
+}
+
 /* What was the customer's once, and says so no more: a payment method that was detached. */
-static enum status find_former(struct closure *c, struct error *e)
+static enum status weigh_former(struct closure *c, struct tx *tx, const struct erase_words *id,
+                                const struct erase_key *k, struct arena *a, struct error *e)
+{
+    int64_t at = 0;
+
+    if (*find_slot(c, k->type, k->id))
+        return ST_OK;
+    enum status st = erase_next_version(tx, c->env, k, id, 0, &at, e);
+    return st == ST_OK ? consider(c, tx, k->type, k->id, a, e) : st == ST_NONE ? ST_OK : st;
+}
+
+static enum status find_former(struct closure *c, const struct erase_words *words, struct error *e)
 {
     CLEANUP(place_free) struct place at = place_at_start();
+    const struct erase_words id = { { words->name[0] }, { words->hint[0] }, 1 };
 
     while (at.more) {
         ARENA(a, PIECE_BYTES_MAX);
@@ -327,9 +364,11 @@ static enum status find_former(struct closure *c, struct error *e)
         enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
             st = tx_run(&tx, STMT_HISTORY_NAMING, &r, &a, e, v_account(c->env), V_STR(at.key[0]),
-                        V_STR(at.key[1]), V_STR(c->out->id), V_STR(S("")), V_INT(PIECE));
-        for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
-            st = consider(c, &tx, row_str(&r, i, 0), row_str(&r, i, 1), &a, e);
+                        V_STR(at.key[1]), V_STR(id.hint[0]), V_STR(S("")), V_INT(PIECE));
+        for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+            const struct erase_key k = { row_str(&r, i, 0), row_str(&r, i, 1) };
+            st = weigh_former(c, &tx, &id, &k, &a, e);
+        }
         if (st != ST_OK)
             return st;
         place_move(&at, &r, 2);
@@ -339,23 +378,30 @@ static enum status find_former(struct closure *c, struct error *e)
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
-/* As it stands between the quotes: so it will be found in other texts. */
-static str email_of(str data)
+static enum status add_word(struct closure *c, struct erase_words *words, struct name name,
+                            struct error *e)
 {
-    struct json_token t = json_member(data, S("email"));
+    str hint = name_hint(&name, c->a);
 
-    return t.type == JSON_STRING && t.text.n > 2 ? str_sub(t.text, 1, t.text.n - 1) : S("");
+    if (!name.text.n || !hint.p)
+        return fail(e, ST_LIMIT, "out of memory for the names of %.*s", STR_ARG(c->out->id));
+    words->name[words->n] = name;
+    words->hint[words->n++] = hint;
+    return ST_OK;
 }
 
-static void add_address(struct closure *c, struct erase_words *words, str data)
+static enum status add_address(struct closure *c, struct erase_words *words, str data,
+                               struct error *e)
 {
-    str email = email_of(data);
+    str email = json_text(data, S("email"), c->a);
 
-    for (size_t i = 0; i < words->n; i++)
-        if (str_eq(words->word[i], email))
-            return;
-    if (email.n && words->n < ERASE_WORDS_MAX)
-        words->word[words->n++] = arena_copy(c->a, email);
+    if (!email.n || words->n == ERASE_WORDS_MAX)
+        return ST_OK;
+    struct name name = name_of_address(email, c->a);
+    for (size_t i = 1; i < words->n; i++)
+        if (str_eq(words->name[i].text, name.text))
+            return ST_OK;
+    return add_word(c, words, name, e);
 }
 
 /* Addresses that it had and has no more stand in other texts, too. */
@@ -365,7 +411,7 @@ static enum status find_former_addresses(struct closure *c, struct erase_words *
     int64_t before = INT64_MAX;
 
     for (size_t n = FORMER_PIECE; n == FORMER_PIECE && words->n < ERASE_WORDS_MAX;) {
-        ARENA(a, NAMING_BYTES_MAX);
+        ARENA(a, ERASE_NAMING_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
         enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
@@ -375,8 +421,10 @@ static enum status find_former_addresses(struct closure *c, struct erase_words *
         if (st != ST_OK)
             return st;
         n = r.n_rows;
-        for (size_t i = 0; i < n; i++)
-            add_address(c, words, row_str(&r, i, 5));
+        for (size_t i = 0; i < n && st == ST_OK; i++)
+            st = add_address(c, words, row_str(&r, i, 5), e);
+        if (st != ST_OK)
+            return st;
         before = n ? row_int(&r, n - 1, 0) : 0;
     }
     return ST_OK;
@@ -389,15 +437,16 @@ static enum status look_at_customer(struct closure *c, struct erase_words *words
     struct object o;
     enum status st = mirror_get(c->env, S("customer"), c->out->id, &o, &a, &why);
 
-    *words = (struct erase_words){ { c->out->id }, 1 };
+    *words = (struct erase_words){ 0 };
     if (st != ST_OK && st != ST_NONE) {
         *e = why;
         return st;
     }
     c->out->known = st == ST_OK;
-    if (st == ST_OK)
-        add_address(c, words, o.data);
-    return find_former_addresses(c, words, e);
+    st = add_word(c, words, (struct name){ c->out->id, false }, e);
+    if (st == ST_OK && c->out->known)
+        st = add_address(c, words, o.data, e);
+    return st == ST_OK ? find_former_addresses(c, words, e) : st;
 }
 
 enum status erase_plan_named(struct env *env, str customer, struct erasure *out,
@@ -419,7 +468,7 @@ enum status erase_plan_named(struct env *env, str customer, struct erasure *out,
         st = follow_all(&c, 0, e);
     size_t found = out->n;
     if (st == ST_OK)
-        st = find_former(&c, e);
+        st = find_former(&c, words, e);
     for (size_t i = 0; i < words->n && st == ST_OK; i += 2)
         st = find_naming(&c, words, i, e);
     if (st == ST_OK)

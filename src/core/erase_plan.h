@@ -3,22 +3,40 @@
 #pragma once
 
 #include "core/erase.h"
+#include "core/naming.h"
 
-enum { ERASE_WORDS_MAX = 10 };
+enum {
+    ERASE_WORDS_MAX = 10,
+    ERASE_NAMING_BYTES_MAX = 256 << 20, /* a piece of texts that name somebody */
+};
 
 /* The customer's id, and behind it every e-mail address that the mirror knows it had, the latest
- * first, as they stand between the quotes of JSON. */
+ * first. */
 struct erase_words {
-    str word[ERASE_WORDS_MAX];
+    struct name name[ERASE_WORDS_MAX];
+    str hint[ERASE_WORDS_MAX]; /* what statements look for */
     size_t n;
 };
 
 /* Statements look for two words at once. */
-static inline str erase_word(const struct erase_words *w, size_t i)
+static inline str erase_hint(const struct erase_words *w, size_t i)
 {
-    return i < w->n ? w->word[i] : S("");
+    return i < w->n ? w->hint[i] : S("");
+}
+
+/* Is one of the two in this text, which a statement has found? */
+static inline bool erase_named(const struct erase_words *w, size_t i, str text)
+{
+    return (i < w->n && name_in(&w->name[i], text)) ||
+           (i + 1 < w->n && name_in(&w->name[i + 1], text));
 }
 
 /* As erase_plan. */
 enum status erase_plan_named(struct env *env, str customer, struct erasure *out,
                              struct erase_words *words, struct arena *a, struct error *e) MUST_USE;
+
+/* The next former version of an object, behind revision *at, that holds one of two words: *at is
+ * its revision. ST_NONE: there is no more. */
+enum status erase_next_version(struct tx *tx, struct env *env, const struct erase_key *k,
+                               const struct erase_words *words, size_t word, int64_t *at,
+                               struct error *e) MUST_USE;

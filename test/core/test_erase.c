@@ -306,9 +306,88 @@ static void no_byte_of_a_person_is_left_in_the_file(void **state)
     small_world_free(w);
 }
 
+/* Ann, and others whose address or id holds hers. */
+static void open_neighbours(struct small_world *w)
+{
+    put(w, "customer", "cus_ann", OF("customer", "cus_ann", ",\"email\":\"ann@example.com\""));
+    put(w, "customer", "cus_ann2",
+        OF("customer", "cus_ann2", ",\"email\":\"joann@example.com\",\"name\":\"Jo\""));
+    change(w, "customer", "cus_ann2",
+           OF("customer", "cus_ann2", ",\"email\":\"joann@example.com\",\"name\":\"Joan\""));
+    change(w, "customer", "cus_ann2",
+           OF("customer", "cus_ann2", ",\"email\":\"jo@example.net\",\"name\":\"Joan\""));
+    put(w, "product", "prod_1", OF("product", "prod_1", ",\"name\":\"for x_cus_ann\""));
+    change(w, "product", "prod_1", OF("product", "prod_1", ",\"name\":\"tea\""));
+    put(w, "wholly.new", "new_jo",
+        OF("wholly.new", "new_jo", ",\"who\":\"ann@example.com.au, mary-ann@example.com\""));
+    deliver_body(w, "evt_jo", "customer.updated",
+                 OF("customer", "cus_ann2", ",\"email\":\"joann@example.com\""));
+    deliver_body(w, "evt_au", "odd.thing", OF("odd", "odd_1", ",\"of\":\"ann@example.com.au\""));
+    deliver_body(w, "evt_jo", "customer.deleted",
+                 OF("customer", "cus_ann2", ",\"email\":\"joann@example.com\"")); /* contradicts */
+}
+
+static void a_longer_address_or_id_is_anothers(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = small_world_new();
+    struct erasure x;
+
+    open_neighbours(w);
+    int64_t versions = ask_int(w, "select count(*) from _history");
+    assert_true(versions >= 3);
+    erase(w, "cus_ann", &x, &a);
+    assert_int_equal(ask_int(w, "select count(*) from _history"), versions);
+    assert_string_equal(ask_text(w, "select group_concat(event, ' ') from (select event from "
+                                    "_inbox where body is not null order by event)"),
+                        "evt_au evt_jo");
+    assert_int_equal(ask_int(w, "select count(*) from _inbox_conflicts"), 1);
+    assert_string_equal(ask_text(w, "select group_concat(id) from objects where deleted = 2"),
+                        "cus_ann");
+    assert_int_equal(x.n_mentions, 0);
+    small_world_free(w);
+}
+
+/* As people write it, and as JSON may. */
+static void an_address_is_found_however_it_is_written(void **state)
+{
+    static const char *const texts[] = { "ANN@Example.COM",
+                                         "ann\\u0040example.com",
+                                         "<ann@example.com>",
+                                         "mailto:ann@example.com?subject=x",
+                                         "Ask ann@example.com.",
+                                         "'ann@example.com'",
+                                         "a\\nann@example.com\\n",
+                                         "\\u201cann@example.com\\u201d",
+                                         "not joann@example.com but ann@example.com" };
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = small_world_new();
+    struct erasure x;
+
+    put(w, "customer", "cus_ann", OF("customer", "cus_ann", ",\"email\":\"Ann@example.com\""));
+    put(w, "charge", "ch_guest",
+        OF("charge", "ch_guest", ",\"customer\":null,\"receipt_email\":\"ANN\\u0040example.com\""));
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        char id[24], body[256];
+        snprintf(id, sizeof id, "evt_%zu", i);
+        snprintf(body, sizeof body, "{\"object\":\"odd\",\"id\":\"odd_%zu\",\"text\":\"%s\"}", i,
+                 texts[i]);
+        deliver_body(w, id, "odd.thing", body);
+    }
+    erase(w, "cus_ann", &x, &a);
+    assert_string_equal(
+        ask_text(w, "select group_concat(event) from _inbox where body is not null"), "");
+    assert_int_equal(ask_int(w, "select deleted from objects where id = 'ch_guest'"), 2);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_longer_address_or_id_is_anothers),
+        cmocka_unit_test(an_address_is_found_however_it_is_written),
         cmocka_unit_test(no_byte_of_a_person_is_left_in_the_file),
         cmocka_unit_test(what_hangs_on_a_customer_is_forgotten_and_nothing_else),
         cmocka_unit_test(no_answer_brings_an_erased_object_back),

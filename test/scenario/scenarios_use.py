@@ -121,6 +121,9 @@ def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
     place.catch_up(d)
     place.run("sync")
     e.post(f"/v1/customers/{ada['id']}", name="Ada, Countess of Lovelace")
+    e.post(f"/v1/products/{product['id']}", description="for jimbob@example.com")  # not Bob
+    place.catch_up(d)
+    e.post(f"/v1/products/{product['id']}", description="for jimbob@example.com alone")
     place.catch_up(d)
     check(address_in_files(place, address), "the address is nowhere, before")
     place.run("erase", ada["id"], code=2)  # no terminal, no --yes
@@ -156,7 +159,9 @@ def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
     # without a daemon, and of one who was erased: nothing happens, and it is no error
     place.run("erase", ada["id"], "--yes")
     place.run("erase", bob["id"], "--yes")
-    check(place.one("select count(*) from customers") == 0 and not address_in_files(place, "bob@example.com"), "Bob")
+    check(place.one("select count(*) from customers") == 0 and not address_in_files(place, '"bob@example.com'), "Bob")
+    check(place.one("select count(*) from _history where data like '%jimbob@%'") == 1, "another's former version went")
+    check(place.one("select count(*) from _inbox where body like '%jimbob@%'") == 2, "another's bodies went")
 
 
 def report(place, name):

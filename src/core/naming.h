@@ -1,0 +1,24 @@
+/* naming.h - does a text of JSON name somebody? Pure; test_erase.c is its specification.
+ *
+ * Statements find candidates: texts that hold the word somewhere, or an escape behind which it may
+ * stand. Here is decided, for ann@example.com is not joann@example.com, and cus_1 is not cus_12. */
+#pragma once
+
+#include "base/arena.h"
+
+struct name {
+    str text;     /* decoded; an address in small letters */
+    bool address; /* an e-mail address, large and small letters alike; else an id */
+};
+
+/* The name of somebody whose address stands so between quotes; copied into `a`. */
+struct name name_of_address(str decoded, struct arena *a);
+
+/* What statements look for, in the text in small letters: the longest piece of the name that JSON
+ * writes in one way only, apart from \u. Empty for an empty name. */
+str name_hint(const struct name *n, struct arena *a);
+
+/* Does the text hold the name, with nothing around it that would make it another one? */
+bool name_in(const struct name *n, str json);
+/* Is one of the text's strings the name and nothing else? */
+bool name_is_value_in(const struct name *n, str json);

@@ -1,0 +1,9 @@
+-- core/erase.c: contradicting deliveries that may hold a word
+select seq, body from _inbox_conflicts
+where seq > $1
+    and (strpos(lower(body collate "C"), $2) > 0
+        or ($3 <> '' and strpos(lower(body collate "C"), $3) > 0)
+        or strpos(body, chr(92) || 'u') > 0)
+    and (reason = 'other_account' or event in (
+        select event from _inbox where coalesce(account, (select account from _environment)) = $4))
+order by seq limit $5

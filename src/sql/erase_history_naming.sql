@@ -1,3 +1,0 @@
--- core/erase.c: former versions of somebody else's object that name an erased person
-delete from _history where type = $1 and account = $2 and id = $3
-    and (instr(data, $4) > 0 or ($5 <> '' and instr(data, $5) > 0))

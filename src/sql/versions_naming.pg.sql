@@ -1,0 +1,7 @@
+-- core/erase_plan.c: former versions of one object that may hold a word
+select revision, data from _history
+where type = $1 and account = $2 and id = $3 and revision > $4
+    and (strpos(lower(data collate "C"), $5) > 0
+        or ($6 <> '' and strpos(lower(data collate "C"), $6) > 0)
+        or strpos(data, chr(92) || 'u') > 0)
+order by revision limit $7
