@@ -3,7 +3,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "catalog/pairs.h"
+
+enum { MEMBER_BYTES_MAX = 4 << 20 };
 
 struct comparing {
     const json_t *all; /* products of the mirror */
@@ -25,30 +30,26 @@ static const char *const mutable_product[] = {
     "tax_code", "shippable",   "metadata"
 };
 
+static enum status memory(const struct comparing *c)
+{
+    return fail(c->e, ST_LIMIT, "out of memory for the changes");
+}
+
 static const char *text(const json_t *doc, const char *name)
 {
     return json_string_value(json_object_get(doc, name));
 }
 
+static const char *name_of(const json_t *doc)
+{
+    const char *key = text(doc, "lookup_key");
+
+    return key ? key : text(doc, "id");
+}
+
 static bool is_active(const json_t *doc) /* a file that does not say means yes */
 {
     return !json_is_false(json_object_get(doc, "active"));
-}
-
-/* Does `is` have all that `wanted` says? Null is absent. */
-static bool holds(const json_t *wanted, const json_t *is)
-{
-    const char *name;
-    json_t *v;
-
-    if (json_is_null(wanted))
-        return !is || json_is_null(is);
-    if (!json_is_object(wanted))
-        return is && json_equal(wanted, is);
-    json_object_foreach((json_t *)(uintptr_t)wanted, name, v)
-        if (!holds(v, json_object_get(is, name)))
-            return false;
-    return true;
 }
 
 static void add_change(struct comparing *c, const char *kind, const char *product, json_t *input,
@@ -67,106 +68,68 @@ static void add_change(struct comparing *c, const char *kind, const char *produc
         c->failed = true;
 }
 
-/* ---- amounts, and what is said by saying nothing ----------------------------------------------
+/* ---- what is otherwise ------------------------------------------------------------------------
  */
 
-#define DECIMAL "_decimal"
-
-/* Without the zeros that say nothing: "0.50" and ".5" are one number. */
-static str plain_number(const char *number)
+static void put(const json_t *from, json_t *to, const char *name)
 {
-    str n = str_of(number);
+    json_t *v = json_object_get(from, name);
 
-    for (; n.n && *n.p == '0'; n.n--)
-        n.p++;
-    if (!memchr(n.p, '.', n.n))
-        return n;
-    while (n.p[n.n - 1] == '0')
-        n.n--;
-    if (n.p[n.n - 1] == '.')
-        n.n--;
-    return n;
+    if (v)
+        json_object_set(to, name, v);
 }
 
-static bool is_decimal(const char *name)
+/* Without what is in it, which has names of its own. */
+static char *text_of(const json_t *doc)
 {
-    size_t n = strlen(name), tail = sizeof DECIMAL - 1;
+    json_t *copy = json_copy((json_t *)(uintptr_t)doc);
 
-    return n > tail && strcmp(name + n - tail, DECIMAL) == 0;
+    json_object_del(copy, "prices");
+    char *text = json_dumps(copy, CATALOG_DUMP);
+    json_decref(copy);
+    return text;
 }
 
-/* The mirror has an amount as an integer where it is one. */
-static bool is_amount(const char *wanted, const json_t *is, const char *name)
+/* A file wants what would be sent; is it so already? */
+static enum status member_holds(const struct comparing *c, const json_t *wanted, const char *is,
+                                const char *name, bool *holds)
 {
-    char whole[64], number[32];
-    const char *there = text(is, name);
+    ARENA(a, MEMBER_BYTES_MAX);
+    struct pairs p = { 0 };
+    json_t *one = json_object();
 
-    snprintf(whole, sizeof whole, "%.*s", (int)(strlen(name) + 1 - sizeof DECIMAL), name);
-    const json_t *integer = json_object_get(is, whole);
-    snprintf(number, sizeof number, "%lld", (long long)json_integer_value(integer));
-    if (json_is_integer(integer))
-        there = number;
-    return there && str_eq(plain_number(wanted), plain_number(there));
+    put(wanted, one, name);
+    char *text = json_dumps(one, CATALOG_DUMP);
+    json_decref(one);
+    enum status st = text ? pairs_of(str_of(text), &p, &a, c->e) : memory(c);
+    *holds = st == ST_OK && pairs_hold(&p, str_of(is), &a);
+    free(text);
+    if (st == ST_INVALID || st == ST_LIMIT)
+        error_prefix(c->e, "\"%s\" of %s: ", name, name_of(wanted));
+    return st;
 }
 
-static bool is_unsaid(const char *name, const char *value)
+/* The members that are otherwise, as they are wanted. */
+static enum status set_of(const struct comparing *c, const json_t *wanted,
+                          const char *const *member, size_t n, const json_t *is, json_t **out)
 {
-    return !*value || (strcmp(name, "billing_scheme") == 0 && strcmp(value, "per_unit") == 0) ||
-           (strcmp(name, "tax_behavior") == 0 && strcmp(value, "unspecified") == 0);
-}
+    json_t *set = json_object();
+    char *text = text_of(is);
+    enum status st = set && text ? ST_OK : memory(c);
 
-static bool member_holds(const json_t *wanted, const json_t *is, const char *name);
-
-static bool tiers_hold(const json_t *wanted, const json_t *is)
-{
-    const json_t *tier;
-    const char *name;
-    json_t *v;
-    size_t i;
-
-    if (json_array_size(wanted) != json_array_size(is))
-        return false;
-    json_array_foreach(wanted, i, tier) {
-        const json_t *there = json_array_get(is, i);
-        bool same = json_object_size(tier) == json_object_size(there);
-        json_object_foreach((json_t *)(uintptr_t)tier, name, v) {
-            same = same && member_holds(tier, there, name);
-        }
-        if (!same)
-            return false;
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        bool holds = true;
+        if (json_object_get(wanted, member[i]))
+            st = member_holds(c, wanted, text, member[i], &holds);
+        if (!holds)
+            put(wanted, set, member[i]);
     }
-    return true;
-}
-
-/* The mirror does not repeat the price's own currency among the others. */
-static bool currencies_hold(const json_t *wanted, const json_t *price)
-{
-    const json_t *options = json_object_get(price, "currency_options");
-    const char *own = text(price, "currency"), *currency;
-    json_t *v;
-
-    json_object_foreach((json_t *)(uintptr_t)wanted, currency, v) {
-        bool itself = own && strcmp(own, currency) == 0;
-        if (!holds(v, itself ? price : json_object_get(options, currency)))
-            return false;
-    }
-    return true;
-}
-
-/* Does `is` have this member as `wanted` says it, however it is written? */
-static bool member_holds(const json_t *wanted, const json_t *is, const char *name)
-{
-    const json_t *v = json_object_get(wanted, name), *there = json_object_get(is, name);
-
-    if (json_is_string(v) && is_decimal(name))
-        return is_amount(json_string_value(v), is, name);
-    if (json_is_string(v) && !there)
-        return is_unsaid(name, json_string_value(v));
-    if (json_is_array(v) && strcmp(name, "tiers") == 0)
-        return tiers_hold(v, there);
-    if (json_is_object(v) && strcmp(name, "currency_options") == 0)
-        return currencies_hold(v, is);
-    return holds(v, there);
+    free(text);
+    if (st == ST_OK)
+        *out = set;
+    else
+        json_decref(set);
+    return st;
 }
 
 /* ---- looking up ------------------------------------------------------------------------------ */
@@ -219,26 +182,6 @@ static const char *holder_elsewhere(const struct comparing *c, const char *produ
 
 /* ---- prices ---------------------------------------------------------------------------------- */
 
-static const char *name_of(const json_t *price)
-{
-    const char *key = text(price, "lookup_key");
-
-    return key ? key : text(price, "id");
-}
-
-/* "up_to": "inf" is how Stripe wants it; an export has it so, too. */
-static json_t *set_of(const json_t *wanted, const char *const *member, size_t n, const json_t *is)
-{
-    json_t *set = json_object();
-
-    for (size_t i = 0; i < n; i++) {
-        json_t *v = json_object_get(wanted, member[i]);
-        if (v && !member_holds(wanted, is, member[i]))
-            json_object_set_new(set, member[i], json_deep_copy(v));
-    }
-    return set;
-}
-
 static void merge(json_t *to, json_t *from)
 {
     json_object_update(to, from);
@@ -281,67 +224,70 @@ static enum status create_price(struct comparing *c, const char *product, const 
     return ST_OK;
 }
 
+/* Takes `set` over. */
 static enum status replace_price(struct comparing *c, const char *product, const json_t *p,
                                  const json_t *is, json_t *set)
 {
     const char *key = text(p, "lookup_key"), *member;
-    json_t *v;
+    enum status st = ST_OK;
+    json_t *v, *more = NULL;
 
-    if (!key) {
-        json_decref(set);
-        return fail(
-            c->e, ST_INVALID,
-            "Price %s has to be replaced, but has no lookup_key: the file could not name its "
-            "successor. Give it one first (`brindle price update %s --lookup-key KEY`).",
-            text(is, "id"), text(is, "id"));
-    }
+    if (!key)
+        st = fail(c->e, ST_INVALID,
+                  "Price %s has to be replaced, but has no lookup_key: the file could not name its "
+                  "successor. Give it one first (`brindle price update %s --lookup-key KEY`).",
+                  text(is, "id"), text(is, "id"));
     json_object_foreach(set, member, v)
-        if (json_is_null(v)) {
-            enum status st = fail(c->e, ST_INVALID,
-                                  "Price %s: \"%s\" cannot be taken away in a replacement. Make "
-                                  "another price.",
-                                  key, member);
-            json_decref(set);
-            return st;
-        }
-    merge(set, set_of(p, mutable_price, COUNT(mutable_price), is));
+        if (st == ST_OK && json_is_null(v))
+            st = fail(c->e, ST_INVALID,
+                      "Price %s: \"%s\" cannot be taken away in a replacement. Make another price.",
+                      key, member);
+    if (st == ST_OK)
+        st = set_of(c, p, mutable_price, COUNT(mutable_price), is, &more);
+    if (st != ST_OK) {
+        json_decref(set);
+        return st;
+    }
+    merge(set, more);
     add_change(c, "price.replace", product,
                json_pack("{s:s, s:o}", "price", text(is, "id"), "set", set),
                "replace price %s (%s): what it costs cannot be changed", key, text(is, "id"));
     return ST_OK;
 }
 
+static enum status update_price(struct comparing *c, const char *product, const json_t *p,
+                                const json_t *is)
+{
+    json_t *set = NULL;
+    enum status st = set_of(c, p, mutable_price, COUNT(mutable_price), is, &set);
+
+    if (st == ST_OK && json_object_size(set))
+        add_change(c, "price.update", product,
+                   json_pack("{s:s, s:O}", "price", text(is, "id"), "set", set),
+                   "change price %s (%s)", name_of(p), text(is, "id"));
+    json_decref(set);
+    return st;
+}
+
 static enum status compare_price(struct comparing *c, const char *product, const json_t *p,
                                  const json_t *is, bool make_default)
 {
+    json_t *set = NULL;
+
     if (!is)
         return is_active(p) ? create_price(c, product, p, make_default) : ST_OK;
-    const char *id = text(is, "id");
-    json_t *set = set_of(p, immutable, COUNT(immutable), is);
-
-    if (!is_active(p)) {
-        json_decref(set);
+    if (!is_active(p))
         return ST_OK; /* archived last, see archive_prices */
-    }
-    if (c->promote && (json_object_size(set) || !is_active(is))) {
-        enum status st =
-            fail(c->e, ST_CONFLICT,
-                 "Price %s is there already as %s of %s, but %s: nothing was changed.", name_of(p),
-                 id, product, is_active(is) ? "costs something else" : "it is archived");
-        json_decref(set);
-        return st;
-    }
-    if (json_object_size(set))
+    enum status st = set_of(c, p, immutable, COUNT(immutable), is, &set);
+    if (st == ST_OK && c->promote && (json_object_size(set) || !is_active(is)))
+        st = fail(c->e, ST_CONFLICT,
+                  "Price %s is there already as %s of %s, but %s: nothing was changed.", name_of(p),
+                  text(is, "id"), product,
+                  is_active(is) ? "costs something else" : "it is archived");
+    if (st == ST_OK && json_object_size(set))
         return replace_price(c, product, p, is, set);
     json_decref(set);
-    set = set_of(p, mutable_price, COUNT(mutable_price), is);
-    if (json_object_size(set) == 0) {
-        json_decref(set);
-        return ST_OK;
-    }
-    add_change(c, "price.update", product, json_pack("{s:s, s:o}", "price", id, "set", set),
-               "change price %s (%s)", name_of(p), id);
-    return ST_OK;
+    return st == ST_OK ? update_price(c, product, p, is) : st;
 }
 
 static bool is_prunable(const struct comparing *c, const json_t *is)
@@ -481,11 +427,13 @@ static void activate_prices(struct comparing *c, const json_t *p, const json_t *
 static enum status change_product(struct comparing *c, const json_t *p, const json_t *is)
 {
     const char *id = text(p, "id"), *by_default = text(p, "default_price");
-    json_t *set = set_of(p, mutable_product, COUNT(mutable_product), is);
-    enum status st = compare_default(c, p, is, set);
     const json_t *price;
+    json_t *set = NULL;
     size_t i;
+    enum status st = set_of(c, p, mutable_product, COUNT(mutable_product), is, &set);
 
+    if (st == ST_OK)
+        st = compare_default(c, p, is, set);
     if (st != ST_OK) {
         json_decref(set);
         return st;

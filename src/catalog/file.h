@@ -16,6 +16,10 @@
 
 enum { CATALOG_VERSION = 1, CATALOG_FILE_BYTES_MAX = 64 << 20 };
 
+/* How what comes of a catalogue is written for others: 0.1 as 0.1. */
+enum { CATALOG_PRECISION = 15 };
+#define CATALOG_DUMP (JSON_COMPACT | JSON_REAL_PRECISION(CATALOG_PRECISION))
+
 /* Everything that the mirror has, archived ones too, every price with its "id" and each with its
  * "created". The caller's. Statuses as mirror_list. */
 enum status catalog_read(struct env *env, json_t **out, struct error *e) MUST_USE;

@@ -44,8 +44,6 @@ enum status plan_refuse(struct planning *g, enum refusal_name name, const char *
 
 /* ---- what the input says -------------------------------------------------------------------- */
 
-enum { INPUT_DEPTH_MAX = 6, NAME_BYTES_MAX = 400 };
-
 str input_text(const struct planning *g, const char *name)
 {
     return json_text(g->input, str_of(name), g->a);
@@ -56,62 +54,6 @@ bool input_on(const struct planning *g, const char *name)
     return json_bool(g->input, str_of(name)) == JSON_TRUE;
 }
 
-static enum status flatten(struct planning *g, struct pairs *out, str name, struct json_token t,
-                           unsigned depth, struct error *e);
-
-static enum status flatten_all(struct planning *g, struct pairs *out, str name, str container,
-                               bool is_array, unsigned depth, struct error *e)
-{
-    struct json_reader r;
-    enum status st = ST_OK;
-
-    json_init(&r, container);
-    json_next(&r);
-    for (int64_t i = 0; st == ST_OK; i++) {
-        struct json_token key = { 0 };
-        str inner;
-        if (!is_array) {
-            key = json_next(&r);
-            if (key.type != JSON_KEY)
-                return ST_OK;
-        }
-        struct json_token value = json_value(&r);
-        if (is_array && value.type == JSON_ARRAY_END)
-            return ST_OK;
-        str part = is_array ? arena_printf(g->a, "%lld", (long long)i) : json_unescape(key, g->a);
-        inner = name.n ? arena_printf(g->a, "%.*s[%.*s]", STR_ARG(name), STR_ARG(part)) : part;
-        if (!inner.n || inner.n > NAME_BYTES_MAX)
-            return plan_refuse(g, REASON_INVALID_INPUT, "",
-                               "A parameter has no name, or one of "
-                               "more than %d bytes.",
-                               NAME_BYTES_MAX);
-        st = flatten(g, out, inner, value, depth + 1, e);
-    }
-    return st;
-}
-
-static enum status flatten(struct planning *g, struct pairs *out, str name, struct json_token t,
-                           unsigned depth, struct error *e)
-{
-    if (depth > INPUT_DEPTH_MAX || t.type == JSON_BAD)
-        return plan_refuse(g, REASON_INVALID_INPUT, "", "\"%.*s\" cannot be read.", STR_ARG(name));
-    switch (t.type) {
-    case JSON_STRING: return pairs_add(out, name, json_unescape(t, g->a), g->a, e);
-    case JSON_NULL: return pairs_add(out, name, S(""), g->a, e);
-    case JSON_OBJECT: return flatten_all(g, out, name, t.text, false, depth, e);
-    case JSON_ARRAY: return flatten_all(g, out, name, t.text, true, depth, e);
-    case JSON_NUMBER:
-    case JSON_TRUE:
-    case JSON_FALSE: return pairs_add(out, name, t.text, g->a, e);
-    case JSON_END:
-    case JSON_OBJECT_END:
-    case JSON_ARRAY_END:
-    case JSON_KEY:
-    case JSON_BAD: break;
-    }
-    return ST_OK;
-}
-
 enum status input_pairs(struct planning *g, const char *name, struct pairs *out, struct error *e)
 {
     struct json_token t = json_member(g->input, str_of(name));
@@ -120,7 +62,13 @@ enum status input_pairs(struct planning *g, const char *name, struct pairs *out,
         return ST_OK;
     if (t.type != JSON_OBJECT)
         return plan_refuse(g, REASON_INVALID_INPUT, "", "\"%s\" must be an object.", name);
-    return flatten_all(g, out, S(""), t.text, false, 0, e);
+    enum status st = pairs_of(t.text, out, g->a, e);
+    if (st != ST_INVALID)
+        return st;
+    char why[ERROR_TEXT_MAX];
+    snprintf(why, sizeof why, "%s", e->text);
+    error_clear(e);
+    return plan_refuse(g, REASON_INVALID_INPUT, "", "%s", why);
 }
 
 /* ---- what documents say --------------------------------------------------------------------- */

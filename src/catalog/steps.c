@@ -5,12 +5,7 @@
 
 #include "base/url.h"
 
-enum {
-    PAIRS_FIRST = 16,
-    FORM_BYTES_MAX = 1 << 20,
-    TEXT_BYTES_MAX = 64 << 10,
-    PATH_PARTS_MAX = 12,
-};
+enum { TEXT_BYTES_MAX = 64 << 10 };
 
 static const char *const kind_name[] = {
     [STEP_PRODUCT_CREATE] = "product.create",
@@ -42,88 +37,6 @@ bool step_on_price(enum step_kind k)
     return k == STEP_PRICE_CREATE || k == STEP_PRICE_UPDATE;
 }
 
-/* ---- pairs --------------------------------------------------------------------------------- */
-
-enum status pairs_add(struct pairs *p, str name, str value, struct arena *a, struct error *e)
-{
-    if (p->n == PAIRS_MAX)
-        return fail(e, ST_LIMIT, "a request would have more than %d parameters", PAIRS_MAX);
-    if (p->n == p->room) {
-        size_t room = p->room ? p->room * 2 : PAIRS_FIRST;
-        struct pair *wider = arena_alloc(a, room * sizeof *wider);
-        if (!wider)
-            return fail(e, ST_LIMIT, "no memory for the parameters of a request");
-        if (p->n)
-            memcpy(wider, p->at, p->n * sizeof *wider);
-        p->at = wider;
-        p->room = room;
-    }
-    p->at[p->n++] = (struct pair){ name, value.p ? value : S("") };
-    return ST_OK;
-}
-
-str pairs_get(const struct pairs *p, str name)
-{
-    for (size_t i = p->n; i-- > 0;)
-        if (str_eq(p->at[i].name, name))
-            return p->at[i].value;
-    return (str){ 0 };
-}
-
-static void drop(struct pairs *p, str name, bool tree)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < p->n; i++) {
-        str n = p->at[i].name;
-        bool below = tree && n.n > name.n && str_starts(n, name) && n.p[name.n] == '[';
-        if (!str_eq(n, name) && !below)
-            p->at[kept++] = p->at[i];
-    }
-    p->n = kept;
-}
-
-void pairs_drop(struct pairs *p, str name)
-{
-    drop(p, name, false);
-}
-
-void pairs_drop_tree(struct pairs *p, str name)
-{
-    drop(p, name, true);
-}
-
-str pairs_form(const struct pairs *p, struct arena *a)
-{
-    BUF(b, FORM_BYTES_MAX);
-
-    for (size_t i = 0; i < p->n; i++) {
-        if (i)
-            buf_char(&b, '&');
-        url_escape(&b, p->at[i].name);
-        buf_char(&b, '=');
-        url_escape(&b, p->at[i].value);
-    }
-    return b.failed ? (str){ 0 } : arena_copy(a, buf_str(&b));
-}
-
-/* "metadata[k]" as "metadata", "k". 0: too deep. */
-static size_t split_name(str name, str part[PATH_PARTS_MAX])
-{
-    size_t n = 1;
-    str rest = str_cut(name, '[', &part[0]);
-
-    while (rest.p) {
-        str inner;
-        if (n == PATH_PARTS_MAX)
-            return 0;
-        str behind = str_cut(rest, ']', &inner);
-        part[n++] = inner;
-        rest = behind.n && behind.p[0] == '[' ? str_sub(behind, 1, behind.n) : (str){ 0 };
-    }
-    return n;
-}
-
 static struct json_token element(str array, int64_t index)
 {
     struct json_reader r;
@@ -135,58 +48,6 @@ static struct json_token element(str array, int64_t index)
         if (index-- == 0)
             return t;
     return (struct json_token){ .type = JSON_END };
-}
-
-/* Names of metadata may hold dots, so that they are looked up one by one. */
-static struct json_token find(str object, str name)
-{
-    str part[PATH_PARTS_MAX];
-    size_t n = split_name(name, part);
-    struct json_token t = { .type = n ? JSON_OBJECT : JSON_END, .text = object };
-
-    for (size_t i = 0; i < n; i++) {
-        int64_t index;
-        if (t.type == JSON_OBJECT)
-            t = json_member(t.text, part[i]);
-        else if (t.type == JSON_ARRAY && str_to_int(part[i], &index))
-            t = element(t.text, index);
-        else
-            return (struct json_token){ .type = JSON_END };
-    }
-    return t;
-}
-
-/* An expanded reference counts as its id. */
-static bool same(struct json_token have, str want, struct arena *a)
-{
-    switch (have.type) {
-    case JSON_STRING: return str_eq(json_unescape(have, a), want);
-    case JSON_NUMBER: return str_eq(have.text, want);
-    case JSON_TRUE: return str_eqz(want, "true");
-    case JSON_FALSE: return str_eqz(want, "false");
-    case JSON_OBJECT: return want.n && str_eq(json_text(have.text, S("id"), a), want);
-    case JSON_NULL:
-    case JSON_END: return want.n == 0 || str_eqz(want, "inf");
-    case JSON_OBJECT_END:
-    case JSON_ARRAY:
-    case JSON_ARRAY_END:
-    case JSON_KEY:
-    case JSON_BAD: return false;
-    }
-    return false;
-}
-
-static bool says_nothing(str name)
-{
-    return str_eqz(name, "transfer_lookup_key") || str_starts(name, S("expand"));
-}
-
-bool pairs_hold(const struct pairs *p, str object, struct arena *a)
-{
-    for (size_t i = 0; i < p->n; i++)
-        if (!says_nothing(p->at[i].name) && !same(find(object, p->at[i].name), p->at[i].value, a))
-            return false;
-    return true;
 }
 
 /* ---- plans --------------------------------------------------------------------------------- */

@@ -5,24 +5,14 @@
  * makes; it may stand in a target, a value and a sentence. */
 #pragma once
 
-#include "base/arena.h"
 #include "base/json.h"
+#include "catalog/pairs.h"
 
 enum {
     STEPS_MAX = 48,
-    PAIRS_MAX = 1024, /* of one step: a price in many currencies has many */
     NOTES_MAX = 16,
     PLAN_BYTES_MAX = 2 << 20,
     STEP_UNDO = 100, /* step 100 + n undoes step n */
-};
-
-struct pair {
-    str name, value;
-};
-
-struct pairs {
-    struct pair *at;
-    size_t n, room;
 };
 
 enum step_kind {
@@ -66,24 +56,9 @@ bool step_creates(enum step_kind k);
 bool step_reads(enum step_kind k);    /* sends no POST or DELETE */
 bool step_on_price(enum step_kind k); /* its target is a price, not a product */
 
-/* ST_LIMIT: PAIRS_MAX, or the arena is full. The slices are kept, not copied. */
-enum status pairs_add(struct pairs *p, str name, str value, struct arena *a,
-                      struct error *e) MUST_USE;
-/* The last value under this name; {NULL, 0} when there is none. */
-str pairs_get(const struct pairs *p, str name);
-void pairs_drop(struct pairs *p, str name);
-/* Those of this name, and those below it: "recurring" drops "recurring[interval]", too. */
-void pairs_drop_tree(struct pairs *p, str name);
-/* "a=b&c%5Bd%5D=e". {NULL, 0}: the arena is full. */
-str pairs_form(const struct pairs *p, struct arena *a);
-
 /* A step at the end of the plan, zeroed; NULL when STEPS_MAX is reached. */
 struct step *plan_add(struct op_plan *p, enum step_kind kind, str target);
 void plan_note(struct op_plan *p, str note); /* beyond NOTES_MAX it is dropped */
-
-/* Does the object say what the pairs would make of it? "" is null or absent; numbers and booleans
- * are compared as they are written; transfer_lookup_key and expand say nothing. */
-bool pairs_hold(const struct pairs *p, str object, struct arena *a);
 
 /* As JSON and back: {"product","own","notes":[…],"steps":[{"do","target","set":[["k","v"]…],…}]}.
  * ST_INVALID: not what plan_write has written. ST_LIMIT: too large. */

@@ -117,7 +117,7 @@ static enum status write_json(const struct catalog *c, const json_t *doc, struct
 
     if (!f)
         return fail(e, ST_REFUSED, "%s: %s.", c->out, strerror(errno));
-    bool ok = json_dumpf(doc, f, JSON_INDENT(2)) == 0;
+    bool ok = json_dumpf(doc, f, JSON_INDENT(2) | JSON_REAL_PRECISION(CATALOG_PRECISION)) == 0;
     ok = fputc('\n', f) != EOF && ok;
     ok = (c->out ? fclose(f) : fflush(f)) == 0 && ok;
     return ok ? ST_OK
@@ -323,7 +323,7 @@ static enum status order_of(const json_t *change, struct buf *out, struct error 
     json_t *order = json_pack("{s:s, s:O, s:s%, s:b, s:O}", "op", "catalog", "kind",
                               json_object_get(change, "kind"), "actor", by.p, by.n, "dry_run", 0,
                               "input", json_object_get(change, "input"));
-    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
+    char *text = order ? json_dumps(order, CATALOG_DUMP) : NULL;
 
     json_decref(order);
     if (!text)

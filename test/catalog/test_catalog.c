@@ -166,44 +166,125 @@ static struct pairs one(str name, str value, struct arena *a)
     return p;
 }
 
+/* "a=b&c=d", as a form; nothing is escaped. */
+static struct pairs of_form(const char *form, struct arena *a)
+{
+    struct pairs p = { 0 };
+    struct error e = { 0 };
+
+    for (str rest = str_of(form), pair, name; rest.n;) {
+        rest = str_cut(rest, '&', &pair);
+        str value = str_cut(pair, '=', &name);
+        assert_int_equal(pairs_add(&p, name, value, a, &e), ST_OK);
+    }
+    return p;
+}
+
 static void pairs_are_compared_with_what_an_object_says(void **state)
 {
     static const char object[] =
         "{\"active\":true,\"lookup_key\":null,\"nickname\":\"a\\\"b\",\"unit_amount\":12,"
-        "\"metadata\":{\"a.b\":\"c\"},\"default_price\":{\"id\":\"price_1\"},"
-        "\"tiers\":[{\"up_to\":10},{\"up_to\":null}],\"product\":\"prod_1\"}";
+        "\"unit_amount_decimal\":\"12\",\"metadata\":{\"a.b\":\"c\"},\"currency\":\"usd\","
+        "\"default_price\":{\"id\":\"price_1\"},\"product\":\"prod_1\","
+        "\"tiers\":[{\"up_to\":10,\"flat_amount\":null,\"unit_amount\":5,"
+        "\"unit_amount_decimal\":\"5\"},{\"up_to\":null,\"unit_amount\":null,"
+        "\"unit_amount_decimal\":\"0.5\"}],"
+        "\"currency_options\":{\"usd\":{\"unit_amount\":12},\"eur\":{\"unit_amount\":null,"
+        "\"unit_amount_decimal\":\"0.5\"}},\"custom_unit_amount\":{\"minimum\":5},"
+        "\"images\":[\"x\",\"y\"],\"features\":[{\"name\":\"f\"}],\"none\":[],\"nothing\":{}}";
     static const struct {
-        const char *name, *value;
+        const char *form;
         bool holds;
     } row[] = {
-        { "active", "true", true },
-        { "active", "false", false },
-        { "lookup_key", "", true },
-        { "lookup_key", "pro", false },
-        { "absent", "", true },
-        { "absent", "x", false },
-        { "nickname", "a\"b", true },
-        { "unit_amount", "12", true },
-        { "unit_amount", "13", false },
-        { "metadata[a.b]", "c", true },
-        { "metadata[a.c]", "", true },
-        { "metadata[a.b]", "", false },
-        { "default_price", "price_1", true },
-        { "default_price", "", false },
-        { "tiers[0][up_to]", "10", true },
-        { "tiers[1][up_to]", "inf", true },
-        { "tiers[2][up_to]", "5", false },
-        { "transfer_lookup_key", "true", true },
-        { "product[x]", "y", false },
+        { "active=true", true },
+        { "active=false", false },
+        { "lookup_key=", true },
+        { "lookup_key=pro", false },
+        { "absent=", true },
+        { "absent=x", false },
+        { "absent=inf", false },
+        { "nickname=a\"b", true },
+        { "unit_amount=12", true },
+        { "unit_amount=13", false },
+        { "metadata[a.b]=c", true },
+        { "metadata[a.c]=", true },
+        { "metadata[a.b]=", false },
+        { "metadata=", false },
+        { "default_price=price_1", true },
+        { "default_price=", false },
+        { "transfer_lookup_key=true", true },
+        { "product[x]=y", false },
+        /* what was cleared */
+        { "none=", true },
+        { "nothing=", true },
+        { "images=", false },
+        { "features=", false },
+        /* lists are replaced whole */
+        { "images[0]=x&images[1]=y", true },
+        { "images[]=x&images[]=y", true },
+        { "images[0]=x", false },
+        { "images[0]=x&images[1]=z", false },
+        { "images[0]=x&images[1]=y&images[2]=z", false },
+        { "features[0][name]=f", true },
+        { "features[0][name]=g", false },
+        { "none[0]=x", false },
+        { "tiers[0][up_to]=10&tiers[0][unit_amount]=5&tiers[1][up_to]=inf&"
+          "tiers[1][unit_amount_decimal]=0.50",
+          true },
+        { "tiers[0][up_to]=10&tiers[0][unit_amount_decimal]=5.0&tiers[1][up_to]=inf&"
+          "tiers[1][unit_amount_decimal]=.5",
+          true },
+        { "tiers[0][up_to]=10&tiers[1][up_to]=inf&tiers[1][unit_amount_decimal]=0.5", false },
+        { "tiers[0][up_to]=10&tiers[0][unit_amount]=5", false },
+        { "tiers[2][up_to]=5", false },
+        /* amounts, however they are written */
+        { "unit_amount_decimal=12.00", true },
+        { "unit_amount_decimal=12.01", false },
+        { "currency_options[eur][unit_amount_decimal]=0.5", true },
+        { "currency_options[eur][unit_amount_decimal]=0.6", false },
+        { "currency_options[usd][unit_amount]=12", true },
+        { "currency_options[gbp][unit_amount]=12", false },
+        { "custom_unit_amount[enabled]=true&custom_unit_amount[minimum]=5", true },
+        { "currency_options[eur][custom_unit_amount][enabled]=true", false },
+        { "tax_behavior=unspecified&billing_scheme=per_unit", true },
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(row); i++) {
         ARENA(a, TEST_BYTES);
-        struct pairs p = one(str_of(row[i].name), str_of(row[i].value), &a);
+        struct pairs p = of_form(row[i].form, &a);
         if (pairs_hold(&p, str_of(object), &a) != row[i].holds)
-            print_error("%s=%s\n", row[i].name, row[i].value);
+            print_error("%s\n", row[i].form);
         assert_true(pairs_hold(&p, str_of(object), &a) == row[i].holds);
+    }
+}
+
+static void members_become_pairs(void **state)
+{
+    static const struct {
+        const char *json, *form; /* NULL: ST_INVALID */
+    } row[] = {
+        { "{}", "" },
+        { "{\"a\":1,\"b\":\"x\",\"c\":true,\"d\":null}", "a=1&b=x&c=true&d=" },
+        { "{\"images\":[]}", "images=" },
+        { "{\"images\":[\"x\",\"y\"]}", "images[0]=x&images[1]=y" },
+        { "{\"metadata\":{\"k\":\"v\"},\"nothing\":{}}", "metadata[k]=v" },
+        { "{\"\":1}", NULL },
+        { "{\"a\":[[[[[[[1]]]]]]]}", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(row); i++) {
+        ARENA(a, TEST_BYTES);
+        BUF(form, 4096);
+        struct error e = { 0 };
+        struct pairs p = { 0 };
+        assert_int_equal(pairs_of(str_of(row[i].json), &p, &a, &e),
+                         row[i].form ? ST_OK : ST_INVALID);
+        for (size_t k = 0; row[i].form && k < p.n; k++)
+            buf_printf(&form, "%s%.*s=%.*s", k ? "&" : "", STR_ARG(p.at[k].name),
+                       STR_ARG(p.at[k].value));
+        assert_true(!row[i].form || str_eqz(buf_str(&form), row[i].form));
     }
 }
 
@@ -403,6 +484,7 @@ int main(void)
         cmocka_unit_test(after_the_last_way_back_there_is_only_forward),
         cmocka_unit_test(refusals_have_names),
         cmocka_unit_test(pairs_are_compared_with_what_an_object_says),
+        cmocka_unit_test(members_become_pairs),
         cmocka_unit_test(a_plan_is_read_as_it_was_written),
         cmocka_unit_test(what_is_made_is_named_where_it_is_meant),
         cmocka_unit_test(plans_follow_from_facts),

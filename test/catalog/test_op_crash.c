@@ -543,6 +543,75 @@ static void killed_anywhere_a_product_is_made_once(void **state)
     }
 }
 
+static size_t images(str *metadata, struct arena *a)
+{
+    char path[256];
+    struct json_reader r;
+    size_t n = 0;
+
+    snprintf(path, sizeof path, "/v1/products/%s", t.product);
+    str product = look(path, "", a);
+    if (metadata)
+        *metadata = json_member(product, S("metadata")).text;
+    json_init(&r, json_member(product, S("images")).text);
+    json_next(&r);
+    while (json_value(&r).type == JSON_STRING)
+        n++;
+    return n;
+}
+
+static void update_product(const char *set, char id[OP_ID_MAX + 1])
+{
+    char input[256];
+
+    snprintf(input, sizeof input, "{\"product\":\"%s\",\"set\":{%s}}", t.product, set);
+    assert_true(submit("product.update", input, id));
+}
+
+static void what_is_cleared_is_done_and_no_edit_of_somebody_else(void **state)
+{
+    static const char *const set[] = { "\"images\":null", "\"images\":[]", "\"images\":\"\"",
+                                       "\"metadata\":null" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(set); i++) {
+        ARENA(a, 32 << 20);
+        char id[OP_ID_MAX + 1];
+        str metadata;
+        dashboard("/v1/products", "name=A&images[0]=https://x.test/a&metadata[k]=v", t.product);
+        update_product(set[i], id);
+        work();
+        if (state_of(id) != OP_DONE)
+            print_error("%s\n", set[i]);
+        assert_int_equal(state_of(id), OP_DONE);
+        bool cleared = str_starts(str_of(set[i]), S("\"images"));
+        assert_int_equal(images(&metadata, &a), cleared ? 0 : 1);
+        assert_true(str_eqz(metadata, cleared ? "{\"k\":\"v\"}" : "{}"));
+    }
+}
+
+static void a_list_that_is_killed_anywhere_ends_as_it_was_asked(void **state)
+{
+    bool died = true;
+    int64_t point = 1;
+
+    (void)state;
+    for (; died && point < POINTS_MAX; point++) {
+        ARENA(a, 32 << 20);
+        char id[OP_ID_MAX + 1];
+        dashboard("/v1/products", "name=A&images[0]=https://x.test/a&images[1]=https://x.test/b",
+                  t.product);
+        update_product("\"images\":[\"https://x.test/a\"]", id);
+        t.left = point;
+        work();
+        died = t.dead;
+        restart();
+        assert_int_equal(state_of(id), OP_DONE);
+        assert_int_equal(images(NULL, &a), 1);
+    }
+    assert_in_range(point, 8, POINTS_MAX - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +627,10 @@ int main(void)
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(killed_anywhere_a_product_is_made_once, open_world,
                                         close_world),
+        cmocka_unit_test_setup_teardown(what_is_cleared_is_done_and_no_edit_of_somebody_else,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(a_list_that_is_killed_anywhere_ends_as_it_was_asked,
+                                        open_world, close_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
