@@ -278,6 +278,91 @@ static enum status redis_get(struct kv *k, str key, str *value, struct arena *a,
     return st;
 }
 
+/* ---- what it says of itself -------------------------------------------------------------------
+ */
+
+/* "name:value" on a line of its own. */
+static str info_value(str info, const char *name)
+{
+    for (str left = info, line; left.n;) {
+        left = str_cut(left, '\n', &line);
+        line = str_trim(line);
+        size_t n = strlen(name);
+        if (str_starts(line, str_of(name)) && line.n > n && line.p[n] == ':')
+            return str_sub(line, n + 1, line.n);
+    }
+    return S("");
+}
+
+static void keep(char *out, size_t room, str text)
+{
+    snprintf(out, room, "%.*s", STR_ARG(text));
+}
+
+static void take_info(str info, struct kv_facts *f)
+{
+    str valkey = info_value(info, "valkey_version");
+
+    keep(f->version, sizeof f->version, valkey.n ? valkey : info_value(info, "redis_version"));
+    keep(f->role, sizeof f->role, info_value(info, "role"));
+    keep(f->eviction, sizeof f->eviction, info_value(info, "maxmemory_policy"));
+    if (!str_to_int(info_value(info, "used_memory"), &f->memory_used))
+        f->memory_used = 0;
+    if (!str_to_int(info_value(info, "maxmemory"), &f->memory_max))
+        f->memory_max = 0;
+    f->lasting = str_eqz(info_value(info, "aof_enabled"), "1");
+}
+
+/* CONFIG GET save: two texts, the second empty when nothing is ever saved. A server that keeps its
+ * configuration to itself is taken for one that is looked after. */
+static enum status ask_saves(struct redis *r, bool *saves, struct error *e)
+{
+    struct error ignored = { 0 };
+    redisReply *reply = NULL;
+
+    *saves = true;
+    if (command(r, "CONFIG GET save", (const str[]){ S("CONFIG"), S("GET"), S("save") }, 3, &reply,
+                &ignored) != ST_OK)
+        return r->c ? ST_OK : fail(e, ST_RETRY, "%s", ignored.text);
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+        reply->element[1]->type == REDIS_REPLY_STRING)
+        *saves = reply->element[1]->len > 0;
+    freeReplyObject(reply);
+    return ST_OK;
+}
+
+/* In the server's own words, whose first one is its name for the mistake. */
+static bool is_refusal(const char *text)
+{
+    static const char *const word[] = { "NOAUTH", "WRONGPASS", "NOPERM", "invalid password",
+                                        "without any password configured" };
+
+    for (size_t i = 0; i < COUNT(word); i++)
+        if (strstr(text, word[i]))
+            return true;
+    return false;
+}
+
+enum status kv_redis_facts(struct kv *k, struct kv_facts *out, struct error *e)
+{
+    struct redis *r = self(k);
+    redisReply *reply = NULL;
+    bool saves = false;
+
+    *out = (struct kv_facts){ .lasting = false };
+    enum status st = connect_now(r, e);
+    if (st == ST_OK)
+        st = command(r, "INFO", (const str[]){ S("INFO") }, 1, &reply, e);
+    if (st != ST_OK)
+        return is_refusal(e->text) ? (e->status = ST_REFUSED) : st;
+    if (reply->type == REDIS_REPLY_STRING)
+        take_info((str){ reply->str, (size_t)reply->len }, out);
+    freeReplyObject(reply);
+    st = ask_saves(r, &saves, e);
+    out->lasting = out->lasting || saves;
+    return st;
+}
+
 static void redis_close(struct kv *k)
 {
     struct redis *r = self(k);

@@ -5,6 +5,7 @@
  * matter; requests go out in one pipeline. */
 #pragma once
 
+#include "world/facts.h"
 #include "world/kv.h"
 
 /* "redis://[[user]:password@]host[:port][/database]", where an IPv6 address stands in brackets, or
@@ -13,3 +14,7 @@
  * names others). "valkey://" and "valkeys://" mean the same. Connects to nothing yet. ST_INVALID
  * names the mistake. */
 enum status kv_redis_open(struct kv **out, str url, struct error *e) MUST_USE;
+
+/* What the server says of itself. ST_RETRY: it is away. ST_REFUSED: a password is wrong or missing,
+ * or the user may not ask. */
+enum status kv_redis_facts(struct kv *k, struct kv_facts *out, struct error *e) MUST_USE;

@@ -381,25 +381,6 @@ static enum status pg_scrub(struct store *store, struct error *e)
     return st;
 }
 
-enum status store_pg_unsafe(struct store *store, const char **setting, struct error *e)
-{
-    static const char *const known[] = { "fsync", "full_page_writes" };
-    struct store_pg *s = self(store);
-    struct session *x = session_take(s, TX_READ);
-
-    *setting = NULL;
-    enum status st = connect_session(s, x, s->patience_ms, e);
-    for (size_t i = 0; st == ST_OK && !*setting && i < COUNT(known); i++) {
-        char sql[64], value[16] = "";
-        snprintf(sql, sizeof sql, "show %s", known[i]);
-        st = pg_ask(&x->c, sql, sql, value, sizeof value, e);
-        if (st == ST_OK && strcmp(value, "off") == 0)
-            *setting = known[i];
-    }
-    session_put(s, TX_READ, x);
-    return st;
-}
-
 /* ---- opening and closing ------------------------------------------------------------------ */
 
 static void pool_free(struct pool *p)

@@ -38,7 +38,3 @@ struct store_pg_options {
  * server is away, or a standby. ST_INVALID: no address, or no name for a schema. */
 enum status store_pg_open(struct store **out, const struct store_pg_options *o,
                           struct error *e) MUST_USE;
-
-/* For doctor: a setting by which the server itself breaks the promise that what it has committed is
- * kept ("fsync", "full_page_writes"), or NULL. */
-enum status store_pg_unsafe(struct store *s, const char **setting, struct error *e) MUST_USE;

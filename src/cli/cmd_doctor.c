@@ -1,93 +1,51 @@
-#include <stdarg.h>
 #include <stdio.h>
 
-#include "base/json.h"
 #include "cli/findings.h"
 #include "cli/keys.h"
-#include "cli/output.h"
 
-enum { FINDING_BYTES_MAX = 4096 };
-
-static const char *severity_name(enum severity s)
+static bool is_chosen(const struct cli *cli, const struct env_config *conf)
 {
-    switch (s) {
-    case NOTE: return "note";
-    case WARNING: return "warning";
-    case ERROR: return "error";
-    }
-    return "?";
-}
-
-static void print_json(const struct doctor *d, enum severity severity, const char *name,
-                       const char *fix, const char *text)
-{
-    BUF(out, FINDING_BYTES_MAX);
-    struct json_writer w = { .b = &out };
-    const struct {
-        const char *key, *value;
-    } member[] = { { "severity", severity_name(severity) },
-                   { "env", d->env },
-                   { "check", name },
-                   { "finding", text },
-                   { "fix", fix } };
-
-    jw_object(&w);
-    for (size_t i = 0; i < COUNT(member); i++) {
-        jw_key(&w, str_of(member[i].key));
-        jw_str(&w, str_of(member[i].value));
-    }
-    jw_end(&w);
-    printf("%.*s\n", STR_ARG(buf_str(&out)));
-}
-
-void found(struct doctor *d, enum severity severity, const char *name, const char *fix,
-           const char *fmt, ...)
-{
-    static const enum color color[] = {
-        [NOTE] = COLOR_DIM, [WARNING] = COLOR_WARN, [ERROR] = COLOR_BAD
-    };
-    char text[1024];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    d->errors += severity == ERROR;
-    d->warnings += severity == WARNING;
-    if (d->cli->json) {
-        print_json(d, severity, name, fix, text);
-        return;
-    }
-    printf("%s%s%s%s%s: ", color_on(stdout, color[severity]), severity_name(severity),
-           color_off(stdout), d->env ? " " : "", d->env ? d->env : "");
-    print_clean(stdout, str_of(text));
-    printf("\n");
-    if (fix)
-        printf("    %s\n", fix);
-}
-
-void looked(struct doctor *d)
-{
-    d->checks++;
+    return !cli->env_name || str_eqz(str_of(cli->env_name), conf->name);
 }
 
 static void examine(struct doctor *d, bool offline)
 {
-    struct config *c = &d->cli->config;
+    const struct config *c = &d->cli->config;
+    struct reach reach;
 
     doctor_machine(d);
+    reach = doctor_servers(d);
     for (size_t i = 0; i < c->n_envs; i++) {
-        if (d->cli->env_name && !str_eqz(str_of(d->cli->env_name), c->env[i].name))
+        const struct env_config *conf = &c->env[i];
+        if (!is_chosen(d->cli, conf))
             continue;
-        d->env = c->env[i].name;
-        doctor_settings(d, &c->env[i]);
-        doctor_store(d, &c->env[i]);
-        if (!offline && key_judge(&c->env[i].secret_key, NULL) != KEY_NONE &&
-            key_judge(&c->env[i].secret_key, NULL) != KEY_MALFORMED)
-            doctor_stripe(d, &c->env[i]);
+        d->env = conf->name;
+        d->hears = false;
+        doctor_settings(d, conf);
+        bool ask = reach.stripe && !conf->found && !offline;
+        if (reach.store)
+            ask = doctor_store(d, conf) && ask;
+        if (ask)
+            doctor_stripe(d, conf);
         fflush(stdout);
     }
     d->env = NULL;
+}
+
+/* Two environments that are not apart keep everything from starting: that comes before the rest. */
+static bool tell_shared(struct doctor *d)
+{
+    enum setting_id what = SETTING_COUNT;
+    struct error why = { 0 };
+
+    if (keys_apart(&d->cli->config, &what, &why) == ST_OK)
+        return false;
+    found(d,
+          what == SET_SECRET_KEY       ? FOUND_KEY_SHARED
+          : what == SET_WEBHOOK_SECRET ? FOUND_WEBHOOK_SECRET_SHARED
+                                       : FOUND_PLACE_SHARED,
+          setting_table[what].name, "%s", why.text);
+    return true;
 }
 
 static void load(struct doctor *d, bool *usable)
@@ -99,15 +57,26 @@ static void load(struct doctor *d, bool *usable)
     if (st == ST_OK)
         st = config_find_stores(&d->cli->config, d->cli->env_name, &why);
     *usable = st == ST_OK;
-    if (st != ST_OK)
-        found(d, ERROR, "configuration", "brindle help settings", "%s", why.text);
+    if (st != ST_OK && !tell_shared(d))
+        found(d, FOUND_CONFIGURATION, NULL, "%s", why.text);
+}
+
+static enum status check_flags(const struct doctor *d, bool offline, struct error *e)
+{
+    if (d->fix && offline)
+        return fail(e, ST_INVALID, "--fix mends what is Stripe's: it does not go with --offline.");
+    if (d->url && !d->fix)
+        return fail(e, ST_INVALID,
+                    "--url is where --fix lets a new endpoint lead: say --fix, too.");
+    return ST_OK;
 }
 
 enum status cmd_doctor(struct cli *cli, struct error *e)
 {
     struct doctor d = { .cli = cli };
-    bool offline = false, usable = false;
+    bool offline = false, usable = false, list = false;
     const struct flag flag[] = { { "offline", FLAG_SWITCH, { .on = &offline } },
+                                 { "list", FLAG_SWITCH, { .on = &list } },
                                  { "fix", FLAG_SWITCH, { .on = &d.fix } },
                                  { "url", FLAG_TEXT, { .text = &d.url } } };
     struct words words = { 0 };
@@ -115,19 +84,20 @@ enum status cmd_doctor(struct cli *cli, struct error *e)
     enum status st = flags_read(cli, flag, COUNT(flag), &words, e);
     if (st == ST_OK)
         st = words_check(cli, &words, 0, 0, e);
-    if (st == ST_OK && d.fix && offline)
-        st = fail(e, ST_INVALID, "--fix mends what is Stripe's: it does not go with --offline.");
-    if (st == ST_OK && d.url && !d.fix)
-        st = fail(e, ST_INVALID, "--url is where --fix lets a new endpoint lead: say --fix, too.");
+    if (st == ST_OK)
+        st = check_flags(&d, offline, e);
     if (st != ST_OK)
         return st;
+    if (list) {
+        findings_list(cli);
+        return ST_OK;
+    }
     load(&d, &usable);
     if (usable)
         examine(&d, offline);
     if (d.errors + d.warnings)
         cli_exit_with(EXIT_FOUND);
     if (!cli->json)
-        say("%u checks, %u error%s, %u warning%s%s.", d.checks, d.errors, d.errors == 1 ? "" : "s",
-            d.warnings, d.warnings == 1 ? "" : "s", d.mended ? "; the rest was mended" : "");
+        findings_sum(&d);
     return ST_OK;
 }

@@ -50,15 +50,18 @@ static bool is_secret(const struct setting *s)
 }
 
 /* Reads the file behind "file:PATH" whole, without the newline at its end. */
-static enum status read_pointed(struct arena *a, const char *path, const char *place, str *out,
+static enum status read_pointed(struct config *c, const char *path, const char *place, str *out,
                                 struct error *e)
 {
     char text[POINTED_FILE_BYTES_MAX + 1];
+    struct stat about;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return fail(e, ST_INVALID, "%s points at the file %s, which cannot be read: %s.", place,
                     path, strerror(errno));
+    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & 077))
+        snprintf(c->pointed_open, sizeof c->pointed_open, "%s", path);
     ssize_t n = read(fd, text, sizeof text);
     close(fd);
     if (n < 0 || (size_t)n > POINTED_FILE_BYTES_MAX) {
@@ -66,7 +69,7 @@ static enum status read_pointed(struct arena *a, const char *path, const char *p
         return fail(e, ST_INVALID, "%s points at the file %s, which is %s.", place, path,
                     n < 0 ? "not readable" : "longer than 32 KiB");
     }
-    *out = arena_copy(a, str_trim((str){ text, (size_t)n }));
+    *out = arena_copy(&c->arena, str_trim((str){ text, (size_t)n }));
     explicit_bzero(text, sizeof text);
     return out->p ? ST_OK : fail(e, ST_LIMIT, "The configuration is too large.");
 }
@@ -78,7 +81,7 @@ static enum status resolve(struct config *c, str raw, const char *place, str *ou
         str path = arena_copy(&c->arena, str_sub(raw, 5, raw.n));
         if (!path.n)
             return fail(e, ST_INVALID, "%s is \"file:\" without a path behind it.", place);
-        return read_pointed(&c->arena, path.p, place, out, e);
+        return read_pointed(c, path.p, place, out, e);
     }
     if (str_starts(raw, S("env:"))) {
         str name = arena_copy(&c->arena, str_sub(raw, 4, raw.n));
@@ -539,7 +542,7 @@ static enum status check_whole(struct config *c, struct error *e)
         st = check_choice(c, SET_LOG_FORMAT, S("logfmt json"), e);
     for (size_t i = 0; i < c->n_envs && st == ST_OK; i++)
         st = check_env(&c->env[i], e);
-    return st == ST_OK ? keys_apart(c, e) : st;
+    return st == ST_OK ? keys_apart(c, NULL, e) : st;
 }
 
 enum status config_load(struct config *c, const struct config_flags *f, struct error *e)

@@ -74,6 +74,7 @@ struct config {
     struct secret token;
     char path[CONFIG_PATH_MAX];     /* the file that was read; "" when there is none */
     bool path_is_open;              /* others than its owner may read it */
+    char pointed_open[CONFIG_PATH_MAX]; /* behind a file:, and others may read it; "": none is */
     bool holds_secrets;             /* a secret stands in it, not merely env: or file: */
     char data_dir[CONFIG_PATH_MAX]; /* of `database`; on PostgreSQL for the token alone */
     const char *pg_url; /* NULL: SQLite. May hold a password: for the connection alone */

@@ -370,17 +370,19 @@ const char help_emulate[] =
     "  brindle emulate --data ./stripe --webhook http://127.0.0.1:8420/webhooks\n";
 
 const char help_doctor[] =
-    "Usage: brindle doctor [--offline] [--fix [--url URL]]\n"
+    "Usage: brindle doctor [--offline] [--fix [--url URL]] [--list]\n"
     "\n"
-    "Looks at the configuration, the key, Stripe's side, the webhook endpoint, the data\n"
-    "directory and the stores, and names every mistake it can find with the command that\n"
-    "mends it. Exit code 0: all is well; 3: something was found.\n"
+    "Looks at the configuration, this machine, keys and secrets, Stripe's side, the webhook\n"
+    "endpoint, the daemon, stores and servers, and names every mistake that it can find, with\n"
+    "the command ($) or the step (>) that mends it. Exit code 0: all is well, apart from notes;\n"
+    "3: there are errors (it does not work) or warnings (it works, but will hurt).\n"
     "\n"
     "  --offline   do not ask Stripe\n"
     "  --fix       enable the webhook endpoint at Stripe and let it send all events; asks before\n"
     "              (--yes: does not). Needs a key that may write webhook endpoints\n"
     "  --url URL   with --fix: make an endpoint that leads there, if there is none. Its signing\n"
     "              secret goes into a file of the data directory\n"
+    "  --list      print everything that can be found, and look at nothing\n"
     "\n"
     "Example:\n"
     "  brindle doctor --env live\n"

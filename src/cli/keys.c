@@ -156,26 +156,31 @@ static bool same_place(const struct env_config *a, const struct env_config *b, e
     return str_eq(place_of(a, id, format, one), place_of(b, id, format, other));
 }
 
-static enum status pair_apart(const struct config *c, const struct env_config *a,
-                              const struct env_config *b, struct error *e)
+/* SETTING_COUNT: they share nothing. */
+static enum setting_id pair_shares(const struct config *c, const struct env_config *a,
+                                   const struct env_config *b)
 {
     if (same_secret(&a->secret_key, &b->secret_key))
-        return shared(a, b, "secret_key", e);
+        return SET_SECRET_KEY;
     if (same_hook(a, b))
-        return shared(a, b, "webhook_secret", e);
+        return SET_WEBHOOK_SECRET;
     if (c->pg_url && same_place(a, b, SET_SCHEMA, "brindle_"))
-        return shared(a, b, "schema", e);
+        return SET_SCHEMA;
     if (config_text(&c->values, SET_REDIS).n && same_place(a, b, SET_REDIS_PREFIX, "stripe:"))
-        return shared(a, b, "redis_prefix", e);
-    return ST_OK;
+        return SET_REDIS_PREFIX;
+    return SETTING_COUNT;
 }
 
-enum status keys_apart(const struct config *c, struct error *e)
+enum status keys_apart(const struct config *c, enum setting_id *what, struct error *e)
 {
-    enum status st = ST_OK;
-
     for (size_t i = 0; i < c->n_envs; i++)
-        for (size_t k = 0; k < i && st == ST_OK; k++)
-            st = pair_apart(c, &c->env[k], &c->env[i], e);
-    return st;
+        for (size_t k = 0; k < i; k++) {
+            enum setting_id shares = pair_shares(c, &c->env[k], &c->env[i]);
+            if (shares == SETTING_COUNT)
+                continue;
+            if (what)
+                *what = shares;
+            return shared(&c->env[k], &c->env[i], setting_table[shares].name, e);
+        }
+    return ST_OK;
 }

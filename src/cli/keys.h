@@ -15,5 +15,6 @@ const char *webhook_secret_fault(const struct secret *s);
  * ST_REFUSED: the publishable key is of the other mode. No key at all is fine here. */
 enum status keys_check(const struct env_config *env, struct error *e) MUST_USE;
 /* Environments share neither key nor webhook secret, nor a place where their data would meet: the
- * schema and the prefix at the key-value server. ST_INVALID names the two and the setting. */
-enum status keys_apart(const struct config *c, struct error *e) MUST_USE;
+ * schema and the prefix at the key-value server. ST_INVALID names the two and the setting, which
+ * `*what` (may be NULL) gets, too. */
+enum status keys_apart(const struct config *c, enum setting_id *what, struct error *e) MUST_USE;

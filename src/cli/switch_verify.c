@@ -1,22 +1,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hmac.h"
 #include "cli/checks.h"
+#include "cli/door.h"
 #include "cli/findings.h"
 #include "cli/switching.h"
 #include "core/api.h"
 #include "core/foreign.h"
-#include "net/http.h"
-#include "serve/webhook.h"
 
 enum {
-    PING_MS = 5 * 1000,
     PING_WAIT_MS = 20 * 1000, /* for a daemon that begins anew */
     LEFTOVER_BYTES_MAX = 16 << 20,
     ANSWER_BYTES_MAX = 16 << 20,
-    PING_BODY_MAX = 512,
-    URL_MAX = 256,
     KEY_MAX = 96,
     KEY_KNOWN_MS = 23 * 3600 * 1000, /* Stripe forgets keys after a day [facts: 4.6] */
     APPLICATION_ASKED_MAX = 200,     /* ids: nobody is worked for meanwhile */
@@ -79,65 +74,15 @@ enum status look_at_endpoint(struct switching *s, struct wire *w, struct error *
     return ST_OK;
 }
 
-/* Signed as Stripe would. */
-static void sign(const struct secret *secret, str body, msec now, char out[128])
-{
-    unsigned char sum[HMAC_BYTES];
-    char hex[HMAC_HEX], t[24];
-    struct hmac *h = hmac_new(secret_reveal(secret));
-
-    int n = snprintf(t, sizeof t, "%lld", (long long)(now / 1000));
-    hmac_sum(h, (str){ t, (size_t)n }, S("."), body, sum);
-    hmac_free(h);
-    hmac_hex(sum, hex);
-    snprintf(out, 128, "t=%s,v1=%.*s", t, HMAC_HEX, hex);
-}
-
-static enum status ping_url(struct switching *s, char url[URL_MAX], struct error *e)
-{
-    struct http_address at;
-    enum status st = http_address_parse(config_text(&s->c->values, SET_LISTEN), &at, e);
-
-    if (st != ST_OK)
-        return st;
-    bool v6 = str_find(str_of(at.host), ':') < str_of(at.host).n;
-    bool any = strcmp(at.host, "0.0.0.0") == 0 || strcmp(at.host, "::") == 0 || !at.host[0];
-    snprintf(url, URL_MAX, "http://%s%s%s:%u/webhooks/%s", v6 && !any ? "[" : "",
-             any ? "127.0.0.1" : at.host, v6 && !any ? "]" : "", at.port, s->to->name);
-    return ST_OK;
-}
-
-/* What the daemon answers to a ping that is signed with this secret; 0: none listens. */
-static int ping_once(struct switching *s, const struct emulator_sender *sender,
-                     const struct secret *secret, str url)
-{
-    BUF(body, PING_BODY_MAX);
-    char signature[128];
-    struct error ignored = { 0 };
-    int status = 0;
-    msec now = clock_wall(wire_clock());
-
-    buf_printf(&body,
-               "{\"id\":\"evt_brindle_ping\",\"object\":\"event\",\"type\":\"" WEBHOOK_PING
-               "\",\"created\":%lld,\"env\":\"%s\"}",
-               (long long)(now / 1000), s->to->name);
-    sign(secret, buf_str(&body), now, signature);
-    const struct emulator_header header = { S("Stripe-Signature"), str_of(signature) };
-    if (sender->send(sender->ctx, url, &header, 1, buf_str(&body), PING_MS, &status, &ignored) !=
-        ST_OK)
-        return 0;
-    return status;
-}
-
 /* A daemon that begins anew is waited for. */
 static int ping(struct switching *s, const struct emulator_sender *sender,
-                const struct secret *secret, str url)
+                const struct secret *secret, const char *url)
 {
     struct clock *clock = wire_clock();
     msec until = clock_mono(clock) + (s->daemon ? PING_WAIT_MS : 0);
 
     for (;;) {
-        int status = ping_once(s, sender, secret, url);
+        int status = door_ping(sender, secret, s->to->name, url);
         if ((status != 0 && status != 404) || clock_mono(clock) >= until || cli_interrupted())
             return status;
         clock_sleep(clock, SWITCH_LOOK_MS);
@@ -147,9 +92,9 @@ static int ping(struct switching *s, const struct emulator_sender *sender,
 enum status ping_all(struct switching *s, struct error *e)
 {
     struct emulator_sender sender = { 0 };
-    char url[URL_MAX];
+    char url[DOOR_URL_MAX];
     int status = 200;
-    enum status st = ping_url(s, url, e);
+    enum status st = door_webhooks(s->c, s->to->name, url, e);
 
     if (st == ST_OK && s->to->n_webhook_secrets == 0) {
         item(s, "ping", WARNED, "%s has no webhook secret: the list of events must do",
@@ -161,7 +106,7 @@ enum status ping_all(struct switching *s, struct error *e)
     if (st != ST_OK)
         return failed(s, "ping", st, e);
     for (size_t i = 0; i < s->to->n_webhook_secrets && status == 200; i++)
-        status = ping(s, &sender, &s->to->webhook_secret[i], str_of(url));
+        status = ping(s, &sender, &s->to->webhook_secret[i], url);
     wire_sender_close(&sender);
     s->daemon = status != 0;
     if (status == 0)

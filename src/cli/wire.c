@@ -12,6 +12,7 @@
 #include "backend/http_post.h"
 #include "backend/kv_redis.h"
 #include "backend/lock_file.h"
+#include "backend/pg_facts.h"
 #include "backend/rng_os.h"
 #include "backend/sched_pthread.h"
 #include "backend/store_pg.h"
@@ -335,10 +336,26 @@ static enum status open_pg(struct wire *w, const struct config *c, struct error 
     return store_pg_open(&w->world.store, &o, e);
 }
 
-enum status wire_unsafe_setting(struct wire *w, const char **setting, struct error *e)
+static_assert((int)WIRE_PG_CONNECTIONS == STORE_PG_WRITERS + STORE_PG_READERS, "as opened above");
+
+enum status wire_pg_facts(const struct config *c, struct pg_facts *out, struct error *e)
 {
-    *setting = NULL;
-    return w->on_pg ? store_pg_unsafe(w->world.store, setting, e) : ST_OK;
+    return c->pg_url ? pg_facts_read(c->pg_url, out, e) : ST_NONE;
+}
+
+enum status wire_kv_facts(const struct config *c, struct kv_facts *out, struct error *e)
+{
+    str url = config_text(&c->values, SET_REDIS);
+    struct kv *kv = NULL;
+
+    if (!url.n)
+        return ST_NONE;
+    enum status st = kv_redis_open(&kv, url, e);
+    if (st != ST_OK)
+        return st;
+    st = kv_redis_facts(kv, out, e);
+    kv->ops->close(kv);
+    return st;
 }
 
 static enum status open_store(struct wire *w, const struct config *c, struct error *e)

@@ -7,6 +7,7 @@
 #include "core/env.h"
 #include "emulator/server.h"
 #include "world/database.h"
+#include "world/facts.h"
 
 enum {
     WIRE_RATE_LIVE = 100, /* requests a second that Stripe grants [facts: RULES 4.7] */
@@ -18,6 +19,7 @@ enum {
 
 enum {
     WIRE_PG_LEASE_MS = 30 * 1000, /* how long the work of a machine that died rests */
+    WIRE_PG_CONNECTIONS = 12,     /* that an environment's store opens at most */
     WIRE_PLACES = 8,              /* processes on one data directory whose claims are told apart */
 };
 
@@ -54,9 +56,10 @@ struct wire {
  * setting. WIRE_READ: ST_NONE: there is no such store yet. */
 enum status wire_open(struct wire *w, const struct config *c, const struct env_config *conf,
                       enum wire_mode mode, struct error *e) MUST_USE;
-/* For doctor: a setting of the database server by which it may lose what it has promised to keep,
- * or NULL. */
-enum status wire_unsafe_setting(struct wire *w, const char **setting, struct error *e) MUST_USE;
+/* For doctor: what the servers behind the configuration are like. Statuses as pg_facts_read's and
+ * kv_redis_facts'; ST_NONE: there is no such server. */
+enum status wire_pg_facts(const struct config *c, struct pg_facts *out, struct error *e) MUST_USE;
+enum status wire_kv_facts(const struct config *c, struct kv_facts *out, struct error *e) MUST_USE;
 /* The environment from which a switch to `name` is under way; "": none. Looks into every store that
  * is configured or lies in the data directory. */
 void wire_switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1]);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/pg_facts.h"
 #include "pg_fixture.h"
 
 /* A session begins with its connection. */
@@ -220,26 +221,25 @@ static void deadlocks_are_for_trying_again(void **state)
             fail_msg("%s is judged %s", row[i].sqlstate, status_name(pg_judge(row[i].sqlstate)));
 }
 
-static void unsafe_settings_of_the_server_are_named(void **state)
+static void what_the_server_says_of_itself_is_read(void **state)
 {
     enum { ASKED_MAX = 60 * 1000 };
-    struct store *s = open_store();
-    const char *setting = "?";
+    struct pg_facts f;
 
     (void)state;
-    assert_ok(store_pg_unsafe(s, &setting, &why));
-    assert_null(setting);
+    assert_ok(pg_facts_read(url, &f, &why));
+    assert_true(f.fsync && f.full_page_writes && f.synchronous_commit && !f.read_only);
+    assert_true(f.version >= 140000 && f.connections > 0);
+    assert_string_equal(f.connections_by, "max_connections");
     sql("alter system set full_page_writes = off", NULL, 0);
     sql("select pg_reload_conf()", NULL, 0);
-    for (int i = 0; i < ASKED_MAX && !setting; i++) { /* the server takes it up in its own time */
-        assert_ok(store_pg_unsafe(s, &setting, &why));
+    for (int i = 0; i < ASKED_MAX && f.full_page_writes; i++) { /* taken up in its own time */
+        assert_ok(pg_facts_read(url, &f, &why));
         usleep(1000);
     }
-    assert_non_null(setting);
-    assert_string_equal(setting, "full_page_writes");
+    assert_false(f.full_page_writes);
     sql("alter system reset full_page_writes", NULL, 0);
     sql("select pg_reload_conf()", NULL, 0);
-    s->ops->close(s);
 }
 
 int main(void)
@@ -250,7 +250,7 @@ int main(void)
         in_a_database(a_commit_whose_answer_was_lost_is_looked_up),
         in_a_database(a_number_that_another_transaction_got_proves_nothing),
         in_a_database(a_reader_that_idled_for_too_long_is_told_to_try_again),
-        in_a_database(unsafe_settings_of_the_server_are_named),
+        in_a_database(what_the_server_says_of_itself_is_read),
         cmocka_unit_test(deadlocks_are_for_trying_again),
     };
 

@@ -38,6 +38,8 @@ SQLITE_ALONE = ["BEYOND-09", "BEYOND-10", "BEYOND-17", "STORE-01", "STORE-02", "
 SQLITE_ALONE += ["BEYOND-13", "BEYOND-24"]
 # Several stores in one folder.
 SQLITE_ALONE += ["ENV-21", "ENV-26", "ENV-28B", "ENV-17", "ENV-20", "ENV-20B", "ENV-24", "ENV-27", "ENV-29"]
+# One file, its daemon, its copies; what is PostgreSQL's is PG-10.
+SQLITE_ALONE += [f"DOCTOR-0{i}" for i in range(1, 8)]
 
 
 def scenarios(store):

@@ -8,7 +8,9 @@ import subprocess
 import tempfile
 import time
 
+import doctor_plants  # noqa: F401
 from cluster import Cluster
+from doctor_ward import Ward
 from guard import Guard
 from place import ROOT, SOAK, Skip, check, until
 from scenarios_kill import Load
@@ -295,18 +297,13 @@ def a_full_disk_refuses_until_there_is_room_and_loses_nothing(place):
 
 
 @scenario("PG-10")
-def a_server_that_keeps_no_promise_is_named_by_the_doctor(place):
-    place.start()
-    sql = place.cluster.sql
-    for name in ("fsync", "full_page_writes"):
-        try:
-            sql("postgres", f"alter system set {name} = off;")
-            sql("postgres", "select pg_reload_conf();")
-            until(f"the doctor names {name}", lambda: f"{name}=off" in place.run("doctor", code=None)[0])
-        finally:
-            sql("postgres", f"alter system reset {name};")
-            sql("postgres", "select pg_reload_conf();")
-    until("it is content again", lambda: "=off" not in place.run("doctor", code=None)[0])
+def a_server_that_is_not_as_it_should_be_is_named_by_the_doctor(place):
+    w = Ward(place)
+    w.base = {"endpoint_missing"}
+    w.healthy["BRINDLE_LISTEN"] = "127.0.0.1:0"
+    w.well("--offline")
+    w.play("server")
+    w.well("--offline")
 
 
 @scenario("PG-11")

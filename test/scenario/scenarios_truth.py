@@ -709,7 +709,7 @@ def what_is_promised_of_order_holds_under_a_clock_that_jumps(place):
         status, answer = d.post(body, Stripe_Signature=places.signature(body, "whsec_wrong", int(time.time()) + off))
         check(status == 400 and answer["error"]["reason"] == "signature_mismatch", "a wrong secret:", answer)
         out, _ = place.run("doctor", "--json", code=None)
-        found = [f for f in map(json.loads, out.splitlines()) if f.get("check") == "clock"]
+        found = [f for f in map(json.loads, out.splitlines()) if f.get("check") == "clock_wrong"]
         check(found and "3" in found[0]["finding"], "the doctor does not name the clock:", out)
     clock.jump(0)
     check(d.deliver(body) == 200, "refused when the clock is right")
