@@ -10,7 +10,8 @@
 #include "core/path.h"
 
 enum {
-    FIND_PAGES_MAX = 50,
+    FIND_PAGES_MAX = 200,
+    FIND_PAGE_BYTES_MAX = 8 << 20,
     FIND_BACK_S = 86400, /* Stripe's clock and ours may differ by less than this */
     LOCK_TRY_MS = 100,
 };
@@ -147,11 +148,11 @@ enum status run_send(struct run *r, const struct request *q, int64_t attempt, st
 /* ---- looking -------------------------------------------------------------------------------- */
 
 static enum status ask(struct run *r, str path, str query, str expand, struct api_answer *got,
-                       enum outcome *out, struct error *e)
+                       enum outcome *out, struct arena *a, struct error *e)
 {
     struct error why = { 0 };
     enum status st =
-        api_get_expanded(r->env, path, query, expand, LANE_OPERATION, cause(r), got, r->a, &why);
+        api_get_expanded(r->env, path, query, expand, LANE_OPERATION, cause(r), got, a, &why);
 
     *out = OUTCOME_DONE;
     if (st == ST_RETRY || st == ST_LIMIT) {
@@ -176,7 +177,7 @@ enum status run_get(struct run *r, bool price, str id, str *doc, bool *gone, enu
     const struct resource *res = resource_by_type(price ? S("price") : S("product"));
     struct api_answer got;
     enum status st = ask(r, path_fill(res->get_path, id, S(""), r->a), S(""),
-                         path_expand(res->expand, "", r->a), &got, out, e);
+                         path_expand(res->expand, "", r->a), &got, out, r->a, e);
 
     *gone = false;
     if (st != ST_OK || *out != OUTCOME_DONE)
@@ -190,29 +191,53 @@ enum status run_get(struct run *r, bool price, str id, str *doc, bool *gone, enu
     return ST_OK;
 }
 
-static bool is_marked(struct run *r, str object, str marker)
+static bool is_marked(str object, str marker, struct arena *a)
 {
     struct json_token m = json_member(object, S("metadata"));
 
-    return m.type == JSON_OBJECT && str_eq(json_text(m.text, S(MARKER_KEY), r->a), marker);
+    return m.type == JSON_OBJECT && str_eq(json_text(m.text, S(MARKER_KEY), a), marker);
 }
 
 static enum status search_page(struct run *r, str body, str marker, str *id, str *last, bool *more,
-                               struct error *e)
+                               struct arena *a, struct error *e)
 {
     struct page page;
     struct page_item item;
     enum status st = page_open(body, &page, e);
+    str item_id = *last;
 
     while (st == ST_OK && !id->n) {
-        st = page_next(&page, &item, r->a, e);
-        if (st == ST_OK && is_marked(r, item.data, marker))
-            *id = item.id;
+        st = page_next(&page, &item, a, e);
+        if (st == ST_OK && is_marked(item.data, marker, a))
+            *id = arena_copy(r->a, item.id);
         if (st == ST_OK)
-            *last = item.id;
+            item_id = item.id;
     }
+    if (st != ST_OK && st != ST_NONE)
+        return st;
+    error_clear(e);
     *more = page.has_more && !id->n;
-    return st == ST_NONE ? ST_OK : st;
+    if (*more && str_eq(item_id, *last))
+        return fail(e, ST_RETRY, "the list that is searched says has_more but does not move on");
+    *last = arena_copy(r->a, item_id);
+    return ST_OK;
+}
+
+/* Whether it is among what was not looked at, nobody knows: to send it again may make it twice. */
+static void give_up_search(struct run *r, str marker, enum outcome *out)
+{
+    r->no = (struct refusal){
+        .name = REASON_OPERATOR,
+        .message = arena_printf(r->a,
+                                "An answer was lost, and what it may have made was not found among "
+                                "the newest %d objects.",
+                                FIND_PAGES_MAX * PAGE_LIMIT),
+        .next = arena_printf(r->a,
+                             "Search the Dashboard for metadata %s = %.*s, and archive what it "
+                             "finds; `brindle op show %s` has the request.",
+                             MARKER_KEY, STR_ARG(marker), r->op.id),
+    };
+    *out = OUTCOME_STUCK;
 }
 
 /* The list, never the search: that one is behind. [facts: 4.8] */
@@ -229,18 +254,28 @@ enum status run_find_marked(struct run *r, int64_t step, str *id, enum outcome *
     *id = (str){ 0 };
     *out = OUTCOME_DONE;
     for (unsigned n = 0; st == ST_OK && *out == OUTCOME_DONE && more && n < FIND_PAGES_MAX; n++) {
+        ARENA(a, FIND_PAGE_BYTES_MAX);
         struct api_answer got;
-        str q = arena_printf(r->a, "limit=%d&created%%5Bgte%%5D=%lld", PAGE_LIMIT,
+        str q = arena_printf(&a, "limit=%d&created%%5Bgte%%5D=%lld", PAGE_LIMIT,
                              (long long)(r->op.created_at / 1000 - FIND_BACK_S));
         if (price)
-            q = arena_printf(r->a, "%.*s&product=%.*s", STR_ARG(q),
-                             STR_ARG(url_escape_in(r->a, step_text(product, r->made, r->a))));
+            q = arena_printf(&a, "%.*s&product=%.*s", STR_ARG(q),
+                             STR_ARG(url_escape_in(&a, step_text(product, r->made, &a))));
         if (last.n)
-            q = arena_printf(r->a, "%.*s&starting_after=%.*s", STR_ARG(q),
-                             STR_ARG(url_escape_in(r->a, last)));
-        st = ask(r, price ? S("/v1/prices") : S("/v1/products"), q, S(""), &got, out, e);
-        if (st == ST_OK && *out == OUTCOME_DONE && got.meaning == API_OK)
-            st = search_page(r, got.http.body, marker, id, &last, &more, e);
+            q = arena_printf(&a, "%.*s&starting_after=%.*s", STR_ARG(q),
+                             STR_ARG(url_escape_in(&a, last)));
+        st = ask(r, price ? S("/v1/prices") : S("/v1/products"), q, S(""), &got, out, &a, e);
+        more = got.meaning == API_OK;
+        if (st == ST_OK && *out == OUTCOME_DONE && more)
+            st = search_page(r, got.http.body, marker, id, &last, &more, &a, e);
     }
+    if (st == ST_RETRY || st == ST_INVALID) { /* no list to go by: later again */
+        r->no.message = arena_copy(r->a, str_of(e->text));
+        error_clear(e);
+        *out = OUTCOME_WAIT;
+        return ST_OK;
+    }
+    if (st == ST_OK && *out == OUTCOME_DONE && more && !id->n)
+        give_up_search(r, marker, out);
     return st;
 }

@@ -34,6 +34,9 @@ static struct {
     void (*at_crash)(void); /* what somebody in the Dashboard does then */
     int64_t step;           /* where the operation stood when it came */
     msec asleep;            /* how long nobody goes on */
+    bool endless;           /* lists have no end... */
+    bool stands;            /* ...and do not even move on */
+    unsigned listed;
     char product[TEXT_MAX], old[TEXT_MAX], other[TEXT_MAX];
 } t;
 
@@ -83,6 +86,15 @@ static enum status call(struct stripe *s, const struct stripe_request *q, struct
     if (dies())
         return fail(e, ST_REFUSED, "killed");
     *p = (struct stripe_response){ 0 };
+    if (t.endless && q->method == STRIPE_GET && str_eqz(q->path, "/v1/products")) {
+        t.listed += !t.stands;
+        p->http_status = 200;
+        p->body = arena_printf(a,
+                               "{\"object\":\"list\",\"has_more\":true,\"data\":[{\"id\":"
+                               "\"prod_%u\",\"object\":\"product\",\"metadata\":{}}]}",
+                               t.listed);
+        return ST_OK;
+    }
     p->http_status =
         ask(method[q->method], q->path, q->query, q->form, q->idem_key, &p->body, &p->replayed, a);
     if (t.lose > 0 && --t.lose == 0)
@@ -612,6 +624,43 @@ static void a_list_that_is_killed_anywhere_ends_as_it_was_asked(void **state)
     assert_in_range(point, 8, POINTS_MAX - 1);
 }
 
+/* A product whose creation got no answer, and which is not found, may be there all the same. */
+static void what_a_search_does_not_reach_is_not_made_once_more(void **state)
+{
+    (void)state;
+
+    for (t.stands = true;; t.stands = false) {
+        ARENA(a, 32 << 20);
+        BUF(doc, 1 << 20);
+        struct error e = { 0 };
+        char id[OP_ID_MAX + 1];
+        struct json_reader r;
+        unsigned n = 0;
+        assert_true(submit("product.create", "{\"set\":{\"name\":\"one\"}}", id));
+        t.lose = 1;
+        t.lost = 100;
+        t.dead = false;
+        t.endless = true;
+        work();
+        t.lost_left = 0;
+        t.asleep = 25 * 3600 * 1000; /* Stripe has forgotten the key: only a look can tell */
+        restart();
+        json_init(&r, json_member(look("/v1/products", "limit=100", &a), S("data")).text);
+        json_next(&r);
+        for (struct json_token x = json_value(&r); x.type == JSON_OBJECT; x = json_value(&r))
+            n += str_eqz(json_text(x.text, S("name"), &a), "one");
+        assert_int_equal(n, t.stands ? 1 : 2);
+        assert_int_equal(state_of(id), t.stands ? OP_FORWARD : OP_STUCK);
+        assert_int_equal(op_write(&t.w->env, str_of(id), &doc, &e), ST_OK);
+        assert_non_null(strstr(doc.p, t.stands ? "does not move on" : "brindle_op = op_"));
+        t.endless = false;
+        if (!t.stands)
+            break;
+        restart();
+        assert_int_equal(state_of(id), OP_DONE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -630,6 +679,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_cleared_is_done_and_no_edit_of_somebody_else,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(a_list_that_is_killed_anywhere_ends_as_it_was_asked,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(what_a_search_does_not_reach_is_not_made_once_more,
                                         open_world, close_world),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
