@@ -17,12 +17,16 @@ enum {
     OID_INT4 = 23,
     OID_TEXT = 25,
     OID_NUMERIC = 1700, /* what sum() makes of bigint */
+    OID_TEXTS = 1009,   /* arrays of text, and of bigint */
+    OID_INT8S = 1016,
 };
 
 /* A transaction that ends up committed must be on disk whatever the role's settings say; one whose
  * process hangs must not hold its locks for ever. Rows that decide something are locked one by one:
  * a stricter isolation, as a role may have by default, would only make more to be tried again.
- * Compiling a statement (jit) takes a second for _coverage, and none of ours runs that long. */
+ * Compiling a statement (jit) takes a second for _coverage, and none of ours runs that long. What
+ * writes goes by keys, and its plans are made once, often while the tables are empty: what pays
+ * there alone (reading the whole table, hashing it) is never to be chosen. */
 static const char *const verb_text[] = {
     "begin isolation level read committed",
     "begin isolation level repeatable read read only",
@@ -30,7 +34,8 @@ static const char *const verb_text[] = {
     "case current_setting('synchronous_commit') when 'off' then 'on' "
     "else current_setting('synchronous_commit') end, true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true), pg_current_xact_id()::text, "
-    "set_config('jit', 'off', true)",
+    "set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), "
+    "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)",
     "select set_config('search_path', $1, true), set_config('jit', 'off', true)",
     "commit",
     "rollback",
@@ -40,8 +45,17 @@ static const char *const verb_text[] = {
     "select 1 from _commits where session = $1::uuid and n = $2",
 };
 
+enum stmt pg_stmt_of(unsigned what)
+{
+    return what < STMT_COUNT ? (enum stmt)what
+           : what >= PG_MANY ? (enum stmt)(what - PG_MANY)
+                             : STMT_COUNT;
+}
+
 static const char *text_of(unsigned what)
 {
+    if (what >= PG_MANY)
+        return stmt_table[what - PG_MANY].pg_many;
     return what < STMT_COUNT ? stmt_table[what].pg : verb_text[what - STMT_COUNT];
 }
 
@@ -51,7 +65,9 @@ static const char *name_of(unsigned what)
                                         "commit", "rollback", "commit", "commit",
                                         "commit", "commit",   "prepare" };
 
-    return what < STMT_COUNT ? stmt_table[what].name : verb[what - STMT_COUNT];
+    if (pg_stmt_of(what) < STMT_COUNT)
+        return stmt_table[pg_stmt_of(what)].name;
+    return what - STMT_COUNT < COUNT(verb) ? verb[what - STMT_COUNT] : "sync";
 }
 
 /* ---- failures ----------------------------------------------------------------------------- */
@@ -297,6 +313,20 @@ static bool send_by_name(struct pg_conn *c, unsigned what, const struct wire_arg
     return PQsendQueryPrepared(c->pg, name, n, w->value, w->length, w->format, 0) == 1;
 }
 
+static enum status send_laid_out(struct pg_conn *c, unsigned what, const struct wire_args *w,
+                                 size_t n, int64_t *later, struct error *e)
+{
+    bool sent = c->by_name ? send_by_name(c, what, w, (int)n)
+                           : PQsendQueryParams(c->pg, text_of(what), (int)n, w->type, w->value,
+                                               w->length, w->format, 0) == 1;
+    if (!sent)
+        return fail_send(c, what, e);
+    await(c, what);
+    c->later[c->n_pending - 1] = later;
+    c->pending_bytes += w->bytes;
+    return ST_OK;
+}
+
 enum status pg_send(struct pg_conn *c, unsigned what, const struct value *args, size_t n_args,
                     int64_t *later, struct error *e)
 {
@@ -309,15 +339,23 @@ enum status pg_send(struct pg_conn *c, unsigned what, const struct value *args, 
             return fail(e, ST_LIMIT, "%s: %s: a value is larger than PostgreSQL can keep", c->label,
                         name_of(what));
     lay_out(&w, args, n_args);
-    bool sent = c->by_name ? send_by_name(c, what, &w, (int)n_args)
-                           : PQsendQueryParams(c->pg, text_of(what), (int)n_args, w.type, w.value,
-                                               w.length, w.format, 0) == 1;
-    if (!sent)
-        return fail_send(c, what, e);
-    await(c, what);
-    c->later[c->n_pending - 1] = later;
-    c->pending_bytes += w.bytes;
-    return ST_OK;
+    return send_laid_out(c, what, &w, n_args, later, e);
+}
+
+enum status pg_send_many(struct pg_conn *c, enum stmt id, const str *array, struct error *e)
+{
+    const struct stmt_info *s = &stmt_table[id];
+    struct wire_args w = { .bytes = 0 };
+
+    assert(s->pg_many && s->n_args <= ARGS_MAX);
+    for (size_t i = 0; i < s->n_args; i++) {
+        w.type[i] = s->pg_types[i] == 'i' ? OID_INT8S : OID_TEXTS;
+        w.value[i] = array[i].p;
+        w.length[i] = (int)array[i].n;
+        w.format[i] = 1;
+        w.bytes += array[i].n;
+    }
+    return send_laid_out(c, PG_MANY + (unsigned)id, &w, s->n_args, NULL, e);
 }
 
 enum status pg_sync(struct pg_conn *c, struct error *e)
@@ -394,7 +432,7 @@ static enum status read_one(struct pg_conn *c, size_t at, bool last, struct rows
     enum status st = ST_OK;
 
     if (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK) {
-        int64_t n = what < STMT_COUNT ? changed_by(r) : 0;
+        int64_t n = pg_stmt_of(what) < STMT_COUNT ? changed_by(r) : 0;
         c->changed += n;
         if (c->later[at])
             *c->later[at] = n;
@@ -525,8 +563,11 @@ enum status pg_try_all(struct pg_conn *c, const char *search_path, struct error 
     enum status st = pg_send(c, PG_BEGIN_READ, NULL, 0, NULL, e);
     if (st == ST_OK)
         st = pg_send(c, PG_SET_READ, &path, 1, NULL, e);
-    for (unsigned i = 0; st == ST_OK && i < STMT_COUNT; i++)
+    for (unsigned i = 0; st == ST_OK && i < STMT_COUNT; i++) {
         st = send_parse(c, i, e);
+        if (st == ST_OK && stmt_table[i].pg_many)
+            st = send_parse(c, PG_MANY + i, e);
+    }
     if (st == ST_OK)
         st = pg_sync(c, e);
     if (st == ST_OK)

@@ -25,10 +25,13 @@ enum pg_verb { /* numbered behind the statements */
                PG_TEXTS,
                PG_PARSE = PG_TEXTS, /* in the list of what is awaited alone */
                PG_SYNC,
+               PG_MANY, /* from here on: a statement for many rows, by its number */
+               PG_ALL = PG_MANY + STMT_COUNT,
 };
 
 enum {
     PG_PENDING_MAX = 512,           /* answers that may wait to be read */
+    PG_PENDING_ROOM = 40,           /* kept for what a batch and a commit send together */
     PG_PENDING_BYTES_MAX = 1 << 20, /* what may be sent before answers are read */
     PG_CONNECT_SECONDS = 5,
     PG_VERSION_MIN = 140000,
@@ -40,7 +43,7 @@ struct pg_conn {
     bool by_name;      /* statements are prepared */
     bool lost;         /* of no more use: a reconnect is next */
     char sqlstate[6];  /* of the latest failure; "" when no server answered */
-    bool known[PG_TEXTS];
+    bool known[PG_ALL];
     uint16_t pending[PG_PENDING_MAX];
     int64_t *later[PG_PENDING_MAX]; /* where the number of rows changed goes; NULL: nowhere */
     size_t n_pending, pending_bytes;
@@ -62,6 +65,11 @@ bool pg_conn_alive(struct pg_conn *c);
  * of rows that it changed when its answer is read. */
 enum status pg_send(struct pg_conn *c, unsigned what, const struct value *args, size_t n_args,
                     int64_t *later, struct error *e) MUST_USE;
+/* The statement's twin for many rows (stmt_info.pg_many), with an array for each argument. */
+enum status pg_send_many(struct pg_conn *c, enum stmt id, const str *array,
+                         struct error *e) MUST_USE;
+/* The statement behind a number in `pending`; STMT_COUNT: none. */
+enum stmt pg_stmt_of(unsigned what);
 /* Asks the server to answer what was sent, without reading it yet. */
 enum status pg_sync(struct pg_conn *c, struct error *e) MUST_USE;
 /* Reads all answers; the first failure counts. `rows` (may be NULL) and the arena are as in

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/pg_batch.h"
 #include "backend/pg_conn.h"
 #include "backend/pg_mark.h"
 #include "backend/pg_schema.h"
@@ -21,6 +22,7 @@ enum {
 struct session {
     struct pg_conn c;
     struct pg_marks marks;
+    struct pg_batch *batch; /* NULL for readers */
     struct session *next;
     bool doomed;
     struct error why;
@@ -204,6 +206,19 @@ static enum status catch_up(struct tx *tx, enum stmt id, struct rows *rows, stru
     return st;
 }
 
+/* At once, or with others of its kind; what waits goes out before whatever is not of its kind. */
+static enum status send_run(struct tx *tx, struct session *x, enum stmt id,
+                            const struct value *args, size_t n_args, const struct rows *rows,
+                            struct error *e)
+{
+    if (tx->mode == TX_READ)
+        return pg_send(&x->c, id, args, n_args, tx->later, e);
+    if (!rows && !tx->later && pg_batch_takes(id))
+        return pg_batch_add(x->batch, &x->c, id, args, n_args, e);
+    enum status st = pg_batch_send(x->batch, &x->c, e);
+    return st == ST_OK ? pg_send(&x->c, id, args, n_args, tx->later, e) : st;
+}
+
 static enum status pg_run(struct tx *tx, enum stmt id, const struct value *args, size_t n_args,
                           struct rows *rows, struct arena *a, struct error *e)
 {
@@ -214,11 +229,11 @@ static enum status pg_run(struct tx *tx, enum stmt id, const struct value *args,
         *e = x->why;
         return x->why.status;
     }
-    enum status st = pg_send(&x->c, id, args, n_args, tx->later, &why);
+    enum status st = send_run(tx, x, id, args, n_args, rows, &why);
     tx->later = NULL;
     if (st != ST_OK)
         return doom(x, st, &why, e);
-    bool must_read = rows || tx->mode == TX_READ || x->c.n_pending > PG_PENDING_MAX - 8 ||
+    bool must_read = rows || tx->mode == TX_READ || x->c.n_pending > PG_PENDING_MAX - PG_PENDING_ROOM ||
                      x->c.pending_bytes > PG_PENDING_BYTES_MAX;
     return must_read ? catch_up(tx, id, rows, a, e) : ST_OK;
 }
@@ -231,8 +246,12 @@ static enum status pg_settle(struct tx *tx, struct error *e)
         *e = x->why;
         return x->why.status;
     }
-    unsigned what = x->c.n_pending ? x->c.pending[x->c.n_pending - 1] : STMT_COUNT;
-    return catch_up(tx, what < STMT_COUNT ? (enum stmt)what : (enum stmt)0, NULL, NULL, e);
+    struct error why = { 0 };
+    enum status st = pg_batch_send(x->batch, &x->c, &why);
+    if (st != ST_OK)
+        return doom(x, st, &why, e);
+    enum stmt what = x->c.n_pending ? pg_stmt_of(x->c.pending[x->c.n_pending - 1]) : STMT_COUNT;
+    return catch_up(tx, what < STMT_COUNT ? what : (enum stmt)0, NULL, NULL, e);
 }
 
 /* Ends the transaction without waiting for the server's word; the next one on this connection reads
@@ -242,6 +261,8 @@ static void let_go(struct store_pg *s, enum tx_mode mode, struct session *x, enu
     struct error ignored = { 0 };
 
     memset(x->c.later, 0, sizeof x->c.later); /* what waited for these numbers is going */
+    if (x->batch)
+        pg_batch_clear(x->batch);
     if (!x->c.lost && (pg_send(&x->c, verb, NULL, 0, NULL, &ignored) != ST_OK ||
                        pg_sync(&x->c, &ignored) != ST_OK))
         x->c.lost = true;
@@ -290,7 +311,9 @@ static enum status commit_write(struct store_pg *s, struct session *x, struct er
         let_go(s, TX_WRITE, x, PG_ROLLBACK);
         return st;
     }
-    enum status st = pg_mark_send(&x->c, &x->marks, &why);
+    enum status st = pg_batch_send(x->batch, &x->c, &why);
+    if (st == ST_OK)
+        st = pg_mark_send(&x->c, &x->marks, &why);
     if (st == ST_OK)
         st = pg_send(&x->c, PG_COMMIT, NULL, 0, NULL, &why);
     if (st == ST_OK)
@@ -385,8 +408,10 @@ static enum status pg_scrub(struct store *store, struct error *e)
 
 static void pool_free(struct pool *p)
 {
-    for (size_t i = 0; i < p->n; i++)
+    for (size_t i = 0; i < p->n; i++) {
         pg_conn_close(&p->all[i].c);
+        pg_batch_free(p->all[i].batch);
+    }
     free(p->all);
 }
 
@@ -463,8 +488,10 @@ static struct store_pg *store_new(const struct store_pg_options *o)
     snprintf(s->path, sizeof s->path, "\"%s\", pg_temp", s->schema);
     snprintf(s->label, sizeof s->label, "PostgreSQL schema %s", s->schema);
     pool_new(&s->pool[TX_WRITE], at_most(o->writers_max, STORE_PG_WRITERS));
-    for (size_t i = 0; i < s->pool[TX_WRITE].n; i++)
+    for (size_t i = 0; i < s->pool[TX_WRITE].n; i++) {
         pg_marks_init(&s->pool[TX_WRITE].all[i].marks, o->rng);
+        s->pool[TX_WRITE].all[i].batch = pg_batch_new();
+    }
     pool_new(&s->pool[TX_READ], at_most(o->readers_max, STORE_PG_READERS));
     return s;
 }

@@ -83,7 +83,8 @@ static enum status find_own_row(const struct put *p, struct row *out, struct err
 
     if (!known_take(in->known, in->type, in->id, &at))
         return find_row(p->tx, p->env, in->type, in->id, out, p->a, e);
-    *out = at < 0 ? (struct row){ .there = false } : row_of(&in->known->rows, (size_t)at, 1);
+    *out = at < 0 ? (struct row){ .there = false }
+                  : row_of(&in->known->rows, (size_t)at, KNOWN_ROW_AT);
     return ST_OK;
 }
 
@@ -180,7 +181,8 @@ static enum status on_member(void *ctx, const struct ref_member *m, struct error
                                .api_version = p->in->api_version,
                                .cause = p->in->cause,
                                .depth = p->in->depth,
-                               .pool = p->in->pool };
+                               .pool = p->in->pool,
+                               .known = p->in->known };
     enum mirror_result result;
 
     if (!m->id.n || !m->type.n || p->depth == NESTED_DEPTH_MAX)
@@ -324,6 +326,9 @@ static enum status write_row(struct put *p, const struct row *row, struct error 
         st = note_account(p, e);
     if (st != ST_OK || p->depth || p->in->source == SOURCE_NESTED || p->in->state_later)
         return st; /* its parent follows, or the whole piece does */
+    if (p->in->states)
+        return state_note(p->tx, p->env, p->in->type, p->in->id, row->data, p->in->data,
+                          p->in->pool, p->in->states, p->a, e);
     if (planted(PLANT_STATE_APART))
         st = tx_split(p->tx, st, e);
     if (st != ST_OK)
@@ -447,6 +452,22 @@ static enum status check_mode(const struct put *p, struct error *e)
                 p->env->identity.livemode ? "live" : "test");
 }
 
+/* The answer says itself that it is deleted. */
+static enum status bury_told(struct put *p, struct error *e)
+{
+    const struct answer in = { .resource = resource_by_type(p->in->type),
+                               .type = p->in->type,
+                               .id = p->in->id,
+                               .data = p->in->data,
+                               .source = SOURCE_GET,
+                               .ticket = p->in->ticket,
+                               .api_version = S(STRIPE_API_VERSION),
+                               .cause = p->in->cause,
+                               .known = p->in->known };
+
+    return mirror_bury_as(p->tx, p->env, &in, p->a, e);
+}
+
 static enum status put_in(struct put *p, const struct answer *in, enum mirror_result *result,
                           size_t *open_lists, struct error *e)
 {
@@ -459,11 +480,8 @@ static enum status put_in(struct put *p, const struct answer *in, enum mirror_re
     if (st != ST_OK)
         return st;
     if (p->deleted) {
-        int ignored;
-        (void)known_take(in->known, in->type, in->id, &ignored); /* it is about to change */
         *result = MIRROR_DELETED;
-        return mirror_bury(p->tx, p->env, in->type, in->id, in->ticket, in->cause, in->data, p->a,
-                           e);
+        return bury_told(p, e);
     }
     st = find_own_row(p, &row, e);
     if (st != ST_OK)
@@ -512,6 +530,24 @@ static enum status bury_row(struct put *p, const struct row *row, struct error *
     return st;
 }
 
+/* A member goes as what holds it does: `in` is the parent's answer. */
+static enum status bury_member(struct tx *tx, struct env *env, const struct answer *in, str type,
+                               str id, int64_t ticket, const char *cause, struct arena *a,
+                               struct error *e)
+{
+    const struct answer member = { .resource = resource_by_type(type),
+                                   .type = type,
+                                   .id = id,
+                                   .source = SOURCE_GET,
+                                   .ticket = ticket,
+                                   .api_version = S(STRIPE_API_VERSION),
+                                   .cause = cause,
+                                   .known = in->known };
+    enum status st = mirror_bury_as(tx, env, &member, a, e);
+
+    return st == ST_NONE ? ST_OK : st; /* nobody has ever seen it */
+}
+
 /* What lived in the object is gone with it: a draft invoice's lines, a customer's cards. What has
  * an address of its own is asked for, the rest is buried, a piece at a time; the next piece follows
  * when the object itself is looked at again. */
@@ -525,10 +561,7 @@ static enum status bury_members(struct put *p, struct error *e)
         str field = row_str(&r, i, 0), type = row_str(&r, i, 1), id = row_str(&r, i, 2);
         st = resource_fetchable(resource_by_type(type))
                  ? mark_due(p->tx, p->env, type, id, "parent", p->a, e)
-                 : mirror_bury(p->tx, p->env, type, id, p->in->ticket, "parent", (str){ 0 }, p->a,
-                               e);
-        if (st == ST_NONE)
-            st = ST_OK;
+                 : bury_member(p->tx, p->env, p->in, type, id, p->in->ticket, "parent", p->a, e);
         if (st == ST_OK)
             st = tx_run(p->tx, STMT_MEMBER_DROP, NULL, p->a, e, V_STR(p->in->type),
                         v_account(p->env), V_STR(p->in->id), V_STR(field), V_STR(type), V_STR(id));
@@ -585,7 +618,7 @@ enum status mirror_bury_as(struct tx *tx, struct env *env, const struct answer *
     enum status st = check_mode(&p, e);
     if (st != ST_OK)
         return st;
-    st = find_row(tx, env, in->type, in->id, &row, a, e);
+    st = find_own_row(&p, &row, e);
     if (st != ST_OK)
         return st;
     if (row.erased)
@@ -616,9 +649,7 @@ enum status mirror_close_list(struct tx *tx, struct env *env, const struct answe
 
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
         str type = row_str(&r, i, 0), id = row_str(&r, i, 1);
-        st = mirror_bury(tx, env, type, id, ticket, parent->cause, (str){ 0 }, a, e);
-        if (st == ST_NONE)
-            st = ST_OK;
+        st = bury_member(tx, env, parent, type, id, ticket, parent->cause, a, e);
         if (st == ST_OK)
             st = tx_run(tx, STMT_MEMBER_DROP, NULL, a, e, V_STR(parent->type), v_account(env),
                         V_STR(parent->id), V_STR(field), V_STR(type), V_STR(id));

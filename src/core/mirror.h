@@ -13,6 +13,7 @@
 #include "core/sequence.h"
 
 struct known;
+struct state_later;
 
 enum source { SOURCE_GET, SOURCE_LIST, SOURCE_NESTED, SOURCE_EVENT };
 
@@ -24,6 +25,7 @@ struct answer {
     bool follow; /* a page of a list behind which no chase comes: what it refers to is fetched */
     bool state_later; /* who stores many of one customer has its state follow himself, in the same
                          transaction (state_follow) */
+    struct state_later *states; /* or it is noted here, for state_follow_later; may be NULL */
     int64_t ticket;
     str api_version;
     const char *cause;          /* for the history */

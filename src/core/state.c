@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "core/catchup.h"
 #include "core/resource.h"
-#include "core/state_value.h"
+#include "core/state_gather.h"
 #include "core/user.h"
 
 #include <string.h>
@@ -29,14 +29,6 @@ static str id_at(str object, const char *member, struct arena *a)
 /* ---- what a state is made of -------------------------------------------------------------------
  */
 
-struct gathering {
-    struct tx *tx;
-    struct env *env;
-    struct state_parts parts;
-    struct state_subscription *subscription; /* the parts' */
-    struct arena *a;
-};
-
 /* An object that is there, or empty. */
 static enum status look(struct gathering *g, const char *type, str id, str *data, bool *deleted,
                         struct error *e)
@@ -52,8 +44,7 @@ static enum status look(struct gathering *g, const char *type, str id, str *data
     return ST_OK;
 }
 
-/* More items than the subscription shows itself: the mirror has them as rows of their own. */
-static enum status gather_items(struct gathering *g, struct state_subscription *s, struct error *e)
+enum status state_gather_items(struct gathering *g, struct state_subscription *s, struct error *e)
 {
     struct rows r;
 
@@ -96,13 +87,13 @@ static enum status gather_subscriptions(struct gathering *g, struct error *e)
             struct state_subscription *s = &g->subscription[p->n_subscriptions++];
             *s = (struct state_subscription){ .id = row_str(&r, i, 0), .data = row_str(&r, i, 1) };
             after = s->id;
-            st = gather_items(g, s, e);
+            st = state_gather_items(g, s, e);
         }
     }
     return st;
 }
 
-static enum status gather_entitlements(struct gathering *g, struct error *e)
+enum status state_gather_entitlements(struct gathering *g, struct error *e)
 {
     struct state_parts *p = &g->parts;
     struct rows r;
@@ -123,24 +114,28 @@ static enum status gather_entitlements(struct gathering *g, struct error *e)
     return ST_OK;
 }
 
+enum status state_make_value(struct gathering *g, str method, str *out, struct error *e)
+{
+    BUF(b, STATE_BYTES_MAX / 4);
+
+    state_write(&g->parts, method, &b, g->a);
+    *out = arena_copy(g->a, buf_str(&b));
+    if (b.failed || !out->p)
+        return fail(e, ST_LIMIT, "the state of customer %.*s is too large",
+                    STR_ARG(g->parts.customer_id));
+    return ST_OK;
+}
+
 /* The value in the arena. */
 static enum status make_value(struct gathering *g, str *out, struct error *e)
 {
-    BUF(b, STATE_BYTES_MAX / 4);
     str id = state_payment_method_id(&g->parts, g->a), method = { 0 };
     bool detached = false;
     enum status st = ST_OK;
 
     if (id.n)
         st = look(g, "payment_method", id, &method, &detached, e);
-    if (st != ST_OK)
-        return st;
-    state_write(&g->parts, detached ? (str){ 0 } : method, &b, g->a);
-    *out = arena_copy(g->a, buf_str(&b));
-    if (b.failed || !out->p)
-        return fail(e, ST_LIMIT, "the state of customer %.*s is too large",
-                    STR_ARG(g->parts.customer_id));
-    return ST_OK;
+    return st == ST_OK ? state_make_value(g, detached ? (str){ 0 } : method, out, e) : st;
 }
 
 enum status state_payment_method(struct tx *tx, struct env *env, str customer, str *id, bool *known,
@@ -164,16 +159,12 @@ enum status state_payment_method(struct tx *tx, struct env *env, str customer, s
 /* ---- writing it anew ---------------------------------------------------------------------------
  */
 
-/* A pool may have been drawn before somebody else wrote the state that is there, and it may get
- * another revision at this moment (outbox.h): the statement sees to it that none goes back. */
-static enum status put(struct gathering *g, const struct rows *old, str value, bool even_same,
-                       struct sequence_pool *pool, struct error *e)
+enum status state_put_value(struct gathering *g, str value, struct sequence_pool *pool,
+                            struct error *e)
 {
     int64_t revision;
-
-    if (!even_same && old->n_rows && str_eq(row_str(old, 0, 0), value))
-        return ST_OK;
     enum status st = sequence_take(g->tx, pool, &revision, g->a, e);
+
     if (st != ST_OK)
         return st;
     return tx_run(g->tx, STMT_STATE_PUT, NULL, g->a, e, V_STR(g->parts.customer_id),
@@ -217,12 +208,14 @@ static enum status project(struct tx *tx, struct env *env, str customer, struct 
     if (!g.parts.n_subscriptions && !old.n_rows && !why.sync)
         return ST_OK;
     if ((why.sync && why.sync->entitled) || (old.n_rows && row_int(&old, 0, 4)))
-        st = gather_entitlements(&g, e);
+        st = state_gather_entitlements(&g, e);
     if (st == ST_OK)
         st = look(&g, "customer", customer, &g.parts.customer, &g.parts.customer_deleted, e);
     if (st == ST_OK)
         st = make_value(&g, &value, e);
-    return st == ST_OK ? put(&g, &old, value, why.renew, pool, e) : st;
+    if (st != ST_OK || (!why.renew && old.n_rows && str_eq(row_str(&old, 0, 0), value)))
+        return st;
+    return state_put_value(&g, value, pool, e);
 }
 
 /* The customer of a subscription item, by way of its subscription. */
@@ -268,21 +261,35 @@ static enum status customer_of(struct tx *tx, struct env *env, str type, str id,
     return ST_OK;
 }
 
-enum status state_follow(struct tx *tx, struct env *env, str type, str id, str before, str after,
-                         struct sequence_pool *pool, struct arena *a, struct error *e)
+enum status state_project(struct tx *tx, struct env *env, str customer, struct sequence_pool *pool,
+                          struct error *e)
 {
-    const struct reason changed = { 0 };
-    str now, then;
-    enum status st = customer_of(tx, env, type, id, after, &now, a, e);
+    return project(tx, env, customer, (struct reason){ 0 }, pool, e);
+}
+
+enum status state_owners(struct tx *tx, struct env *env, str type, str id, str before, str after,
+                         struct sequence_pool *pool, str owner[2], struct arena *a, struct error *e)
+{
+    enum status st = customer_of(tx, env, type, id, after, &owner[0], a, e);
 
     if (st == ST_OK && str_eqz(type, "customer"))
         st = user_follow(tx, env, id, before, after, pool, a, e);
     if (st == ST_OK)
-        st = customer_of(tx, env, type, id, before, &then, a, e);
-    if (st == ST_OK && now.n)
-        st = project(tx, env, now, changed, pool, e);
-    if (st == ST_OK && then.n && !str_eq(then, now))
-        st = project(tx, env, then, changed, pool, e);
+        st = customer_of(tx, env, type, id, before, &owner[1], a, e);
+    if (st == ST_OK && str_eq(owner[0], owner[1]))
+        owner[1] = (str){ 0 };
+    return st;
+}
+
+enum status state_follow(struct tx *tx, struct env *env, str type, str id, str before, str after,
+                         struct sequence_pool *pool, struct arena *a, struct error *e)
+{
+    str owner[2];
+    enum status st = state_owners(tx, env, type, id, before, after, pool, owner, a, e);
+
+    for (size_t i = 0; st == ST_OK && i < 2; i++)
+        if (owner[i].n)
+            st = state_project(tx, env, owner[i], pool, e);
     return st;
 }
 

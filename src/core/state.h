@@ -17,6 +17,23 @@
 enum status state_follow(struct tx *tx, struct env *env, str type, str id, str before, str after,
                          struct sequence_pool *pool, struct arena *a, struct error *e) MUST_USE;
 
+/* Customers whose states are to be written anew in this transaction, all together at its end. */
+enum { STATE_LATER_MAX = 256 };
+
+struct state_later {
+    size_t n;
+    str customer[STATE_LATER_MAX];
+};
+
+/* As state_follow, but the states are only noted in `l`; their ids live in `a` or in what came in.
+ */
+enum status state_note(struct tx *tx, struct env *env, str type, str id, str before, str after,
+                       struct sequence_pool *pool, struct state_later *l, struct arena *a,
+                       struct error *e) MUST_USE;
+/* Writes what was noted: nothing that a state rests on is stored after this in the transaction. */
+enum status state_follow_later(struct tx *tx, struct env *env, struct state_later *l,
+                               struct sequence_pool *pool, struct error *e) MUST_USE;
+
 /* The field under which a customer's active entitlements are noted as its own: they do not say. */
 #define STATE_ENTITLEMENTS "entitlements"
 

@@ -9,6 +9,7 @@
 #include "core/mirror.h"
 #include "core/page.h"
 #include "core/path.h"
+#include "core/state.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,8 +102,8 @@ static enum status want_completion(struct tx *tx, struct walk *w, const struct p
 }
 
 static enum status put_item(struct tx *tx, struct walk *w, const struct page_item *item,
-                            struct known *known, struct sequence_pool *pool, struct arena *a,
-                            struct error *e)
+                            struct known *known, struct sequence_pool *pool,
+                            struct state_later *states, struct arena *a, struct error *e)
 {
     const struct answer in = { .resource = resource_by_type(item->type),
                                .type = item->type,
@@ -113,7 +114,8 @@ static enum status put_item(struct tx *tx, struct walk *w, const struct page_ite
                                .api_version = S(STRIPE_API_VERSION),
                                .cause = "sync",
                                .pool = pool,
-                               .known = known };
+                               .known = known,
+                               .states = states };
     enum mirror_result result;
     size_t open_lists = 0;
     enum status st = mirror_put(tx, w->env, &in, &result, &open_lists, a, e);
@@ -135,6 +137,16 @@ static enum status move(struct walk *w, struct tx *tx, str cursor, int64_t n, bo
     return st;
 }
 
+static enum status follow_states(struct tx *tx, struct walk *w, struct state_later *states,
+                                 struct sequence_pool *pool, struct error *e)
+{
+    enum status st = ST_OK;
+
+    if (states->n && planted(PLANT_STATE_APART))
+        st = tx_split(tx, st, e);
+    return st == ST_OK ? state_follow_later(tx, w->env, states, pool, e) : st;
+}
+
 /* Stores objects of the page until it ends (*end) or the piece is large enough. */
 static enum status store_piece(struct walk *w, struct page *page, bool *end, struct arena *a,
                                struct error *e)
@@ -143,6 +155,7 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
     struct sequence_pool pool = { 0 };
     struct page_item item = { 0 }, last = { 0 };
     struct known known = { .n = 0 };
+    struct state_later states = { .n = 0 };
     size_t bytes = 0;
     int64_t n = 0;
 
@@ -161,11 +174,14 @@ static enum status store_piece(struct walk *w, struct page *page, bool *end, str
         if (planted(PLANT_CURSOR_FIRST))
             st = tx_split(&tx, move(w, &tx, item.id, 0, false, a, e), e);
         if (st == ST_OK)
-            st = put_item(&tx, w, &item, &known, &pool, a, e);
+            st = put_item(&tx, w, &item, &known, &pool, &states, a, e);
     }
     if (st != ST_OK && st != ST_NONE)
         return st;
     *end = st == ST_NONE;
+    st = follow_states(&tx, w, &states, &pool, e);
+    if (st != ST_OK)
+        return st;
     if (last.id.n > CURSOR_MAX)
         return fail(e, ST_LIMIT, "an id of %zu bytes cannot be a cursor", last.id.n);
     if (planted(PLANT_LEASE_UNCHECKED)) /* whoever comes has it again */

@@ -1,3 +1,5 @@
--- core/known.c: the rows that a page's objects will meet; $3 is a JSON array of ids
-select id, ticket, deleted, revision, data, open_lists, changed_at from objects
-where type = $1 and account = $2 and id in (select value from json_each($3))
+-- core/known.c: the rows that a page's objects will meet; $2 and $3 are JSON arrays of types and ids
+select o.type, o.id, o.ticket, o.deleted, o.revision, o.data, o.open_lists, o.changed_at
+from objects o
+where o.account = $1 and (o.type, o.id) in (select t.value, i.value
+    from json_each($2) as t join json_each($3) as i on i.key = t.key)

@@ -15,7 +15,7 @@ as 'select (extract(epoch from statement_timestamp()) * 1000)::bigint';
 
 -- The object for the views. What jsonb refuses (\u0000, half of a surrogate pair) becomes U+FFFD
 -- here alone; `raw` keeps it. An object that jsonb cannot hold at all is empty here, never refused.
-create function _as_jsonb(raw text) returns jsonb language plpgsql immutable strict parallel safe
+create function _as_jsonb(raw text) returns jsonb language plpgsql immutable strict parallel unsafe
 as $$
 begin
     return raw::jsonb;
@@ -54,7 +54,7 @@ create table objects (
 create index objects_deleted on objects (type, account) where deleted = 1;
 create index objects_erased on objects (type, account) where deleted = 2;
 create index objects_open on objects (type, account) where open_lists > 0;
-create index objects_ticket on objects (type, account, ticket, id);
+create index objects_ticket on objects (type, account, ticket, id) where deleted = 0; -- the key has no rival
 
 -- Every delivery once, by event id: no event without work, no work without its event.
 create table _inbox (
@@ -109,7 +109,7 @@ create table _due (
     ticket bigint not null default 0,              -- of the claim; also its token
     claimed bigint not null default 0,             -- 0, or who has it: 1, or an owner
     not_before bigint not null default 0,          -- by _now_ms; while claimed, the lease's end
-    due_since bigint not null,                     -- wall clock, when it last became due
+    due_since bigint not null,                     -- wall clock, when it last became due, or when that happened which made it so
     attempts integer not null default 0,
     gone_hint integer not null default 0,          -- 1: an event said that it was deleted
     misses integer not null default 0,             -- 404s in a row

@@ -39,7 +39,7 @@ static void a_row_is_known_once_and_so_is_that_there_is_none(void **state)
     find(w, PAGE(ONE "," TWO), &k, &a);
     assert_true(known_take(&k, S("product"), S("prod_1"), &row));
     assert_int_equal(row, 0);
-    assert_true(str_eqz(row_str(&k.rows, 0, 4), ONE));
+    assert_true(str_eqz(row_str(&k.rows, 0, KNOWN_ROW_AT + 3), ONE));
     assert_false(known_take(&k, S("product"), S("prod_1"), &row));
     assert_true(known_take(&k, S("product"), S("prod_2"), &row));
     assert_int_equal(row, -1);
@@ -63,7 +63,7 @@ static void an_id_that_stands_twice_is_known_once(void **state)
     small_world_free(w);
 }
 
-static void what_lives_in_lists_is_never_known_ahead(void **state)
+static void members_of_lists_are_known_too(void **state)
 {
     (void)state;
     ARENA(a, 1 << 20);
@@ -71,8 +71,15 @@ static void what_lives_in_lists_is_never_known_ahead(void **state)
     struct known k;
     int row;
 
-    find(w, PAGE("{\"id\":\"si_1\",\"object\":\"subscription_item\"}"), &k, &a);
+    find(w,
+         PAGE("{\"id\":\"sub_1\",\"object\":\"subscription\",\"items\":{\"object\":\"list\","
+              "\"data\":["
+              "{\"id\":\"si_1\",\"object\":\"subscription_item\"}],\"has_more\":false}}"),
+         &k, &a);
+    assert_true(known_take(&k, S("subscription_item"), S("si_1"), &row));
+    assert_int_equal(row, -1);
     assert_false(known_take(&k, S("subscription_item"), S("si_1"), &row));
+    assert_true(known_take(&k, S("subscription"), S("sub_1"), &row));
     small_world_free(w);
 }
 
@@ -101,7 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_is_known_once_and_so_is_that_there_is_none),
         cmocka_unit_test(an_id_that_stands_twice_is_known_once),
-        cmocka_unit_test(what_lives_in_lists_is_never_known_ahead),
+        cmocka_unit_test(members_of_lists_are_known_too),
         cmocka_unit_test(a_store_of_our_own_process_is_asked_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
