@@ -233,7 +233,8 @@ static enum status pg_run(struct tx *tx, enum stmt id, const struct value *args,
     tx->later = NULL;
     if (st != ST_OK)
         return doom(x, st, &why, e);
-    bool must_read = rows || tx->mode == TX_READ || x->c.n_pending > PG_PENDING_MAX - PG_PENDING_ROOM ||
+    bool must_read = rows || tx->mode == TX_READ ||
+                     x->c.n_pending > PG_PENDING_MAX - PG_PENDING_ROOM ||
                      x->c.pending_bytes > PG_PENDING_BYTES_MAX;
     return must_read ? catch_up(tx, id, rows, a, e) : ST_OK;
 }

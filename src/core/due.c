@@ -17,6 +17,8 @@ enum {
     WHY_BYTES_MAX = 400, /* of a sentence that is kept with the key */
 };
 
+static const msec news_age_max_ms = 30ll * 86400 * 1000; /* Stripe keeps events so long */
+
 const char *due_kind_name(enum due_kind k)
 {
     switch (k) {
@@ -52,15 +54,25 @@ static struct value v_guest(const struct env *env)
     return V_INT(env->root != NULL);
 }
 
+/* News is as old as what it tells of, however late it comes: else the mirror would be said to be
+ * complete up to a time at which something had happened that it does not show. What Stripe keeps no
+ * events of any more, or is of another clock than ours, is of now. */
+static msec since_of(const struct due_mark *m, msec now)
+{
+    bool plausible = m->happened_at > now - news_age_max_ms && m->happened_at < now;
+
+    return plausible ? m->happened_at : now;
+}
+
 enum status due_mark(struct tx *tx, const struct env *env, const struct due_mark *m,
                      struct arena *a, struct error *e)
 {
     struct clock *c = env->world->clock;
 
     return tx_run(tx, STMT_DUE_MARK, NULL, a, e, v_kind(&m->key), V_STR(m->key.type),
-                  V_STR(m->key.id), v_account(env), V_INT(m->lane), V_INT(clock_wall(c)),
-                  V_STR(str_of(m->cause)), V_INT(m->gone), v_guest(env), V_INT(clock_mono(c)),
-                  V_INT(env->set.settle_ms));
+                  V_STR(m->key.id), v_account(env), V_INT(m->lane),
+                  V_INT(since_of(m, clock_wall(c))), V_STR(str_of(m->cause)), V_INT(m->gone),
+                  v_guest(env), V_INT(clock_mono(c)), V_INT(env->set.settle_ms));
 }
 
 enum status due_generation(struct tx *tx, const struct env *env, const struct due_key *key,

@@ -43,6 +43,7 @@ struct due_mark {
     const char *cause; /* "webhook", "sync", "reference", "nested", "check", "replay" */
     bool gone;         /* an event says that the object was deleted */
     unsigned depth;    /* references followed since the last signal; for due_mark_once */
+    msec happened_at;  /* wall: when that happened which the signal tells of; 0: at this moment */
 };
 
 /* One more generation for a key. `now` is wall time. Brings a dead key back to life. */

@@ -32,13 +32,15 @@ static struct due_key key_of(const struct plan_key *k)
 }
 
 static enum status mark_keys(struct tx *tx, struct env *env, const struct plan *p,
-                             const char *cause, enum stripe_lane lane, struct arena *a,
-                             struct error *e)
+                             const char *cause, enum stripe_lane lane, msec happened_at,
+                             struct arena *a, struct error *e)
 {
     for (size_t i = 0; i < p->n_keys; i++) {
-        struct due_mark m = {
-            .key = key_of(&p->key[i]), .lane = lane, .cause = cause, .gone = p->key[i].gone
-        };
+        struct due_mark m = { .key = key_of(&p->key[i]),
+                              .lane = lane,
+                              .cause = cause,
+                              .gone = p->key[i].gone,
+                              .happened_at = happened_at };
         enum status st = due_mark(tx, env, &m, a, e);
         if (st != ST_OK)
             return st;
@@ -199,7 +201,7 @@ static enum status finish_one(struct tx *tx, struct env *env, const struct event
     if (st != ST_OK || twin)
         return st;
     return mark_keys(tx, p->who, &p->plan, ev->via ? "catch-up" : "webhook",
-                     ev->late ? LANE_BACKFILL : LANE_WEBHOOK, a, e);
+                     ev->late ? LANE_BACKFILL : LANE_WEBHOOK, ev->created * 1000, a, e);
 }
 
 /* Whose event it is: the environment's own, or a connected account's that is known. */
@@ -362,7 +364,7 @@ enum status inbox_replay(struct env *env, str event_id, struct error *e)
     if (p.outcome != PLAN_DUE)
         return fail(e, ST_REFUSED, "event %.*s is %s (%s): there is nothing to fetch for it",
                     STR_ARG(event_id), plan_outcome_name(p.outcome), p.reason);
-    st = mark_keys(&tx, keeper(who, &ev), &p, "replay", LANE_WEBHOOK, &a, e);
+    st = mark_keys(&tx, keeper(who, &ev), &p, "replay", LANE_WEBHOOK, 0, &a, e);
     if (st == ST_OK)
         st = tx_run(&tx, STMT_INBOX_SET_OUTCOME, NULL, &a, e,
                     V_STR(str_of(plan_outcome_name(p.outcome))), V_STR(event_id));

@@ -48,6 +48,7 @@ static enum status read_due(struct tx *tx, msec now, struct mirror_status *s, st
     s->due = row_int(&r, 0, 0);
     s->due_retrying = row_int(&r, 0, 1);
     s->dead = row_int(&r, 0, 2);
+    s->oldest_due_since = row_int(&r, 0, 3);
     s->oldest_due_ms = age_of(&r, 3, now, 0);
     snprintf(s->last_error, sizeof s->last_error, "%.*s", STR_ARG(row_str(&r, 0, 4)));
     return ST_OK;
@@ -104,10 +105,12 @@ static enum status read_fuse(struct tx *tx, const struct env *env, struct mirror
 }
 
 /* Nothing is missing that happened before the list of events was read, less the time that an event
- * may take to show up in it, nor before what is due. */
-static enum status read_events(struct tx *tx, const struct env *env, msec now,
-                               struct mirror_status *s, struct arena *a, struct error *e)
+ * may take to show up in it, nor before what is due. What became due of something else that was
+ * fetched is younger than the news behind both, but by no more than the events take to be read. */
+static enum status read_events(struct tx *tx, const struct env *env, struct mirror_status *s,
+                               struct arena *a, struct error *e)
 {
+    const msec lag = (msec)EVENTS_LAG_S * 1000;
     struct catchup_state c;
     struct rows r;
     enum status st = catchup_read(tx, env, &c, a, e);
@@ -124,9 +127,11 @@ static enum status read_events(struct tx *tx, const struct env *env, msec now,
         snprintf(s->events_error, sizeof s->events_error, "%.*s", STR_ARG(row_str(&r, 0, 0)));
     if (!c.read_at)
         return ST_OK;
-    s->complete_up_to = c.read_at - (msec)EVENTS_LAG_S * 1000;
-    if (s->oldest_due_ms && now - s->oldest_due_ms < s->complete_up_to)
-        s->complete_up_to = now - s->oldest_due_ms;
+    s->complete_up_to = c.read_at - lag;
+    if (s->oldest_due_since) {
+        msec before = s->oldest_due_since - lag - env->set.catch_up_ms;
+        s->complete_up_to = before < s->complete_up_to ? before : s->complete_up_to;
+    }
     return ST_OK;
 }
 
@@ -174,7 +179,7 @@ static enum status read_all(struct tx *tx, struct env *env, struct mirror_status
     if (st == ST_OK)
         st = read_several(tx, env, s, a, e);
     if (st == ST_OK)
-        st = read_events(tx, env, now, s, a, e);
+        st = read_events(tx, env, s, a, e);
     return st == ST_OK ? read_objects(tx, now, s, a, e) : st;
 }
 

@@ -10,6 +10,7 @@ struct mirror_status {
     int64_t events, events_quarantined, events_unknown, events_unfetchable, events_conflicting,
         deliveries;
     int64_t due, due_retrying, dead;
+    msec oldest_due_since;  /* wall; 0: nothing is due */
     msec oldest_due_ms;     /* age of the oldest key that is due; 0: none */
     msec last_event_ago_ms; /* -1: never */
     msec last_fetch_ago_ms; /* -1: never */

@@ -5,7 +5,7 @@ values ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)
 on conflict (kind, type, id, account) do update set
     gen = _due.gen + 1,
     due_since = case when _due.done_gen >= _due.gen or _due.dead = 1
-        then excluded.due_since else _due.due_since end,
+        then excluded.due_since else least(_due.due_since, excluded.due_since) end,
     lane = case when _due.done_gen >= _due.gen or excluded.lane < _due.lane
         then excluded.lane else _due.lane end,
     not_before = case

@@ -76,7 +76,7 @@ create table _due (
     ticket integer not null default 0,    -- of the claim; also its token
     claimed integer not null default 0,
     not_before integer not null default 0,-- monotonic; while claimed, the lease's end; 0 at start
-    due_since integer not null,           -- wall clock, when it last became due
+    due_since integer not null,           -- wall clock, when it last became due, or when that happened which made it so
     attempts integer not null default 0,
     gone_hint integer not null default 0, -- 1: an event said that it was deleted
     misses integer not null default 0,    -- 404s in a row

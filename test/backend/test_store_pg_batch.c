@@ -71,7 +71,7 @@ static void tell(struct teller *t, const struct step *s)
     case 5: RUN(t, STMT_OBJECT_OPEN_LISTS, V_INT(s->number % 4), type, account, id); break;
     case 6:
         RUN(t, STMT_DUE_MARK_ONCE, V_STR(S("object")), type, id, account, V_INT(2), n,
-            V_STR(S("reference")), V_INT(1));
+            V_STR(S("reference")), V_INT(1), V_INT(0));
         break;
     case 7:
         RUN(t, STMT_STATE_PUT, id, account, other, n, n, V_INT(1));

@@ -184,7 +184,52 @@ static void what_is_due_holds_complete_up_to_back(void **state)
     script(w, "/v1/events", 200, page_of(11, 1, T0 + 1, false));
     for (int i = 0; i < 10; i++)
         read_list(w);
-    assert_int_equal(numbers(w).complete_up_to, since);
+    assert_int_equal(numbers(w).complete_up_to,
+                     since - EVENTS_LAG_S * 1000 - w->env.set.catch_up_ms);
+    small_world_free(w);
+}
+
+/* The list of events could not be read for a day: what it then tells of is a day old. */
+static void what_is_told_late_is_as_old_as_it_is(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    msec now = clock_wall(w->world.clock), day = 86400 * 1000;
+    int64_t happened_s = (now - day) / 1000;
+
+    first_time(w);
+    script(w, "/v1/products/prod_11", 500, "{}");
+    script(w, "/v1/events?limit=100&created[gte]=1699999700", 200,
+           page_of(11, 1, (int)happened_s, false));
+    read_list(w);
+    assert_int_equal(ask_int(w, "select due_since from _due where type = 'product'"),
+                     happened_s * 1000);
+    assert_true(numbers(w).complete_up_to < happened_s * 1000);
+    assert_true(numbers(w).oldest_due_ms >= day);
+    small_world_free(w);
+}
+
+/* Of two signals that wait, the one that tells of the older thing counts. */
+static void older_news_of_what_is_due_makes_it_older(void **state)
+{
+    (void)state;
+    ARENA(a, 1 << 20);
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    msec now = clock_wall(w->world.clock);
+    const msec at[] = { now - 5000, now - 9000, now - 7000, now + 5000, 1 };
+
+    for (size_t i = 0; i < COUNT(at); i++) {
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        const struct due_mark m = { .key = { DUE_OBJECT, S("product"), S("prod_1") },
+                                    .cause = "test",
+                                    .happened_at = at[i] };
+        assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+        assert_int_equal(due_mark(&tx, &w->env, &m, &a, &e), ST_OK);
+        assert_int_equal(tx_commit(&tx, &e), ST_OK);
+        assert_int_equal(ask_int(w, "select due_since from _due where type = 'product'"),
+                         i ? now - 9000 : now - 5000);
+    }
     small_world_free(w);
 }
 
@@ -199,6 +244,8 @@ int main(void)
         cmocka_unit_test(an_account_without_events_has_no_gap),
         cmocka_unit_test(a_key_that_may_not_read_events_is_told_and_no_failure),
         cmocka_unit_test(what_is_due_holds_complete_up_to_back),
+        cmocka_unit_test(what_is_told_late_is_as_old_as_it_is),
+        cmocka_unit_test(older_news_of_what_is_due_makes_it_older),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
