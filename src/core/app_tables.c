@@ -15,7 +15,7 @@ enum {
  */
 
 /* Columns of an answer about columns. */
-enum { C_SCHEMA, C_TABLE, C_NAME, C_NOT_NULL, C_HOLDS, C_PLACE, C_GENERATED, C_READABLE };
+enum { C_SCHEMA, C_TABLE, C_NAME, C_NOT_NULL, C_HOLDS, C_PLACE, C_GENERATED, C_READABLE, C_TYPE };
 
 #define OURS_PG                                                                               \
     "n.nspname <> 'information_schema' and n.nspname not like 'pg\\_%' "                      \
@@ -30,7 +30,8 @@ static const char columns_pg[] =
     "then 2 else 0 end, "
     "case when p.place <= i.indnkeyatts then p.place else 0 end, (a.attgenerated <> '')::int, "
     "(pg_catalog.has_schema_privilege(n.oid, 'usage') and "
-    "pg_catalog.has_column_privilege(c.oid, a.attnum, 'select'))::int "
+    "pg_catalog.has_column_privilege(c.oid, a.attnum, 'select'))::int, "
+    "pg_catalog.format_type(a.atttypid, a.atttypmod) "
     "from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
     "join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
     "join pg_catalog.pg_type t on t.oid = a.atttypid "
@@ -46,7 +47,7 @@ static const char columns_sqlite[] =
     "select '', m.name, p.name, p.\"notnull\", "
     "case when p.type like '%json%' then 2 when p.type = '' or p.type like '%char%' or "
     "p.type like '%text%' or p.type like '%clob%' then 1 else 0 end, "
-    "p.pk, p.hidden in (2, 3), 1 "
+    "p.pk, p.hidden in (2, 3), 1, '' "
     "from (select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' "
     "escape '\\' and name <> 'brindle_leftovers' and sql not like 'create virtual%') m "
     "join pragma_table_xinfo(m.name) p where p.hidden <> 1 "
@@ -189,6 +190,7 @@ static struct app_column column_of(const struct rows *r, size_t i, str table, st
     struct app_column c = { .table = table,
                             .name = row_str(r, i, C_NAME),
                             .quoted = app_quoted(row_str(r, i, C_NAME), a),
+                            .type = row_str(r, i, C_TYPE),
                             .key_place = row_number(r, i, C_PLACE),
                             .generated = row_is(r, i, C_GENERATED),
                             .readable = row_is(r, i, C_READABLE) };

@@ -15,6 +15,7 @@ struct app_column {
     str table;  /* for people: "customers", "billing.customers" */
     str name;   /* "stripe_id" */
     str quoted; /* for SQL */
+    str type;   /* for SQL: what a text is cast to; PostgreSQL alone */
     enum app_holds holds;
     int64_t key_place; /* from 1 on in the primary key; 0: not in it */
     bool nullable;     /* it can be emptied: in no key, not generated, and null is allowed */

@@ -11,6 +11,7 @@
 
 enum {
     SQL_IDS_MAX = 50, /* of one printed statement */
+    TEXTS_PIECE = 40, /* columns of one call */
 };
 
 /* What a row is called in our statements: a column of the application's by this name would stand
@@ -158,18 +159,32 @@ str kept_key(const struct app_table *t, bool pg, const char *row, struct arena *
     return arena_concat(a, out, S(") as text)"));
 }
 
+/* PostgreSQL: a JSON object of texts, in pieces, for a function takes 100 arguments. */
+static str texts(const struct app_column *const *column, size_t n, struct arena *a)
+{
+    str out = S("cast(");
+
+    for (size_t i = 0; i < n; i++) {
+        const char *before = i == 0 ? "" : i % TEXTS_PIECE ? ", " : ") || ";
+        out = arena_printf(a, "%.*s%s%s%.*s, cast(" ROW ".%.*s as text)", STR_ARG(out), before,
+                           i % TEXTS_PIECE ? "" : "jsonb_build_object(",
+                           STR_ARG(literal_of(column[i]->name, a)), STR_ARG(column[i]->quoted));
+    }
+    return arena_concat(a, out, S(") as text)"));
+}
+
 /* An SQL expression: the whole row, but for what the database makes of it. */
 static str whole_row(const struct app_table *t, bool pg, struct arena *a)
 {
     const struct app_column **column = arena_alloc(a, (t->n_columns + 1) * sizeof *column);
     size_t n = 0;
 
-    if (pg)
-        return S("cast(to_jsonb(" ROW ") as text)");
     for (size_t i = 0; column && i < t->n_columns; i++)
         if (!t->column[i].generated)
             column[n++] = &t->column[i];
-    return column ? literals(column, n, a) : (str){ 0 };
+    if (!column)
+        return (str){ 0 };
+    return pg ? texts(column, n, a) : literals(column, n, a);
 }
 
 static str run_text(int64_t run, struct arena *a)

@@ -178,8 +178,8 @@ static enum status try_to_put_back(struct undoing *u, const struct rows *r, size
     const struct app_table *t = app_table_named(&u->tables, row_str(r, i, K_TABLE));
     bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT;
 
-    if (!t || !app_column_named(&u->tables, t, row_str(r, i, K_COLUMN)))
-        return ST_OK;
+    if (!t || (whole && u->tables.pg) || !app_column_named(&u->tables, t, row_str(r, i, K_COLUMN)))
+        return ST_OK; /* its table, or the table's key, is gone */
     enum status st = plain(u, "savepoint brindle_row", e);
     if (st == ST_OK)
         st = whole ? put_back_row(u, t, r, i, done, a, e) : put_back_value(u, t, r, i, done, a, e);
@@ -214,47 +214,129 @@ static enum status put_back(struct undoing *u, const struct rows *r, size_t i, s
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-/* PostgreSQL: all rows of a table in one statement, for they may refer to each other. */
-static enum status put_back_rows(struct undoing *u, const struct app_table *t, str column,
-                                 struct error *e)
+/* Of all but generated columns: the names, and what brings their values back. A column that came
+ * since is null. */
+static void list_columns(const struct app_table *t, str *names, str *values, struct arena *a)
+{
+    *names = *values = S("");
+    for (size_t i = 0; i < t->n_columns; i++) {
+        const struct app_column *c = &t->column[i];
+        BUF(name, KEPT_STEP_BYTES_MAX);
+        if (c->generated)
+            continue;
+        leftovers_literal(&name, c->name);
+        *values = arena_printf(a, "%.*s%scast(cast(whole_row as jsonb) ->> %.*s as %.*s)",
+                               STR_ARG(*values), names->n ? ", " : "", STR_ARG(buf_str(&name)),
+                               STR_ARG(c->type));
+        *names = arena_printf(a, "%.*s%s%.*s", STR_ARG(*names), names->n ? ", " : "",
+                              STR_ARG(c->quoted));
+    }
+}
+
+/* "and back."id" = cast(… as integer)" for each column of the key. */
+static str by_key(const struct app_table *t, struct arena *a)
+{
+    str out = S("");
+
+    for (size_t i = 0; i < t->n_key; i++) {
+        BUF(name, KEPT_STEP_BYTES_MAX);
+        leftovers_literal(&name, t->key[i]->name);
+        out = arena_printf(
+            a, "%.*s and back.%.*s = cast(cast(kept.row_key as jsonb) ->> %.*s as %.*s)",
+            STR_ARG(out), STR_ARG(t->key[i]->quoted), STR_ARG(buf_str(&name)),
+            STR_ARG(t->key[i]->type));
+    }
+    return out;
+}
+
+/* What puts the rows of `kept` back, and leaves the n of those for which it did in `put`. */
+static str put_values(const struct app_table *t, const struct app_column *c, struct arena *a)
+{
+    return arena_printf(a,
+                        "put as (update %.*s as back set %.*s = kept.old_value from kept where "
+                        "back.%.*s is null%.*s returning kept.n)",
+                        STR_ARG(t->quoted), STR_ARG(c->quoted), STR_ARG(c->quoted),
+                        STR_ARG(by_key(t, a)));
+}
+
+static str put_rows(const struct app_table *t, struct arena *a)
+{
+    str names, values;
+
+    list_columns(t, &names, &values, a);
+    return arena_printf(a,
+                        "made as (insert into %.*s as back (%.*s) overriding system value "
+                        "select %.*s from kept on conflict do nothing returning %.*s as row_key), "
+                        "put as (select n from kept join made using (row_key))",
+                        STR_ARG(t->quoted), STR_ARG(names), STR_ARG(values),
+                        STR_ARG(kept_key(t, true, "back", a)));
+}
+
+/* PostgreSQL: all that was taken out of a column in one statement, for it is quick, and rows may
+ * refer to each other. */
+static enum status put_back_all(struct undoing *u, const struct app_table *t,
+                                const struct app_column *c, bool whole, struct error *e)
 {
     ARENA(a, KEPT_STEP_BYTES_MAX);
     struct rows r;
-    str names = S("");
     int64_t n = 0, left = 0;
-    const str args[] = { u->run, t->name, column };
-
-    for (size_t i = 0; i < t->n_columns; i++)
-        if (!t->column[i].generated)
-            names = arena_printf(&a, "%.*s%s%.*s", STR_ARG(names), names.n ? ", " : "",
-                                 STR_ARG(t->column[i].quoted));
+    const str args[] = { u->run, t->name, c->name };
+    str put = whole ? put_rows(t, &a) : put_values(t, c, &a);
     str sql = arena_printf(
         &a,
-        "with kept as (select n, row_key, whole_row from brindle_leftovers where " PENDING
-        " and table_name = $2 and column_name = $3), "
-        "put as (insert into %.*s as back (%.*s) overriding system value select %.*s from kept "
-        "cross join lateral jsonb_populate_record(null::%.*s, kept.whole_row::jsonb) "
-        "on conflict do nothing returning %.*s as row_key), "
-        "gone as (delete from brindle_leftovers where n in (select n from kept join put "
-        "using (row_key)) and run = cast($1 as bigint) returning 1), "
-        "stay as (update brindle_leftovers set outcome = 'changed_since' where n in (select n from "
-        "kept where row_key not in (select row_key from put)) and run = cast($1 as bigint) "
+        "with kept as (select n, row_key, old_value, whole_row from brindle_leftovers "
+        "where " PENDING " and table_name = $2 and column_name = $3), %.*s, "
+        "gone as (delete from brindle_leftovers where run = cast($1 as bigint) and n in "
+        "(select n from put) returning 1), "
+        "stay as (update brindle_leftovers set outcome = 'changed_since' where run = "
+        "cast($1 as bigint) and n in (select n from kept where n not in (select n from put)) "
         "returning 1) select (select count(*) from gone), (select count(*) from stay)",
-        STR_ARG(t->quoted), STR_ARG(names), STR_ARG(names), STR_ARG(t->quoted),
-        STR_ARG(kept_key(t, true, "back", &a)));
-    if (!sql.p)
+        STR_ARG(put));
+    if (!put.p || !sql.p)
         return fail(e, ST_LIMIT, "Table %.*s has too many columns.", STR_ARG(t->name));
     enum status st = database_run(u->db, sql, args, COUNT(args), &r, &a, e);
-    if (st == ST_CONFLICT)
-        error_prefix(e, "Rows of %.*s cannot come back, and nothing was changed. ",
-                     STR_ARG(t->name));
     if (st != ST_OK)
         return st;
     (void)str_to_int(row_str(&r, 0, 0), &n);
     (void)str_to_int(row_str(&r, 0, 1), &left);
-    u->m.removed += n;
+    *(whole ? &u->m.removed : &u->m.emptied) += n;
     u->m.changed_since += left;
     return ST_OK;
+}
+
+/* `*done`: they are. Else a rule of the database was in the way of one of them, and values are
+ * tried one by one. */
+static enum status try_all(struct undoing *u, const struct app_table *t, const struct app_column *c,
+                           bool whole, bool *done, struct error *e)
+{
+    enum status st = plain(u, "savepoint brindle_all", e);
+
+    if (st == ST_OK)
+        st = put_back_all(u, t, c, whole, e);
+    *done = st == ST_OK;
+    if (st == ST_CONFLICT && whole)
+        error_prefix(e, "Rows of %.*s cannot come back, and nothing was changed. ",
+                     STR_ARG(t->name));
+    else if (st == ST_CONFLICT) {
+        error_clear(e);
+        return plain(u, "rollback to savepoint brindle_all", e);
+    }
+    return st == ST_OK ? plain(u, "release savepoint brindle_all", e) : st;
+}
+
+/* The rows of a piece up to the first that goes as a whole, which is another way's on PostgreSQL.
+ */
+static enum status put_back_each(struct undoing *u, const struct rows *r, struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < r->n_rows && st == ST_OK; i++) {
+        bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT;
+        if (i > 0 && whole && u->tables.pg)
+            break;
+        st = put_back(u, r, i, e);
+    }
+    return st;
 }
 
 /* The other way round: what was taken last comes back first. */
@@ -262,6 +344,7 @@ static enum status undo_piece(struct undoing *u, size_t *n, struct error *e)
 {
     ARENA(a, UNDO_BYTES_MAX);
     struct rows r;
+    bool done = false;
     str sql = arena_printf(&a,
                            "select n, table_name, column_name, row_key, old_value, whole_row from "
                            "brindle_leftovers where " PENDING " order by n desc limit %d",
@@ -269,16 +352,13 @@ static enum status undo_piece(struct undoing *u, size_t *n, struct error *e)
     enum status st = database_run(u->db, sql, &u->run, 1, &r, &a, e);
 
     *n = st == ST_OK ? r.n_rows : 0;
-    for (size_t i = 0; i < *n && st == ST_OK; i++) {
-        const struct app_table *t = app_table_named(&u->tables, row_str(&r, i, K_TABLE));
-        bool whole = row_cell(&r, i, K_WHOLE)->type == VAL_TEXT;
-        if (t && t->n_key && whole && u->tables.pg) {
-            st = put_back_rows(u, t, row_str(&r, i, K_COLUMN), e);
-            break; /* the others of this piece may have been among them: look anew */
-        }
-        st = put_back(u, &r, i, e);
-    }
-    return st;
+    if (st != ST_OK || *n == 0)
+        return st;
+    const struct app_table *t = app_table_named(&u->tables, row_str(&r, 0, K_TABLE));
+    const struct app_column *c = app_column_named(&u->tables, t, row_str(&r, 0, K_COLUMN));
+    if (u->tables.pg && t && t->n_key && c)
+        st = try_all(u, t, c, row_cell(&r, 0, K_WHOLE)->type == VAL_TEXT, &done, e);
+    return st == ST_OK && !done ? put_back_each(u, &r, e) : st;
 }
 
 static enum status latest_run(struct database *db, int64_t *run, struct error *e)

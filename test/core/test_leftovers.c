@@ -1,0 +1,833 @@
+/* Leftovers in an application's own database: what is seen, what is taken out, and that it comes
+ * back; the same on SQLite and PostgreSQL. */
+#include "../unit.h"
+
+#include "../backend/fault_vfs.h"
+#include "../backend/pg_server.h"
+#include "../backend/temp_dir.h"
+#include "backend/database_pg.h"
+#include "backend/database_sqlite.h"
+#include "core/leftovers.h"
+#include "small_world.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define wrong(...) (print_error(__VA_ARGS__), print_error("\n"), assert_true(false))
+
+enum { TEXT_MAX = 16 << 10, SCAN_BYTES_MAX = 64 << 20 };
+
+/* Accounts that are connected to nobody here: proven to be of elsewhere without asking. */
+#define OLD "acct_Elsewhere00"
+#define ONE OLD "1"
+#define TWO OLD "2"
+#define WHO "cus_NobodyKnows1"
+
+static struct pg_server *server; /* NULL: not installed */
+static bool pg;                  /* the dialect that the suite runs over just now */
+
+static struct {
+    struct small_world *w;
+    struct temp_dir dir;
+    char url[256];
+    struct database *db;
+    struct leftover_scan scan;
+    struct arena a;
+    struct error e;
+} t;
+
+/* ---- the application ------------------------------------------------------------------------ */
+
+static void run(const char *sql)
+{
+    if (pg) {
+        static char said[1024];
+        if (!pg_server_sql(server, sql, said, sizeof said))
+            wrong("%s: %s", sql, said);
+        return;
+    }
+    sqlite3 *db;
+    char *why = NULL;
+    assert_int_equal(sqlite3_open(t.url, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK)
+        wrong("%s: %s", sql, why);
+    sqlite3_close(db);
+}
+
+static enum status open_app(bool writable)
+{
+    if (t.db)
+        t.db->ops->close(t.db);
+    t.db = NULL;
+    return pg ? database_pg_open(&t.db, t.url, writable, &t.e)
+              : database_sqlite_open(&t.db, t.url, writable, &t.e);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&t, 0, sizeof t);
+    t.w = small_world_new();
+    temp_dir_make(&t.dir);
+    snprintf(t.url, sizeof t.url, "%s", pg ? pg_server_fresh(server) : temp_path(&t.dir, "app.db"));
+    t.a.max = SCAN_BYTES_MAX;
+    if (!pg)
+        run("create table \"a first one\" (x int)");
+    assert_int_equal(open_app(true), ST_OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    t.db->ops->close(t.db);
+    arena_free(&t.a);
+    temp_dir_remove(&t.dir);
+    small_world_free(t.w);
+    return 0;
+}
+
+/* All cells of an answer, "|" between them and a line a row; null is "~". */
+static const char *cells(const char *sql)
+{
+    static char out[4][TEXT_MAX];
+    static size_t turn;
+    ARENA(a, SCAN_BYTES_MAX);
+    struct rows r;
+    char *at = out[turn = (turn + 1) % 4];
+    size_t n = 0;
+
+    at[0] = '\0';
+    error_clear(&t.e);
+    if (database_run(t.db, str_of(sql), NULL, 0, &r, &a, &t.e) != ST_OK)
+        wrong("%s: %s", sql, t.e.text);
+    for (size_t i = 0; i < r.n_rows * r.n_cols; i++)
+        n += (size_t)snprintf(
+            at + n, TEXT_MAX - n, "%.*s%s", r.cell[i].type == VAL_NULL ? 1 : (int)r.cell[i].s.n,
+            r.cell[i].type == VAL_NULL ? "~" : r.cell[i].s.p, (i + 1) % r.n_cols ? "|" : "\n");
+    return at;
+}
+
+static int64_t number(const char *sql)
+{
+    return strtoll(cells(sql), NULL, 10);
+}
+
+/* Reads the tables and looks at the columns that are named; offline. */
+static enum status look(const char *columns)
+{
+    arena_free(&t.a);
+    error_clear(&t.e);
+    t.scan = (struct leftover_scan){ .db = t.db, .mirror = &t.w->env, .a = &t.a };
+    enum status st = app_tables_read(t.db, &t.scan.tables, &t.a, &t.e);
+    if (st == ST_OK)
+        st = leftovers_declare(&t.scan, str_of(columns), &t.e);
+    return st == ST_OK ? leftovers_look(&t.scan, &t.e) : st;
+}
+
+static void must_look(const char *columns)
+{
+    if (look(columns) != ST_OK)
+        wrong("%s: %s", columns, t.e.text);
+}
+
+static struct leftover_mended apply(void)
+{
+    static int64_t run = 1000;
+    struct leftover_mended m = { 0 };
+
+    error_clear(&t.e);
+    if (leftovers_apply(&t.scan, false, ++run, &m, &t.e) != ST_OK)
+        wrong("%s", t.e.text);
+    return m;
+}
+
+static enum status try_to_apply(void)
+{
+    struct leftover_mended m;
+
+    error_clear(&t.e);
+    return leftovers_apply(&t.scan, false, 5000, &m, &t.e);
+}
+
+static struct leftover_mended undo(void)
+{
+    struct leftover_mended m = { 0 };
+
+    error_clear(&t.e);
+    if (leftovers_undo(t.db, &m, &t.e) != ST_OK)
+        wrong("%s", t.e.text);
+    return m;
+}
+
+static enum status try_to_undo(void)
+{
+    struct leftover_mended m;
+
+    error_clear(&t.e);
+    return leftovers_undo(t.db, &m, &t.e);
+}
+
+static void says(const char *words)
+{
+    if (!strstr(t.e.text, words))
+        wrong("\"%s\" is not in \"%s\"", words, t.e.text);
+}
+
+/* ---- what there is -------------------------------------------------------------------------- */
+
+/* Each column with what it holds (0 nothing, 1 a text, 2 documents), and whether it can be emptied.
+ */
+static const char *described(const char *table)
+{
+    static char out[1024];
+    struct app_tables tables;
+    size_t n = 0;
+
+    assert_int_equal(app_tables_read(t.db, &tables, &t.a, &t.e), ST_OK);
+    const struct app_table *found = app_table_named(&tables, str_of(table));
+    assert_non_null(found);
+    for (size_t i = 0; i < found->n_columns; i++)
+        n += (size_t)snprintf(out + n, sizeof out - n, "%.*s%d%s ", STR_ARG(found->column[i].name),
+                              (int)found->column[i].holds, found->column[i].nullable ? "" : "!");
+    return out;
+}
+
+static void columns_are_known_by_what_they_hold(void **state)
+{
+    (void)state;
+    if (pg)
+        run("create domain stripe_id as varchar(255);"
+            "create table t (id uuid primary key, a text, b varchar(9) not null, c char(9), d "
+            "stripe_id,"
+            " e bytea, f jsonb, g json, h text[], i integer, j text generated always as (a || 'x') "
+            "stored)");
+    else
+        run("create table t (id blob primary key, a text, b varchar(9) not null, c char(9), d, e "
+            "blob, "
+            "f json, g jsonb, h text, i integer, j text generated always as (a || 'x'))");
+    assert_string_equal(described("t"), pg ? "id0! a1 b1! c1 d1 e0 f2 g2 h2 i0 j1! "
+                                           : "id0! a1 b1! c1 d1 e0 f2 g2 h1 i0 j1! ");
+    assert_int_equal(look("t.id"), ST_INVALID);
+    says("holds no texts");
+    assert_int_equal(look("t.a, t.a"), ST_INVALID);
+    says("twice");
+    assert_int_equal(look("t.f=delete"), ST_INVALID);
+    says("=delete does not go with it");
+    run("create view v as select a from t");
+    assert_int_equal(look("v.a"), ST_INVALID);
+    says("is a view");
+}
+
+/* Proposed, taken as it stands, and looked at. */
+static void names_of_any_kind_are_proposed_so_that_they_can_be_taken(void **state)
+{
+    (void)state;
+    ARENA(a, 1 << 20);
+    BUF(all, 1 << 16);
+    run(pg ? "create schema \"Bil ling\"; create table \"Bil ling\".\"My \"\"T.able\" (id int "
+             "primary "
+             "key, \"the, Id\" text);"
+             "insert into \"Bil ling\".\"My \"\"T.able\" values (1, '" ONE "');"
+           : "create table \"My \"\"T.able\" (id integer primary key, \"the, Id\" text);"
+             "insert into \"My \"\"T.able\" values (1, '" ONE "');");
+    run("create table \"Mixed\" (id integer primary key, \"Id=x\" text, plain text);"
+        "insert into \"Mixed\" values (1, '" ONE "', '" TWO "');"
+        "create table documents (id integer primary key, body text);"
+        "insert into documents values (1, '{\"a\":[\"" ONE "\"]}');");
+    t.scan = (struct leftover_scan){ .db = t.db, .a = &t.a };
+    assert_int_equal(app_tables_read(t.db, &t.scan.tables, &t.a, &t.e), ST_OK);
+    assert_int_equal(leftovers_discover(&t.scan, &t.e), ST_OK);
+    assert_int_equal(t.scan.n_columns, 4);
+    for (size_t i = 0; i < t.scan.n_columns; i++) {
+        buf_append(&all, leftovers_name(&t.scan.column[i], &a));
+        buf_append(&all, S("\n"));
+    }
+    buf_char(&all, '\0');
+    assert_non_null(strstr(all.p, "\"the, Id\""));
+    assert_non_null(strstr(all.p, "documents.body=inside"));
+    must_look(all.p);
+    assert_int_equal(t.scan.n_columns, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(t.scan.column[i].ids[LEFTOVER_OTHER_ACCOUNT], 1);
+}
+
+/* One that is longer than any line of the parser of brindle.conf. */
+static void what_is_no_name_is_refused(void **state)
+{
+    static const char *const no[] = { "t",    "t.",       ".a",    "t.a=drop",         "\"t.a",
+                                      "t..a", "\"t\"a.a", "t.a b", "t.a=delete=inside" };
+
+    (void)state;
+    run("create table t (id integer primary key, a text)");
+    for (size_t i = 0; i < COUNT(no); i++) {
+        if (look(no[i]) != ST_INVALID)
+            wrong("%s was taken", no[i]);
+    }
+    assert_int_equal(look("nowhere.a"), ST_INVALID);
+    says(pg ? "no table \"nowhere\", but t." : "no table \"nowhere\", but a first one, t.");
+}
+
+static void ids_are_told_apart_however_many_there_are(void **state)
+{
+    enum { MANY = DATABASE_ROWS_MAX + 7 };
+    char sql[512];
+
+    (void)state;
+    snprintf(sql, sizeof sql,
+             "create table t (id integer primary key, a text);"
+             "insert into t with recursive c (i) as (select 1 union all select i + 1 from c where "
+             "i < %d) select i, 'acct_Many' || cast(100000000 + i as text) from c;"
+             "insert into t select id + %d, a from t where id <= 10;"
+             "insert into t values (0, 'none'), (-1, null), (-2, ''), (-3, '" WHO "')",
+             MANY, MANY);
+    run(sql);
+    must_look("t.a");
+    const struct leftover_column *c = &t.scan.column[0];
+    assert_int_equal(c->ids[LEFTOVER_OTHER_ACCOUNT], MANY);
+    assert_int_equal(c->rows[LEFTOVER_OTHER_ACCOUNT], MANY + 10);
+    assert_int_equal(c->ids[LEFTOVER_UNKNOWN], 1);
+    assert_int_equal(c->ids[LEFTOVER_NO_ID], 1);
+    struct leftover_mended m = apply();
+    assert_int_equal(m.emptied, MANY + 10);
+    assert_int_equal(number("select count(*) from t where a is not null"), 3);
+    assert_int_equal(undo().emptied, MANY + 10);
+    assert_int_equal(number("select count(distinct a) from t"), MANY + 3);
+}
+
+static void ids_inside_documents_are_told_and_left_to_people(void **state)
+{
+    (void)state;
+    BUF(sql, 4096);
+    run(pg ? "create table t (id integer primary key, body jsonb, list text[]);"
+           : "create table t (id integer primary key, body json, list text);");
+    run(pg ? "insert into t values (1, '{\"x\":{\"account\":\"" ONE
+             "\",\"status\":\"not_paid_yet_at_all\"}}', "
+             "array['" ONE "', '" TWO "']), (2, '[\"" ONE "\"]', null), (3, null, array['" WHO "'])"
+           : "insert into t values (1, '{\"x\":{\"account\":\"" ONE
+             "\",\"status\":\"not_paid_yet_at_all\"}}', "
+             "'[\"" ONE "\",\"" TWO "\"]'), (2, '[\"" ONE "\"]', 'no json'), (3, null, '[\"" WHO
+             "\"]')");
+    must_look(pg ? "t.body, t.list" : "t.body, t.list=inside");
+    const struct leftover_column *body = &t.scan.column[0], *list = &t.scan.column[1];
+    assert_int_equal(body->ids[LEFTOVER_OTHER_ACCOUNT], 1);
+    assert_int_equal(body->rows[LEFTOVER_OTHER_ACCOUNT], 2);
+    assert_int_equal(body->ids[LEFTOVER_NO_ID], 0); /* words of a document are none */
+    assert_int_equal(list->ids[LEFTOVER_OTHER_ACCOUNT], 2);
+    assert_int_equal(list->ids[LEFTOVER_UNKNOWN], 1);
+    assert_non_null(strstr(leftovers_why_not(body), "by hand"));
+    leftovers_sql(&t.scan, false, &sql);
+    buf_char(&sql, '\0');
+    assert_string_equal(sql.p,
+                        "-- t.body: 1 ids stay: the ids stand inside documents: change those by "
+                        "hand\n-- t.list: 2 ids stay: the ids stand inside documents: change those "
+                        "by hand\n");
+    const char *before = cells("select * from t order by id");
+    assert_int_equal(apply().emptied, 0);
+    assert_string_equal(cells("select * from t order by id"), before);
+}
+
+/* ---- what hangs on it ----------------------------------------------------------------------- */
+
+static void dependents_are_found_along_chains_of_any_columns(void **state)
+{
+    static const struct {
+        const char *table;
+        size_t depth;
+        int64_t rows;
+    } want[] = { { "invoices", 1, 2 }, { "people", 1, 1 }, { "lines", 2, 3 } };
+    struct leftover_dependent d[16];
+    size_t n;
+
+    (void)state;
+    run("create table people (org int, id int, a text, boss_org int, boss int, primary key (org, "
+        "id),"
+        " foreign key (boss_org, boss) references people (org, id));"
+        "create table invoices (id integer primary key, org int, person int,"
+        " foreign key (org, person) references people (org, id) on delete cascade);"
+        "create table lines (id integer primary key, invoice int references invoices (id));"
+        "insert into people values (1, 1, '" ONE
+        "', null, null), (1, 2, null, 1, 1), (2, 1, null, null, null),"
+        " (2, 2, '" WHO "', null, null);"
+        "insert into invoices values (1, 1, 1), (2, 1, 1), (3, 1, 2), (4, 2, 1), (5, 2, 2);"
+        "insert into lines values (1, 1), (2, 1), (3, 2), (4, 3), (5, 5);");
+    must_look("people.a");
+    assert_int_equal(leftovers_dependents(&t.scan, &t.scan.column[0], false, d, COUNT(d), &n, &t.e),
+                     ST_OK);
+    /* Who has her for a boss has an invoice, too. */
+    assert_int_equal(n, 5);
+    for (size_t i = 0; i < COUNT(want); i++) {
+        size_t k = 0;
+        while (k < n && !(d[k].depth == want[i].depth &&
+                          str_eqz(d[k].path[d[k].depth - 1]->from->name, want[i].table)))
+            k++;
+        assert_true(k < n);
+        assert_int_equal(d[k].rows, want[i].rows);
+    }
+    assert_int_equal(leftovers_dependents(&t.scan, &t.scan.column[0], true, d, COUNT(d), &n, &t.e),
+                     ST_OK);
+    assert_int_equal(d[0].rows, 3); /* with the unknown one's */
+}
+
+/* ---- taken out, and back -------------------------------------------------------------------- */
+
+static void what_would_follow_is_counted_before_anything_goes(void **state)
+{
+    static const char *const follows[] = { "on delete cascade", "on delete set null",
+                                           "on delete set default" };
+    char sql[512];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(follows); i++) {
+        snprintf(sql, sizeof sql,
+                 "create table p (id integer primary key, a text not null);"
+                 "create table c (id integer primary key, p int references p (id) %s);"
+                 "insert into p values (1, '" ONE
+                 "'), (2, 'none'); insert into c values (1, 1), (2, 2);",
+                 follows[i]);
+        run(sql);
+        must_look("p.a=delete");
+        assert_int_equal(try_to_apply(), ST_CONFLICT);
+        says("1 row of c");
+        says("nothing was changed");
+        assert_string_equal(cells("select * from p order by id"), "1|" ONE "\n2|none\n");
+        run("delete from c where id = 1"); /* now nothing follows */
+        must_look("p.a=delete");
+        assert_int_equal(apply().removed, 1);
+        assert_string_equal(cells("select * from c"), "2|2\n");
+        assert_int_equal(undo().removed, 1);
+        run("drop table c; drop table p; drop table brindle_leftovers;");
+    }
+    run("create table p (id integer primary key, a text unique);"
+        "create table c (id integer primary key, a text references p (a) on update cascade);"
+        "insert into p values (1, '" ONE "'); insert into c values (1, '" ONE "');");
+    must_look("p.a");
+    assert_int_equal(try_to_apply(), ST_CONFLICT);
+    says("Values of p");
+    must_look("c.a, p.a"); /* those that refer to it first */
+    assert_int_equal(apply().emptied, 2);
+    assert_int_equal(undo().emptied, 2);
+    assert_string_equal(cells("select * from c"), "1|" ONE "\n");
+}
+
+static void a_constraint_leaves_everything_as_it_was(void **state)
+{
+    (void)state;
+    run("create table p (id integer primary key, a text, b text, check (a is not null or b is "
+        "null));"
+        "create table c (id integer primary key, p int references p (id));"
+        "insert into p values (1, '" ONE "', null), (2, '" TWO
+        "', 'b'); insert into c values (1, 1);");
+    must_look("p.a");
+    assert_int_equal(try_to_apply(), ST_CONFLICT);
+    says("p.a cannot be emptied");
+    must_look("p.a=delete");
+    assert_int_equal(try_to_apply(), ST_CONFLICT);
+    says("Rows of p cannot go");
+    assert_string_equal(cells("select * from p order by id"), "1|" ONE "|~\n2|" TWO "|b\n");
+    assert_int_equal(try_to_undo(), ST_NONE);
+}
+
+static void rows_come_back_as_they_were(void **state)
+{
+    static const char look_pg[] =
+        "select org, cast(id as text), a, f, g, h, i, j, k, boss from t order by id";
+    static const char look_sqlite[] =
+        "select org, quote(id), a, quote(f), quote(g), quote(h), quote(i), j, "
+        "quote(k), quote(boss) from t order by id";
+
+    (void)state;
+    if (pg)
+        run("create table t (org int generated always as identity, id uuid, a text not null, f "
+            "float8, g bytea,"
+            " h numeric, i timestamptz, j text generated always as (a || '!') stored, k jsonb, "
+            "boss uuid,"
+            " primary key (id, org), unique (id), foreign key (boss) references t (id) on delete "
+            "cascade);"
+            "insert into t (id, a, f, g, h, i, k, boss) values"
+            " ('00000000-0000-0000-0000-000000000001', '" ONE
+            "', 0.1::float8 + 0.2, '\\x00ff', 1.10,"
+            " '2026-01-01 00:00:00.123456+02', '{\"a\":[1]}', "
+            "'00000000-0000-0000-0000-000000000003'),"
+            " ('00000000-0000-0000-0000-000000000002', 'none', null, null, null, null, null, null),"
+            " ('00000000-0000-0000-0000-000000000003', '" TWO
+            "', 'NaN', '', 0, 'infinity', 'null', null),"
+            " ('00000000-0000-0000-0000-000000000004', '" TWO
+            "', 0, '', 0, null, null, '00000000-0000-0000-0000-000000000003');");
+    else
+        run("create table t (org int, id blob, a text not null, f real, g blob, h numeric, i,"
+            " j text generated always as (a || '!'), k text, boss blob, primary key (id, org), "
+            "unique (id),"
+            " foreign key (boss) references t (id) on delete cascade);"
+            "insert into t values (1, x'0001', '" ONE
+            "', 0.1 + 0.2, x'00ff', 9007199254740993, '7', 'it''s',"
+            " x'0003'), (2, x'0002', 'none', null, null, null, 7, null, null),"
+            " (3, x'0003', '" TWO "', 1e300, x'', 0.5, x'01', '', null),"
+            " (4, x'0004', '" TWO "', 1e300, x'', 0.5, x'01', '', x'0003');");
+    const char *before = cells(pg ? look_pg : look_sqlite);
+    char was[TEXT_MAX];
+    snprintf(was, sizeof was, "%s", before);
+    must_look("t.a=delete");
+    assert_int_equal(apply().removed, 3);
+    assert_int_equal(number("select count(*) from t"), 1);
+    struct leftover_mended m = undo();
+    assert_int_equal(m.removed, 3);
+    assert_int_equal(m.changed_since, 0);
+    assert_string_equal(cells(pg ? look_pg : look_sqlite), was);
+    assert_int_equal(number("select count(*) from brindle_leftovers"), 0);
+}
+
+static void an_undo_overwrites_nothing_and_forgets_nothing(void **state)
+{
+    (void)state;
+    run("create table t (id integer primary key, a text unique);"
+        "create table r (id integer primary key, mail text unique, a text not null);"
+        "create table q (id integer primary key, a text); insert into q values (1, '" ONE
+        "'), (2, '" ONE "');"
+        "insert into t values (1, '" ONE "'), (2, '" TWO "'), (3, '" OLD "3'), (4, '" OLD "4');"
+        "insert into r values (1, 'x', '" ONE "'), (2, 'y', '" TWO "');");
+    must_look("t.a, r.a=delete, q.a");
+    assert_int_equal(apply().emptied, 6);
+    /* A new value, an old one at another place, a row that is gone, a row with the same address. */
+    run("update t set a = 'new' where id = 1; insert into t values (5, '" TWO "');"
+        "delete from t where id = 3; insert into r values (7, 'x', 'new');"
+        "update q set a = 'new' where id = 1");
+    struct leftover_mended m = undo();
+    assert_int_equal(m.emptied, 2);
+    assert_int_equal(m.removed, 1);
+    assert_int_equal(m.changed_since, 5);
+    assert_string_equal(cells("select * from q order by id"), "1|new\n2|" ONE "\n");
+    assert_string_equal(cells("select * from t order by id"),
+                        "1|new\n2|~\n4|" OLD "4\n5|" TWO "\n");
+    assert_string_equal(cells("select * from r order by id"), "2|y|" TWO "\n7|x|new\n");
+    assert_string_equal(
+        cells("select table_name, old_value, outcome from brindle_leftovers order by n"),
+        "t|" ONE "|changed_since\nt|" TWO "|changed_since\nt|" OLD "3|changed_since\n"
+        "r|" ONE "|changed_since\nq|" ONE "|changed_since\n");
+    assert_int_equal(try_to_undo(), ST_NONE);
+    says("nothing to put back");
+}
+
+static void mended_twice_is_put_back_twice(void **state)
+{
+    (void)state;
+    run("create table t (id integer primary key, a text); insert into t values (1, '" ONE "')");
+    must_look("t.a");
+    int64_t first = apply().run;
+    must_look("t.a");
+    assert_int_equal(apply().emptied, 0);
+    run("insert into t values (2, '" TWO "')");
+    must_look("t.a");
+    int64_t second = apply().run;
+    assert_int_equal(undo().run, second);
+    assert_string_equal(cells("select * from t order by id"), "1|~\n2|" TWO "\n");
+    assert_int_equal(undo().run, first);
+    assert_string_equal(cells("select * from t order by id"), "1|" ONE "\n2|" TWO "\n");
+    assert_int_equal(try_to_undo(), ST_NONE);
+}
+
+static void what_cannot_be_mended_says_why(void **state)
+{
+    static const struct {
+        const char *column, *why;
+    } want[] = { { "t.a", "may not be null" },
+                 { "t.b", "made of other columns" },
+                 { "k.a", "in the primary key" },
+                 { "n.a", "no primary key" } };
+
+    (void)state;
+    run("create table t (id integer primary key, a text not null, b text generated always as (a) "
+        "stored);"
+        "create table k (a varchar(99) primary key); create table n (a text);"
+        "insert into t (id, a) values (1, '" ONE "'); insert into k values ('" ONE "');");
+    for (size_t i = 0; i < COUNT(want); i++) {
+        must_look(want[i].column);
+        if (!strstr(leftovers_why_not(&t.scan.column[0]), want[i].why))
+            wrong("%s: %s", want[i].column, leftovers_why_not(&t.scan.column[0]));
+    }
+    must_look("t.a, k.a=delete");
+    assert_string_equal(leftovers_why_not(&t.scan.column[1]), "");
+    struct leftover_mended m = apply();
+    assert_int_equal(m.emptied, 0);
+    assert_int_equal(m.removed, 1);
+    assert_int_equal(undo().removed, 1);
+}
+
+/* ---- what goes wrong ------------------------------------------------------------------------ */
+
+static void whoever_looks_can_write_nothing(void **state)
+{
+    (void)state;
+    ARENA(a, 1 << 20);
+    run("create table t (id integer primary key, a text); insert into t values (1, '" ONE "')");
+    for (int writable = 0; writable < 2; writable++) {
+        assert_int_equal(open_app(writable), ST_OK);
+        error_clear(&t.e);
+        assert_int_equal(database_run(t.db, S("delete from t"), NULL, 0, NULL, &a, &t.e),
+                         ST_REFUSED);
+        error_clear(&t.e);
+        assert_int_equal(database_run(t.db, S("create table u (x int)"), NULL, 0, NULL, &a, &t.e),
+                         ST_REFUSED);
+    }
+    assert_int_equal(open_app(false), ST_OK);
+    must_look("t.a");
+    assert_int_equal(try_to_apply(), ST_REFUSED);
+    assert_int_equal(number("select count(*) from t"), 1);
+    if (pg) /* a pooler would hand the connection on, with whatever was set for the session */
+        assert_string_equal(
+            cells("select source from pg_settings where name in ('statement_timeout', "
+                  "'lock_timeout') group by source"),
+            "session\n");
+    assert_int_equal(open_app(true), ST_OK);
+}
+
+/* The application's database behind another one, whose answers to a commit are lost. */
+static struct {
+    struct database base;
+    struct database_ops ops;
+    struct database *inner;
+    bool kept, away;
+} lossy;
+
+static enum status run_through(struct database *d, str sql, const str *args, size_t n,
+                               struct rows *r, struct arena *a, struct error *e)
+{
+    (void)d;
+    return lossy.inner->ops->run(lossy.inner, sql, args, n, r, a, e);
+}
+
+static enum status begin_through(struct database *d, struct error *e)
+{
+    (void)d;
+    return lossy.inner->ops->begin(lossy.inner, e);
+}
+
+static void roll_back_through(struct database *d)
+{
+    (void)d;
+    lossy.inner->ops->rollback(lossy.inner);
+}
+
+static enum status lose_commit(struct database *d, struct error *e)
+{
+    (void)d;
+    if (lossy.kept)
+        assert_int_equal(lossy.inner->ops->commit(lossy.inner, e), ST_OK);
+    else
+        lossy.inner->ops->rollback(lossy.inner);
+    return fail(e, ST_RETRY, "the connection broke");
+}
+
+static enum status revive_through(struct database *d, struct error *e)
+{
+    (void)d;
+    return lossy.away ? fail(e, ST_RETRY, "it is away") : lossy.inner->ops->revive(lossy.inner, e);
+}
+
+static void the_answer_to_a_commit_that_is_lost_is_looked_up(void **state)
+{
+    struct leftover_mended m;
+
+    (void)state;
+    run("create table t (id integer primary key, a text); insert into t values (1, '" ONE "')");
+    lossy.inner = t.db;
+    lossy.ops = *t.db->ops;
+    lossy.ops.run = run_through;
+    lossy.ops.begin = begin_through;
+    lossy.ops.commit = lose_commit;
+    lossy.ops.rollback = roll_back_through;
+    lossy.ops.revive = revive_through;
+    lossy.base.ops = &lossy.ops;
+    lossy.kept = lossy.away = false;
+    must_look("t.a");
+    t.scan.db = &lossy.base;
+    assert_int_equal(leftovers_apply(&t.scan, false, 1, &m, &t.e),
+                     ST_RETRY); /* the table, too, is not there */
+    says("nothing was changed");
+    lossy.kept = true;
+    error_clear(&t.e);
+    assert_int_equal(leftovers_apply(&t.scan, false, 2, &m, &t.e), ST_OK);
+    assert_int_equal(m.emptied, 1);
+    lossy.kept = false;
+    error_clear(&t.e);
+    assert_int_equal(leftovers_undo(&lossy.base, &m, &t.e), ST_RETRY);
+    says("nothing was changed");
+    assert_string_equal(cells("select a from t"), "~\n");
+    lossy.away = lossy.kept = true;
+    error_clear(&t.e);
+    assert_int_equal(leftovers_undo(&lossy.base, &m, &t.e), ST_RETRY);
+    says("nobody knows");
+    assert_string_equal(cells("select a from t"), ONE "\n");
+}
+
+static void a_full_disk_changes_nothing_wherever_it_is_met(void **state)
+{
+    struct leftover_mended m = { 0 };
+    char path[256];
+    int64_t at = 0;
+    enum status st = ST_LIMIT;
+
+    (void)state;
+    if (pg)
+        skip();
+    run("create table t (id integer primary key, a text, b text);"
+        "insert into t with recursive c (i) as (select 1 union all select i + 1 from c where i < "
+        "100) "
+        "select i, 'acct_Many' || cast(100000 + i as text), printf('%500d', i) from c;");
+    fault_vfs_register();
+    sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
+    sqlite3_vfs_register(sqlite3_vfs_find("faulty"), 1);
+    snprintf(path, sizeof path, "%s", t.url);
+    assert_int_equal(open_app(true), ST_OK);
+    must_look("t.a");
+    while (st != ST_OK) {
+        fault_vfs_arm(FAULT_FULL, ++at, true);
+        error_clear(&t.e);
+        st = leftovers_apply(&t.scan, false, at, &m, &t.e);
+        fault_vfs_arm(FAULT_NONE, 0, false);
+        assert_true(st == ST_OK || st == ST_LIMIT);
+        assert_int_equal(number("select count(a) from t"), st == ST_OK ? 0 : 100);
+    }
+    assert_true(at > 10);
+    for (st = ST_LIMIT, at = 0; st != ST_OK;) {
+        fault_vfs_arm(FAULT_FULL, ++at, true);
+        error_clear(&t.e);
+        st = leftovers_undo(t.db, &m, &t.e);
+        fault_vfs_arm(FAULT_NONE, 0, false);
+        assert_true(st == ST_OK || st == ST_LIMIT);
+        assert_int_equal(number("select count(a) from t"), st == ST_OK ? 100 : 0);
+    }
+    assert_int_equal(m.emptied, 100);
+    sqlite3_vfs_register(usual, 1);
+}
+
+/* ---- PostgreSQL alone ----------------------------------------------------------------------- */
+
+static void a_partitioned_table_is_one_table(void **state)
+{
+    (void)state;
+    if (!pg)
+        skip();
+    run("create table p (id int primary key) partition by range (id);"
+        "create table p1 partition of p for values from (0) to (10);"
+        "create table p2 partition of p for values from (10) to (20);"
+        "create table t (id int, a text, p int references p (id), primary key (id)) partition by "
+        "hash (id);"
+        "create table t0 partition of t for values with (modulus 2, remainder 0);"
+        "create table t1 partition of t for values with (modulus 2, remainder 1);"
+        "insert into p values (1), (11);"
+        "insert into t select i, '" OLD "' || i, 1 from generate_series(1, 9) i;");
+    must_look("t.a");
+    assert_int_equal(t.scan.tables.n_tables, 2);
+    assert_int_equal(t.scan.tables.n_links, 1);
+    assert_int_equal(t.scan.column[0].ids[LEFTOVER_OTHER_ACCOUNT], 9);
+    assert_int_equal(apply().emptied, 9);
+    assert_int_equal(undo().emptied, 9);
+    must_look("t.a=delete");
+    assert_int_equal(apply().removed, 9);
+    assert_int_equal(undo().removed, 9);
+    assert_int_equal(number("select count(distinct a) from t"), 9);
+}
+
+static void what_may_not_be_read_is_never_taken_for_clean(void **state)
+{
+    (void)state;
+    if (!pg)
+        skip();
+    run("drop role if exists brindle_reader; create role brindle_reader login;"
+        "create table mine (id int primary key, a text); create table theirs (id int primary key, "
+        "a text);"
+        "create table policed (id int primary key, a text); alter table policed enable row level "
+        "security;"
+        "grant select on mine, policed to brindle_reader;"
+        "insert into mine values (1, '" ONE "'); insert into theirs values (1, '" ONE "');"
+        "insert into policed values (1, '" ONE "');");
+    size_t n = strlen(t.url);
+    snprintf(t.url + n, sizeof t.url - n, "%s", strchr(t.url, '?') ? "&" : "?");
+    snprintf(t.url + strlen(t.url), sizeof t.url - strlen(t.url), "user=brindle_reader");
+    assert_int_equal(open_app(true), ST_OK);
+    assert_int_equal(look("theirs.a"), ST_REFUSED);
+    says("grant select");
+    assert_int_equal(look("policed.a"), ST_REFUSED);
+    says("row-level security");
+    must_look("mine.a");
+    assert_int_equal(try_to_apply(), ST_REFUSED); /* it may not write, either */
+    t.scan.n_columns = 0;
+    assert_int_equal(leftovers_discover(&t.scan, &t.e), ST_OK);
+    assert_int_equal(t.scan.n_columns, 1);
+    assert_int_equal(t.scan.n_unread, 2);
+    t.db->ops->close(t.db);
+    t.db = NULL;
+    run("drop owned by brindle_reader; drop role brindle_reader");
+    t.url[n] = '\0';
+    assert_int_equal(open_app(true), ST_OK);
+}
+
+static void a_trigger_that_keeps_rows_is_noticed(void **state)
+{
+    (void)state;
+    if (!pg)
+        skip();
+    run("create table t (id int primary key, a text); insert into t values (1, '" ONE "');"
+        "create function keep() returns trigger language plpgsql as 'begin return null; end';"
+        "create trigger keep before delete on t for each row execute function keep()");
+    must_look("t.a=delete");
+    assert_int_equal(try_to_apply(), ST_CONFLICT);
+    says("a trigger or a rule");
+    assert_int_equal(number("select count(*) from t"), 1);
+}
+
+static void a_connection_that_is_cut_on_the_way_changes_nothing(void **state)
+{
+    (void)state;
+    if (!pg)
+        skip();
+    run("create table t (id int primary key, a text); insert into t values (1, '" ONE "');"
+        "create function cut() returns trigger language plpgsql as "
+        "'begin perform pg_terminate_backend(pg_backend_pid()); return null; end';"
+        "create constraint trigger cut after update on t deferrable initially deferred "
+        "for each row execute function cut()");
+    must_look("t.a");
+    assert_int_equal(try_to_apply(), ST_RETRY); /* at the commit */
+    says("nothing was changed");
+    assert_string_equal(cells("select a from t"), ONE "\n");
+    run("drop trigger cut on t");
+    must_look("t.a");
+    assert_int_equal(apply().emptied, 1);
+}
+
+int main(void)
+{
+#define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        EACH(columns_are_known_by_what_they_hold),
+        EACH(names_of_any_kind_are_proposed_so_that_they_can_be_taken),
+        EACH(what_is_no_name_is_refused),
+        EACH(ids_are_told_apart_however_many_there_are),
+        EACH(ids_inside_documents_are_told_and_left_to_people),
+        EACH(dependents_are_found_along_chains_of_any_columns),
+        EACH(what_would_follow_is_counted_before_anything_goes),
+        EACH(a_constraint_leaves_everything_as_it_was),
+        EACH(rows_come_back_as_they_were),
+        EACH(an_undo_overwrites_nothing_and_forgets_nothing),
+        EACH(mended_twice_is_put_back_twice),
+        EACH(what_cannot_be_mended_says_why),
+        EACH(whoever_looks_can_write_nothing),
+        EACH(the_answer_to_a_commit_that_is_lost_is_looked_up),
+        EACH(a_full_disk_changes_nothing_wherever_it_is_met),
+        EACH(a_partitioned_table_is_one_table),
+        EACH(what_may_not_be_read_is_never_taken_for_clean),
+        EACH(a_trigger_that_keeps_rows_is_noticed),
+        EACH(a_connection_that_is_cut_on_the_way_changes_nothing),
+    };
+    int failed = cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
+
+    server = pg_server_start();
+    pg = true;
+    if (server)
+        failed += cmocka_run_group_tests_name("postgresql", tests, NULL, NULL);
+    pg_server_stop(server);
+    return failed;
+}
