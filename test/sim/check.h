@@ -38,7 +38,10 @@ struct question {
         size_t at;
     } of[QUESTION_OBJECTS_MAX];
     size_t n;
+    msec asked_at;
 };
+/* A list was made to lack an object that is there. */
+void check_hidden(str type, str id);
 void check_question(const char *customer, struct question *q);
 void check_answer(const struct question *q);
 

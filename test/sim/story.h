@@ -21,6 +21,7 @@ struct object_story {
     size_t heard;   /* the latest state that the program was told, plus one */
     size_t at;      /* the state that the mirror is known to have reached, plus one; 0: none */
     uint64_t order; /* the transaction that brought it there */
+    msec hidden_at; /* when a list last lacked it, though it was there */
 };
 
 extern struct object_story stories[OBJECTS_MAX];

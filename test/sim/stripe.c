@@ -294,6 +294,7 @@ static str out_of_date(const struct climate *c, str path, str body, struct arena
         if (!is_last(rest) && seed_chance(c->omissions)) {
             trace("the list %.*s lacks %.*s", STR_ARG(path),
                   STR_ARG(json_text(t.text, S("id"), a)));
+            check_hidden(json_text(t.text, S("object"), a), json_text(t.text, S("id"), a));
             continue;
         }
         if (haunted && !n)
