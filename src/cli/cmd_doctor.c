@@ -93,6 +93,12 @@ enum status cmd_doctor(struct cli *cli, struct error *e)
         return ST_OK;
     }
     load(&d, &usable);
+    if (usable && cli->env_name) {
+        struct env_config *chosen;
+        st = config_env(&cli->config, cli->env_name, &chosen, e);
+        if (st != ST_OK)
+            return st;
+    }
     if (usable)
         examine(&d, offline);
     if (d.errors + d.warnings)

@@ -176,6 +176,8 @@ static enum status put(struct config *c, struct env_config *env, enum setting_id
         st = check_value(s, text, place, e);
     if (st != ST_OK)
         return st;
+    if (origin == ORIGIN_ENVIRONMENT && v->origin[id] == ORIGIN_FILE && !c->overridden)
+        c->overridden = s->name;
     v->origin[id] = origin;
     if (s->type == SETTING_SECRETS)
         return put_webhook_secrets(env, text, place, e);

@@ -72,14 +72,15 @@ struct config {
     struct arena arena;
     struct values values;
     struct secret token;
-    char path[CONFIG_PATH_MAX];     /* the file that was read; "" when there is none */
-    bool path_is_open;              /* others than its owner may read it */
+    char path[CONFIG_PATH_MAX];         /* the file that was read; "" when there is none */
+    bool path_is_open;                  /* others than its owner may read it */
     char pointed_open[CONFIG_PATH_MAX]; /* behind a file:, and others may read it; "": none is */
-    bool holds_secrets;             /* a secret stands in it, not merely env: or file: */
-    char data_dir[CONFIG_PATH_MAX]; /* of `database`; on PostgreSQL for the token alone */
+    bool holds_secrets;                 /* a secret stands in it, not merely env: or file: */
+    char data_dir[CONFIG_PATH_MAX];     /* of `database`; on PostgreSQL for the token alone */
     const char *pg_url; /* NULL: SQLite. May hold a password: for the connection alone */
     struct env_config env[CONFIG_ENVS_MAX];
     size_t n_envs;
+    const char *overridden;       /* a setting of the file over which a variable has won; NULL */
     bool stripe_variables_unused; /* STRIPE_… is set, but the file has several environments */
 };
 

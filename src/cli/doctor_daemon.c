@@ -11,7 +11,8 @@ enum { WORD_BYTES_MAX = 64 << 10, PATH_BYTES_MAX = ENV_NAME_MAX + 16, VERSION_MA
 /* What the process that has the store says of itself. */
 struct pinged {
     struct arena *a;
-    char version[VERSION_MAX];
+    char version[VERSION_MAX]; /* "": nobody answers */
+    bool is_daemon;            /* not a command that has the store for a while */
 };
 
 static bool on_ping(void *ctx, str line)
@@ -19,20 +20,21 @@ static bool on_ping(void *ctx, str line)
     struct pinged *p = ctx;
     str version = json_text(line, S("version"), p->a);
 
+    p->is_daemon = p->is_daemon || json_bool(line, S("daemon")) == JSON_TRUE;
     if (version.n)
         snprintf(p->version, sizeof p->version, "%.*s", STR_ARG(version));
     return true;
 }
 
-static bool ask_version(const struct wire *w, char version[VERSION_MAX])
+static void ask_who(const struct wire *w, struct pinged *out)
 {
     ARENA(a, WORD_BYTES_MAX);
-    struct pinged p = { .a = &a };
     struct error ignored = { 0 };
-    enum status st = control_send(w->socket_path, S("{\"op\":\"ping\"}"), on_ping, &p, &ignored);
 
-    memcpy(version, p.version, VERSION_MAX);
-    return st == ST_OK;
+    *out = (struct pinged){ .a = &a };
+    if (w->on_pg ||
+        control_send(w->socket_path, S("{\"op\":\"ping\"}"), on_ping, out, &ignored) != ST_OK)
+        out->version[0] = '\0';
 }
 
 /* --- what its door says -------------------------------------------------------------------- */
@@ -106,17 +108,25 @@ static void check_secrets(struct doctor *d, const struct env_config *conf)
 
 void doctor_daemon(struct doctor *d, const struct wire *w)
 {
-    char version[VERSION_MAX] = "";
-    bool listens = ask_door(d, w), served = !w->on_pg && ask_version(w, version);
+    struct pinged who;
+    bool listens = ask_door(d, w);
+    str listen = config_text(&d->cli->config.values, SET_LISTEN);
 
+    ask_who(w, &who);
     if (listens)
         check_secrets(d, w->conf);
     looked(d);
-    if (!listens && !served && !w->on_pg) /* on PostgreSQL it may run on another machine */
+    if (!listens && !who.version[0] && !w->on_pg) /* on PostgreSQL it may run on another machine */
         found(d, FOUND_NOBODY_WORKS, config_start_command(w->conf), "no daemon runs");
     looked(d);
-    if (version[0] && strcmp(version, BRINDLE_VERSION) != 0)
+    if (!listens && who.is_daemon)
+        found(d, FOUND_DAEMON_ELSEWHERE, NULL,
+              "the daemon that has the store does not listen at %.*s: it was started with another "
+              "configuration",
+              STR_ARG(listen));
+    looked(d);
+    if (who.version[0] && strcmp(who.version, BRINDLE_VERSION) != 0)
         found(d, FOUND_DAEMON_VERSION, NULL,
-              "the process that has the store is of version %s, this command of %s", version,
+              "the process that has the store is of version %s, this command of %s", who.version,
               BRINDLE_VERSION);
 }

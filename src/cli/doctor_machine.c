@@ -53,6 +53,21 @@ static void check_file(struct doctor *d)
         found(d, FOUND_VARIABLES_UNUSED, NULL,
               "STRIPE_... variables are set, but %s has several environments: they count for none",
               c->path);
+    looked(d);
+    if (c->overridden)
+        found(d, FOUND_VARIABLE_WINS, NULL, "%s in %s does not count: a variable wins over it",
+              c->overridden, c->path);
+}
+
+/* Of a setting's two variables the first one that is set counts. */
+static void check_key_variables(struct doctor *d)
+{
+    const char *key = getenv("STRIPE_SECRET_KEY"), *other = getenv("STRIPE_API_KEY");
+
+    looked(d);
+    if (key && other && *key && *other && strcmp(key, other) != 0)
+        found(d, FOUND_KEY_TWICE, NULL,
+              "STRIPE_SECRET_KEY and STRIPE_API_KEY are different keys; the first one counts");
 }
 
 static void check_token(struct doctor *d)
@@ -119,16 +134,30 @@ static const char *network_name(long type)
     return NULL;
 }
 
+/* What is gone with the machine, or with its container. */
+static const char *passing_name(long type)
+{
+    switch ((unsigned long)type & 0xffffffff) {
+    case 0x01021994: return "tmpfs, in memory";
+    case 0x858458f6: return "ramfs, in memory";
+    case 0x794c7630: return "an overlay, a container's own files";
+    }
+    return NULL;
+}
+
 static void check_disk(struct doctor *d, const char *dir)
 {
     struct statvfs space;
-    struct statfs fs;
+    struct statfs fs = { .f_type = 0 };
 
     looked(d);
     if (statfs(dir, &fs) == 0 && network_name((long)fs.f_type))
         found(d, FOUND_DISK_NETWORK, NULL,
               "%s lies on %s; SQLite needs a local file system, or it may be damaged", dir,
               network_name((long)fs.f_type));
+    else if (fs.f_type && passing_name((long)fs.f_type))
+        found(d, FOUND_DISK_PASSING, NULL, "%s lies on %s: the mirror is gone with it", dir,
+              passing_name((long)fs.f_type));
     looked(d);
     if (statvfs(dir, &space) != 0)
         return;
@@ -248,6 +277,7 @@ void doctor_machine(struct doctor *d)
         found(d, FOUND_NO_ENVIRONMENT, NULL, "no environment is configured, and no store is in %s",
               c->data_dir);
     check_file(d);
+    check_key_variables(d);
     check_token(d);
     check_listen(d);
     check_data_dir(d);

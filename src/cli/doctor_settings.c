@@ -4,8 +4,10 @@
 #include "base/secret.h"
 #include "cli/findings.h"
 #include "cli/keys.h"
+#include "core/leftovers.h"
 
 enum {
+    SCAN_BYTES_MAX = 64 << 20,
     RESENT_DAYS = 31,     /* Stripe shows an event for thirty days, and can send it again */
     ACCOUNT_LETTERS = 16, /* of "acct_", at the beginning of newer keys, behind a 5 */
     KEY_LETTERS_NEW = 60, /* older keys are shorter, and have no account in them */
@@ -143,6 +145,23 @@ static void check_retention(struct doctor *d, const struct env_config *conf)
               (long long)events);
 }
 
+static void check_columns(struct doctor *d, const struct env_config *conf, struct database *db)
+{
+    ARENA(a, SCAN_BYTES_MAX);
+    struct leftover_scan scan = { .db = db, .a = &a };
+    str columns = config_text(&conf->values, SET_APP_COLUMNS);
+    struct error why = { 0 };
+
+    looked(d);
+    if (!columns.n)
+        return;
+    enum status st = app_tables_read(db, &scan.tables, &a, &why);
+    if (st == ST_OK)
+        st = leftovers_declare(&scan, columns, &why);
+    if (st != ST_OK)
+        found(d, FOUND_APPLICATION_COLUMNS, NULL, "application_columns: %s", why.text);
+}
+
 static void check_application(struct doctor *d, const struct env_config *conf)
 {
     str url = config_text(&conf->values, SET_APP_DATABASE);
@@ -152,10 +171,12 @@ static void check_application(struct doctor *d, const struct env_config *conf)
     looked(d);
     if (!url.n)
         return;
-    if (wire_database(url, false, &db, &why) != ST_OK)
+    if (wire_database(url, false, &db, &why) != ST_OK) {
         found(d, FOUND_APPLICATION_DATABASE, NULL, "application_database: %s", why.text);
-    else
-        db->ops->close(db);
+        return;
+    }
+    check_columns(d, conf, db);
+    db->ops->close(db);
 }
 
 void doctor_settings(struct doctor *d, const struct env_config *conf)

@@ -5,6 +5,7 @@
 #include "cli/findings.h"
 #include "cli/local.h"
 #include "cli/output.h"
+#include "core/acting.h"
 #include "core/catchup.h"
 #include "core/inbox.h"
 #include "core/status.h"
@@ -20,6 +21,7 @@ enum {
     CHECK_TURNS = 3,     /* checks likewise */
     QUARANTINE_DAYS = 7, /* what was quarantined longer ago is history */
     OPERATIONS_MAX = 20,
+    ACCOUNTS_MAX = 1000, /* more are not counted */
 };
 
 /* What the checks of one store share. */
@@ -198,6 +200,29 @@ static void check_operations(const struct looking *l)
     }
 }
 
+static void check_accounts(const struct looking *l)
+{
+    ARENA(a, WORK_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error ignored = { 0 };
+    struct rows r = { 0 };
+    size_t lost = 0;
+
+    looked(l->d);
+    if (!l->w->env.connect || tx_begin(&tx, l->w->world.store, TX_READ, &ignored) != ST_OK ||
+        tx_run(&tx, STMT_ACCOUNTS_LIST, &r, &a, &ignored, V_STR(S("")), V_INT(ACCOUNTS_MAX)) !=
+            ST_OK)
+        return;
+    for (size_t i = 0; i < r.n_rows; i++)
+        lost += str_eqz(row_str(&r, i, 1), account_state_name(ACCOUNT_UNREACHABLE)) ||
+                str_eqz(row_str(&r, i, 1), account_state_name(ACCOUNT_WRONG_MODE));
+    if (lost)
+        found(
+            l->d, FOUND_ACCOUNTS_LOST, NULL,
+            "the key has no access to %zu connected accounts: what is here of them stays as it is",
+            lost);
+}
+
 static void check_states(const struct looking *l)
 {
     char span[32];
@@ -229,5 +254,6 @@ void doctor_work(struct doctor *d, struct wire *w)
     check_events(&l);
     check_drift(&l);
     check_operations(&l);
+    check_accounts(&l);
     check_states(&l);
 }

@@ -11,7 +11,6 @@ enum {
     FINDING_BYTES_MAX = 8192,
     SENTENCE_MAX = 1024,
     FIX_BYTES_MAX = 2048,
-    LIST_NAME_WIDTH = 32, /* of the longest name, and blanks */
     INDENT_MAX = 64,
 };
 
@@ -212,8 +211,8 @@ void findings_list(const struct cli *cli)
             list_json(f);
             continue;
         }
-        printf("%s%-7s%s  %-*s\n", color_on(stdout, severity_color(f->severity)),
-               severity_name(f->severity), color_off(stdout), LIST_NAME_WIDTH - 1, f->name);
+        printf("%s%-7s%s  %s\n", color_on(stdout, severity_color(f->severity)),
+               severity_name(f->severity), color_off(stdout), f->name);
         printf("%*s", 9, "");
         print_words(9, 9, str_of(f->meaning));
         print_fix(9, f->kind, str_of(f->fix));

@@ -415,6 +415,7 @@ static enum status do_ping(const struct command *c, struct error *e)
     jw_put_bool(&w, "livemode", c->env->identity.livemode);
     jw_put_int(&w, "pid", getpid());
     jw_put_str(&w, "version", S(BRINDLE_VERSION));
+    jw_put_bool(&w, "daemon", c->host->on_handover == NULL); /* a command would give it up */
     jw_end(&w);
     return tell(c, &line, e);
 }

@@ -41,7 +41,7 @@ struct control_host {
  * for then, perhaps of another process, is watched to its end. revive: one line {"revived"}. erase: one line
  * {"erased","objects","events","versions"}. projections: lines {"states"} while every customer's
  * state is made anew, then {"waiting"} while they are delivered. ping: one line {"name","account","livemode",
- * "pid","version"}. ST_RETRY: `emit` would hear no more, or the environment stops; what was asked
+ * "pid","version","daemon"}. ST_RETRY: `emit` would hear no more, or the environment stops; what was asked
  * for goes on. ST_INVALID: no JSON, no such op, a missing or wrong argument. */
 enum status control_run(const struct control_host *host, str line, control_emit *emit, void *ctx,
                         struct error *e) MUST_USE;

@@ -108,6 +108,7 @@ static void exit_codes_tell_what_went_wrong(void **state)
         { none, { "inbox", "lst" }, 2, "list, show, replay and dead" },
         { none, { "inbox", "list", "--outcome", "foo" }, 2, "unfetchable, quarantined and erased" },
         { none, { "doctor", "--offline" }, 3, "" },
+        { none, { "doctor", "--offline", "--env", "nope" }, 2, "no environment \"nope\"" },
         { none, { "help", "nothing" }, 2, "no help about" },
         { none, { "--config", "/nowhere", "status" }, 2, "does not exist" },
         { malformed, { "sync" }, 2, "publishable" },

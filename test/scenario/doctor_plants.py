@@ -1,10 +1,12 @@
 """Every mistake of src/cli/doctor.def, each planted as it befalls people: a line of a file, a mode, a
 signal, a setting of a server, an answer of Stripe."""
+import contextlib
 import json
 import os
 import pathlib
 import resource
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -100,6 +102,17 @@ def variables_beside_a_file_with_several_environments(w):
     w.finds("--offline", "--config", path, env={"STRIPE_SECRET_KEY": OTHER}, says=path)
 
 
+@plant("variable_wins", MACHINE)
+def a_variable_beside_the_only_environment_of_a_file(w):
+    w.finds("--offline", "--config", file_of(w), env={"STRIPE_SECRET_KEY": KEY}, says="secret_key")
+
+
+@plant("key_twice", MACHINE)
+def two_variables_for_one_key(w):
+    offline(w, STRIPE_API_KEY=OTHER)
+    w.well("--offline", env={"STRIPE_API_KEY": KEY})
+
+
 @plant("no_environment", MACHINE)
 def nothing_is_configured_at_all(w):
     w.finds("--offline", "--config", w.conf(f"[brindle]\ndatabase = sqlite:{w.place.dir / 'nowhere'}\nlisten = 127.0.0.1:0\n"))
@@ -107,7 +120,7 @@ def nothing_is_configured_at_all(w):
 
 @plant("listen", MACHINE)
 def an_address_that_is_none(w):
-    w.base = {"nobody_works"}
+    w.base = {"daemon_elsewhere"}
     offline(w, BRINDLE_LISTEN="127.0.0.1:http")
 
 
@@ -121,6 +134,7 @@ def another_program_has_the_port(w):
     def web_server(connection):
         connection.recv(4096)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+    w.base = {"daemon_elsewhere"}
     with Listener(web_server) as other:
         offline(w, BRINDLE_LISTEN=f"127.0.0.1:{other.port}", says=str(other.port))
     with Listener(lambda c: c.sendall(b"220 mail\r\n")) as other:
@@ -181,25 +195,25 @@ def a_directory_that_others_may_read(w):
     check((w.place.dir / "data").stat().st_mode & 0o777 == 0o700, "it is still open")
 
 
-def strange(**env):
-    shim = pathlib.Path(BRINDLE).parent / "test" / "scenario" / "strange_disk.so"
-    return {"LD_PRELOAD": str(shim), "ASAN_OPTIONS": "verify_asan_link_order=0", **env}
-
-
 @plant("disk_network", MACHINE)
 def a_directory_on_nfs(w):
-    offline(w, says="NFS", **strange(DISK_TYPE="0x6969", DISK_FREE_MIB="5000"))
+    offline(w, says="NFS", DISK_TYPE="0x6969")
+
+
+@plant("disk_passing", MACHINE)
+def a_container_without_a_volume(w):
+    offline(w, says="overlay", DISK_TYPE="0x794c7630")
+    offline(w, says="in memory", DISK_TYPE="0x01021994")
 
 
 @plant("disk_little", MACHINE)
 def half_a_gibibyte_is_free(w):
-    offline(w, says="500 MiB", **strange(DISK_FREE_MIB="500"))
+    offline(w, says="500 MiB", DISK_FREE_MIB="500")
 
 
 @plant("disk_full", MACHINE)
 def hardly_anything_is_free(w):
-    offline(w, says="5 MiB", **strange(DISK_FREE_MIB="5"))
-    w.well("--offline", env=strange(DISK_FREE_MIB="5000"))
+    offline(w, says="5 MiB", DISK_FREE_MIB="5")
 
 
 @plant("files_limit", MACHINE)
@@ -323,6 +337,17 @@ def the_applications_database_is_not_there(w):
     offline(w, BRINDLE_APPLICATION_DATABASE=f"sqlite:{w.place.dir}/nowhere.db", says="application_database")
 
 
+@plant("application_columns", MACHINE)
+def a_column_of_the_application_was_renamed(w):
+    path = w.place.dir / "app.db"
+    with contextlib.closing(sqlite3.connect(path)) as c:
+        c.execute("create table accounts (id integer primary key, stripe_id text)")
+        c.commit()
+    env = {"BRINDLE_APPLICATION_DATABASE": f"sqlite:{path}"}
+    offline(w, **env, BRINDLE_APPLICATION_COLUMNS="accounts.stripe_account_id", says="stripe_account_id")
+    w.well("--offline", env={**env, "BRINDLE_APPLICATION_COLUMNS": "accounts.stripe_id"})
+
+
 def only_root():
     if os.geteuid() != 0:
         raise Skip("only root can plant this")
@@ -408,7 +433,8 @@ def clock(w, off):
         w.clock = Clock(w.place, 0)
         w.place.clock = None  # of this command alone
     w.clock.jump(off)
-    return {**w.clock.env, "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    shims = w.on_a_disk()["LD_PRELOAD"] + ":" + w.clock.env["LD_PRELOAD"]
+    return {**w.clock.env, "LD_PRELOAD": shims}
 
 
 def account(w):
@@ -512,17 +538,10 @@ def there_are_almost_as_many_as_there_may_be(w):
 
 @plant("deliveries_fail", STRIPE)
 def stripe_cannot_deliver(w):
-    front = Front(w.e)
-    w.place.things.append(front)
-
-    def an_hour_ago(path, status, body):
-        if not path.startswith("/v1/events?delivery_success=false"):
-            return None
-        page = json.loads(body)
-        page["data"] = [{**page_event(w), "created": int(time.time()) - 3600, "pending_webhooks": 1}]
-        return status, "application/json", json.dumps(page).encode()
-    front.bend = an_hour_ago
-    w.finds(env=front.env, says="1 of its latest")
+    event = page_event(w)
+    w.e.edit("event", event["id"], created=int(time.time()) - 3600, pending_webhooks=1)
+    w.finds(says="1 of its latest")
+    w.e.edit("event", event["id"], created=event["created"], pending_webhooks=0)
 
 
 def page_event(w):
@@ -589,6 +608,11 @@ def the_daemon_is_of_last_year(w):
     fake = FakeDaemon(path.with_suffix(".sock"), "0.0.1")
     w.finds("--offline", env=env, says="0.0.1")
     fake.stop()
+
+
+@plant("daemon_elsewhere", DAEMON)
+def the_daemon_listens_at_another_port(w):
+    offline(w, BRINDLE_LISTEN=f"127.0.0.1:{free_port()}")
 
 
 @plant("daemon_other_secret", DAEMON)
@@ -836,6 +860,12 @@ def a_check_found_what_no_event_had_told(w):
     done = w.run([BRINDLE, "check", "drift", "products"], env)
     check(done.returncode == 3, "the check found nothing:", done.returncode, done.stdout, done.stderr)
     w.finds("--offline", env=env, says="1 differences")
+
+
+@plant("accounts_lost", STORE)
+def a_connected_account_has_left(w):
+    env = w.copy_with(("insert into _accounts(account, state, since) values ('acct_1left', 'unreachable', 1)",))
+    w.finds("--offline", env={**env, "BRINDLE_CONNECT": "on"}, says="1 connected")
 
 
 @plant("operation_stuck", STORE)

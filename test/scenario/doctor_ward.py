@@ -111,8 +111,16 @@ class Ward:
 
     # ---- the doctor ----
 
+    @staticmethod
+    def on_a_disk(**env):
+        """Our folders lie in memory or in a container; what is asked is told that it is a disk."""
+        shim = pathlib.Path(BRINDLE).parent / "test" / "scenario" / "strange_disk.so"
+        sanitizer = os.environ.get("ASAN_OPTIONS", "")
+        return {"LD_PRELOAD": str(shim), "DISK_TYPE": "0xef53", "DISK_FREE_MIB": "5000",
+                "ASAN_OPTIONS": f"{sanitizer}:verify_asan_link_order=0"}
+
     def run(self, command, env, limits=None, user=None):
-        whole = {**self.place.env(), **self.healthy, **env, "PATH": self.path}
+        whole = {**self.place.env(), **self.on_a_disk(), **self.healthy, **env, "PATH": self.path}
         if any("--config" in word for word in command):  # what the file says counts, and not a variable
             whole = {k: v for k, v in whole.items() if k in env or not k.startswith(("STRIPE_", "BRINDLE_", "DATABASE_"))}
         done = subprocess.run(command, cwd=self.place.dir, env=whole, capture_output=True, timeout=PATIENCE,
