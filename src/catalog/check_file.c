@@ -2,12 +2,27 @@
  * one would otherwise be left out in silence. */
 #include "catalog/file.h"
 
+#include <stdio.h>
 #include <string.h>
 
+enum { WHAT_MAX = 512 };
+
 static const char *const product_members[] = {
-    "id",        "name",       "description",          "active",
-    "url",       "unit_label", "statement_descriptor", "tax_code",
-    "shippable", "metadata",   "default_price",        "prices",
+    "id",
+    "name",
+    "description",
+    "active",
+    "url",
+    "unit_label",
+    "statement_descriptor",
+    "tax_code",
+    "shippable",
+    "metadata",
+    "default_price",
+    "prices",
+    "images",
+    "marketing_features",
+    "package_dimensions",
 };
 static const char *const price_members[] = {
     "id",
@@ -95,9 +110,54 @@ static enum status check_name(const json_t *doc, const char *what, const char *m
     return !name || *name ? ST_OK : fail(e, ST_INVALID, "%s: \"%s\" is empty.", what, member);
 }
 
+/* An object of these members alone; null and absent are fine. */
+static enum status check_part(const json_t *doc, const char *what, const char *name,
+                              const char *const *known, size_t n, struct error *e)
+{
+    const json_t *v = json_object_get(doc, name);
+    char inner[WHAT_MAX];
+
+    if (!v || json_is_null(v))
+        return ST_OK;
+    if (!json_is_object(v))
+        return fail(e, ST_INVALID, "%s: \"%s\" must be an object.", what, name);
+    snprintf(inner, sizeof inner, "%s: \"%s\"", what, name);
+    return check_members(v, inner, known, n, e);
+}
+
+static enum status check_integer(const json_t *doc, const char *what, const char *name,
+                                 struct error *e)
+{
+    const json_t *v = json_object_get(doc, name);
+
+    return !v || json_is_integer(v)
+               ? ST_OK
+               : fail(e, ST_INVALID, "%s: \"%s\" must be an integer, in minor units.", what, name);
+}
+
+static enum status check_tier(const json_t *tier, const char *what, struct error *e)
+{
+    static const char *const known[] = { "up_to", "unit_amount", "unit_amount_decimal",
+                                         "flat_amount", "flat_amount_decimal" };
+    static const char *const texts[] = { "unit_amount_decimal", "flat_amount_decimal" };
+    const json_t *up_to = json_object_get(tier, "up_to");
+    const char *word = json_string_value(up_to);
+
+    enum status st = check_members(tier, what, known, COUNT(known), e);
+    if (st == ST_OK && !json_is_integer(up_to) && !(word && strcmp(word, "inf") == 0))
+        st = fail(e, ST_INVALID, "%s: \"up_to\" must be an integer or \"inf\".", what);
+    if (st == ST_OK)
+        st = check_integer(tier, what, "unit_amount", e);
+    if (st == ST_OK)
+        st = check_integer(tier, what, "flat_amount", e);
+    return st == ST_OK ? check_texts(tier, what, texts, COUNT(texts), e) : st;
+}
+
 static enum status check_tiers(const json_t *p, const char *what, struct error *e)
 {
     const json_t *tiers = json_object_get(p, "tiers"), *tier;
+    char inner[WHAT_MAX];
+    enum status st = ST_OK;
     size_t i;
 
     if (!tiers)
@@ -107,41 +167,72 @@ static enum status check_tiers(const json_t *p, const char *what, struct error *
         ok = ok && json_is_object(tier);
     if (!ok)
         return fail(e, ST_INVALID, "%s: \"tiers\" must be an array of objects, not empty.", what);
-    json_array_foreach(tiers, i, tier) {
-        const json_t *up_to = json_object_get(tier, "up_to");
-        const char *word = json_string_value(up_to);
-        if (!json_is_integer(up_to) && !(word && strcmp(word, "inf") == 0))
-            return fail(e, ST_INVALID, "%s: \"up_to\" must be an integer or \"inf\".", what);
+    snprintf(inner, sizeof inner, "%s: a tier", what);
+    json_array_foreach(tiers, i, tier)
+        if (st == ST_OK)
+            st = check_tier(tier, inner, e);
+    return st;
+}
+
+/* What a price and each of its currencies have alike. */
+static enum status check_amounts(const json_t *doc, const char *what, struct error *e)
+{
+    static const char *const custom[] = { "enabled", "minimum", "maximum", "preset" };
+    static const char *const texts[] = { "unit_amount_decimal", "tax_behavior" };
+    enum status st = check_integer(doc, what, "unit_amount", e);
+
+    if (st == ST_OK)
+        st = check_texts(doc, what, texts, COUNT(texts), e);
+    if (st == ST_OK)
+        st = check_part(doc, what, "custom_unit_amount", custom, COUNT(custom), e);
+    return st == ST_OK ? check_tiers(doc, what, e) : st;
+}
+
+static enum status check_currencies(const json_t *p, const char *what, struct error *e)
+{
+    static const char *const known[] = { "unit_amount", "unit_amount_decimal", "tax_behavior",
+                                         "tiers", "custom_unit_amount" };
+    const json_t *all = json_object_get(p, "currency_options");
+    char inner[WHAT_MAX];
+    const char *currency;
+    enum status st = ST_OK;
+    json_t *option;
+
+    if (all && !json_is_object(all) && !json_is_null(all))
+        return fail(e, ST_INVALID, "%s: \"currency_options\" must be an object.", what);
+    json_object_foreach((json_t *)(uintptr_t)all, currency, option) {
+        if (st != ST_OK)
+            return st;
+        if (!json_is_object(option))
+            return fail(e, ST_INVALID, "%s: currency_options \"%.40s\" must be an object.", what,
+                        currency);
+        snprintf(inner, sizeof inner, "%s: currency_options \"%.40s\"", what, currency);
+        st = check_members(option, inner, known, COUNT(known), e);
+        if (st == ST_OK)
+            st = check_amounts(option, inner, e);
     }
-    return ST_OK;
+    return st;
 }
 
 /* What has members of its own. */
 static enum status check_parts(const json_t *p, const char *what, struct error *e)
 {
-    static const char *const part[] = { "recurring", "transform_quantity", "custom_unit_amount",
-                                        "currency_options" };
-    const char *currency;
-    json_t *option;
+    static const char *const recurring[] = { "interval", "interval_count", "usage_type", "meter",
+                                             "trial_period_days" };
+    static const char *const transform[] = { "divide_by", "round" };
+    enum status st = check_part(p, what, "recurring", recurring, COUNT(recurring), e);
 
-    for (size_t i = 0; i < COUNT(part); i++) {
-        const json_t *v = json_object_get(p, part[i]);
-        if (v && !json_is_object(v) && !json_is_null(v))
-            return fail(e, ST_INVALID, "%s: \"%s\" must be an object.", what, part[i]);
-    }
-    json_object_foreach(json_object_get(p, "currency_options"), currency, option) {
-        if (!json_is_object(option))
-            return fail(e, ST_INVALID, "%s: currency_options \"%.40s\" must be an object.", what,
-                        currency);
-    }
-    return check_tiers(p, what, e);
+    if (st == ST_OK)
+        st = check_part(p, what, "transform_quantity", transform, COUNT(transform), e);
+    if (st == ST_OK)
+        st = check_amounts(p, what, e);
+    return st == ST_OK ? check_currencies(p, what, e) : st;
 }
 
 static enum status check_price(const json_t *p, const char *product, struct error *e)
 {
-    static const char *const texts[] = { "id",           "lookup_key",         "currency",
-                                         "tax_behavior", "nickname",           "billing_scheme",
-                                         "tiers_mode",   "unit_amount_decimal" };
+    static const char *const texts[] = { "id",       "lookup_key",     "currency",
+                                         "nickname", "billing_scheme", "tiers_mode" };
     char what[400];
     const char *key = json_string_value(json_object_get(p, "lookup_key"));
     const char *id = json_string_value(json_object_get(p, "id"));
@@ -172,8 +263,6 @@ static enum status check_price(const json_t *p, const char *product, struct erro
             "A price of %.200s has neither a lookup_key nor an id: by what would it be known "
             "next time? Give it a lookup_key.",
             product);
-    if (json_object_get(p, "unit_amount") && !json_is_integer(json_object_get(p, "unit_amount")))
-        return fail(e, ST_INVALID, "%s: \"unit_amount\" must be an integer, in minor units.", what);
     return ST_OK;
 }
 
@@ -190,6 +279,42 @@ static enum status check_once(const json_t *price, const char *member, json_t *s
         return fail(e, ST_INVALID, "Two prices have the %s %.200s.", member, name);
     json_object_set_new(names, name, json_true());
     return ST_OK;
+}
+
+static bool is_number_of(const json_t *package, const char *name)
+{
+    const json_t *v = json_object_get(package, name);
+
+    return !v || json_is_number(v);
+}
+
+/* What a product shows, and how large it is. */
+static enum status check_show(const json_t *p, const char *what, struct error *e)
+{
+    static const char *const size[] = { "height", "length", "weight", "width" };
+    const json_t *images = json_object_get(p, "images"), *v;
+    const json_t *features = json_object_get(p, "marketing_features");
+    const json_t *package = json_object_get(p, "package_dimensions");
+    size_t i;
+    bool ok = !images || json_is_array(images) || json_is_null(images);
+
+    json_array_foreach(images, i, v)
+        ok = ok && json_is_string(v);
+    if (!ok)
+        return fail(e, ST_INVALID, "%s: \"images\" must be an array of addresses.", what);
+    ok = !features || json_is_array(features) || json_is_null(features);
+    json_array_foreach(features, i, v)
+        ok = ok && json_is_string(json_object_get(v, "name")) && json_object_size(v) == 1;
+    if (!ok)
+        return fail(e, ST_INVALID,
+                    "%s: \"marketing_features\" must be an array of objects with a \"name\".",
+                    what);
+    enum status st = check_part(p, what, "package_dimensions", size, COUNT(size), e);
+    for (i = 0; st == ST_OK && i < COUNT(size); i++)
+        if (!is_number_of(package, size[i]))
+            st = fail(e, ST_INVALID, "%s: \"package_dimensions\" has a \"%s\" that is no number.",
+                      what, size[i]);
+    return st;
 }
 
 static enum status check_product(const json_t *p, json_t *seen, struct error *e)
@@ -215,6 +340,8 @@ static enum status check_product(const json_t *p, json_t *seen, struct error *e)
         st = check_flag(p, what, "active", false, e);
     if (st == ST_OK)
         st = check_flag(p, what, "shippable", true, e);
+    if (st == ST_OK)
+        st = check_show(p, what, e);
     json_t *products = json_object_get(seen, "products");
     if (st == ST_OK && json_object_get(products, id))
         return fail(e, ST_INVALID, "%s stands there twice.", what);

@@ -13,7 +13,7 @@ enum { MEMBER_BYTES_MAX = 4 << 20 };
 struct comparing {
     const json_t *all; /* products of the mirror */
     const struct catalog_prune *prune;
-    bool promote; /* between two environments */
+    const json_t *origin; /* products of the other environment, from which they come; or NULL */
     json_t *changes;
     bool failed; /* out of memory for one of them */
     struct error *e;
@@ -26,8 +26,9 @@ static const char *const immutable[] = { "currency",   "unit_amount",        "un
 static const char *const mutable_price[] = { "nickname", "metadata", "tax_behavior",
                                              "currency_options" };
 static const char *const mutable_product[] = {
-    "name",     "description", "url",     "unit_label", "statement_descriptor",
-    "tax_code", "shippable",   "metadata"
+    "name",     "description", "url",    "unit_label",         "statement_descriptor",
+    "tax_code", "shippable",   "images", "marketing_features", "package_dimensions",
+    "metadata"
 };
 
 static enum status memory(const struct comparing *c)
@@ -109,6 +110,25 @@ static enum status member_holds(const struct comparing *c, const json_t *wanted,
     return st;
 }
 
+static void enable(json_t *doc)
+{
+    json_t *custom = json_object_get(doc, "custom_unit_amount");
+
+    if (json_is_object(custom))
+        json_object_set_new(custom, "enabled", json_true());
+}
+
+/* What is there is on, and has to be said. [facts: R-39] */
+static void enable_all(json_t *set)
+{
+    const char *currency;
+    json_t *option;
+
+    enable(set);
+    json_object_foreach(json_object_get(set, "currency_options"), currency, option)
+        enable(option);
+}
+
 /* The members that are otherwise, as they are wanted. */
 static enum status set_of(const struct comparing *c, const json_t *wanted,
                           const char *const *member, size_t n, const json_t *is, json_t **out)
@@ -125,10 +145,11 @@ static enum status set_of(const struct comparing *c, const json_t *wanted,
             put(wanted, set, member[i]);
     }
     free(text);
-    if (st == ST_OK)
-        *out = set;
-    else
-        json_decref(set);
+    if (st == ST_OK) {
+        *out = json_deep_copy(set);
+        enable_all(*out);
+    }
+    json_decref(set);
     return st;
 }
 
@@ -180,6 +201,43 @@ static const char *holder_elsewhere(const struct comparing *c, const char *produ
     return NULL;
 }
 
+/* ---- what is made ---------------------------------------------------------------------------- */
+
+/* What says nothing is left out: an empty value is one that clears, and there is nothing yet. */
+static json_t *to_be_made(const json_t *wanted)
+{
+    json_t *set = json_deep_copy(wanted), *v;
+    const char *name;
+    void *next;
+
+    json_object_foreach_safe(
+        set, next, name,
+        v) if (json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0) ||
+               (json_is_array(v) && json_array_size(v) == 0)) json_object_del(set, name);
+    json_object_del(set, "active");
+    enable_all(set);
+    return set;
+}
+
+/* What this version does not know it cannot carry over. */
+static enum status check_lost(const struct comparing *c, const json_t *from, const char *what)
+{
+    const char *key = text(from, "lookup_key");
+    const json_t *lost = json_object_get(from, CATALOG_LOST);
+
+    if (json_array_size(lost) == 0)
+        return ST_OK;
+    return fail(c->e, ST_CONFLICT,
+                "%s %.200s has \"%.100s\", which this version cannot copy: it would be lost. "
+                "Nothing was changed. Make it there in the Dashboard, with the %s %.200s, and it "
+                "is taken as it is.",
+                what, name_of(from), json_string_value(json_array_get(lost, 0)),
+                key                            ? "lookup key"
+                : strcmp(what, "Product") == 0 ? "id"
+                                               : "metadata " CATALOG_ORIGIN,
+                name_of(from));
+}
+
 /* ---- prices ---------------------------------------------------------------------------------- */
 
 static void merge(json_t *to, json_t *from)
@@ -194,7 +252,7 @@ static enum status create_price(struct comparing *c, const char *product, const 
     const char *key = text(p, "lookup_key");
     const char *holder = key ? holder_elsewhere(c, product, key) : NULL;
 
-    if (!key && !c->promote)
+    if (!key && !c->origin)
         return fail(c->e, ST_INVALID,
                     "Price %s is not there, and the file gives it no lookup_key: by what would its "
                     "successor be known?",
@@ -207,8 +265,13 @@ static enum status create_price(struct comparing *c, const char *product, const 
     if (!text(p, "currency"))
         return fail(c->e, ST_INVALID, "Price %s is not there, and to make it needs a \"currency\".",
                     name_of(p));
-    json_t *set = json_deep_copy(p);
-    json_object_del(set, "active");
+    if (c->origin) {
+        enum status st =
+            check_lost(c, price_named(product_by_id(c->origin, product), name_of(p)), "Price");
+        if (st != ST_OK)
+            return st;
+    }
+    json_t *set = to_be_made(p);
     json_object_del(set, "id");
     if (!key) {
         json_t *metadata = json_object_get(set, "metadata");
@@ -279,7 +342,7 @@ static enum status compare_price(struct comparing *c, const char *product, const
     if (!is_active(p))
         return ST_OK; /* archived last, see archive_prices */
     enum status st = set_of(c, p, immutable, COUNT(immutable), is, &set);
-    if (st == ST_OK && c->promote && (json_object_size(set) || !is_active(is)))
+    if (st == ST_OK && c->origin && (json_object_size(set) || !is_active(is)))
         st = fail(c->e, ST_CONFLICT,
                   "Price %s is there already as %s of %s, but %s: nothing was changed.", name_of(p),
                   text(is, "id"), product,
@@ -354,15 +417,18 @@ static enum status create_product(struct comparing *c, const json_t *p)
         return fail(c->e, ST_INVALID, "Product %s is not there, and to make it needs a \"name\".",
                     id);
     const json_t *listed = by_default ? price_named(p, by_default) : NULL;
-    if (by_default && !c->promote && !(listed && is_active(listed)))
+    if (by_default && !c->origin && !(listed && is_active(listed)))
         return fail(c->e, ST_INVALID,
                     "Product %s: its default_price %s is none of its prices that the file puts on "
                     "sale.",
                     id, by_default);
-    json_t *set = json_deep_copy(p);
+    if (c->origin)
+        st = check_lost(c, product_by_id(c->origin, id), "Product");
+    if (st != ST_OK)
+        return st;
+    json_t *set = to_be_made(p);
     json_object_del(set, "prices");
     json_object_del(set, "default_price");
-    json_object_del(set, "active");
     add_change(c, "product.create", id, json_pack("{s:o}", "set", set), "create product %s", id);
     json_array_foreach(json_object_get(p, "prices"), i, price)
         if (st == ST_OK)
@@ -441,7 +507,7 @@ static enum status change_product(struct comparing *c, const json_t *p, const js
     if (is_active(p) && !is_active(is))
         add_change(c, "product.activate", id, json_pack("{s:s}", "product", id),
                    "put product %s on sale again", id);
-    if (!c->promote)
+    if (!c->origin)
         activate_prices(c, p, is);
     update_product(c, id, set);
     json_array_foreach(json_object_get(p, "prices"), i, price)
@@ -472,12 +538,12 @@ static void prune_products(struct comparing *c, const json_t *file)
 }
 
 enum status catalog_compare(const json_t *file, const json_t *all,
-                            const struct catalog_prune *prune, bool promote, json_t **changes,
-                            struct error *e)
+                            const struct catalog_prune *prune, const json_t *origin,
+                            json_t **changes, struct error *e)
 {
     struct comparing c = { .all = json_object_get(all, "products"),
                            .prune = prune,
-                           .promote = promote,
+                           .origin = json_object_get(origin, "products"),
                            .changes = json_array(),
                            .e = e };
     const json_t *products = json_object_get(file, "products"), *p;

@@ -8,134 +8,6 @@
 
 enum { PAGE = 200, PAGE_BYTES_MAX = 256 << 20, OBJECTS_MAX = 200000 };
 
-/* What the saga writes into the metadata of what it makes. */
-#define MARKER "brindle_op"
-
-/* ---- one object, as a file has it ------------------------------------------------------------ */
-
-static void keep(json_t *to, const char *name, const json_t *from)
-{
-    json_t *v = json_object_get(from, name);
-
-    if (v && !json_is_null(v) && !(json_is_string(v) && json_string_length(v) == 0))
-        json_object_set_new(to, name, json_deep_copy(v));
-}
-
-static void keep_metadata(json_t *to, const json_t *from)
-{
-    json_t *m = json_deep_copy(json_object_get(from, "metadata"));
-
-    json_object_del(m, MARKER);
-    if (json_object_size(m))
-        json_object_set_new(to, "metadata", m);
-    else
-        json_decref(m);
-}
-
-/* Only those members of an inner object. */
-static void keep_part(json_t *to, const char *name, const json_t *from, const char *const *member,
-                      size_t n)
-{
-    const json_t *v = json_object_get(from, name);
-
-    if (!json_is_object(v))
-        return;
-    json_t *part = json_object();
-    for (size_t i = 0; i < n; i++)
-        keep(part, member[i], v);
-    json_object_set_new(to, name, part);
-}
-
-static void keep_tiers(json_t *to, const json_t *from)
-{
-    static const char *const member[] = { "flat_amount", "flat_amount_decimal", "unit_amount",
-                                          "unit_amount_decimal" };
-    json_t *tiers = json_array();
-    const json_t *tier;
-    size_t i;
-
-    json_array_foreach(json_object_get(from, "tiers"), i, tier) {
-        json_t *t = json_object(), *up_to = json_object_get(tier, "up_to");
-        json_object_set_new(t, "up_to",
-                            json_is_integer(up_to) ? json_deep_copy(up_to) : json_string("inf"));
-        for (size_t k = 0; k < COUNT(member); k++)
-            if (k % 2 == 0 || !json_object_get(t, member[k - 1])) /* the decimal only alone */
-                keep(t, member[k], tier);
-        json_array_append_new(tiers, t);
-    }
-    if (json_array_size(tiers))
-        json_object_set_new(to, "tiers", tiers);
-    else
-        json_decref(tiers);
-}
-
-/* The price's own currency is among them at Stripe; a file has it once. */
-static void keep_currencies(json_t *to, const json_t *from)
-{
-    static const char *const member[] = { "unit_amount", "tax_behavior" };
-    const char *own = json_string_value(json_object_get(from, "currency")), *currency;
-    json_t *all = json_object();
-    const json_t *option;
-
-    json_object_foreach((json_t *)(uintptr_t)json_object_get(from, "currency_options"), currency,
-                        option) {
-        if (own && strcmp(own, currency) == 0)
-            continue;
-        json_t *o = json_object();
-        for (size_t i = 0; i < COUNT(member); i++)
-            keep(o, member[i], option);
-        json_object_set_new(all, currency, o);
-    }
-    if (json_object_size(all))
-        json_object_set_new(to, "currency_options", all);
-    else
-        json_decref(all);
-}
-
-static json_t *price_of(const json_t *doc)
-{
-    static const char *const plain[] = { "id",     "lookup_key", "currency",   "nickname",
-                                         "active", "created",    "tiers_mode", "unit_amount" };
-    static const char *const recurring[] = { "interval", "interval_count", "usage_type", "meter" };
-    static const char *const transform[] = { "divide_by", "round" };
-    static const char *const custom[] = { "minimum", "maximum", "preset" };
-    json_t *p = json_object();
-    const char *scheme = json_string_value(json_object_get(doc, "billing_scheme"));
-    const char *tax = json_string_value(json_object_get(doc, "tax_behavior"));
-
-    for (size_t i = 0; i < COUNT(plain); i++)
-        keep(p, plain[i], doc);
-    if (!json_object_get(p, "unit_amount"))
-        keep(p, "unit_amount_decimal", doc);
-    if (scheme && strcmp(scheme, "per_unit") != 0)
-        keep(p, "billing_scheme", doc);
-    if (tax && strcmp(tax, "unspecified") != 0)
-        keep(p, "tax_behavior", doc);
-    keep_part(p, "recurring", doc, recurring, COUNT(recurring));
-    keep_part(p, "transform_quantity", doc, transform, COUNT(transform));
-    keep_part(p, "custom_unit_amount", doc, custom, COUNT(custom));
-    keep_tiers(p, doc);
-    keep_currencies(p, doc);
-    keep_metadata(p, doc);
-    return p;
-}
-
-static json_t *product_of(const json_t *doc)
-{
-    static const char *const plain[] = {
-        "id",        "name",       "description",          "active",
-        "url",       "unit_label", "statement_descriptor", "tax_code",
-        "shippable", "created",    "default_price"
-    };
-    json_t *p = json_object();
-
-    for (size_t i = 0; i < COUNT(plain); i++)
-        keep(p, plain[i], doc);
-    keep_metadata(p, doc);
-    json_object_set_new(p, "prices", json_array());
-    return p;
-}
-
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 /* Calls `take` for each object of a type; it takes nothing over. */
@@ -177,7 +49,7 @@ static void take_product(json_t *doc, void *ctx)
 {
     struct reading *r = ctx;
     const char *id = json_string_value(json_object_get(doc, "id"));
-    json_t *p = product_of(doc);
+    json_t *p = catalog_product(doc);
 
     if (id)
         json_object_set(r->by_id, id, p);
@@ -196,7 +68,7 @@ static void take_price(json_t *doc, void *ctx)
     json_t *p = product ? json_object_get(r->by_id, product) : NULL;
 
     if (p)
-        json_array_append_new(json_object_get(p, "prices"), price_of(doc));
+        json_array_append_new(json_object_get(p, "prices"), catalog_price(doc));
 }
 
 enum status catalog_read(struct env *env, json_t **out, struct error *e)
@@ -250,6 +122,7 @@ static json_t *export_prices(const json_t *prices, bool archived)
         if (json_object_get(copy, "lookup_key"))
             json_object_del(copy, "id");
         json_object_del(copy, "created");
+        json_object_del(copy, CATALOG_LOST);
         json_array_append_new(out, copy);
     }
     return out;
@@ -269,6 +142,7 @@ json_t *catalog_export(const json_t *all, bool archived)
         if (id)
             json_object_set_new(copy, "default_price", json_string(name_of(prices, id)));
         json_object_del(copy, "created");
+        json_object_del(copy, CATALOG_LOST);
         json_object_set_new(copy, "prices", export_prices(prices, archived));
         json_array_append_new(products, copy);
     }

@@ -23,6 +23,12 @@ enum { CATALOG_PRECISION = 15 };
 /* Everything that the mirror has, archived ones too, every price with its "id" and each with its
  * "created". The caller's. Statuses as mirror_list. */
 enum status catalog_read(struct env *env, json_t **out, struct error *e) MUST_USE;
+/* One object of Stripe's as catalog_read has it: only what a file may say; what else it has is
+ * named in CATALOG_LOST, a list of "recurring.member". Pure. The caller's. */
+json_t *catalog_product(const json_t *doc); /* its "prices" are empty */
+json_t *catalog_price(const json_t *doc);
+#define CATALOG_LOST "would_lose"
+
 /* The same as a file: what is on sale, or with `archived` all; ids of prices that have a lookup key
  * are left out. The caller's; NULL: out of memory. */
 json_t *catalog_export(const json_t *all, bool archived);
@@ -37,17 +43,19 @@ struct catalog_prune {
     int64_t created_before;     /* unix seconds: what is younger stays */
 };
 
-/* For catalog_compare: the file is another environment's export, and `all` the target's. What is
- * made there without a lookup key carries its origin in metadata; what is there under the same name
- * is adopted if it is the same and on sale, else it is a conflict. */
+/* For catalog_compare with `origin`, another environment's catalogue of catalog_read: the file is
+ * its export, and `all` the target's. What is made there without a lookup key carries its origin in
+ * metadata; what is there under the same name is adopted if it is the same and on sale, else it is
+ * a conflict; what would lose something as it is made, too. */
 #define CATALOG_ORIGIN "brindle_from"
 
 /* The changes, in the order in which they are safe, each an operation (kinds.h):
  * [{"kind","product","says","input":{…}}…]. Pure. The caller's. ST_INVALID: the file asks for what
- * cannot be, with a sentence. ST_CONFLICT: what is to be adopted is otherwise. */
+ * cannot be, with a sentence. ST_CONFLICT: what is to be adopted is otherwise, or what
+ * is to be made would lose something. */
 enum status catalog_compare(const json_t *file, const json_t *all,
-                            const struct catalog_prune *prune, bool promote, json_t **changes,
-                            struct error *e) MUST_USE;
+                            const struct catalog_prune *prune, const json_t *origin,
+                            json_t **changes, struct error *e) MUST_USE;
 /* What became what: {"products":{"prod_1":"prod_1"},"prices":{"price_1":"price_2"}}, by the two
  * environments' catalogues, of what is in both. The caller's. */
 json_t *catalog_map(const json_t *from, const json_t *to);

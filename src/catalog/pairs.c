@@ -115,13 +115,18 @@ static bool is_below(str n, str name)
     return n.n > name.n && str_starts(n, name) && n.p[name.n] == '[';
 }
 
+bool pair_is_under(str name, str head)
+{
+    return str_eq(name, head) || is_below(name, head);
+}
+
 static void drop(struct pairs *p, str name, bool tree)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < p->n; i++) {
         str n = p->at[i].name;
-        if (!str_eq(n, name) && !(tree && is_below(n, name)))
+        if (tree ? !pair_is_under(n, name) : !str_eq(n, name))
             p->at[kept++] = p->at[i];
     }
     p->n = kept;
@@ -252,7 +257,7 @@ static bool is_empty(struct json_token t)
 static bool is_named(const struct pairs *p, str name)
 {
     for (size_t i = 0; i < p->n; i++)
-        if (str_eq(p->at[i].name, name) || is_below(p->at[i].name, name))
+        if (pair_is_under(p->at[i].name, name))
             return true;
     return false;
 }

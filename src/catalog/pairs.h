@@ -28,6 +28,7 @@ enum status pairs_add(struct pairs *p, str name, str value, struct arena *a,
 enum status pairs_of(str json, struct pairs *out, struct arena *a, struct error *e) MUST_USE;
 /* The last value under this name; {NULL, 0} when there is none. */
 str pairs_get(const struct pairs *p, str name);
+bool pair_is_under(str name, str head); /* "recurring", or below it: "recurring[interval]" */
 void pairs_drop(struct pairs *p, str name);
 /* Those of this name, and those below it: "recurring" drops "recurring[interval]", too. */
 void pairs_drop_tree(struct pairs *p, str name);

@@ -155,19 +155,43 @@ static enum status check_change(struct planning *g, const struct pairs *change, 
     return ST_OK;
 }
 
+/* "currency_options[eur]" of a name below it; empty: the price's own currency. */
+static str currency_of(str name)
+{
+    size_t end = str_find(name, ']');
+
+    return under(name, "currency_options") && end < name.n ? str_sub(name, 0, end + 1) : S("");
+}
+
+/* What it costs in one currency is said in one of these ways: one that is asked takes the place of
+ * those that were copied. Of a custom amount the parts that are not asked stay. */
+static void drop_amounts(struct planning *g, struct pairs *set, str asked)
+{
+    enum { CUSTOM, WAYS = 4 };
+    static const char *const way[WAYS] = { "custom_unit_amount", "unit_amount",
+                                           "unit_amount_decimal", "tiers" };
+    str currency = currency_of(asked), name[WAYS];
+    size_t is = WAYS;
+
+    for (size_t i = 0; i < WAYS; i++) {
+        name[i] =
+            currency.n ? arena_printf(g->a, "%.*s[%s]", STR_ARG(currency), way[i]) : str_of(way[i]);
+        if (pair_is_under(asked, name[i]))
+            is = i;
+    }
+    for (size_t i = 0; is < WAYS && i < WAYS; i++)
+        if (i != CUSTOM || is != CUSTOM)
+            pairs_drop_tree(set, name[i]);
+}
+
 /* What is asked takes the place of what was copied, with all that belongs to it. */
 static enum status override(struct planning *g, struct pairs *set, const struct pairs *change,
                             struct error *e)
 {
     enum status st = ST_OK;
 
-    if (any_under(change, "unit_amount") || any_under(change, "unit_amount_decimal")) {
-        pairs_drop(set, S("unit_amount"));
-        pairs_drop(set, S("unit_amount_decimal"));
-        pairs_drop_tree(set, S("custom_unit_amount"));
-    }
-    if (any_under(change, "tiers"))
-        pairs_drop_tree(set, S("tiers"));
+    for (size_t i = 0; i < change->n; i++)
+        drop_amounts(g, set, change->at[i].name);
     for (size_t i = 0; st == ST_OK && i < change->n; i++) {
         pairs_drop_tree(set, change->at[i].name);
         if (change->at[i].value.n)

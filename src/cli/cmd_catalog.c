@@ -151,8 +151,7 @@ static enum status compare(struct catalog *c, struct error *e)
 
     json_decref(c->changes);
     c->changes = NULL;
-    return st == ST_OK ? catalog_compare(c->file, c->all, &p, c->origin != NULL, &c->changes, e)
-                       : st;
+    return st == ST_OK ? catalog_compare(c->file, c->all, &p, c->origin, &c->changes, e) : st;
 }
 
 static enum status make_plan(const struct catalog *c, json_t **out, struct error *e)
@@ -254,6 +253,32 @@ static enum status open_all(struct catalog *c, struct error *e)
     return read_fresh(c, e);
 }
 
+static void say_lost_of(const char *what, const json_t *doc)
+{
+    const json_t *member;
+    size_t i;
+
+    json_array_foreach(json_object_get(doc, CATALOG_LOST), i, member)
+        say("%s %s: \"%s\" is not in the file, which this version cannot describe.", what,
+            json_string_value(json_object_get(doc, "id")), json_string_value(member));
+}
+
+/* A file that lacks something says so. */
+static void say_lost(const json_t *all, bool archived)
+{
+    const json_t *p, *price;
+    size_t i, k;
+
+    json_array_foreach(json_object_get(all, "products"), i, p) {
+        if (!archived && json_is_false(json_object_get(p, "active")))
+            continue;
+        say_lost_of("Product", p);
+        json_array_foreach(json_object_get(p, "prices"), k, price)
+            if (archived || !json_is_false(json_object_get(price, "active")))
+                say_lost_of("Price", price);
+    }
+}
+
 static enum status run_export(struct catalog *c, struct error *e)
 {
     enum status st = words_check(c->cli, &c->words, 1, 1, e);
@@ -262,6 +287,7 @@ static enum status run_export(struct catalog *c, struct error *e)
         st = open_all(c, e);
     if (st != ST_OK)
         return st;
+    say_lost(c->all, c->archived);
     json_t *doc = catalog_export(c->all, c->archived);
     st = doc ? write_json(c, doc, e) : fail(e, ST_LIMIT, "out of memory for the catalogue");
     json_decref(doc);

@@ -475,6 +475,54 @@ static void plans_follow_from_facts(void **state)
     }
 }
 
+static void an_amount_takes_the_place_of_what_was_copied(void **state)
+{
+#define EUR(inside) ",\"currency_options\":{\"eur\":{" inside "}}"
+    static const struct {
+        const char *set, *price, *sends;
+    } row[] = {
+        { "{\"unit_amount\":7}", "\"unit_amount\":5" EUR("\"unit_amount\":4"),
+          "currency_options[eur][unit_amount]=4&unit_amount=7" },
+        { "{\"unit_amount_decimal\":\"0.5\"}", "\"unit_amount\":5" EUR("\"unit_amount\":4"),
+          "currency_options[eur][unit_amount]=4&unit_amount_decimal=0.5" },
+        { "{\"currency_options\":{\"eur\":{\"unit_amount\":9}}}",
+          "\"unit_amount\":5" EUR("\"unit_amount\":null,\"unit_amount_decimal\":\"0.5\""),
+          "unit_amount=5&currency_options[eur][unit_amount]=9" },
+        { "{\"currency_options\":{\"eur\":{\"unit_amount_decimal\":\"0.5\"}}}",
+          "\"unit_amount\":5" EUR("\"unit_amount\":4,\"unit_amount_decimal\":\"4\""),
+          "unit_amount=5&currency_options[eur][unit_amount_decimal]=0.5" },
+        { "{\"custom_unit_amount\":{\"enabled\":true}}", "\"unit_amount\":5" EUR(""),
+          "custom_unit_amount[enabled]=true" },
+        { "{\"custom_unit_amount\":{\"minimum\":9}}",
+          "\"custom_unit_amount\":{\"minimum\":5,\"preset\":20}" EUR(""),
+          "custom_unit_amount[enabled]=true&custom_unit_amount[preset]=20&"
+          "custom_unit_amount[minimum]=9" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(row); i++) {
+        ARENA(a, TEST_BYTES);
+        BUF(sent, 4096);
+        struct error e = { 0 };
+        struct planning g = { .op = S("op_1"), .a = &a };
+        g.plan.product = S("prod_1");
+        g.input = arena_printf(&a, "{\"price\":\"price_1\",\"set\":%s}", row[i].set);
+        g.facts.price = arena_printf(&a, "{" ON_SALE PRICE ",%s}", row[i].price);
+        g.facts.product = S(SELLS);
+        assert_int_equal(op_kind_by_name(S("price.replace"))->plan(&g, &e), ST_OK);
+        struct pairs *set = &g.plan.step[0].set;
+        pairs_drop(set, S("product"));
+        pairs_drop(set, S("currency"));
+        pairs_drop_tree(set, S("metadata"));
+        for (size_t k = 0; k < set->n; k++)
+            buf_printf(&sent, "%s%.*s=%.*s", k ? "&" : "", STR_ARG(set->at[k].name),
+                       STR_ARG(set->at[k].value));
+        if (!str_eqz(buf_str(&sent), row[i].sends))
+            print_error("%s\n  sends: %.*s\n", row[i].set, STR_ARG(buf_str(&sent)));
+        assert_true(str_eqz(buf_str(&sent), row[i].sends));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +536,7 @@ int main(void)
         cmocka_unit_test(a_plan_is_read_as_it_was_written),
         cmocka_unit_test(what_is_made_is_named_where_it_is_meant),
         cmocka_unit_test(plans_follow_from_facts),
+        cmocka_unit_test(an_amount_takes_the_place_of_what_was_copied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "catalog/file.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *parse(const char *text)
@@ -75,6 +76,28 @@ static void what_is_no_catalogue_is_told_by_its_member(void **state)
         { FILE_OF(PRICES(KEYED(",\"tiers\":[5]"))), "\"tiers\" must be an array" },
         { FILE_OF(PRICES(KEYED(",\"transform_quantity\":\"x\""))),
           "\"transform_quantity\" must be an object" },
+        { FILE_OF(PRICES(KEYED(",\"recurring\":{\"intervall\":1}"))), "\"intervall\"" },
+        { FILE_OF(PRICES(KEYED(",\"custom_unit_amount\":{\"min\":1}"))), "\"min\"" },
+        { FILE_OF(PRICES(KEYED(",\"tiers\":[{\"up_to\":\"inf\",\"amount\":1}]"))), "\"amount\"" },
+        { FILE_OF(PRICES(KEYED(",\"tiers\":[{\"up_to\":\"inf\",\"unit_amount\":0.5}]"))),
+          "must be an integer" },
+        { FILE_OF(PRICES(KEYED(",\"currency_options\":{\"eur\":{\"amount\":5}}"))), "\"amount\"" },
+        { FILE_OF(PRICES(KEYED(",\"currency_options\":{\"eur\":{\"unit_amount\":0.5}}"))),
+          "\"eur\": \"unit_amount\" must be an integer" },
+        { FILE_OF(PRICES(KEYED(",\"currency_options\":{\"eur\":{\"unit_amount_decimal\":1}}"))),
+          "must be a text" },
+        { FILE_OF(PRICES(KEYED(",\"currency_options\":{\"eur\":{\"tiers\":[{}]}}"))), "\"up_to\"" },
+        { FILE_OF(PRICES(KEYED(",\"currency_options\":{\"eur\":{\"unit_amount_decimal\":\"0.5\"},"
+                               "\"gbp\":{\"custom_unit_amount\":{\"minimum\":5}}}"))),
+          NULL },
+        { FILE_OF(
+              PRODUCT(",\"images\":[],\"marketing_features\":null,\"package_dimensions\":null")),
+          NULL },
+        { FILE_OF(PRODUCT(",\"images\":[5]")), "\"images\" must be" },
+        { FILE_OF(PRODUCT(",\"images\":\"x\"")), "\"images\" must be" },
+        { FILE_OF(PRODUCT(",\"marketing_features\":[\"x\"]")), "\"marketing_features\" must be" },
+        { FILE_OF(PRODUCT(",\"package_dimensions\":{\"depth\":1}")), "\"depth\"" },
+        { FILE_OF(PRODUCT(",\"package_dimensions\":{\"width\":\"1\"}")), "no number" },
     };
 
     (void)state;
@@ -88,6 +111,69 @@ static void what_is_no_catalogue_is_told_by_its_member(void **state)
             print_error("%s: %s\n", row[i].text, e.text);
         assert_int_equal(st, row[i].says ? ST_INVALID : ST_OK);
         assert_true(!row[i].says || strstr(e.text, row[i].says));
+    }
+}
+
+/* ---- one object ------------------------------------------------------------------------------ */
+
+static void what_an_object_of_stripes_has_is_kept_or_named(void **state)
+{
+    static const struct {
+        json_t *(*make)(const json_t *doc);
+        const char *doc, *is;
+    } row[] = {
+        { catalog_price,
+          "{\"id\":\"p\",\"object\":\"price\",\"currency\":\"usd\",\"unit_amount\":5,"
+          "\"unit_amount_decimal\":\"5\",\"tax_behavior\":\"unspecified\",\"currency_options\":{"
+          "\"usd\":{\"unit_amount\":5,\"unit_amount_decimal\":\"5\"},"
+          "\"eur\":{\"unit_amount\":null,\"unit_amount_decimal\":\"0.5\",\"tax_behavior\":"
+          "\"exclusive\",\"custom_unit_amount\":null},"
+          "\"gbp\":{\"unit_amount\":null,\"unit_amount_decimal\":null,\"tiers\":[{\"up_to\":null,"
+          "\"unit_amount\":null,\"unit_amount_decimal\":\"0.1\",\"flat_amount\":3,"
+          "\"flat_amount_decimal\":\"3\"}]},"
+          "\"jpy\":{\"unit_amount\":null,\"custom_unit_amount\":{\"minimum\":50,\"maximum\":null,"
+          "\"preset\":null},\"tax_behavior\":\"unspecified\"}}}",
+          "{\"id\":\"p\",\"currency\":\"usd\",\"unit_amount\":5,\"currency_options\":{"
+          "\"eur\":{\"unit_amount_decimal\":\"0.5\",\"tax_behavior\":\"exclusive\"},"
+          "\"gbp\":{\"tiers\":[{\"up_to\":\"inf\",\"unit_amount_decimal\":\"0.1\","
+          "\"flat_amount\":3}]},"
+          "\"jpy\":{\"custom_unit_amount\":{\"minimum\":50,\"enabled\":true}}}}" },
+        { catalog_price,
+          "{\"id\":\"p\",\"custom_unit_amount\":{\"minimum\":null,\"maximum\":null,\"preset\":null}"
+          ","
+          "\"recurring\":{\"interval\":\"day\",\"trial_period_days\":7,\"surge\":1,\"calm\":null},"
+          "\"surcharge\":{\"a\":1},\"later\":[],\"off\":false,"
+          "\"currency_options\":{\"eur\":{\"fee\":1},\"gbp\":{\"fee\":2}}}",
+          "{\"id\":\"p\",\"custom_unit_amount\":{\"enabled\":true},"
+          "\"recurring\":{\"interval\":\"day\",\"trial_period_days\":7},"
+          "\"currency_options\":{\"eur\":{},\"gbp\":{}},"
+          "\"would_lose\":[\"surcharge\",\"recurring.surge\",\"currency_options.fee\"]}" },
+        { catalog_product,
+          "{\"id\":\"p\",\"object\":\"product\",\"images\":[\"x\",\"y\"],\"marketing_features\":[{"
+          "\"name\":\"fast\"}],\"package_dimensions\":{\"height\":1.5,\"length\":2,\"weight\":3,"
+          "\"width\":4},\"updated\":5,\"livemode\":false,\"type\":\"service\"}",
+          "{\"id\":\"p\",\"images\":[\"x\",\"y\"],\"marketing_features\":[{\"name\":\"fast\"}],"
+          "\"package_dimensions\":{\"height\":1.5,\"length\":2,\"weight\":3,\"width\":4},"
+          "\"prices\":[]}" },
+        { catalog_product,
+          "{\"id\":\"p\",\"images\":[],\"marketing_features\":[],\"package_dimensions\":null,"
+          "\"scent\":\"rose\",\"marketing_features\":[{\"name\":\"a\",\"icon\":\"b\"}]}",
+          "{\"id\":\"p\",\"marketing_features\":[{\"name\":\"a\"}],\"prices\":[],"
+          "\"would_lose\":[\"scent\",\"marketing_features.icon\"]}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(row); i++) {
+        json_t *doc = parse(row[i].doc), *wanted = parse(row[i].is), *is = row[i].make(doc);
+        if (!json_equal(is, wanted)) {
+            char *text = json_dumps(is, JSON_COMPACT);
+            print_error("%s\n  is: %s\n", row[i].doc, text);
+            free(text);
+        }
+        assert_true(json_equal(is, wanted));
+        json_decref(is);
+        json_decref(wanted);
+        json_decref(doc);
     }
 }
 
@@ -124,7 +210,7 @@ static enum status compare(const char *file, const struct catalog_prune *prune, 
     size_t i;
 
     if (st == ST_OK)
-        st = catalog_compare(wanted, all, prune, false, &changes, &e);
+        st = catalog_compare(wanted, all, prune, NULL, &changes, &e);
     if (st != ST_OK)
         buf_printf(out, "%s", e.text);
     json_array_foreach(changes, i, change)
@@ -162,7 +248,7 @@ static void what_is_so_already_is_left_alone_however_it_is_written(void **state)
     static const struct wish row[] = {
         { FILE_OF(""), "", ST_OK },
         { FILE_OF(PRODUCT("")), "", ST_OK },
-        { FILE_OF(PRODUCT(",\"description\":null,\"url\":\"\"")), "", ST_OK },
+        { FILE_OF(PRODUCT(",\"description\":null,\"url\":\"\",\"images\":[]")), "", ST_OK },
         { FILE_OF(PRODUCT(",\"default_price\":\"pro\"")), "", ST_OK },
         { FILE_OF(PRODUCT(",\"default_price\":\"price_1\"")), "", ST_OK },
         { FILE_OF(PRICES(KEYED(",\"unit_amount\":1000"))), "", ST_OK },
@@ -193,6 +279,9 @@ static void what_is_otherwise_is_an_operation_in_the_safe_order(void **state)
 {
     static const struct wish row[] = {
         { FILE_OF(PRODUCT(",\"name\":\"New\"")), "product.update prod_1", ST_OK },
+        { FILE_OF(PRODUCT(",\"images\":[\"x\"]")), "product.update prod_1", ST_OK },
+        { FILE_OF(PRODUCT(",\"package_dimensions\":{\"height\":1}")), "product.update prod_1",
+          ST_OK },
         { FILE_OF(PRODUCT(",\"name\":\"New\",\"prices\":[" KEYED(",\"unit_amount\":1200") "]")),
           "product.update prod_1, price.replace prod_1", ST_OK },
         { FILE_OF(PRICES(KEYED(",\"unit_amount_decimal\":\"1000.5\""))), "price.replace prod_1",
@@ -243,6 +332,73 @@ static void what_cannot_be_is_refused_before_anything_is_sent(void **state)
     try_wishes(row, COUNT(row), NULL);
 }
 
+/* What is made there, as it is sent; or the refusal's sentence. */
+static enum status carry(const char *from, struct buf *out)
+{
+    struct error e = { 0 };
+    json_t *origin = parse(from), *file = catalog_export(origin, false), *changes = NULL, *change;
+    json_t *all = parse(FILE_OF(PRODUCT(",\"name\":\"A\",\"prices\":[]")));
+    enum status st = catalog_compare(file, all, NULL, origin, &changes, &e);
+    size_t i;
+
+    if (st != ST_OK)
+        buf_printf(out, "%s", e.text);
+    json_array_foreach(changes, i, change) {
+        char *text = json_dumps(json_object_get(json_object_get(change, "input"), "set"),
+                                CATALOG_DUMP | JSON_SORT_KEYS);
+        buf_printf(out, "%s", text);
+        free(text);
+    }
+    buf_char(out, '\0');
+    json_decref(changes);
+    json_decref(all);
+    json_decref(file);
+    json_decref(origin);
+    return st;
+}
+
+static void what_is_carried_over_is_whole_or_refused_by_name(void **state)
+{
+    static const struct wish row[] = {
+        { FILE_OF("{\"id\":\"b\",\"name\":\"B\",\"images\":[\"x\"],\"package_dimensions\":{"
+                  "\"height\":0.1},\"prices\":[]}"),
+          "{\"id\":\"b\",\"images\":[\"x\"],\"name\":\"B\",\"package_dimensions\":{\"height\":0.1}"
+          "}",
+          ST_OK },
+        { FILE_OF(
+              PRICES("{\"id\":\"p\",\"lookup_key\":\"k\",\"currency\":\"usd\",\"unit_amount\":5,"
+                     "\"currency_options\":{\"eur\":{\"unit_amount_decimal\":\"0.5\"},"
+                     "\"gbp\":{\"custom_unit_amount\":{\"minimum\":5}}}}")),
+          "{\"currency\":\"usd\",\"currency_options\":{\"eur\":{\"unit_amount_decimal\":\"0.5\"},"
+          "\"gbp\":{\"custom_unit_amount\":{\"enabled\":true,\"minimum\":5}}},\"lookup_key\":\"k\","
+          "\"unit_amount\":5}",
+          ST_OK },
+        { FILE_OF("{\"id\":\"b\",\"name\":\"B\",\"prices\":[],\"would_lose\":[\"scent\"]}"),
+          "Product b has \"scent\"", ST_CONFLICT },
+        { FILE_OF(
+              PRICES("{\"id\":\"p\",\"lookup_key\":\"k\",\"currency\":\"usd\",\"unit_amount\":5,"
+                     "\"would_lose\":[\"surcharge\"]}")),
+          "Price k has \"surcharge\"", ST_CONFLICT },
+        { FILE_OF(PRICES("{\"id\":\"p\",\"currency\":\"usd\",\"unit_amount\":5,"
+                         "\"would_lose\":[\"surcharge\"]}")),
+          "metadata brindle_from p", ST_CONFLICT },
+        /* what is there already need not be made */
+        { FILE_OF(PRODUCT(",\"name\":\"A\",\"prices\":[],\"would_lose\":[\"scent\"]")), "", ST_OK },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(row); i++) {
+        BUF(out, 64 << 10);
+        enum status st = carry(row[i].file, &out);
+        bool as_told = row[i].st == ST_OK ? strcmp(out.p, row[i].changes) == 0
+                                          : strstr(out.p, row[i].changes) != NULL;
+        if (st != row[i].st || !as_told)
+            print_error("%s\n  is: %s\n", row[i].file, out.p);
+        assert_int_equal(st, row[i].st);
+        assert_true(as_told);
+    }
+}
+
 static void only_what_is_ours_and_old_enough_is_pruned(void **state)
 {
     const struct catalog_prune ours = {
@@ -274,7 +430,7 @@ static void an_export_is_a_catalogue_that_wants_nothing(void **state)
         json_t *all = parse(mirror), *file = catalog_export(all, archived != 0), *changes = NULL;
         assert_non_null(file);
         assert_int_equal(catalog_check(file, &e), ST_OK);
-        assert_int_equal(catalog_compare(file, all, NULL, false, &changes, &e), ST_OK);
+        assert_int_equal(catalog_compare(file, all, NULL, NULL, &changes, &e), ST_OK);
         assert_int_equal(json_array_size(changes), 0);
         const json_t *prod = json_array_get(json_object_get(file, "products"), 0);
         assert_int_equal(json_array_size(json_object_get(prod, "prices")), archived ? 4 : 3);
@@ -307,9 +463,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_catalogue_is_told_by_its_member),
+        cmocka_unit_test(what_an_object_of_stripes_has_is_kept_or_named),
         cmocka_unit_test(what_is_so_already_is_left_alone_however_it_is_written),
         cmocka_unit_test(what_is_otherwise_is_an_operation_in_the_safe_order),
         cmocka_unit_test(what_cannot_be_is_refused_before_anything_is_sent),
+        cmocka_unit_test(what_is_carried_over_is_whole_or_refused_by_name),
         cmocka_unit_test(only_what_is_ours_and_old_enough_is_pruned),
         cmocka_unit_test(an_export_is_a_catalogue_that_wants_nothing),
         cmocka_unit_test(the_order_of_members_makes_no_other_fingerprint),

@@ -251,7 +251,11 @@ def the_catalogue_is_carried_over_once_with_a_map_and_nothing_else(place):
     catalog(place, "apply", write(place, PRO), "--yes")
     env = two_environments(place)
     place.emulator.post("/v1/customers", email="stays@x.test")
-    bare = place.emulator.post("/v1/prices", product="pro", currency="eur", unit_amount=7)["id"]
+    options = {"usd": {"unit_amount_decimal": "0.5"}, "gbp": {"unit_amount": 8, "tax_behavior": "exclusive"}}
+    bare = place.emulator.post("/v1/prices", product="pro", currency="eur", unit_amount=7, currency_options=options)["id"]
+    shown = {"images": ["https://x.test/a"], "marketing_features": [{"name": "fast"}],
+             "package_dimensions": {"height": 1, "length": 2, "weight": 3, "width": 4}}
+    place.emulator.post("/v1/products/pro", **shown)
     promote = lambda *more, code=0: place.run("catalog", "promote", "test", "live", *more, code=code, env=env)
     _, err = promote("--dry-run", code=3)
     check("create product pro" in err and bare in err, err)
@@ -262,6 +266,10 @@ def the_catalogue_is_carried_over_once_with_a_map_and_nothing_else(place):
     there = {p["id"]: p for p in live(place, "GET", "/v1/prices?limit=100")["data"]}
     check(sorted(p["lookup_key"] or "" for p in there.values()) == ["", "pro-month", "pro-seats", "pro-year"], there)
     check(there[ids["prices"][bare]]["metadata"]["brindle_from"] == bare, "where it came from")
+    copy = live(place, "GET", f"/v1/prices/{ids['prices'][bare]}?expand[]=currency_options")["currency_options"]
+    check(copy["usd"]["unit_amount_decimal"] == "0.5" and copy["gbp"]["unit_amount"] == 8, "amounts were lost:", copy)
+    pro = live(place, "GET", "/v1/products/pro")
+    check(all(pro[member] == value for member, value in shown.items()), "what it shows was lost:", pro)
     check(live(place, "GET", "/v1/customers")["data"] == [], "a customer went over")
     wrote = len(posts(place))
     out, _ = promote("--yes")
