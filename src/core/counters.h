@@ -12,12 +12,10 @@
 #define COUNTER_EVENTS_READ "events_read"
 #define COUNTER_EVENTS_GAP_FROM "events_gap_from"
 #define COUNTER_EVENTS_GAP_TO "events_gap_to"
-/* The fuse: deletions that no event announced, since when they are counted, when it blew, and how
- * many are permitted by hand. */
+/* The fuse: deletions that no event announced, since when they are counted, when it blew. */
 #define COUNTER_FUSE_COUNT "fuse_count"
 #define COUNTER_FUSE_SINCE "fuse_since"
 #define COUNTER_FUSE_BLOWN "fuse_blown"
-#define COUNTER_FUSE_PERMITTED "fuse_permitted"
 /* Puts to the key-value server, by their numbers: the last one that was begun, and the last one
  * that the server is known to have carried out. */
 #define COUNTER_OUTBOX_BEGUN "outbox_begun"

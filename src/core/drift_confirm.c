@@ -2,8 +2,8 @@
  * so that a change whose event was on its way is no drift. */
 #include "base/json.h"
 #include "core/api.h"
-#include "core/counters.h"
 #include "core/drift_check.h"
+#include "core/fuse.h"
 #include "core/path.h"
 #include "core/walk.h"
 
@@ -121,9 +121,11 @@ static enum status settle(struct check *k, struct tx *tx, str id, const char *wh
         tx_run(tx, STMT_DRIFT_SETTLE, NULL, a, e, V_STR(str_of(what)),
                V_STR(fields.n ? fields : S("")), drift_type(k), drift_account(k->env), V_STR(id));
 
-    if (st == ST_OK && k->repair && k->permitted && strcmp(what, "gone") == 0)
-        st = counter_add(tx, counter_of(k->env, COUNTER_FUSE_PERMITTED, a), 1, NULL, a, e);
-    return st == ST_OK && k->repair ? due_mark(tx, k->env, &m, a, e) : st;
+    if (st == ST_OK && k->repair)
+        st = due_mark(tx, k->env, &m, a, e);
+    return st == ST_OK && k->repair && k->permitted && strcmp(what, "gone") == 0
+               ? fuse_permit(tx, k->env, m.key.type, id, a, e)
+               : st;
 }
 
 /* Work that is due for the object will see to it by itself; a row that changed has seen to it. */

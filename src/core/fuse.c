@@ -26,18 +26,39 @@ static enum status count_up(struct tx *tx, const struct env *env, msec now, int6
     return st == ST_OK ? counter_set(tx, counter_of(env, COUNTER_FUSE_COUNT, a), 1, a, e) : st;
 }
 
-enum status fuse_take(struct tx *tx, struct env *env, bool *held, struct arena *a, struct error *e)
+enum status fuse_permit(struct tx *tx, const struct env *env, str type, str id, struct arena *a,
+                        struct error *e)
+{
+    return tx_run(tx, STMT_FUSE_PERMIT, NULL, a, e, V_STR(type), V_STR(id), v_account(env));
+}
+
+static enum status is_permitted(struct tx *tx, const struct env *env, str type, str id,
+                                bool *permitted, struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st =
+        tx_run(tx, STMT_FUSE_PERMITTED, &r, a, e, V_STR(type), V_STR(id), v_account(env));
+
+    if (st == ST_OK)
+        *permitted = r.n_rows != 0;
+    return st;
+}
+
+enum status fuse_take(struct tx *tx, struct env *env, str type, str id, bool *held, struct arena *a,
+                      struct error *e)
 {
     msec now = clock_wall(env->world->clock);
-    int64_t permitted = 0, blown = 0, count = 0;
+    int64_t blown = 0, count = 0;
+    bool permitted = false;
 
     *held = false;
     if (env->set.fuse_max == 0)
         return ST_OK;
-    enum status st =
-        counter_add(tx, counter_of(env, COUNTER_FUSE_PERMITTED, a), 0, &permitted, a, e);
-    if (st == ST_OK && permitted > 0)
-        return counter_add(tx, counter_of(env, COUNTER_FUSE_PERMITTED, a), -1, NULL, a, e);
+    enum status st = is_permitted(tx, env, type, id, &permitted, a, e);
+    if (st != ST_OK || permitted)
+        return st;
+    /* whoever reads the counters waits here for who counts */
+    st = counter_add(tx, counter_of(env, COUNTER_FUSE_COUNT, a), 0, NULL, a, e);
     if (st == ST_OK)
         st = counter_get(tx, counter_of(env, COUNTER_FUSE_BLOWN, a), &blown, a, e);
     if (st == ST_OK && !blown)
@@ -68,14 +89,12 @@ enum status fuse_read(struct tx *tx, const struct env *env, struct fuse_state *o
     return st;
 }
 
-static enum status mend_counters(struct env *env, int64_t permitted, struct error *e)
+static enum status mend_counters(struct env *env, struct error *e)
 {
     ARENA(a, FUSE_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
-    if (st == ST_OK)
-        st = counter_set(&tx, counter_of(env, COUNTER_FUSE_PERMITTED, &a), permitted, &a, e);
     if (st == ST_OK)
         st = counter_set(&tx, counter_of(env, COUNTER_FUSE_BLOWN, &a), 0, &a, e);
     if (st == ST_OK)
@@ -99,10 +118,10 @@ static enum status revive_piece(struct env *env, int64_t *n, struct error *e)
     return st;
 }
 
-enum status fuse_mend(struct env *env, int64_t permitted, int64_t *revived, struct error *e)
+enum status fuse_mend(struct env *env, int64_t *revived, struct error *e)
 {
     int64_t n = FUSE_PIECE;
-    enum status st = mend_counters(env, permitted, e);
+    enum status st = mend_counters(env, e);
 
     *revived = 0;
     while (st == ST_OK && n == FUSE_PIECE) {

@@ -16,8 +16,12 @@
  *
  * One more living object is about to be buried without an event: in that transaction, before
  * anything else is locked. `*held`: it may not be. */
-enum status fuse_take(struct tx *tx, struct env *env, bool *held, struct arena *a,
+enum status fuse_take(struct tx *tx, struct env *env, str type, str id, bool *held, struct arena *a,
                       struct error *e) MUST_USE;
+/* A person has seen that this object is gone: its burial is no matter of the fuse, as long as the
+ * work for it that is due now is not done. */
+enum status fuse_permit(struct tx *tx, const struct env *env, str type, str id, struct arena *a,
+                        struct error *e) MUST_USE;
 
 struct fuse_state {
     msec blown_at;   /* wall; 0: it is whole */
@@ -28,7 +32,6 @@ struct fuse_state {
 enum status fuse_read(struct tx *tx, const struct env *env, struct fuse_state *out, struct arena *a,
                       struct error *e) MUST_USE;
 
-/* A person has said so: the fuse is whole again, what it held is due once more, and `permitted`
- * further deletions do not count. `*revived`: how many it held. */
-enum status fuse_mend(struct env *env, int64_t permitted, int64_t *revived,
-                      struct error *e) MUST_USE;
+/* A person has said so: the fuse is whole again, and what it held is due once more and permitted.
+ * What shows as gone later than that counts again. `*revived`: how many it held. */
+enum status fuse_mend(struct env *env, int64_t *revived, struct error *e) MUST_USE;

@@ -131,7 +131,8 @@ static enum status take_fuse(struct job *j, struct tx *tx, bool *held, struct er
     enum status st = tx_run(tx, STMT_OBJECT_LIVES, &r, j->a, e, V_STR(c->key.type),
                             V_STR(str_of(j->env->identity.account)), V_STR(c->key.id));
 
-    return st == ST_OK && r.n_rows ? fuse_take(tx, j->env, held, j->a, e) : st;
+    return st == ST_OK && r.n_rows ? fuse_take(tx, j->env, c->key.type, c->key.id, held, j->a, e)
+                                   : st;
 }
 
 static enum status bury(struct job *j, const char *why, bool *held, struct error *e)

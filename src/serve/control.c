@@ -197,30 +197,17 @@ static enum status want_drift(const struct command *c, const struct drift_order 
     return st;
 }
 
-static enum status mend_fuse(const struct command *c, struct error *e)
-{
-    ARENA(a, OP_BYTES_MAX);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct fuse_state fuse;
-    int64_t revived;
-    enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
-
-    if (st == ST_OK)
-        st = fuse_read(&tx, c->env, &fuse, &a, e);
-    tx_end(&tx);
-    return st == ST_OK ? fuse_mend(c->env, fuse.held, &revived, e) : st;
-}
-
 static enum status do_drift(const struct command *c, struct error *e)
 {
     struct sync s;
+    int64_t revived;
     const struct drift_order o = { .repair = json_bool(c->line, S("repair")) == JSON_TRUE,
                                    .permitted = json_bool(c->line, S("yes")) == JSON_TRUE };
 
     if (was_asked(c, &s))
         return watch_sync(c, &s, e);
     s.since = clock_wall(c->env->world->clock);
-    enum status st = o.repair && o.permitted ? mend_fuse(c, e) : ST_OK;
+    enum status st = o.repair && o.permitted ? fuse_mend(c->env, &revived, e) : ST_OK;
     if (st == ST_OK)
         st = want_drift(c, &o, e);
     return st == ST_OK ? watch_sync(c, &s, e) : st;

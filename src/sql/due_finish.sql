@@ -5,6 +5,7 @@ update _due set
     not_before = case when ticket = $2 then $3 + $4 else not_before end,
     attempts = 0,
     misses = 0,
+    permitted = 0,
     gone_hint = case when gen > $1 then gone_hint else 0 end,
     last_error = $5,
     last_status = $6

@@ -80,6 +80,7 @@ create table _due (
     attempts integer not null default 0,
     gone_hint integer not null default 0, -- 1: an event said that it was deleted
     misses integer not null default 0,    -- 404s in a row
+    permitted integer not null default 0, -- 1: a person has seen that it is gone (fuse.h)
     depth integer not null default 0,     -- references followed since the last signal
     guest integer not null default 0,     -- 1: a connected account's: they take turns
     dead integer not null default 0,

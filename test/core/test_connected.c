@@ -246,9 +246,9 @@ static void each_account_has_a_fuse_of_its_own(void **state)
     CLEANUP(tx_end) struct tx tx = { 0 };
     assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(fuse_take(&tx, &act.env, &held, &a, &e), ST_OK);
+        assert_int_equal(fuse_take(&tx, &act.env, S("product"), S("prod_1"), &held, &a, &e), ST_OK);
     assert_true(held);
-    assert_int_equal(fuse_take(&tx, &w->env, &held, &a, &e), ST_OK);
+    assert_int_equal(fuse_take(&tx, &w->env, S("product"), S("prod_1"), &held, &a, &e), ST_OK);
     assert_false(held);
     assert_int_equal(fuse_read(&tx, &act.env, &theirs, &a, &e), ST_OK);
     assert_int_equal(fuse_read(&tx, &w->env, &own, &a, &e), ST_OK);

@@ -77,12 +77,41 @@ static void what_the_fuse_held_goes_when_a_person_says_so(void **state)
     w->env.set.fuse_max = 3;
     lose_products(w, 8);
     touch_products(w, "product.updated", 8);
-    assert_int_equal(fuse_mend(&w->env, 5, &revived, &e), ST_OK);
+    assert_int_equal(fuse_mend(&w->env, &revived, &e), ST_OK);
     assert_int_equal(revived, 5);
     settle(w);
     assert_int_equal(ask_int(w, DEAD), 8);
     assert_int_equal(fuse_of(w).blown_at, 0);
     assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1"), 0);
+    small_world_free(w);
+}
+
+/* A spell of false 404s was held and ended; the next one is held again. */
+static void a_persons_word_is_good_for_what_was_held_alone(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    int64_t revived = 0;
+
+    w->env.set.fuse_max = 1;
+    lose_products(w, 5);
+    touch_products(w, "product.updated", 5);
+    assert_int_equal(ask_int(w, DEAD), 1);
+    assert_int_equal(fuse_of(w).held, 4);
+    assert_string_equal(ask_text(w, "select id from objects where deleted = 1"), "prod_0");
+    for (int i = 1; i < 5; i++) {
+        script(w, path[i], 200, product[i]);
+        script_last(w)->times = 1;
+    }
+    assert_int_equal(fuse_mend(&w->env, &revived, &e), ST_OK);
+    assert_int_equal(revived, 4);
+    settle(w);
+    assert_int_equal(ask_int(w, "select count(*) from products"), 4);
+    pass(w, 2 * 60 * 60 * 1000);
+    touch_products(w, "product.updated", 5);
+    assert_int_equal(ask_int(w, DEAD), 2);
+    assert_int_equal(fuse_of(w).held, 3);
     small_world_free(w);
 }
 
@@ -228,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_of_unannounced_404s_blows_the_fuse_and_buries_no_more),
         cmocka_unit_test(what_the_fuse_held_goes_when_a_person_says_so),
+        cmocka_unit_test(a_persons_word_is_good_for_what_was_held_alone),
         cmocka_unit_test(announced_deletions_do_not_count_for_the_fuse),
         cmocka_unit_test(what_was_never_here_does_not_count_for_the_fuse),
         cmocka_unit_test(the_fuse_counts_by_the_hour),

@@ -103,6 +103,70 @@ static void differ(struct small_world *w)
     script(w, LIST "/txr_gone", 404, GONE);
 }
 
+/* The check found three gone, a person permits it, and then they are there after all: of the next
+ * spell the fuse holds all but one. */
+static void a_word_for_what_came_back_is_no_word_for_the_next_spell(void **state)
+{
+    static const char *const id[] = { "txr_1", "txr_2", "txr_3" };
+    const struct drift_order order = { .repair = true, .permitted = true };
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+
+    w->env.set.fuse_max = 1;
+    script(w, FIRST, 200, PAGE("", "false"));
+    for (size_t i = 0; i < COUNT(id); i++) {
+        char rate[64];
+        snprintf(rate, sizeof rate, RATE("%s", "here"), id[i]);
+        keep(w, id[i], rate);
+    }
+    script(w, LIST "/txr_1", 200, RATE("txr_1", "here"));
+    script(w, LIST "/txr_2", 200, RATE("txr_2", "here"));
+    script(w, LIST "/txr_3", 200, RATE("txr_3", "here"));
+    for (size_t i = 0; i < COUNT(id); i++) { /* the check's own look alone */
+        static char path[COUNT(id)][48];
+        snprintf(path[i], sizeof path[i], LIST "/%s", id[i]);
+        script(w, path[i], 404, GONE);
+        script_last(w)->times = 1;
+    }
+    assert_int_equal(drift_want(&w->env, rates(), &order, &e), ST_OK);
+    settle(w);
+    assert_string_equal(told(w),
+                        "txr_1 gone [] mended; txr_2 gone [] mended; txr_3 gone [] mended; ");
+    assert_int_equal(ask_int(w, "select count(*) from tax_rates"), 3);
+    script(w, LIST "/txr_1", 404, GONE);
+    script(w, LIST "/txr_2", 404, GONE);
+    script(w, LIST "/txr_3", 404, GONE);
+    for (size_t i = 0; i < COUNT(id); i++)
+        deliver_event(w, "", "tax_rate.updated", "tax_rate", id[i]);
+    settle(w);
+    assert_int_equal(ask_int(w, "select count(*) from tax_rates"), 2);
+    small_world_free(w);
+}
+
+/* The same three, gone for good: the word is good for all of them. */
+static void what_a_person_saw_gone_goes_past_the_fuse(void **state)
+{
+    const struct drift_order order = { .repair = true, .permitted = true };
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+
+    w->env.set.fuse_max = 1;
+    script(w, FIRST, 200, PAGE("", "false"));
+    keep(w, "txr_1", RATE("txr_1", "x"));
+    keep(w, "txr_2", RATE("txr_2", "x"));
+    keep(w, "txr_3", RATE("txr_3", "x"));
+    script(w, LIST "/txr_1", 404, GONE);
+    script(w, LIST "/txr_2", 404, GONE);
+    script(w, LIST "/txr_3", 404, GONE);
+    assert_int_equal(drift_want(&w->env, rates(), &order, &e), ST_OK);
+    settle(w);
+    assert_int_equal(ask_int(w, "select count(*) from tax_rates"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1"), 0);
+    small_world_free(w);
+}
+
 static void an_equal_mirror_costs_its_lists_and_no_object(void **state)
 {
     (void)state;
@@ -326,6 +390,8 @@ static void a_paced_check_makes_a_request_and_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_word_for_what_came_back_is_no_word_for_the_next_spell),
+        cmocka_unit_test(what_a_person_saw_gone_goes_past_the_fuse),
         cmocka_unit_test(an_equal_mirror_costs_its_lists_and_no_object),
         cmocka_unit_test(every_kind_of_difference_is_told_and_nothing_is_touched),
         cmocka_unit_test(a_repair_mends_what_differs_and_nothing_else),

@@ -21,7 +21,6 @@ enum {
     COMMAND_GRACE_MS = 5000,
     WATCH_MS = 200,
     PROGRESS_BYTES_MAX = 1 << 20,
-    FUSE_PERMITTED = 1000, /* a person's word is good for so many */
 };
 
 /* ---- sent to the daemon
@@ -78,7 +77,7 @@ static void run_command(void *arg)
         break;
     case COMMAND_ASK: st = duty_ask(&c->n->duty, c->customer, &e); break;
     case COMMAND_ORDER: st = order_send(&c->n->env, &c->order, &e); break;
-    case COMMAND_MEND_FUSE: st = fuse_mend(&c->n->env, FUSE_PERMITTED, &revived, &e); break;
+    case COMMAND_MEND_FUSE: st = fuse_mend(&c->n->env, &revived, &e); break;
     case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
     }
     if (st == ST_BROKEN)
