@@ -182,8 +182,19 @@ static enum status note_account(struct tx *tx, struct env *env, const struct eve
     return due_mark_once(tx, env, &look, a, e);
 }
 
+/* What an event does, whenever that comes to be: when it arrives, when its account has become
+ * known, when a person says so. */
+static enum status carry_out(struct tx *tx, const struct event *ev, const struct putting *p,
+                             const char *cause, enum stripe_lane lane, msec happened_at,
+                             struct arena *a, struct error *e)
+{
+    enum status st = told_put(tx, p->who, ev, &p->plan, e);
+
+    return st == ST_OK ? mark_keys(tx, p->who, &p->plan, cause, lane, happened_at, a, e) : st;
+}
+
 static enum status finish_one(struct tx *tx, struct env *env, const struct event *ev,
-                              const struct putting *p, struct inbox_result *result, struct arena *a,
+                              struct putting *p, struct inbox_result *result, struct arena *a,
                               struct error *e)
 {
     if (!p->inserted)
@@ -191,16 +202,14 @@ static enum status finish_one(struct tx *tx, struct env *env, const struct event
     enum status st = note_account(tx, env, ev, &p->plan, a, e);
     if (st == ST_OK)
         st = planted(PLANT_INBOX_APART) ? tx_split(tx, ST_OK, e) : ST_OK;
-    if (st != ST_OK)
-        return st;
     bool twin = false;
-    st = told_put(tx, env, ev, &p->plan, e);
+    if (st == ST_OK && p->plan.n_keys)
+        st = twin_is_here(tx, p->who, ev, &twin, a, e);
     if (st != ST_OK)
         return st;
-    st = p->plan.n_keys ? twin_is_here(tx, p->who, ev, &twin, a, e) : ST_OK;
-    if (st != ST_OK || twin)
-        return st;
-    return mark_keys(tx, p->who, &p->plan, ev->via ? "catch-up" : "webhook",
+    if (twin)
+        p->plan.n_keys = 0;
+    return carry_out(tx, ev, p, ev->via ? "catch-up" : "webhook",
                      ev->late ? LANE_BACKFILL : LANE_WEBHOOK, ev->created * 1000, a, e);
 }
 
@@ -320,59 +329,63 @@ static enum status find_event(struct tx *tx, str event_id, struct rows *r, struc
 static struct event event_of_row(const struct rows *r)
 {
     bool no_mode = row_cell(r, 0, 5)->type == VAL_NULL;
+    struct event ev = { .id = row_str(r, 0, 0),
+                        .type = row_str(r, 0, 1),
+                        .object_type = row_str(r, 0, 2),
+                        .object_id = row_str(r, 0, 3),
+                        .account = row_str(r, 0, 4),
+                        .livemode = no_mode ? -1 : (int)row_int(r, 0, 5),
+                        .api_version = row_str(r, 0, 6),
+                        .created = row_int(r, 0, 7),
+                        .received_at = row_int(r, 0, 8),
+                        .body = row_str(r, 0, 14) };
+    struct json_token object = json_path(ev.body, S("data.object"));
 
-    return (struct event){ .id = row_str(r, 0, 0),
-                           .type = row_str(r, 0, 1),
-                           .object_type = row_str(r, 0, 2),
-                           .object_id = row_str(r, 0, 3),
-                           .account = row_str(r, 0, 4),
-                           .livemode = no_mode ? -1 : (int)row_int(r, 0, 5),
-                           .body = row_str(r, 0, 14) };
+    if (object.type == JSON_OBJECT)
+        ev.object = object.text;
+    return ev;
+}
+
+static enum status note_outcome(struct tx *tx, const struct event *ev, const struct plan *p,
+                                struct arena *a, struct error *e)
+{
+    enum status st =
+        tx_run(tx, STMT_INBOX_SET_OUTCOME, NULL, a, e, V_STR(str_of(plan_outcome_name(p->outcome))),
+               text_or_null(str_of(p->reason ? p->reason : "")), V_STR(ev->id));
+
+    return st == ST_OK && p->outcome == PLAN_ERASED /* its body is not kept */
+               ? tx_run(tx, STMT_INBOX_DROP_BODY, NULL, a, e, V_STR(ev->id))
+               : st;
 }
 
 enum status inbox_replay(struct env *env, str event_id, struct error *e)
 {
-    ARENA(a, JSON_BYTES_MAX);
+    ARENA(a, 2 * JSON_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
+    struct putting p = { .who = env };
     struct rows r;
 
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-    if (st != ST_OK)
-        return st;
-    st = find_event(&tx, event_id, &r, &a, e);
+    if (st == ST_OK)
+        st = find_event(&tx, event_id, &r, &a, e);
     if (st != ST_OK)
         return st;
     struct event ev = event_of_row(&r);
-    struct json_token object = json_path(ev.body, S("data.object"));
-    if (object.type == JSON_OBJECT)
-        ev.object = object.text;
-    struct env *who;
-    enum plan_account whose;
-    st = find_account(&tx, env, &ev, &who, &whose, &a, e);
-    if (st != ST_OK)
-        return st;
-    struct plan p = plan_for_event(&ev, &who->identity, whose, &a);
-    if (p.outcome != PLAN_DUE && p.outcome != PLAN_QUARANTINED &&
-        str_eqz(row_str(&r, 0, 12), plan_outcome_name(PLAN_QUARANTINED))) {
-        st = tx_run(&tx, STMT_INBOX_SET_OUTCOME, NULL, &a, e,
-                    V_STR(str_of(plan_outcome_name(p.outcome))), V_STR(event_id));
-        if (st == ST_OK)
-            st = tx_commit(&tx, e);
-        if (st != ST_OK)
-            return st;
-    }
-    if (p.outcome != PLAN_DUE)
-        return fail(e, ST_REFUSED, "event %.*s is %s (%s): there is nothing to fetch for it",
-                    STR_ARG(event_id), plan_outcome_name(p.outcome), p.reason);
-    st = mark_keys(&tx, keeper(who, &ev), &p, "replay", LANE_WEBHOOK, 0, &a, e);
+    bool waited = str_eqz(row_str(&r, 0, 12), plan_outcome_name(PLAN_QUARANTINED));
+    st = plan_one(&tx, env, &ev, &p, &a, e);
+    if (st == ST_OK && p.plan.outcome != PLAN_QUARANTINED)
+        st = carry_out(&tx, &ev, &p, "replay", LANE_WEBHOOK, waited ? ev.created * 1000 : 0, &a, e);
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_INBOX_SET_OUTCOME, NULL, &a, e,
-                    V_STR(str_of(plan_outcome_name(p.outcome))), V_STR(event_id));
+        st = note_outcome(&tx, &ev, &p.plan, &a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
-    if (st == ST_OK)
-        env_ring(env);
-    return st;
+    if (st != ST_OK)
+        return st;
+    env_ring(env);
+    if (p.plan.outcome != PLAN_DUE)
+        return fail(e, ST_REFUSED, "event %.*s is %s (%s): there is nothing to fetch for it",
+                    STR_ARG(event_id), plan_outcome_name(p.plan.outcome), p.plan.reason);
+    return ST_OK;
 }
 
 /* What has become of the work for an object: "done", "due", "waiting" (for its next attempt),

@@ -1,2 +1,2 @@
 -- core/inbox.c: replay of an event
-update _inbox set outcome = $1 where event = $2
+update _inbox set outcome = $1, reason = $2 where event = $3

@@ -1,6 +1,8 @@
 /* What only events tell of is taken from them, and from nothing else. */
 #include "../unit.h"
 
+#include "core/acting.h"
+#include "core/due.h"
 #include "core/inbox.h"
 #include "core/mirror.h"
 #include "core/work.h"
@@ -137,6 +139,60 @@ static void what_can_be_fetched_is_never_taken_from_an_event(void **state)
     small_world_free(w);
 }
 
+#define THEIRS(id, created, object)                                                           \
+    "{\"id\":\"" id "\",\"object\":\"event\",\"account\":\"acct_9\",\"type\":"                \
+    "\"invoice.upcoming\",\"api_version\":\"v9\",\"created\":" created ",\"livemode\":false," \
+    "\"data\":{\"object\":" object "}}"
+
+/* Stripe has shown the connected account: what waited for that is released. */
+static void find_acct_9(struct small_world *w)
+{
+    struct error e = { 0 };
+    {
+        ARENA(a, 64 << 10);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+        assert_int_equal(account_found(&tx, &w->env, S("acct_9"), &a, &e), ST_OK);
+        assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    }
+    assert_int_equal(accounts_release(&w->env, &e), ST_OK);
+}
+
+#define KEPT                                                                                      \
+    "select group_concat(account || ' ' || id || ' ' || json_extract(data, '$.total') || ' ' || " \
+    "ticket) from objects"
+
+static void what_a_connected_accounts_event_tells_is_that_accounts(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    w->env.connect = true;
+    find_acct_9(w);
+    deliver(w, THEIRS("evt_1", "1000", UPCOMING("5")));
+    assert_string_equal(ask_text(w, KEPT), "acct_9 sub_1 5 1000");
+    small_world_free(w);
+}
+
+static void what_waited_for_its_account_is_taken_as_if_it_came_now(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    w->env.connect = true;
+    deliver(w, THEIRS("evt_2", "2000", UPCOMING("7")));
+    deliver(w, THEIRS("evt_1", "1000", UPCOMING("5")));
+    assert_int_equal(ask_int(w, "select count(*) from objects"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _inbox where outcome = 'quarantined' and "
+                                "reason = 'unknown_account'"),
+                     2);
+    find_acct_9(w);
+    assert_string_equal(ask_text(w, KEPT), "acct_9 sub_1 7 2000");
+    assert_int_equal(ask_int(w, "select count(*) from _inbox where outcome = 'quarantined'"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _inbox where reason = 'unknown_account'"), 0);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +202,9 @@ int main(void)
         cmocka_unit_test(an_answer_of_stripe_wins_over_what_was_told),
         cmocka_unit_test(what_contradicts_its_events_mode_stays_in_the_inbox_alone),
         cmocka_unit_test(what_can_be_fetched_is_never_taken_from_an_event),
+
+        cmocka_unit_test(what_a_connected_accounts_event_tells_is_that_accounts),
+        cmocka_unit_test(what_waited_for_its_account_is_taken_as_if_it_came_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
