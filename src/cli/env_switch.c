@@ -276,14 +276,10 @@ static enum status leave(struct switching *s, struct error *e)
 {
     enum status st = begin(s, e);
 
+    if (st == ST_OK)
+        st = seal_of(s, s->from, &s->seal, e);
     if (st != ST_OK)
         return failed(s, "begun", st, e);
-    if (!s->seal.target[0]) {
-        snprintf(s->seal.target, sizeof s->seal.target, "%s", s->to->name);
-        snprintf(s->seal.step, sizeof s->seal.step, "begun");
-        s->seal.held = s->o->until != NULL;
-        snprintf(s->seal.url, sizeof s->seal.url, "%s", s->o->url ? s->o->url : "");
-    }
     item(s, "begun", DONE, "neither %s nor %s is worked for until this is over", s->from->name,
          s->to->name);
     if (s->stopped)
@@ -423,13 +419,14 @@ static enum status close_target_again(struct switching *s, struct error *e)
     enum status st = seal_of(s, target, &seal, &why);
     if (st == ST_NONE) /* it has not got a store yet */
         return ST_OK;
-    if (st == ST_OK)
-        st = open_waiting(s, &s->target, target, WIRE_FILL, &why);
+    error_clear(&why); /* one that was being made when it died cannot be read, but mended */
+    st = open_waiting(s, &s->target, target, WIRE_FILL, &why);
     if (st == ST_OK)
         st = seal_put(&s->target.env, s->to->name, &why);
     wire_close(&s->target);
-    if (st != ST_OK)
-        *e = why;
+    if (st == ST_OK || st == ST_NONE) /* or it is nobody's yet */
+        return ST_OK;
+    *e = why;
     return st;
 }
 

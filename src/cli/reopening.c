@@ -139,7 +139,7 @@ static void go_on_with_switch(struct reopening *r)
             log_say(&r->s->log, LOG_WARN, LOG_switch_goes_on, LF("to", str_of(target)),
                     LF("error", str_of(why.text)));
         r->switch_pause =
-            r->switch_pause * 2 < REOPEN_ASK_MS_MAX ? r->switch_pause * 2 : REOPEN_ASK_MS_MAX;
+            r->switch_pause * 2 < REOPEN_SWITCH_MS_MAX ? r->switch_pause * 2 : REOPEN_SWITCH_MS_MAX;
         r->switch_at = clock_mono(r->clock) + r->switch_pause;
         return;
     }

@@ -262,31 +262,54 @@ static enum status claim_places(struct wire *w, struct error *e)
 }
 
 /* ST_CONFLICT: another environment took over, or a switch is under way. */
-static enum status check_seal(struct wire *w, const struct config *c, struct error *e)
+static enum status refuse_sealed(struct wire *w, const struct config *c, const struct seal *seal,
+                                 struct error *e)
 {
     char from[ENV_NAME_MAX + 1];
-    struct seal seal = { 0 };
     const char *name = w->conf->name;
-    enum status st = seal_read(&w->env, &seal, e);
 
-    if (st != ST_OK && st != ST_NONE)
-        return st;
     wire_switch_from(c, name, from);
-    if (w->conf->switching || (!seal.sealed_for[0] && !seal.target[0] && !from[0]))
+    if (!seal->sealed_for[0] && !seal->target[0] && !from[0])
         return ST_OK;
     w->sealed = true;
-    if (seal.target[0] || from[0])
+    if (seal->target[0] || from[0])
         return fail(e, ST_CONFLICT,
                     "A switch from environment %s to %s is under way, and until it is over neither "
                     "is worked for. Go on with `brindle env switch %s`, or back with `brindle env "
                     "switch %s`.",
-                    from[0] ? from : name, from[0] ? name : seal.target,
-                    from[0] ? name : seal.target, from[0] ? from : name);
+                    from[0] ? from : name, from[0] ? name : seal->target,
+                    from[0] ? name : seal->target, from[0] ? from : name);
     return fail(
         e, ST_CONFLICT,
         "Environment %s is sealed: %s took over. It can be read; nothing is written into it. "
         "`brindle env switch %s` opens it again.",
-        name, seal.sealed_for, name);
+        name, seal->sealed_for, name);
+}
+
+/* Before Stripe is asked: whoever may not write hears of that, and not that Stripe is away. */
+static enum status look_at_seal(struct wire *w, const struct config *c, struct error *e)
+{
+    CLEANUP(wire_close) struct wire reader = { 0 };
+    struct error ignored = { 0 };
+    struct seal seal = { 0 };
+
+    if (wire_open(&reader, c, w->conf, WIRE_READ, &ignored) == ST_OK &&
+        seal_read(&reader.env, &seal, &ignored) != ST_OK)
+        seal = (struct seal){ 0 };
+    return refuse_sealed(w, c, &seal, e);
+}
+
+/* And once more when the store is ours: now nobody else seals it. */
+static enum status check_seal(struct wire *w, const struct config *c, struct error *e)
+{
+    struct seal seal = { 0 };
+
+    if (w->conf->switching)
+        return ST_OK;
+    enum status st = seal_read(&w->env, &seal, e);
+    if (st != ST_OK && st != ST_NONE)
+        return st;
+    return refuse_sealed(w, c, &seal, e);
 }
 
 static enum status adopt(struct wire *w, const struct config *c, const struct identity *id,
@@ -443,9 +466,9 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
         datadir_store_path(c->data_dir, conf->name, w->store_path);
         datadir_socket_path(c->data_dir, conf->name, w->socket_path);
     }
-    /* A store is not made for an identity that is never proven; one that is there is locked first.
-     */
-    bool fresh = mode == WIRE_WRITE && !c->pg_url && access(w->store_path, F_OK) != 0;
+    /* A store is not made for an identity that is never proven; a file that is there is locked
+     * first. */
+    bool fresh = mode == WIRE_WRITE && (c->pg_url || access(w->store_path, F_OK) != 0);
     struct identity id = { .livemode = false };
 
     env_init(&w->env, conf->name, &w->world);
@@ -466,6 +489,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
         st = open_kv(w, c, e);
     if (st == ST_OK)
         st = take_user_key(w, e);
+    if (st == ST_OK && mode == WIRE_WRITE && !conf->switching)
+        st = look_at_seal(w, c, e);
     if (st == ST_OK && fresh)
         st = prove(w, &id, e);
     if (st == ST_OK && mode != WIRE_ASK)

@@ -203,19 +203,26 @@ class Cluster:
             raise RuntimeError(f"{text}: {done.stderr.decode()[-500:]}")
         return done.stdout.decode()
 
-    def dump(self, database):
-        """Every row of every table of ours. pg_dump would have to be as new as the server."""
-        tables = self.sql(database, "select tablename from pg_tables where schemaname = 'brindle_test';")
-        return self.sql(database, "\n".join(f'copy "{t}" to stdout;' for t in tables.split()))
+    def schemas(self, database):
+        """Those of ours."""
+        return self.sql(database, "select nspname from pg_namespace where nspname like 'brindle\\_%';").split()
 
-    def rows(self, database, sql, args):
+    def dump(self, database, schema=None):
+        """Every row of every table of ours, or of one schema. pg_dump would have to be as new as the
+        server."""
+        return "".join(self.sql(database, "\n".join(
+            f'copy "{t}" to stdout;' for t in self.sql(
+                database, f"select tablename from pg_tables where schemaname = '{s}';").split()), s)
+            for s in ([schema] if schema else self.schemas(database)))
+
+    def rows(self, database, sql, args, schema="brindle_test"):
         """What SQLite would answer to the same question, as tuples."""
         values = iter(args)
         sql = re.sub(r"\?", lambda _: literal(next(values)), sql)
         sql = re.sub(r"\bdata\b(?=[^()]*\bfrom objects\b)", "raw", sql)
         sql = re.sub(r"json_extract\(data, '\$\.([\w.]+)'\)",
                      lambda m: "(data #> '{" + m[1].replace(".", ",") + "}')", sql)
-        text = self.sql(database, f"select row_to_json(t) from ({sql}) t;")
+        text = self.sql(database, f"select row_to_json(t) from ({sql}) t;", schema)
         return [tuple(v for _, v in json.loads(line, object_pairs_hook=list))
                 for line in text.split("\n") if line]
 

@@ -22,6 +22,7 @@ class Front:
 
     def __init__(self, emulator):
         self.bend = None
+        self.cut = False  # nothing is passed on, and nobody answers
         self.asked = []
         front = self
 
@@ -29,6 +30,9 @@ class Front:
             protocol_version = "HTTP/1.1"
 
             def pass_on(self):
+                if front.cut:
+                    self.close_connection = True
+                    return
                 front.asked.append(self.path)
                 upstream = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=PATIENCE)
                 head = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}

@@ -344,25 +344,63 @@ class Place:
 
     @property
     def db_path(self):
-        return self.dir / "data" / "test.db"
+        return self.db_of("test")
+
+    def db_of(self, env):
+        return self.dir / "data" / f"{env}.db"
+
+    def has_store(self, env):
+        if self.cluster:
+            return f"brindle_{env}" in self.cluster.schemas(self.database)
+        return self.db_of(env).exists()
 
     @contextlib.contextmanager
-    def db(self):
-        c = sqlite3.connect(f"file:{self.db_path}?mode=ro", uri=True)
+    def db(self, env="test"):
+        c = sqlite3.connect(f"file:{self.db_of(env)}?mode=ro", uri=True)
         c.row_factory = sqlite3.Row
         try:
             yield c
         finally:
             c.close()
 
-    def rows(self, sql, *args):
+    def rows(self, sql, *args, env="test"):
         if self.cluster:
-            return self.cluster.rows(self.database, sql, args)
-        with self.db() as c:
+            return self.cluster.rows(self.database, sql, args, f"brindle_{env}")
+        with self.db(env) as c:
             return [tuple(r) for r in c.execute(sql, args)]
 
-    def one(self, sql, *args):
-        rows = self.rows(sql, *args)
+    def write(self, sql, env="test"):
+        """As nobody should: nothing of ours has the store."""
+        if self.cluster:
+            self.cluster.sql(self.database, sql, f"brindle_{env}")
+            return
+        with contextlib.closing(sqlite3.connect(self.db_of(env), isolation_level=None)) as c:
+            c.executescript(sql)
+
+    def write_refused(self, sql, env="test"):
+        """What the database says to it, for that is what it must do."""
+        try:
+            self.write(sql, env)
+        except (sqlite3.IntegrityError, RuntimeError) as why:
+            return str(why)
+        raise Failure("the database took " + sql)
+
+    def forget_store(self, env):
+        """It was never there."""
+        if self.cluster:
+            self.cluster.sql(self.database, f'drop schema if exists "brindle_{env}" cascade')
+        for path in self.dir.glob(f"data/{env}.*"):
+            path.unlink()
+
+    def text_of_store(self, env):
+        """Every row of every table."""
+        if self.cluster:
+            return self.cluster.dump(self.database, f"brindle_{env}")
+        with self.db(env) as c:
+            return "\n".join(c.iterdump())
+
+    def one(self, sql, *args, env="test"):
+        rows = self.rows(sql, *args, env=env)
         return rows[0][0] if rows else None
 
     def mirrored(self, kind):

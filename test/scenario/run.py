@@ -36,8 +36,6 @@ FILES = sorted(p.stem.removeprefix("scenarios_") for p in pathlib.Path(__file__)
 SQLITE_ALONE = ["BEYOND-09", "BEYOND-10", "BEYOND-17", "STORE-01", "STORE-02", "STORE-03", "USE-06"]
 # What is in the objects, whoever keeps them.
 SQLITE_ALONE += ["BEYOND-13", "BEYOND-24"]
-# Several stores in one folder.
-SQLITE_ALONE += ["ENV-21", "ENV-26", "ENV-28B", "ENV-17", "ENV-20", "ENV-20B", "ENV-24", "ENV-27", "ENV-29"]
 # One file, its daemon, its copies; what is PostgreSQL's is PG-10.
 SQLITE_ALONE += [f"DOCTOR-0{i}" for i in range(1, 8)]
 

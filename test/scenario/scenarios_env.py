@@ -5,7 +5,6 @@ import http.server
 import json
 import re
 import signal
-import sqlite3
 import threading
 
 from place import KEY, PATIENCE, SECRET, Daemon, Emulator, Http, check, signature, until
@@ -113,7 +112,7 @@ def keys_and_secrets_that_do_not_belong_together_are_told_at_the_start(place):
         _, err = place.run("serve", code=code, env=env)
         check(words in err, env, "is told as", err)
         check("scenario0123456789" not in err, "a secret is told", err)
-        check(not place.db_path.exists(), "a store was made for", env)
+        check(not place.has_store("test"), "a store was made for", env)
     check(place.emulator.total() == 0 or not place.emulator.requests("/v1/account"), "Stripe was asked")
     out, _ = place.run("doctor", "--json", code=3, env={"STRIPE_PUBLISHABLE_KEY": "pk_live_shop"})
     check("publishable_key_other_mode" in out, out)
@@ -132,7 +131,7 @@ def a_key_without_the_accounts_permission_needs_the_account_by_name(place):
     check("/v1/account" in err and "account_read" in err and f"account = {mine}" in err, err)
     _, err = place.run("sync", "products", code=4, env={**key, "BRINDLE_ACCOUNT": "acct_1somebodyelse"})
     check(f"Stripe says {mine}" in err, err)
-    check(not place.db_path.exists(), "a store was made")
+    check(not place.has_store("test"), "a store was made")
     place.run("sync", "products", env={**key, "BRINDLE_ACCOUNT": mine})
     # without the balance, any object tells the mode
     e.admin("POST", "/permissions", {"permissions": {"product": "read"}})
@@ -162,7 +161,7 @@ def a_start_tries_until_its_deadline_and_writes_nothing_unverified(place):
         e.fault(f"rate_limit;method=GET;path={path}")
         _, err = place.run("sync", "products", code=6, env={"BRINDLE_START_SECONDS": "2"})
         check("identity not verified" in err, err)
-        check(not place.db_path.exists(), "a store was made")
+        check(not place.has_store("test"), "a store was made")
         e.no_faults()
     check(len(e.requests("/v1/account")) > 2, "it was not tried again")
     _, err = place.run("serve", code=6, env={"BRINDLE_START_SECONDS": "1",
@@ -230,8 +229,7 @@ def as_key(place, key):
 
 
 def ids_of(place, env):
-    with sqlite3.connect(f"file:{place.dir / 'data' / (env + '.db')}?mode=ro", uri=True) as c:
-        return {r[0] for r in c.execute("select id from objects where type = 'product'")}
+    return {r[0] for r in place.rows("select id from objects where type = 'product'", env=env)}
 
 
 TWO = (f"[env test]\nsecret_key = {KEY}\nwebhook_secret = whsec_of_test\n{QUICK}"
@@ -263,17 +261,15 @@ def two_mirrors_of_one_process_share_nothing(place):
         check(d.metric("brindle_workers", **labels) == (3 if env == "live" else 8), "the workers are shared")
         check(f"env={env} account={account} mode={mode}" in place.text_of("daemon.log"), "the log says not which")
     for env, other in (("test", "live"), ("live", "test")):
-        with sqlite3.connect(place.dir / "data" / f"{env}.db") as c:
-            whole = "\n".join(c.iterdump())
+        whole = place.text_of_store(env)
+        check(all(i in whole for i in mine[env]), "the store of", env, "was not read")
         check(not any(i in whole for i in mine[other]), "an id of", other, "is in the store of", env)
-        check(c.execute("select livemode from _environment").fetchone()[0] == (env == "live"), "the mode")
-        try:
-            c.execute("insert into objects (type, account, id, data, revision, ticket, fetched_at, changed_at, "
-                      "api_version, source, livemode) values ('product', ?, 'prod_x', '{}', 1, 1, 1, 1, '', 'get', ?)",
-                      (account, int(env == "test")))
-            check(False, "the database takes an object of the other mode")
-        except sqlite3.IntegrityError:
-            c.rollback()
+        check(place.one("select livemode from _environment", env=env) == (env == "live"), "the mode")
+        told = place.write_refused(
+            f"insert into objects (type, account, id, {'raw' if place.cluster else 'data'}, revision, ticket, fetched_at, "
+            f"changed_at, api_version, source, livemode) values ('product', '{account}', 'prod_x', '{{}}', 1, 1, 1, 1, '', "
+            f"'get', {int(env == 'test')})", env)
+        check("mode" in told, "the database takes an object of the other mode, or it says:", told)
     d.stop()
 
 
@@ -287,7 +283,7 @@ def no_environment_falls_back_on_another_ones_secrets(place):
     d = start(place, {**conf(place, text), "STRIPE_SECRET_KEY": LIVE, "STRIPE_WEBHOOK_SECRET": "whsec_of_nobody"})
     check(d.ready("live")[1]["status"] == "identity_mismatch", d.ready())
     check(d.ready("test")[0] == 200 and d.ready()[0] == 200, "the other one is kept from its work", d.ready())
-    check(not (place.dir / "data" / "live.db").exists(), "a store was made without a key")
+    check(not place.has_store("live"), "a store was made without a key")
     check(d.deliver_to("test", event, "whsec_of_test")[0] == 200, "the other one takes no events")
     check(d.deliver_to("live", event, "whsec_of_test")[0] == 400, "another one's secret was taken")
     check(d.deliver_to("live", event, "whsec_of_nobody")[0] == 400, "a variable's secret was taken")
@@ -445,9 +441,8 @@ def an_account_of_the_other_mode_is_told_as_such(place):
     event = {**told(theirs, "product.created"), "livemode": True}
     live = {**one(place), "STRIPE_SECRET_KEY": LIVE, "STRIPE_WEBHOOK_SECRET": SECRET, "BRINDLE_CONNECT": "on"}
     place.run("sync", "products", env=live)
-    with sqlite3.connect(place.db_path) as c:  # as if it had been carried over from the test world
-        c.execute("insert into _accounts (account, state, since) values (?, 'active', 1)", (theirs.id,))
-    c.close()
+    # as if it had been carried over from the test world
+    place.write(f"insert into _accounts (account, state, since) values ('{theirs.id}', 'active', 1)")
     d = place.start(**live)
     d.deliver_ok(event)
     until("it is told", lambda: place.one("select state from _accounts") == "wrong_mode")
@@ -468,9 +463,7 @@ def a_purge_removes_what_is_proven_foreign_and_nothing_else(place):
     d.deliver_ok({**place.emulator.events(type="product.created")[0], "id": "evt_other", "livemode": True})
     d.idle()
     d.stop()
-    with sqlite3.connect(place.db_path) as c:
-        c.execute("update _accounts set state = 'wrong_mode'")
-    c.close()
+    place.write("update _accounts set state = 'wrong_mode'")
     n = place.one("select count(*) from objects where account = ?", theirs.id)
     out, _ = place.run("env", "check", "--json", code=3)
     found = [json.loads(x) for x in out.splitlines()]
@@ -698,10 +691,8 @@ def a_mirror_from_an_old_backup_is_walked_whole(place):
     until("the events are followed", lambda: d.status()["events_read_at"] > 0)
     d.stop()
     days = 40 * 86400
-    with sqlite3.connect(place.db_path) as c:  # as if it had slept so long
-        c.execute("update _counters set value = value - ? where name = 'events_cursor'", (days,))
-        c.execute("update _counters set value = value - ? where name in ('events_read', 'events_begun')", (days * 1000,))
-    c.close()
+    place.write(f"""update _counters set value = value - {days} where name = 'events_cursor';
+        update _counters set value = value - {days * 1000} where name in ('events_read', 'events_begun')""")  # it slept so long
     late = place.emulator.post("/v1/products", name="no event tells of it")
     before = place.emulator.total()
     d = place.start(BRINDLE_CATCH_UP_SECONDS="1")

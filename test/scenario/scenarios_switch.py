@@ -1,8 +1,12 @@
 """The switch from one environment to another: wherever it is broken off, one is open or none."""
 import json
+import pathlib
+import signal
 import sqlite3
+import subprocess
 
-from place import KEY, check, until
+from front import Front
+from place import BRINDLE, KEY, PATIENCE, SOAK, Skip, check, free_port, until
 from scenarios_env import LIVE, QUICK, TWO, account_of, as_key, conf, ids_of, one, start, told
 
 SCENARIOS = []
@@ -13,6 +17,8 @@ def scenario(ident):
 
 
 TEST_ALONE = f"[env test]\nsecret_key = {KEY}\nwebhook_secret = whsec_of_test\n{QUICK}"
+# Of the points at which a switch is killed; coprime to what follows each other in twos and threes.
+STRIDE = 1 if SOAK > 1 else 5
 STEPS = ["preflight", "begun", "drained", "sealed", "opened", "endpoint", "ping", "leftovers"]
 
 
@@ -39,7 +45,7 @@ def a_switch_leaves_one_environment_open_or_none_wherever_it_is_broken_off(place
     d_env = lambda: words_of(d)
     told, _ = switch(place, env, "live", "--dry-run")
     check(told["sealed"] == "planned" and d.ready("test")[1]["status"] == "ok", "the dry run changed something", told)
-    check(not (place.dir / "data" / "live.db").exists(), "the dry run made a store")
+    check(not place.has_store("live"), "the dry run made a store")
     test.post("/v1/products", name="while it is drained")
     d.deliver_to("test", test.events(type="product.created")[0], "whsec_of_test")
     for step in STEPS:
@@ -75,9 +81,8 @@ def a_switch_leaves_one_environment_open_or_none_wherever_it_is_broken_off(place
     told, _ = switch(place, env, "test", "--from", "live")
     d.until_word("test", "ok")
     check(d_env() == {"live": "sealed", "test": "ok"}, d_env())
-    with sqlite3.connect(place.dir / "data" / "test.db") as c:
-        check([w for w, in c.execute("select what from _audit order by seq")]
-              == ["made", "key", "switch_begun", "sealed", "switched", "opened_again"], "the audit")
+    check([w for w, in place.rows("select what from _audit order by seq")]
+          == ["made", "key", "switch_begun", "sealed", "switched", "opened_again"], "the audit")
     d.stop()
 
 
@@ -99,22 +104,170 @@ def a_switch_that_was_begun_can_be_taken_back(place):
     check(states(place, same)["test"] == "open", "it was begun all the same")
 
 
-@scenario("ENV-29")
-def a_partition_in_the_middle_of_a_switch_is_waited_out(place):
-    old = place.emulator.post("/v1/products", name="old")
-    d = start(place, conf(place, TEST_ALONE))
-    place.run("sync", "products", env=conf(place, TEST_ALONE))
-    switch(place, conf(place, TWO), "live", "--until", "sealed")
-    cut = conf(place, TWO.replace(QUICK, QUICK + "start_seconds = 1\n").replace("@API", "http://127.0.0.1:9"))
-    told, err = switch(place, cut, "live", code=6)
-    check(told["preflight"] == "failed", told)
-    until("the daemon is there", lambda: d.http.ask("GET", "/livez")[0] == 200)
-    check(words_of(d) == {"live": "switch_under_way", "test": "switch_under_way"}
-          or words_of(d) == {"test": "switch_under_way"}, words_of(d))
-    check(d.status_of("test")["account"] == account_of(place), "the old data cannot be read")
+def is_closed_and_read(place, d, env, old):
+    """While a switch is under way: what was there is shown, and says what it is; nothing is written."""
+    status, head, answer = d.http.ask("GET", "/api/test/status")
+    answer = json.loads(answer)
+    check(status == 200 and head["Brindle-Closed"] == "switch_under_way" and answer["closed"] == "switch_under_way"
+          and "env switch live" in answer["closed_detail"], "it is not labelled", status, head, answer)
+    check(answer["account"] == account_of(place) and answer["objects"] >= 1, "the old data cannot be read", answer)
+    check(json.loads(place.run("get", old["id"], "--env", "test", env=env)[0])["name"] == "old", "it cannot be read")
     status, _, answer = d.http.ask("POST", f"/api/test/sync/{old['id']}")
-    check(status == 409 and b"switch" in answer, status, answer)
-    told, _ = switch(place, conf(place, TWO), "live")
-    d.until_word("live", "ok")
-    check(told["resumed"] == "ok", told)
+    check(status == 409 and b"`brindle env switch live` goes on with it, `brindle env switch test` goes back" in answer,
+          status, answer)
+    _, err = place.run("sync", "products", "--env", "test", code=5, env=env)
+    check("A switch from environment test to live is under way" in err, err)
+    for name in ("test", "live"):
+        status, answer = d.deliver_to(name, {"id": "evt_x", "type": "product.updated"}, f"whsec_of_{name}")
+        check(status == 503 and answer["error"]["reason"] == "environment_closed", name, "takes events", answer)
+
+
+@scenario("ENV-29")
+def a_switch_that_a_partition_has_cut_goes_on_by_itself(place):
+    old = place.emulator.post("/v1/products", name="old")
+    front = Front(place.emulator)
+    place.things.append(front)
+    text = TWO.replace("@API", front.env["STRIPE_API_BASE"]).replace(QUICK, QUICK + "start_seconds = 1\n")
+    text = text.replace("api_base", "start_seconds = 1\napi_base")
+    place.run("sync", "products", env=conf(place, TEST_ALONE))
+    d = start(place, conf(place, text))
+    env = {**conf(place, text), "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"}
+    proofs = []
+
+    def bend(path, status, body):
+        """The network is gone when the old environment is closed, in the middle of the new one's proof."""
+        proofs.append(path)
+        if proofs.count("/v1/account") == 3:
+            front.cut = True
+    front.bend = bend
+    told, err = switch(place, env, "live", "--from", "test", code=6)
+    check(told["sealed"] == "ok" and told["opened"] == "failed" and "resumed" not in told, told)
+    for name in ("test", "live"):
+        d.until_word(name, "switch_under_way")
+    is_closed_and_read(place, d, env, old)
+    before = place.text_of_store("test")
+    d.kill()  # and once more, with nobody there who remembers
+    d = start(place, conf(place, text))
+    until("it is tried, in vain", lambda: "event=switch_step step=preflight outcome=failed" in place.text_of("daemon.log"))
+    is_closed_and_read(place, d, env, old)
+    check(place.text_of_store("test") == before, "the sealed store was written")
+    front.cut = False
+    d.until_word("live", "ok")  # nobody has said anything
+    check(words_of(d) == {"live": "ok", "test": "sealed"}, words_of(d))
+    said = place.text_of("daemon.log")
+    check("event=switch_goes_on to=live" in said, "the log does not say so")
+    check("step=ping outcome=ok" in said and "step=resumed outcome=ok" in said, "no checklist in the log")
+    check(place.one("select count(*) from _audit where what = 'switched'") == 1, "the audit")
+    whole(place, "live", "cut")
     d.stop()
+
+
+def at_once(place, env, point, *words):
+    """A command that is killed at a point; what it was told, and the call at which it died."""
+    told = place.dir / "told"
+    told.unlink(missing_ok=True)
+    shim = pathlib.Path(BRINDLE).parent / "test" / "scenario" / "killing.so"
+    if not shim.exists():
+        raise Skip("the library that kills was not built beside the program")
+    done = subprocess.run([BRINDLE, *words], cwd=place.dir, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
+                          env={**place.env(), **env, "LD_PRELOAD": str(shim), "KILL_AT": str(point),
+                               "KILL_TOLD": str(told), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+    place.said += [done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")]
+    return done, (told.read_text().strip() if told.exists() else "")
+
+
+def stores(place):
+    """By environment, what its store says: sealed for whom, a switch to whom, and its mode."""
+    said = {}
+    for name in ("test", "live"):
+        try:
+            rows = place.has_store(name) and place.rows(
+                "select v.sealed_for, coalesce(s.target, ''), v.livemode from _environment v left join _switch s "
+                "on s.one = 1", env=name)
+        except (sqlite3.OperationalError, RuntimeError):
+            rows = []  # its tables are not there yet
+        if rows:
+            said[name] = rows[0]
+    return said
+
+
+def open_ones(said):
+    targets = {target for _, target, _ in said.values()}
+    return [n for n, (sealed, target, _) in said.items() if not sealed and not target and n not in targets]
+
+
+def prepare(place, old):
+    """The test environment open, with one thing due; the live one was never there."""
+    live = as_key(place, LIVE)
+    for endpoint in live.get("/v1/webhook_endpoints", limit=100)["data"]:
+        live.delete(f"/v1/webhook_endpoints/{endpoint['id']}")
+    place.forget_store("live")
+    place.write("delete from _switch; update _environment set sealed_for = ''; update _due set gen = done_gen + 1, "
+                f"claimed = 0, claimed_gen = 0, not_before = 0, dead = 0, due_since = 1 where kind = 'object' and id = '{old}'")
+
+
+CHECKLIST = ["preflight", "begun", "drained", "sealed", "opened", "endpoint", "ping", "leftovers", "resumed"]
+
+
+def whole(place, to, point):
+    """The end, whatever came before: this one is open, the other one is not, and nothing is mixed."""
+    said = stores(place)
+    check(open_ones(said) == [to], "point", point, "ends with", said)
+    check(not any(target for _, target, _ in said.values()), "point", point, "leaves a journal", said)
+    other = "test" if to == "live" else "live"
+    check(other not in said or said[other][0] == to, "point", point, "leaves", other, "unsealed", said)
+    for name, (_, _, mode) in said.items():
+        check(mode == (name == "live"), "point", point, name, "has become another's", said)
+        check(all(m in (None, mode) for m, in place.rows("select livemode from objects", env=name)),
+              "point", point, "mixed rows in", name)
+    check(place.one("select count(*) from objects where type = 'product'") == 1, "point", point, "lost a row")
+
+
+def finished(place, env, command, point):
+    """The same command goes on to the end, with a whole checklist; its endpoint's secret is kept."""
+    out, _ = place.run(*command, env=env)
+    lines = [json.loads(x) for x in out.splitlines()]
+    steps = {x["step"]: x["outcome"] for x in lines if "step" in x}
+    check(list(steps) == CHECKLIST or list(steps) == ["resumed"], "point", point, "the checklist is", list(steps))
+    check("failed" not in steps.values(), "point", point, steps)
+    whole(place, "live", point)
+    made = as_key(place, LIVE).get("/v1/webhook_endpoints", limit=100)["data"]
+    check(len(made) == 1, "point", point, "made endpoints:", [e["id"] for e in made], out)
+    kept = list(place.dir.glob(f"*/live-{made[0]['id']}.whsec"))
+    check(len(kept) == 1 and kept[0].read_text().startswith("whsec_"), "point", point, "lost the endpoint's secret")
+
+
+@scenario("ENV-20C")
+def a_switch_that_is_killed_anywhere_goes_on_or_goes_back(place):
+    old = place.emulator.post("/v1/products", name="old")["id"]
+    place.run("sync", old, env=conf(place, TEST_ALONE))
+    env = {**conf(place, TWO), "BRINDLE_LISTEN": f"127.0.0.1:{free_port()}"}
+    wrote = (place.dir / "brindle.conf").read_bytes()
+    command = ("env", "switch", "live", "--json", "--yes", "--url", f"http://127.0.0.1:{place.emulator.port}/webhooks/live")
+    point, turn, seen, calls = 1 - STRIDE, 0, [], set()
+    while True:
+        point += STRIDE
+        prepare(place, old)
+        done, call = at_once(place, env, point, *command)
+        if done.returncode != -signal.SIGKILL:
+            break
+        calls.add(call)
+        now = open_ones(stores(place))
+        check(now in (["test"], [], ["live"]), "point", point, call, "leaves open", now)
+        if now not in seen[-1:]:
+            seen.append(now)
+        check(place.run("get", old, "--env", "test", env=env)[0], "the old mirror cannot be read")
+        turn += 1
+        if turn % 2 or SOAK > 1:
+            finished(place, env, command, f"{point}, {call},")
+        if SOAK > 1:
+            prepare(place, old)
+            at_once(place, env, point, *command)
+        if turn % 2 == 0 or SOAK > 1:
+            place.run("env", "switch", "test", env=env)
+            whole(place, "test", f"{point}, {call}, back:")
+    check(done.returncode == 0, "it ends with", done.returncode, done.stderr)
+    whole(place, "live", "none,")
+    check(seen in ([["test"], [], ["live"]], [["test"], []]), "the order of things was", seen)
+    check(point > 60 and {"before send", "after send", "after the answer"} <= calls, "points:", point, calls)
+    check((place.dir / "brindle.conf").read_bytes() == wrote, "the configuration was written")
