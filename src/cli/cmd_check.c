@@ -199,6 +199,7 @@ static bool on_counts(void *ctx, str line)
     json_int(line, S("objects"), &n->objects);
     json_int(line, S("references"), &n->references);
     json_int(line, S("states"), &n->states);
+    json_int(line, S("users"), &n->users);
     return !cli_interrupted();
 }
 
@@ -206,19 +207,22 @@ static void print_counts(const struct checking *c, const struct derived_counts *
 {
     BUF(out, ORDER_BYTES_MAX);
     struct json_writer w = { .b = &out };
-    bool wrong = n->references + n->states != 0;
+    bool wrong = n->references + n->states + n->users != 0;
 
     jw_object(&w);
     jw_put_int(&w, "objects", n->objects);
     jw_put_int(&w, "references", n->references);
     jw_put_int(&w, "states", n->states);
+    jw_put_int(&w, "users", n->users);
     jw_put_bool(&w, "repaired", wrong && c->repair);
     jw_end(&w);
     if (c->cli->json)
         printf("%.*s\n", STR_ARG(buf_str(&out)));
     else if (wrong)
-        say("%s: of %lld objects %lld had other references, %lld customers another state; %s",
+        say("%s: of %lld objects %lld had other references, %lld customers another state, %lld "
+            "another user; %s",
             c->conf->name, (long long)n->objects, (long long)n->references, (long long)n->states,
+            (long long)n->users,
             c->repair ? "they were made anew."
                       : "`brindle check derived --repair` makes them anew.");
     else
@@ -239,7 +243,7 @@ static enum status check_derived(struct checking *c, struct error *e)
     if (st != ST_OK)
         return st;
     print_counts(c, &n);
-    if (n.references + n.states && !c->repair)
+    if (n.references + n.states + n.users && !c->repair)
         cli_exit_with(EXIT_FOUND);
     return ST_OK;
 }

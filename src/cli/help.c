@@ -258,7 +258,7 @@ const char help_check[] =
     "\n"
     "refs: references whose target is not here: wanted, absent, foreign.\n"
     "drift: walks the lists at Stripe and names what is otherwise here; the daemon does it daily.\n"
-    "derived: references and states, made once more of what is here, without Stripe.\n"
+    "derived: references, states, users, made once more of what is here, without Stripe.\n"
     "duplicates: several customers of one user or address, several live subscriptions.\n"
     "catalog: products whose default price is archived, gone, or without its lookup key.\n"
     "leftovers: ids of another mode or account in your application's own database, by the\n"

@@ -238,6 +238,9 @@ static enum status store_item(struct customer *s, struct tx *tx, struct listing 
                     V_STR(item->id), V_INT(1), V_INT(0), V_INT(s->c->ticket));
     if (st == ST_OK)
         st = store(s, tx, item->type, item->id, item->data, SOURCE_LIST, pool, &result, a, e);
+    if (st == ST_OK && l->field)
+        st = tx_run(tx, STMT_OBJECT_OWNER, NULL, a, e, V_STR(s->c->key.id), V_STR(item->type),
+                    v_account(s->env), V_STR(item->id));
     snprintf(l->cursor, sizeof l->cursor, "%.*s", STR_ARG(item->id));
     return st;
 }

@@ -213,7 +213,8 @@ static enum status project(struct tx *tx, struct env *env, str customer, struct 
         st = look(&g, "customer", customer, &g.parts.customer, &g.parts.customer_deleted, e);
     if (st == ST_OK)
         st = make_value(&g, &value, e);
-    if (st != ST_OK || (!why.renew && old.n_rows && str_eq(row_str(&old, 0, 0), value)))
+    if (st != ST_OK || (!why.renew && old.n_rows && str_eq(row_str(&old, 0, 0), value) &&
+                        row_int(&old, 0, 5) == (int64_t)state_live(&g.parts, &a)))
         return st;
     return state_put_value(&g, value, pool, e);
 }

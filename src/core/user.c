@@ -284,6 +284,46 @@ static enum status link_customer(struct tx *tx, struct env *env, str customer, s
                   V_INT(created));
 }
 
+str user_named_by(const struct env *env, str customer, struct arena *a)
+{
+    return customer.n ? named_user(env, customer, a) : (str){ 0 };
+}
+
+enum status user_relink(struct tx *tx, struct env *env, str customer, str data, str *then,
+                        bool *differs, struct arena *a, struct error *e)
+{
+    str now = user_named_by(env, data, a);
+    int64_t created = 0;
+    struct rows r;
+    enum status st = tx_run(tx, STMT_USER_LINK_GET, &r, a, e, V_STR(customer), v_account(env));
+
+    if (st != ST_OK)
+        return st;
+    *then = r.n_rows ? row_str(&r, 0, 0) : (str){ 0 };
+    if (!now.n || !json_int(data, S("created"), &created))
+        created = 0;
+    *differs = !str_eq(*then, now) || (r.n_rows && row_int(&r, 0, 1) != created);
+    if (!*differs)
+        return ST_OK;
+    return now.n ? link_customer(tx, env, customer, now, data, a, e)
+                 : unlink_customer(tx, env, customer, a, e);
+}
+
+enum status user_project(struct tx *tx, struct env *env, str user, bool *differs, struct arena *a,
+                         struct error *e)
+{
+    struct user before, after;
+    enum status st = user_read(tx, env, user, &before, a, e);
+
+    if (st == ST_OK)
+        st = project(tx, env, user, NULL, a, e);
+    if (st == ST_OK)
+        st = user_read(tx, env, user, &after, a, e);
+    if (st == ST_OK)
+        *differs = before.state != after.state || !str_eq(before.customer, after.customer);
+    return st;
+}
+
 enum status user_follow(struct tx *tx, struct env *env, str customer, str before, str after,
                         struct sequence_pool *pool, struct arena *a, struct error *e)
 {

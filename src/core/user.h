@@ -71,6 +71,18 @@ enum status user_erase(struct tx *tx, struct env *env, str customer, struct aren
 /* Looks through all customers if the member of the metadata is another one than last time. */
 enum status user_rekey(struct env *env, struct error *e) MUST_USE;
 
+/* ---- for derived_users.c */
+
+/* The user whom a customer's metadata names, or empty. */
+str user_named_by(const struct env *env, str customer, struct arena *a);
+/* Makes the link as the customer's object says; `data` empty: it is no more. `*then` gets the user
+ * whom the link named before, or empty; `*differs` is false where nothing was to be done. */
+enum status user_relink(struct tx *tx, struct env *env, str customer, str data, str *then,
+                        bool *differs, struct arena *a, struct error *e) MUST_USE;
+/* Makes the row of a user who was not asked for as the links say. */
+enum status user_project(struct tx *tx, struct env *env, str user, bool *differs, struct arena *a,
+                         struct error *e) MUST_USE;
+
 /* ---- for user_bind.c; in a transaction that holds user_lock ---- */
 
 enum status user_lock(struct tx *tx, struct env *env, str user, struct error *e) MUST_USE;

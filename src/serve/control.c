@@ -367,6 +367,7 @@ static enum status do_derived(const struct command *c, struct error *e)
     jw_put_int(&w, "objects", n.objects);
     jw_put_int(&w, "references", n.references);
     jw_put_int(&w, "states", n.states);
+    jw_put_int(&w, "users", n.users);
     jw_end(&w);
     return tell(c, &line, e);
 }

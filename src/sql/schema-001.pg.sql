@@ -49,6 +49,7 @@ create table objects (
     source text not null,                          -- get, list, nested, event
     open_lists integer not null default 0,         -- nested lists not yet known completely
     livemode integer,                              -- null where the object has no such field
+    owner text collate "C",                        -- the customer whose list showed it, where it does not say so itself
     primary key (type, account, id)
 );
 create index objects_deleted on objects (type, account) where deleted = 1;

@@ -16,6 +16,7 @@ create table objects (
     source text not null,                 -- get, list, nested, event
     open_lists integer not null default 0,-- nested lists not yet known completely
     livemode integer,                     -- null where the object has no such field
+    owner text,                           -- the customer whose list showed it, where it does not say so itself
     primary key (type, id, account)       -- for joins on an id, which know no account
 );
 create index objects_deleted on objects (type, account) where deleted = 1;

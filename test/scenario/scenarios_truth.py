@@ -407,7 +407,9 @@ def three_thousand_objects_cost_thirty_requests_and_a_handful(place):
 def derived_rows(place):
     """What is made of the objects, but for revisions and tickets."""
     return (sorted(place.rows("select from_type, from_id, field, to_type, to_id, member, certain from _refs")),
-            sorted(place.rows("select customer, value from _states")))
+            sorted(place.rows("select customer, value from _states")),
+            sorted(place.rows("select customer, user_id, created from _user_links")),
+            sorted(place.rows("select user_id, state, customer from _users")))
 
 
 def objects_of(place):
@@ -422,7 +424,7 @@ def what_is_derived_can_be_made_anew_of_the_objects_or_of_the_api(place):
                      recurring={"interval": "month"}) for i in range(12)]
     e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": p["id"]} for p in prices])
     left = e.post("/v1/customers", email="left@example.com")
-    for who in (customer, e.post("/v1/customers", email="b@example.com", payment_method="pm_card_visa",
+    for who in (customer, e.post("/v1/customers", email="b@example.com", payment_method="pm_card_visa", metadata={"userId": "u_1"},
                                  invoice_settings={"default_payment_method": "pm_card_visa"})):
         for _ in range(2):
             e.post("/v1/subscriptions", customer=who["id"], items=[{"price": price["id"]}])
@@ -433,20 +435,21 @@ def what_is_derived_can_be_made_anew_of_the_objects_or_of_the_api(place):
     place.catch_up(d)
     place.run("check", "derived")  # beside the daemon
     d.stop()
-    objects, (refs, states) = objects_of(place), derived_rows(place)
-    check(len(refs) > 50 and len(states) == 3, len(refs), len(states))
+    objects, (refs, states, links, users) = objects_of(place), derived_rows(place)
+    check(len(refs) > 50 and len(states) == 3 and len(links) == len(users) == 1, len(refs), len(states), links, users)
     asked = e.total()
     # the derived tables are lost
-    write(place, "delete from _refs; update _states set value = '{}';")
+    write(place, "delete from _refs; update _states set value = '{}'; delete from _user_links; delete from _users;")
     place.run("check", "derived", code=3)
     check(not derived_rows(place)[0], "a look without --repair wrote something")
     out, _ = place.run("check", "derived", "--repair", "--json")
     counts = json.loads(out)
-    check(counts["references"] > 20 and counts["states"] == 3 and counts["repaired"], counts)
+    check(counts["references"] > 20 and counts["states"] == 3 and counts["users"] == 1 and counts["repaired"], counts)
     again = derived_rows(place)
     lost, new = set(refs) - set(again[0]), set(again[0]) - set(refs)
     check(not lost and not new, "references differ:", list(lost)[:3], list(new)[:3])
     check([(c, strip(v)) for c, v in again[1]] == [(c, strip(v)) for c, v in states], "states differ from what they were:", again[1], states)
+    check(again[2:] == (links, users), "users differ from what they were:", again[2:], links, users)
     check(objects_of(place) == objects, "objects were touched")
     place.run("check", "derived")
     check(e.total() - asked <= 8, "Stripe was asked", e.total() - asked, "times")  # whose key it is, each time
