@@ -24,10 +24,13 @@ static enum status forget(struct env *env, enum stmt id, msec keep, bool *more, 
 
 enum status retention_run(struct env *env, bool *more, struct error *e)
 {
+    const struct env_settings *set = &env->set;
+    /* an event is forgotten when its body is: that comes first */
+    msec body_ms = set->inbox_body_ms < set->inbox_id_ms ? set->inbox_body_ms : set->inbox_id_ms;
     const struct {
         enum stmt id;
         msec keep;
-    } piece[] = { { STMT_FORGET_BODIES, env->set.inbox_body_ms },
+    } piece[] = { { STMT_FORGET_BODIES, body_ms },
                   { STMT_FORGET_EVENTS, env->set.inbox_id_ms },
                   { STMT_FORGET_CONFLICTS, env->set.inbox_body_ms },
                   { STMT_FORGET_CALLS, env->set.calls_ms },

@@ -5,4 +5,4 @@ update _inbox set body = null where seq in (
         select 1 from _due d
         where d.kind = 'object' and d.type = i.object_type and d.id = i.object_id
             and d.done_gen < d.gen)
-    order by i.seq limit $2)
+    order by i.received_at limit $2)

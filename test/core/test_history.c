@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "base/json.h"
 #include "core/history.h"
 #include "core/retention.h"
@@ -174,6 +176,61 @@ static void what_is_past_its_retention_is_not_known_any_more(void **state)
     small_world_free(w);
 }
 
+/* 500 events whose work is not done stand before one whose work is. */
+static void unfinished_work_keeps_its_events_and_no_others(void **state)
+{
+    enum { UNDONE = 500, PIECE = 250 };
+    (void)state;
+    ARENA(a, 4 << 20);
+    struct small_world *w = small_world_new();
+    struct event *ev = arena_alloc(&a, UNDONE * sizeof *ev);
+    struct inbox_result *result = arena_alloc(&a, UNDONE * sizeof *result);
+    struct error e = { 0 };
+    bool more;
+
+    for (unsigned i = 0; i < UNDONE; i++) {
+        str body =
+            arena_printf(&a,
+                         "{\"id\":\"evt_%u\",\"object\":\"event\",\"type\":\"product.updated\","
+                         "\"data\":{\"object\":{\"id\":\"prod_%u\",\"object\":\"product\"}}}",
+                         i, i);
+        assert_int_equal(event_parse(body, &ev[i], &a, &e), ST_OK);
+        ev[i].received_at = w->wall;
+    }
+    for (size_t i = 0; i < UNDONE; i += PIECE)
+        assert_int_equal(inbox_put_many(&w->env, ev + i, PIECE, result, &e), ST_OK);
+    deliver_body(w, "evt_last", "odd.thing", "{\"object\":\"odd\",\"id\":\"odd_1\"}");
+    pass(w, w->env.set.inbox_id_ms + 1000);
+    assert_int_equal(retention_run(&w->env, &more, &e), ST_OK);
+    assert_int_equal(ask_int(w, "select count(*) from _inbox"), UNDONE);
+    assert_int_equal(ask_int(w, "select count(*) from _inbox where event = 'evt_last'"), 0);
+    small_world_free(w);
+}
+
+/* However many events there are: only those past their time are looked at. */
+static void retention_searches_by_time(void **state)
+{
+    static const enum stmt id[] = { STMT_FORGET_BODIES, STMT_FORGET_EVENTS };
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    (void)ask_int(w, "select 1"); /* opens the reader */
+    for (size_t i = 0; i < COUNT(id); i++) {
+        char sql[1024];
+        snprintf(sql, sizeof sql, "explain query plan %s", stmt_table[id[i]].sqlite);
+        BUF(plan, 4096);
+        sqlite3_stmt *q;
+        assert_int_equal(sqlite3_prepare_v2(w->reader, sql, -1, &q, NULL), SQLITE_OK);
+        while (sqlite3_step(q) == SQLITE_ROW)
+            buf_printf(&plan, "%s; ", (const char *)sqlite3_column_text(q, 3));
+        sqlite3_finalize(q);
+        buf_char(&plan, '\0');
+        assert_null(strstr(buf_str(&plan).p, "SCAN"));
+        assert_non_null(strstr(buf_str(&plan).p, "received_at<?"));
+    }
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +239,8 @@ int main(void)
         cmocka_unit_test(an_object_that_never_changed_has_no_history),
         cmocka_unit_test(every_time_has_the_version_that_held_then),
         cmocka_unit_test(what_is_past_its_retention_is_not_known_any_more),
+        cmocka_unit_test(unfinished_work_keeps_its_events_and_no_others),
+        cmocka_unit_test(retention_searches_by_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
