@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "catalog/pairs.h"
+#include "catalog/promote.h"
 
 enum { MEMBER_BYTES_MAX = 4 << 20 };
 
@@ -41,14 +42,14 @@ static const char *text(const json_t *doc, const char *name)
     return json_string_value(json_object_get(doc, name));
 }
 
-static const char *name_of(const json_t *doc)
+const char *catalog_name_of(const json_t *doc)
 {
     const char *key = text(doc, "lookup_key");
 
     return key ? key : text(doc, "id");
 }
 
-static bool is_active(const json_t *doc) /* a file that does not say means yes */
+bool catalog_is_active(const json_t *doc) /* a file that does not say means yes */
 {
     return !json_is_false(json_object_get(doc, "active"));
 }
@@ -106,7 +107,7 @@ static enum status member_holds(const struct comparing *c, const json_t *wanted,
     *holds = st == ST_OK && pairs_hold(&p, str_of(is), &a);
     free(text);
     if (st == ST_INVALID || st == ST_LIMIT)
-        error_prefix(c->e, "\"%s\" of %s: ", name, name_of(wanted));
+        error_prefix(c->e, "\"%s\" of %s: ", name, catalog_name_of(wanted));
     return st;
 }
 
@@ -155,7 +156,7 @@ static enum status set_of(const struct comparing *c, const json_t *wanted,
 
 /* ---- looking up ------------------------------------------------------------------------------ */
 
-static const json_t *product_by_id(const json_t *products, const char *id)
+const json_t *catalog_product_by_id(const json_t *products, const char *id)
 {
     const json_t *p;
     size_t i;
@@ -178,7 +179,7 @@ static bool is_named(const json_t *price, const char *name)
     return false;
 }
 
-static const json_t *price_named(const json_t *product, const char *name)
+const json_t *catalog_price_named(const json_t *product, const char *name)
 {
     const json_t *p;
     size_t i;
@@ -196,7 +197,7 @@ static const char *holder_elsewhere(const struct comparing *c, const char *produ
     size_t i;
 
     json_array_foreach(c->all, i, p)
-        if (strcmp(text(p, "id"), product) != 0 && price_named(p, key))
+        if (strcmp(text(p, "id"), product) != 0 && catalog_price_named(p, key))
             return text(p, "id");
     return NULL;
 }
@@ -231,11 +232,11 @@ static enum status check_lost(const struct comparing *c, const json_t *from, con
                 "%s %.200s has \"%.100s\", which this version cannot copy: it would be lost. "
                 "Nothing was changed. Make it there in the Dashboard, with the %s %.200s, and it "
                 "is taken as it is.",
-                what, name_of(from), json_string_value(json_array_get(lost, 0)),
+                what, catalog_name_of(from), json_string_value(json_array_get(lost, 0)),
                 key                            ? "lookup key"
                 : strcmp(what, "Product") == 0 ? "id"
                                                : "metadata " CATALOG_ORIGIN,
-                name_of(from));
+                catalog_name_of(from));
 }
 
 /* ---- prices ---------------------------------------------------------------------------------- */
@@ -258,16 +259,17 @@ static enum status create_price(struct comparing *c, const char *product, const 
                     "successor be known?",
                     text(p, "id"));
     if (holder)
-        return fail(c->e, ST_INVALID,
+        return fail(c->e, c->origin ? ST_CONFLICT : ST_INVALID,
                     "The lookup key %s is held by a price of %s: take it from there first "
                     "(`brindle price update ... --take-key`).",
                     key, holder);
     if (!text(p, "currency"))
         return fail(c->e, ST_INVALID, "Price %s is not there, and to make it needs a \"currency\".",
-                    name_of(p));
+                    catalog_name_of(p));
     if (c->origin) {
-        enum status st =
-            check_lost(c, price_named(product_by_id(c->origin, product), name_of(p)), "Price");
+        enum status st = check_lost(
+            c, catalog_price_named(catalog_product_by_id(c->origin, product), catalog_name_of(p)),
+            "Price");
         if (st != ST_OK)
             return st;
     }
@@ -282,8 +284,8 @@ static enum status create_price(struct comparing *c, const char *product, const 
     json_t *input = json_pack("{s:s, s:o}", "product", product, "set", set);
     if (make_default)
         json_object_set_new(input, "make_default", json_true());
-    add_change(c, "price.create", product, input, "create price %s of %s%s", name_of(p), product,
-               make_default ? ", its default" : "");
+    add_change(c, "price.create", product, input, "create price %s of %s%s", catalog_name_of(p),
+               product, make_default ? ", its default" : "");
     return ST_OK;
 }
 
@@ -327,7 +329,7 @@ static enum status update_price(struct comparing *c, const char *product, const 
     if (st == ST_OK && json_object_size(set))
         add_change(c, "price.update", product,
                    json_pack("{s:s, s:O}", "price", text(is, "id"), "set", set),
-                   "change price %s (%s)", name_of(p), text(is, "id"));
+                   "change price %s (%s)", catalog_name_of(p), text(is, "id"));
     json_decref(set);
     return st;
 }
@@ -338,15 +340,15 @@ static enum status compare_price(struct comparing *c, const char *product, const
     json_t *set = NULL;
 
     if (!is)
-        return is_active(p) ? create_price(c, product, p, make_default) : ST_OK;
-    if (!is_active(p))
+        return catalog_is_active(p) ? create_price(c, product, p, make_default) : ST_OK;
+    if (!catalog_is_active(p))
         return ST_OK; /* archived last, see archive_prices */
-    enum status st = set_of(c, p, immutable, COUNT(immutable), is, &set);
-    if (st == ST_OK && c->origin && (json_object_size(set) || !is_active(is)))
-        st = fail(c->e, ST_CONFLICT,
-                  "Price %s is there already as %s of %s, but %s: nothing was changed.", name_of(p),
-                  text(is, "id"), product,
-                  is_active(is) ? "costs something else" : "it is archived");
+    const char *conflict = c->origin ? promote_conflict(p, is) : NULL;
+    if (conflict)
+        return fail(c->e, ST_CONFLICT,
+                    "Price %s is there already as %s of %s, but %s: nothing was changed.",
+                    catalog_name_of(p), text(is, "id"), product, conflict);
+    enum status st = c->origin ? ST_OK : set_of(c, p, immutable, COUNT(immutable), is, &set);
     if (st == ST_OK && json_object_size(set))
         return replace_price(c, product, p, is, set);
     json_decref(set);
@@ -383,20 +385,20 @@ static enum status archive_prices(struct comparing *c, const json_t *file, const
     size_t i;
 
     json_array_foreach(json_object_get(product, "prices"), i, is) {
-        const json_t *p = price_named(file, name_of(is));
-        if (!is_active(is) || (p ? is_active(p) : !is_prunable(c, is)))
+        const json_t *p = catalog_price_named(file, catalog_name_of(is));
+        if (!catalog_is_active(is) || (p ? catalog_is_active(p) : !is_prunable(c, is)))
             continue;
         bool stays = stays_default(file, product, is);
-        if (stays && p && is_active(file))
+        if (stays && p && catalog_is_active(file))
             return fail(
                 c->e, ST_INVALID,
                 "Price %s is the default of product %s and cannot be archived: name another "
                 "default_price, or archive the product.",
-                name_of(is), id);
+                catalog_name_of(is), id);
         if (stays)
             continue;
         add_change(c, "price.archive", id, json_pack("{s:s}", "price", text(is, "id")),
-                   "archive price %s (%s)%s", name_of(is), text(is, "id"),
+                   "archive price %s (%s)%s", catalog_name_of(is), text(is, "id"),
                    p ? "" : ", which the file does not name");
     }
     return ST_OK;
@@ -411,19 +413,19 @@ static enum status create_product(struct comparing *c, const json_t *p)
     enum status st = ST_OK;
     size_t i;
 
-    if (!is_active(p))
+    if (!catalog_is_active(p))
         return ST_OK;
     if (!text(p, "name"))
         return fail(c->e, ST_INVALID, "Product %s is not there, and to make it needs a \"name\".",
                     id);
-    const json_t *listed = by_default ? price_named(p, by_default) : NULL;
-    if (by_default && !c->origin && !(listed && is_active(listed)))
+    const json_t *listed = by_default ? catalog_price_named(p, by_default) : NULL;
+    if (by_default && !c->origin && !(listed && catalog_is_active(listed)))
         return fail(c->e, ST_INVALID,
                     "Product %s: its default_price %s is none of its prices that the file puts on "
                     "sale.",
                     id, by_default);
     if (c->origin)
-        st = check_lost(c, product_by_id(c->origin, id), "Product");
+        st = check_lost(c, catalog_product_by_id(c->origin, id), "Product");
     if (st != ST_OK)
         return st;
     json_t *set = to_be_made(p);
@@ -445,19 +447,19 @@ static enum status compare_default(struct comparing *c, const json_t *p, const j
 
     if (!wanted)
         return ST_OK;
-    const json_t *price = price_named(is, wanted), *listed = price_named(p, wanted);
+    const json_t *price = catalog_price_named(is, wanted), *listed = catalog_price_named(p, wanted);
     if (!price && !listed)
         return fail(
             c->e, ST_INVALID,
             "Product %s: its default_price %s is none of its prices, neither in the file nor "
             "at Stripe.",
             id, wanted);
-    if (!listed && !is_active(price))
+    if (!listed && !catalog_is_active(price))
         return fail(c->e, ST_INVALID,
                     "Product %s: its default_price %s is archived at Stripe: list it among the "
                     "prices, and it is put on sale again.",
                     id, wanted);
-    if (listed && !is_active(listed))
+    if (listed && !catalog_is_active(listed))
         return fail(c->e, ST_INVALID, "Product %s: its default_price %s is archived by the file.",
                     id, wanted);
     if (price && (!now || strcmp(now, text(price, "id")) != 0))
@@ -480,11 +482,11 @@ static void activate_prices(struct comparing *c, const json_t *p, const json_t *
     size_t i;
 
     json_array_foreach(json_object_get(p, "prices"), i, price) {
-        const json_t *there = price_named(is, name_of(price));
-        if (there && is_active(price) && !is_active(there))
-            add_change(c, "price.activate", text(p, "id"),
-                       json_pack("{s:s}", "price", text(there, "id")),
-                       "put price %s (%s) on sale again", name_of(price), text(there, "id"));
+        const json_t *there = catalog_price_named(is, catalog_name_of(price));
+        if (there && catalog_is_active(price) && !catalog_is_active(there))
+            add_change(
+                c, "price.activate", text(p, "id"), json_pack("{s:s}", "price", text(there, "id")),
+                "put price %s (%s) on sale again", catalog_name_of(price), text(there, "id"));
     }
 }
 
@@ -504,7 +506,7 @@ static enum status change_product(struct comparing *c, const json_t *p, const js
         json_decref(set);
         return st;
     }
-    if (is_active(p) && !is_active(is))
+    if (catalog_is_active(p) && !catalog_is_active(is))
         add_change(c, "product.activate", id, json_pack("{s:s}", "product", id),
                    "put product %s on sale again", id);
     if (!c->origin)
@@ -512,13 +514,13 @@ static enum status change_product(struct comparing *c, const json_t *p, const js
     update_product(c, id, set);
     json_array_foreach(json_object_get(p, "prices"), i, price)
         if (st == ST_OK)
-            st = compare_price(c, id, price, price_named(is, name_of(price)),
+            st = compare_price(c, id, price, catalog_price_named(is, catalog_name_of(price)),
                                by_default && is_named(price, by_default));
     if (st == ST_OK)
         st = archive_prices(c, p, is);
     if (st != ST_OK)
         return st;
-    if (!is_active(p) && is_active(is))
+    if (!catalog_is_active(p) && catalog_is_active(is))
         add_change(c, "product.archive", id, json_pack("{s:s}", "product", id),
                    "archive product %s", id);
     return ST_OK;
@@ -531,7 +533,7 @@ static void prune_products(struct comparing *c, const json_t *file)
 
     json_array_foreach(c->all, i, is) {
         const char *id = text(is, "id");
-        if (is_active(is) && is_prunable(c, is) && !product_by_id(file, id))
+        if (catalog_is_active(is) && is_prunable(c, is) && !catalog_product_by_id(file, id))
             add_change(c, "product.archive", id, json_pack("{s:s}", "product", id),
                        "archive product %s, which the file does not name", id);
     }
@@ -551,7 +553,7 @@ enum status catalog_compare(const json_t *file, const json_t *all,
     size_t i;
 
     json_array_foreach(products, i, p) {
-        const json_t *is = product_by_id(c.all, text(p, "id"));
+        const json_t *is = catalog_product_by_id(c.all, text(p, "id"));
         if (st == ST_OK)
             st = is ? change_product(&c, p, is) : create_product(&c, p);
     }
@@ -565,26 +567,4 @@ enum status catalog_compare(const json_t *file, const json_t *all,
     }
     *changes = c.changes;
     return ST_OK;
-}
-
-/* ---- what became what ------------------------------------------------------------------------ */
-
-json_t *catalog_map(const json_t *from, const json_t *to)
-{
-    json_t *products = json_object(), *prices = json_object();
-    const json_t *p, *price;
-    size_t i, k;
-
-    json_array_foreach(json_object_get(from, "products"), i, p) {
-        const json_t *there = product_by_id(json_object_get(to, "products"), text(p, "id"));
-        if (!there)
-            continue;
-        json_object_set_new(products, text(p, "id"), json_string(text(there, "id")));
-        json_array_foreach(json_object_get(p, "prices"), k, price) {
-            const json_t *became = price_named(there, name_of(price));
-            if (became)
-                json_object_set_new(prices, text(price, "id"), json_string(text(became, "id")));
-        }
-    }
-    return json_pack("{s:o, s:o}", "products", products, "prices", prices);
 }

@@ -59,6 +59,11 @@ enum status catalog_compare(const json_t *file, const json_t *all,
 /* What became what: {"products":{"prod_1":"prod_1"},"prices":{"price_1":"price_2"}}, by the two
  * environments' catalogues, of what is in both. The caller's. */
 json_t *catalog_map(const json_t *from, const json_t *to);
+/* What promoting does with each product and price of `from`:
+ * [{"what":"product"|"price","id","name", "decision":"create"|"adopt"|"update"|"skip","there"}…];
+ * `there` is its id in `to`, where it has one. What is archived is skipped; what is there and the
+ * same is adopted, and costs no request. `changes` are catalog_compare's. The caller's. */
+json_t *catalog_decisions(const json_t *from, const json_t *to, const json_t *changes);
 enum { CATALOG_HASH_MAX = 65 };
 /* A fingerprint of a document, whatever the order of its members, and a NUL. */
 enum status catalog_hash(const json_t *doc, char out[CATALOG_HASH_MAX], struct error *e) MUST_USE;

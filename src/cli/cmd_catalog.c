@@ -12,6 +12,7 @@
 
 enum {
     HEARD_BYTES_MAX = 1 << 20,
+    DECISIONS_BYTES_MAX = 64 << 20,
     AGE_HOURS_DEFAULT = 24,
     HOUR_S = 3600,
 };
@@ -498,6 +499,56 @@ static enum status print_map(struct catalog *c, struct error *e)
     return st;
 }
 
+static void add_decision(struct table *t, str line)
+{
+    static const char *const name[] = { "what", "decision", "name", "id", "there" };
+    str cell[COUNT(name)];
+    json_t *one = json_loadb(line.p, line.n, 0, NULL);
+
+    for (size_t i = 0; i < COUNT(name); i++)
+        cell[i] = str_of(text(one, name[i]));
+    table_row(t, cell);
+    json_decref(one);
+}
+
+/* What becomes of each product and price: a line of JSON each, or a table. */
+static enum status print_decisions(const struct catalog *c, struct error *e)
+{
+    ARENA(a, DECISIONS_BYTES_MAX);
+    BUF(out, DECISIONS_BYTES_MAX);
+    struct table t = { .arena = &a,
+                       .head = { "WHAT", "DECISION", "NAME", "ID", "ID THERE" },
+                       .n_columns = 5 };
+    json_t *all = catalog_decisions(c->origin, c->all, c->changes), *one;
+    size_t i;
+
+    json_array_foreach(all, i, one) {
+        char *line = json_dumps(one, JSON_COMPACT);
+        buf_append(&out, str_of(line));
+        buf_char(&out, '\n');
+        free(line);
+    }
+    json_decref(all);
+    if (out.failed)
+        return fail(e, ST_LIMIT, "The catalogue is too large to be shown.");
+    (void)print_lines(c->cli, buf_str(&out), &t, add_decision);
+    return fflush(stdout) == 0 ? ST_OK : fail(e, ST_LIMIT, "The output: %s.", strerror(errno));
+}
+
+static void say_decisions(const struct catalog *c)
+{
+    static const char *const name[] = { "create", "update", "adopt", "skip" };
+    size_t n[COUNT(name)] = { 0 }, i;
+    json_t *all = catalog_decisions(c->origin, c->all, c->changes), *one;
+
+    json_array_foreach(all, i, one)
+        for (size_t k = 0; k < COUNT(name); k++)
+            n[k] += strcmp(text(one, "decision"), name[k]) == 0;
+    json_decref(all);
+    say("%zu to create, %zu to update, %zu there and the same, %zu archived and passed over.", n[0],
+        n[1], n[2], n[3]);
+}
+
 static enum status run_promote(struct catalog *c, struct error *e)
 {
     enum status st = words_check(c->cli, &c->words, 3, 3, e);
@@ -512,12 +563,15 @@ static enum status run_promote(struct catalog *c, struct error *e)
         st = compare(c, e);
     if (st != ST_OK)
         return st;
-    if (!c->cli->json)
+    if (!c->cli->json) {
         say_changes(c->changes);
+        say_decisions(c);
+    }
     size_t n = json_array_size(c->changes);
-    if (n && c->dry_run) {
-        cli_exit_with(EXIT_FOUND);
-        return ST_OK;
+    if (c->dry_run) {
+        if (n)
+            cli_exit_with(EXIT_FOUND);
+        return print_decisions(c, e);
     }
     if (n)
         st = confirm(c->cli, e, "Make these %zu changes in %s (%s, %s mode)?", n, c->conf->name,

@@ -257,8 +257,9 @@ def the_catalogue_is_carried_over_once_with_a_map_and_nothing_else(place):
              "package_dimensions": {"height": 1, "length": 2, "weight": 3, "width": 4}}
     place.emulator.post("/v1/products/pro", **shown)
     promote = lambda *more, code=0: place.run("catalog", "promote", "test", "live", *more, code=code, env=env)
-    _, err = promote("--dry-run", code=3)
+    out, err = promote("--dry-run", code=3)
     check("create product pro" in err and bare in err, err)
+    check({x["decision"] for x in map(json.loads, out.splitlines())} == {"create"} and len(out.splitlines()) == 5, out)
     check(live(place, "GET", "/v1/products")["data"] == [], "a dry run has written")
     out, _ = promote("--yes")
     ids = json.loads(out)
@@ -274,6 +275,8 @@ def the_catalogue_is_carried_over_once_with_a_map_and_nothing_else(place):
     wrote = len(posts(place))
     out, _ = promote("--yes")
     check(json.loads(out) == ids and len(posts(place)) == wrote, "a second time something was done")
+    out, _ = promote("--dry-run")
+    check({x["decision"] for x in map(json.loads, out.splitlines())} == {"adopt"}, out)
 
 
 @scenario("ENV-19")
