@@ -6,9 +6,11 @@
 #include "base/json.h"
 #include "catalog/saga.h"
 #include "core/small_world.h"
+#include "core/sync.h"
 #include "core/work.h"
 #include "emulator/emulator.h"
 #include "net/http.h"
+#include "promoting.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +33,7 @@ static struct {
     int64_t lose; /* requests until answers are lost, and how many are; the process lives on */
     int64_t lost, lost_left;
     bool dead;
+    bool requests_alone;    /* commits are no points */
     void (*at_crash)(void); /* what somebody in the Dashboard does then */
     int64_t step;           /* where the operation stood when it came */
     msec asleep;            /* how long nobody goes on */
@@ -167,15 +170,17 @@ static void roll_back(struct tx *tx)
 
 static enum status commit(struct tx *tx, struct error *e)
 {
-    if (tx->mode == TX_WRITE && dies()) {
+    bool writes = tx->mode == TX_WRITE;
+    bool point = writes && (t.dead || !t.requests_alone);
+
+    if (point && dies()) {
         roll_back(tx);
         return fail(e, ST_REFUSED, "killed");
     }
-    bool writes = tx->mode == TX_WRITE;
     tx->store = t.store.inner;
     enum status st = tx->store->ops->commit(tx, e);
     tx->store = &t.store.store;
-    return writes && dies() ? fail(e, ST_REFUSED, "killed") : st;
+    return point && dies() ? fail(e, ST_REFUSED, "killed") : st;
 }
 
 /* ---- the world ------------------------------------------------------------------------------ */
@@ -661,6 +666,84 @@ static void what_a_search_does_not_reach_is_not_made_once_more(void **state)
     }
 }
 
+/* ---- from one environment to another ---------------------------------------------------------
+ */
+
+/* `brindle catalog promote`, as a person says it: the mirror is read anew, what is still to be done
+ * is done, one operation after the other. Returns how many there were. */
+static size_t promote(const char *from)
+{
+    static const str both[] = { { "products", 8 }, { "prices", 6 } };
+    struct error e = { 0 };
+    struct sync sync;
+    struct promoting p = { .from = from };
+    char id[OP_ID_MAX + 1];
+
+    if (sync_start(&t.w->env, both, COUNT(both), true, LANE_BACKFILL, &sync, &e) == ST_OK)
+        work();
+    if (t.dead)
+        return 0;
+    assert_int_equal(promoting_begin(&p, &t.w->env, &e), ST_OK);
+    while (!t.dead && promoting_next(&p)) {
+        if (submit(p.kind, p.input, id))
+            work();
+        if (!t.dead)
+            assert_int_equal(state_of(id), OP_DONE);
+    }
+    promoting_end(&p);
+    return p.n;
+}
+
+static size_t prices_of(const char *product, size_t *active, struct arena *a)
+{
+    char query[128];
+    struct json_reader r;
+    size_t n = 0;
+
+    *active = 0;
+    snprintf(query, sizeof query, "limit=100&product=%s", product);
+    json_init(&r, json_member(look("/v1/prices", query, a), S("data")).text);
+    json_next(&r);
+    for (struct json_token x = json_value(&r); x.type == JSON_OBJECT; x = json_value(&r), n++)
+        *active += json_bool(x.text, S("active")) == JSON_TRUE;
+    return n;
+}
+
+/* ENV-18: wherever it was broken off, saying it again ends it, and nothing is there twice. */
+static void a_promotion_that_is_killed_anywhere_goes_on_when_it_is_said_again(void **state)
+{
+    int64_t point = 1;
+    bool died = true;
+
+    (void)state;
+    t.requests_alone = true;
+    for (; died && point < POINTS_MAX; point++) {
+        ARENA(a, 32 << 20);
+        char from[1024], product[32], path[64];
+        size_t active;
+        snprintf(product, sizeof product, "carried%lld", (long long)point);
+        snprintf(path, sizeof path, "/v1/products/%s", product);
+        snprintf(from, sizeof from,
+                 "{\"version\":1,\"products\":[{\"id\":\"%s\",\"name\":\"P\",\"active\":true,"
+                 "\"default_price\":\"price_a%lld\",\"prices\":[{\"id\":\"price_a%lld\","
+                 "\"lookup_key\":\"key%lld\",\"active\":true,\"currency\":\"usd\","
+                 "\"unit_amount\":1000},{\"id\":\"price_b%lld\",\"active\":true,"
+                 "\"currency\":\"eur\",\"unit_amount\":5}]}]}",
+                 product, (long long)point, (long long)point, (long long)point, (long long)point);
+        t.left = point;
+        (void)promote(from);
+        died = t.dead;
+        restart();
+        (void)promote(from);
+        assert_false(t.dead);
+        assert_int_equal(promote(from), 0); /* nothing is left to be done */
+        assert_int_equal(prices_of(product, &active, &a), 2);
+        assert_int_equal(active, 2);
+        assert_true(json_text(look(path, "", &a), S("default_price"), &a).n);
+    }
+    assert_in_range(point, 20, POINTS_MAX - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -676,6 +759,9 @@ int main(void)
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(killed_anywhere_a_product_is_made_once, open_world,
                                         close_world),
+        cmocka_unit_test_setup_teardown(
+            a_promotion_that_is_killed_anywhere_goes_on_when_it_is_said_again, open_world,
+            close_world),
         cmocka_unit_test_setup_teardown(what_is_cleared_is_done_and_no_edit_of_somebody_else,
                                         open_world, close_world),
         cmocka_unit_test_setup_teardown(a_list_that_is_killed_anywhere_ends_as_it_was_asked,
