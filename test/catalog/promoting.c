@@ -11,7 +11,7 @@ enum status promoting_begin(struct promoting *p, struct env *to, struct error *e
     enum status st = catalog_read(to, &there, e);
 
     if (st == ST_OK)
-        st = catalog_compare(file, there, NULL, true, &changes, e);
+        st = catalog_compare(file, there, NULL, all, &changes, e);
     p->changes = changes;
     p->n = json_array_size(changes);
     json_decref(there);

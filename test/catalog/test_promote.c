@@ -36,7 +36,7 @@ static void decisions(const char *from, const char *to, struct buf *out)
     struct error e = { 0 };
     json_t *all = parse(from), *there = parse(to), *file = catalog_export(all, false);
     json_t *changes = NULL, *decided, *one;
-    enum status st = catalog_compare(file, there, NULL, true, &changes, &e);
+    enum status st = catalog_compare(file, there, NULL, all, &changes, &e);
     size_t i;
 
     if (st != ST_OK) {
