@@ -1,3 +1,4 @@
--- core/foreign.c: the same of what they refer to
-delete from _refs where from_type = $1 and account = $2
-    and from_id in (select from_id from _refs where from_type = $1 and account = $2 limit $3)
+-- core/foreign_purge.c: of a type, references of accounts of the other mode, a piece
+delete from _refs where from_type = $1 and (account, from_id) in (
+    select account, from_id from _refs where from_type = $1
+    and account in (select account from _accounts where state = 'wrong_mode') limit $2)

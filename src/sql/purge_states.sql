@@ -1,3 +1,4 @@
--- core/foreign.c: a piece of an account's customers' states
-delete from _states where account = $1
-    and customer in (select customer from _states where account = $1 limit $2)
+-- core/foreign_purge.c: customers' states of accounts of the other mode, a piece
+delete from _states where (customer, account) in (
+    select customer, account from _states
+    where account in (select account from _accounts where state = 'wrong_mode') limit $1)

@@ -82,6 +82,7 @@ create index _inbox_twin on _inbox (twin) where twin is not null;
 create index _inbox_body on _inbox (received_at) where body is not null;
 create index _inbox_bodiless on _inbox (received_at) where body is null;
 create index _inbox_again on _inbox (deliveries) where deliveries > 1;
+create index _inbox_account on _inbox (account) where account is not null;
 create index _inbox_outcome on _inbox (outcome, seq) where outcome <> 'due';
 
 -- Deliveries that carry a known event id and another type, object, account or mode.

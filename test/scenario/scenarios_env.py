@@ -464,6 +464,11 @@ def a_purge_removes_what_is_proven_foreign_and_nothing_else(place):
     d.idle()
     d.stop()
     place.write("update _accounts set state = 'wrong_mode'")
+    place.write("insert into _drift (type, account, id, what, revision, fields, found_at) "
+                f"values ('plan', '{theirs.id}', 'p', 'missing', 0, '', 1)")
+    place.write("insert into _dropped (type, account, id, ticket, at, source, reason) "
+                f"values ('magic.wand', '{theirs.id}', 'wand_1', 1, 1, 'event', 'buried')")
+    check(place.one("select count(*) from _walks where account = ?", theirs.id), "it was not walked")
     n = place.one("select count(*) from objects where account = ?", theirs.id)
     out, _ = place.run("env", "check", "--json", code=3)
     found = [json.loads(x) for x in out.splitlines()]
@@ -471,14 +476,15 @@ def a_purge_removes_what_is_proven_foreign_and_nothing_else(place):
     check({"what": "events", "reason": "other_mode", "events": 1} in found, found)
     before = everything(place)
     out, err = place.run("env", "purge", "--json")
-    check(json.loads(out) == {"env": "test", "removed": False, "objects": n, "events": 1}, out)
+    check(json.loads(out) == {"env": "test", "removed": False, "objects": n, "events": 2}, out)
     check(everything(place) == before, "the dry run changed the mirror")
     _, err = place.run("env", "purge", "--yes", "--max-percent", "1", code=4)
     check("more than 1 %" in err, err)
     check(place.one("select count(*) from objects where account = ?", theirs.id) == n, "it was removed all the same")
     out, _ = place.run("env", "purge", "--yes", "--json", "--max-percent", "30")
-    check(json.loads(out) == {"env": "test", "removed": True, "objects": n, "events": 1}, out)
-    check(place.one("select count(*) from objects where account = ?", theirs.id) == 0, "it is still there")
+    check(json.loads(out) == {"env": "test", "removed": True, "objects": n, "events": 2}, out)
+    for table in ("objects", "_due", "_refs", "_history", "_walks", "_drift", "_dropped", "_inbox", "_states"):
+        check(place.one(f"select count(*) from {table} where account = ?", theirs.id) == 0, "it is still in", table)
     check(place.one("select count(*) from objects where type = 'product'") == 30, "ours are gone")
     check(place.one("select count(*) from _audit where what = 'purged'") == 1, "the audit")
     out, _ = place.run("env", "purge", "--yes", "--json")
