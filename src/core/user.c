@@ -106,7 +106,9 @@ enum status user_form(str json, const char *key, struct buf *form, struct error 
 
     if (!str_trim(json).n)
         return ST_OK;
-    if (json.n > SMALL_BYTES / 4 || !json_valid(json) || str_trim(json).p[0] != '{')
+    if (json.n > USER_BODY_MAX)
+        return fail(e, ST_LIMIT, "the body has at most %d bytes", USER_BODY_MAX);
+    if (!json_valid(json) || str_trim(json).p[0] != '{')
         return fail(e, ST_INVALID,
                     "the body must be a JSON object: {\"email\":…,\"name\":…,\"metadata\":{…}}");
     json_init(&r, json);
@@ -116,8 +118,7 @@ enum status user_form(str json, const char *key, struct buf *form, struct error 
         st = add_member(name, json_value(&r), key, form, &a, e);
     }
     if (st == ST_OK && form->failed)
-        return fail(e, ST_INVALID, "the body holds more than %d bytes of parameters",
-                    USER_FORM_MAX);
+        return fail(e, ST_LIMIT, "the body holds more than %d bytes of parameters", USER_FORM_MAX);
     return st;
 }
 

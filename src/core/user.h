@@ -15,6 +15,7 @@
 enum {
     USER_ID_MAX = 200,        /* bytes */
     USER_FORM_MAX = 32 << 10, /* of a customer's parameters, encoded */
+    USER_BODY_MAX = 64 << 10, /* as they are sent to us */
     USER_METADATA_MAX = 49,   /* Stripe takes fifty; one is ours */
     USER_CUSTOMERS_MAX = 100, /* of one user, in a report */
 };
@@ -44,7 +45,7 @@ bool user_id_valid(str user);
 
 /* A request's body {"email","name","metadata":{…}} (all may be absent; an empty body is one without
  * any) as Stripe's parameters. `key` is our own member of the metadata, which must not be among
- * them. Pure. ST_INVALID says what is wrong. */
+ * them. Pure. ST_INVALID says what is wrong, ST_LIMIT that it is too much. */
 enum status user_form(str json, const char *key, struct buf *form, struct error *e) MUST_USE;
 
 /* Everything about a user; without a row it is USER_NONE. */

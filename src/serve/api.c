@@ -31,9 +31,10 @@ void api_status(const struct route_call *c)
     enum status st = status_json(s->env, &body, &e);
     if (st == ST_OK && s->o->closed != CLOSED_NOT)
         add_label(&body, s->o);
-    if (st == ST_OK && body.failed)
-        st = fail(&e, ST_LIMIT, "the status of %s is too large to be answered", s->env->name);
-    if (st == ST_OK)
+    if (body.failed)
+        reply_error(c->x, s->env, 500, status_name(ST_LIMIT),
+                    "The status is too large to be answered.");
+    else if (st == ST_OK)
         reply_json(c->x, 200, buf_str(&body));
     else
         reply_failure(c->x, s->env, st, &e);

@@ -50,6 +50,8 @@ static void reply_op(struct http_exchange *x, struct env *env, str id)
 
     if (st == ST_OK)
         reply_json(x, http_of(buf_str(&doc), &a), buf_str(&doc));
+    else if (doc.failed)
+        reply_error(x, env, 500, "limit", e.text);
     else
         reply_failure(x, env, st, &e);
 }
@@ -128,6 +130,10 @@ void catalog_order(const struct route_call *c)
     snprintf(kind, sizeof kind, "%.*s.%.*s", (int)(c->arg[1].n < 30 ? c->arg[1].n : 30),
              c->arg[1].p, (int)(c->arg[2].n < 30 ? c->arg[2].n : 30), c->arg[2].p);
     str input = str_trim(q->body);
+    if (input.n > OP_INPUT_BYTES_MAX) {
+        reply_too_large(c->x, s->env, "The input of an operation", OP_INPUT_BYTES_MAX);
+        return;
+    }
     const struct op_order o = { .kind = kind,
                                 .input = input,
                                 .actor = S("api"),

@@ -61,6 +61,15 @@ void reply_later(struct http_exchange *x, const struct env *env, const char *rea
     reply_error_with(x, env, 503, reason, message, S("Retry-After"), S("5"));
 }
 
+void reply_too_large(struct http_exchange *x, const struct env *env, const char *what,
+                     size_t bytes_max)
+{
+    struct error e = { 0 };
+
+    (void)fail(&e, ST_LIMIT, "%s has at most %zu bytes.", what, bytes_max);
+    reply_error(x, env, 413, status_name(ST_LIMIT), e.text);
+}
+
 void reply_failure(struct http_exchange *x, const struct env *env, enum status st,
                    const struct error *e)
 {

@@ -18,7 +18,12 @@ void reply_error_with(struct http_exchange *x, const struct env *env, int status
 /* 503 with Retry-After. */
 void reply_later(struct http_exchange *x, const struct env *env, const char *reason,
                  const char *message);
-/* What could not be read or asked for, by its status. */
+/* 413: no wait makes `what` shorter. */
+void reply_too_large(struct http_exchange *x, const struct env *env, const char *what,
+                     size_t bytes_max);
+/* What could not be read or asked for, by its status. ST_LIMIT is said to come again: the room was
+ * the store's or the memory's. Who knows that the request itself is too large says so
+ * (reply_too_large); that an answer is, 500. */
 void reply_failure(struct http_exchange *x, const struct env *env, enum status st,
                    const struct error *e);
 /* The member that the errors carry, for answers that are put together elsewhere. */

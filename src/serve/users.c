@@ -117,7 +117,7 @@ void user_customer(const struct route_call *c)
     if (st == ST_OK)
         ask(c, s, user, buf_str(&form));
     else
-        reply_failure(c->x, s->env, st, &e);
+        reply_error(c->x, s->env, st == ST_LIMIT ? 413 : 400, status_name(st), e.text);
 }
 
 void user_customer_show(const struct route_call *c)
@@ -135,6 +135,9 @@ void user_customer_show(const struct route_call *c)
         reply_json(c->x, 200, buf_str(&body));
     else if (st == ST_NONE)
         reply_error(c->x, s->env, 404, "no_such_user", e.text);
+    else if (body.failed)
+        reply_error(c->x, s->env, 500, status_name(ST_LIMIT),
+                    "The user's history is too long to be answered.");
     else
-        reply_failure(c->x, s->env, st == ST_OK ? ST_LIMIT : st, &e);
+        reply_failure(c->x, s->env, st, &e);
 }

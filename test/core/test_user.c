@@ -304,9 +304,23 @@ static void who_is_erased_leaves_nothing(void **state)
     small_world_free(w);
 }
 
+static void more_than_a_customer_may_have_is_a_limit(void **state)
+{
+    (void)state;
+    static char json[USER_BODY_MAX + 64];
+    BUF(form, USER_FORM_MAX);
+    struct error e = { 0 };
+
+    snprintf(json, sizeof json, "{\"name\":\"%0*d\"}", USER_FORM_MAX, 1);
+    assert_int_equal(user_form(str_of(json), "userId", &form, &e), ST_LIMIT);
+    snprintf(json, sizeof json, "{\"name\":\"%0*d\"}", USER_BODY_MAX, 1);
+    assert_int_equal(user_form(str_of(json), "userId", &form, &e), ST_LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(more_than_a_customer_may_have_is_a_limit),
         cmocka_unit_test(a_wish_is_turned_into_parameters_or_refused_with_a_sentence),
         cmocka_unit_test(a_users_id_is_a_line_of_text),
         cmocka_unit_test(the_key_is_the_operations_and_the_metadata_names_the_user),

@@ -755,6 +755,10 @@ def over_http_the_same_order_is_the_same_operation(place):
         check(status == want and doc["reason"] == reason, verb, status, doc.get("reason"))
     status, _ = order(d, "price/burn", {})
     check(status == 400, "no such operation:", status)
+    long = json.dumps({**wish, "pad": "x" * 200_000}).encode()
+    status, head, body = d.http.ask("POST", "/api/test/catalog/price/replace", long)
+    check(status == 413 and b"at most" in body and "retry-after" not in str(head).lower(),
+          "no wait makes it shorter:", status, head, body)
     listed = json.loads(d.http.ask("GET", "/api/test/ops")[2])["data"]
     check(listed[-1]["id"] == plan["id"] and len(listed) == 5, len(listed))
     shown = json.loads(d.http.ask("GET", f"/api/test/ops/{again['id']}")[2])
