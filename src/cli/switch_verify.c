@@ -40,7 +40,7 @@ static enum status prepare_endpoint(struct switching *s, struct doctor *d, char 
 {
     bool broken_off = step_is_done(s, "making") && !step_is_done(s, "checked");
 
-    d->url = s->o->url ? s->o->url : s->seal.url[0] ? s->seal.url : NULL;
+    d->url = s->seal.url[0] ? s->seal.url : s->o->url; /* as it began: the key is for that alone */
     d->fix = d->url && !s->o->dry_run;
     if (!d->fix || !s->from)
         return ST_OK;

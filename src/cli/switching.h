@@ -7,7 +7,11 @@
 #include "cli/wire.h"
 #include "core/seal.h"
 
-enum { SWITCH_TEXT_MAX = 700, SWITCH_LOOK_MS = 100 };
+enum {
+    SWITCH_TEXT_MAX = 700,
+    SWITCH_LOOK_MS = 100,
+    SWITCH_STORE_MS = 40 * 1000, /* for a daemon to let go of a store, or to take one */
+};
 
 struct switching {
     struct cli *cli;
@@ -33,16 +37,36 @@ enum outcome { DONE, WARNED, SKIPPED, FAILED, PLANNED };
 void item(struct switching *s, const char *step, enum outcome o, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 /* The step has failed, with `e`. Returns `st`. */
-enum status failed(struct switching *s, const char *step, enum status st, const struct error *e);
+enum status failed(struct switching *s, const char *step, enum status st,
+                   const struct error *e) MUST_USE;
 /* The journal is told that a step is done, and knows as much as the reader of the checklist. It
  * never goes back to an earlier step. ST_CONFLICT: somebody else has ended the switch. */
-enum status note(struct switching *s, const char *step, struct error *e);
+enum status note(struct switching *s, const char *step, struct error *e) MUST_USE;
 /* Is this step done, by the journal? */
 bool step_is_done(const struct switching *s, const char *step);
 
+/* ---- env_switch.c ---- */
+
+/* ST_NONE: there is no store, or it is nobody's yet. */
+enum status seal_of(struct switching *s, const struct env_config *conf, struct seal *out,
+                    struct error *e) MUST_USE;
+
+/* ---- switch_leave.c ---- */
+
+/* Opens a store that a switch keeps closed to others. While another process has it, that is waited
+ * for: a daemon that has seen the journal lets go. WIRE_FILL: ST_NONE: it is nobody's yet. */
+enum status open_waiting(struct switching *s, struct wire *w, struct env_config *conf,
+                         enum wire_mode mode, struct error *e) MUST_USE;
+/* From the journal's begin to the seal; `source` stays open. */
+enum status leave(struct switching *s, struct error *e) MUST_USE;
+/* What of it would be worked off. */
+void plan_drain(struct switching *s);
+
 /* ---- switch_verify.c ---- */
 
-/* Each writes its line, and the last two change nothing. */
-enum status look_at_endpoint(struct switching *s, struct wire *w, struct error *e);
-enum status ping_all(struct switching *s, struct error *e);
-enum status look_for_leftovers(struct switching *s, struct env *env, struct error *e);
+/* Each writes its line. ST_RETRY: Stripe is away. The endpoint is made or set right at Stripe if
+ * that was wished, its secret kept; the other two change nothing. ST_REFUSED: the daemon does not
+ * take what is signed. */
+enum status look_at_endpoint(struct switching *s, struct wire *w, struct error *e) MUST_USE;
+enum status ping_all(struct switching *s, struct error *e) MUST_USE;
+enum status look_for_leftovers(struct switching *s, struct env *env, struct error *e) MUST_USE;

@@ -1,7 +1,7 @@
 /* killing.c - put before libc (LD_PRELOAD): the process is killed at the n-th point, n being
- * $KILL_AT. Points are before and after whatever survives a kill: a file that is synced, made,
- * linked, renamed or taken away, a directory that is made, a request to Stripe, a commit of
- * PostgreSQL's. The file $KILL_TOLD gets the name of the call. */
+ * $KILL_AT. Points are before and after whatever survives a kill: a
+ * file that is synced, made, linked, renamed or taken away, a directory that is made, a request to
+ * Stripe, a commit of PostgreSQL's. The file $KILL_TOLD gets the name of the call. */
 #undef _FILE_OFFSET_BITS /* under both of their names */
 #undef _FORTIFY_SOURCE
 #include <fcntl.h>

@@ -190,8 +190,8 @@ class Emulator:
 
 
 class Daemon:
-    def __init__(self, place, limits=None, folder=".", **env):
-        self.place, self.port = place, free_port()
+    def __init__(self, place, limits=None, folder=".", port=None, **env):
+        self.place, self.port = place, port or free_port()
         (place.dir / folder).mkdir(exist_ok=True)
         self.log = open(place.dir / "daemon.log", "ab")
         self.env = {**place.env(), "BRINDLE_LISTEN": f"127.0.0.1:{self.port}", **env}

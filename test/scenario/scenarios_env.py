@@ -213,8 +213,8 @@ class Daemons(Daemon):
         until(f"{env} is {word}", says)
 
 
-def start(place, env):
-    d = Daemons(place, **env)
+def start(place, env, **more):
+    d = Daemons(place, **env, **more)
     place.things.append(d)
     return d
 

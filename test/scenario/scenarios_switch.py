@@ -162,15 +162,19 @@ def a_switch_that_a_partition_has_cut_goes_on_by_itself(place):
     d.stop()
 
 
+def killing():
+    shim = pathlib.Path(BRINDLE).parent / "test" / "scenario" / "killing.so"
+    if not shim.exists():
+        raise Skip("the library that kills was not built beside the program")
+    return str(shim)
+
+
 def at_once(place, env, point, *words):
     """A command that is killed at a point; what it was told, and the call at which it died."""
     told = place.dir / "told"
     told.unlink(missing_ok=True)
-    shim = pathlib.Path(BRINDLE).parent / "test" / "scenario" / "killing.so"
-    if not shim.exists():
-        raise Skip("the library that kills was not built beside the program")
     done = subprocess.run([BRINDLE, *words], cwd=place.dir, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
-                          env={**place.env(), **env, "LD_PRELOAD": str(shim), "KILL_AT": str(point),
+                          env={**place.env(), **env, "LD_PRELOAD": killing(), "KILL_AT": str(point),
                                "KILL_TOLD": str(told), "ASAN_OPTIONS": "verify_asan_link_order=0"})
     place.said += [done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")]
     return done, (told.read_text().strip() if told.exists() else "")
@@ -271,3 +275,101 @@ def a_switch_that_is_killed_anywhere_goes_on_or_goes_back(place):
     check(seen in ([["test"], [], ["live"]], [["test"], []]), "the order of things was", seen)
     check(point > 60 and {"before send", "after send", "after the answer"} <= calls, "points:", point, calls)
     check((place.dir / "brindle.conf").read_bytes() == wrote, "the configuration was written")
+
+
+def signalled(place, d, front, env, proof, number, *words):
+    """The command that begins a switch, and gets a signal at its n-th proof of an identity: the second is the old
+    environment's, that is drained, the third the new one's, when the old one is sealed."""
+    proofs = []
+
+    def bend(path, *_):
+        proofs.append(path)
+        if proofs.count("/v1/account") == proof and path == "/v1/account":
+            process.send_signal(number)
+    front.bend = bend
+    process = subprocess.Popen([BRINDLE, "env", "switch", "live", "--from", "test", *words], cwd=place.dir, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                               env={**place.env(), **env, "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"})
+    place.guard.watch(process)
+    return process
+
+
+def said_by(place, process):
+    out, err = process.communicate(timeout=PATIENCE)
+    place.said += [out, err]
+    return out, err
+
+
+@scenario("ENV-20D")
+def whoever_is_killed_meanwhile_the_daemon_goes_on(place):
+    """The command dies and the daemon goes on; that one dies, too, and the next one does."""
+    old = place.emulator.post("/v1/products", name="old")["id"]
+    front = Front(place.emulator)
+    place.things.append(front)
+    both = TWO.replace("@API", front.env["STRIPE_API_BASE"])
+    place.run("sync", old, env=conf(place, TEST_ALONE))
+    d = start(place, conf(place, both))
+    dead = signalled(place, d, front, conf(place, both), 2, signal.SIGKILL)
+    said_by(place, dead)
+    front.bend = None
+    check(stores(place)["test"][:2] == ("", "live"), "it was killed elsewhere", stores(place))
+    d.until_word("live", "ok")
+    whole(place, "live", "killed while it drained")
+    check(place.text_of("daemon.log").count("event=switch_goes_on") == 1, "who went on?")
+    # killed behind the seal; and so is the daemon that went on
+    place.run("env", "switch", "test", "--from", "live", env={**conf(place, both), "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"})
+    d.until_word("test", "ok")
+    said_by(place, signalled(place, d, front, conf(place, both), 3, signal.SIGKILL))
+    check(stores(place)["test"][:2] == ("live", "live"), "it was killed elsewhere", stores(place))
+    front.bend = lambda *_: d.process.kill()  # by the next request of whoever goes on
+    until("the daemon is killed when it goes on", d.gone)
+    front.bend = None
+    d = start(place, conf(place, both), port=d.port)
+    d.until_word("live", "ok")
+    whole(place, "live", "killed behind the seal")
+    # the daemon dies in the middle of the command, and another one is there when it asks
+    place.run("env", "switch", "test", "--from", "live", env={**conf(place, both), "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"})
+    d.until_word("test", "ok")
+    process = signalled(place, d, front, conf(place, both), 3, signal.SIGSTOP, "--json")
+    until("it stands still", lambda: pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    front.bend = None
+    d.kill()
+    d = start(place, conf(place, both), port=d.port)
+    check(words_of(d) == {"live": "switch_under_way", "test": "switch_under_way"}, words_of(d))
+    process.send_signal(signal.SIGCONT)
+    out, err = said_by(place, process)
+    steps = {x["step"]: x["outcome"] for x in map(json.loads, out.splitlines()) if "step" in x}
+    check(process.returncode == 0 and steps["ping"] == "ok" and steps["resumed"] == "ok", process.returncode, steps, err)
+    d.until_word("live", "ok")
+    whole(place, "live", "the daemon killed")
+    d.stop()
+
+
+@scenario("ENV-20E")
+def a_switch_that_a_person_stops_rests(place):
+    """^C, and --until: a daemon that is there does not go on with it, killed or not."""
+    old = place.emulator.post("/v1/products", name="old")["id"]
+    place.run("sync", old, env=conf(place, TEST_ALONE))
+    front = Front(place.emulator)
+    place.things.append(front)
+    env = conf(place, TWO.replace("@API", front.env["STRIPE_API_BASE"]))
+    d = start(place, env)
+    process = signalled(place, d, front, env, 2, signal.SIGINT)
+    out, err = said_by(place, process)
+    check(process.returncode == 1 and "sealed" not in out, "^C did not stop it", out, err)
+    check("the switch rests behind \"drained\"" in err and "`brindle env switch test` goes back" in err, err)
+    held = [x for x in map(json.loads, place.run("env", "list", "--json", env=env)[0].splitlines()) if x["env"] == "test"][0]
+    check(held["state"] == "switching" and held["held"] and held["step"] == "drained", held)
+    d.until_word("test", "switch_under_way")
+    asked = len(front.asked)
+    d.kill()
+    d = start(place, env)
+    d.process.send_signal(signal.SIGHUP)  # a whole life, and one more
+    d.until_word("test", "switch_under_way")
+    check(len(front.asked) == asked, "the daemon has begun something", front.asked[asked:])
+    _, err = place.run("env", "switch", "live", "--until", "nowhere", code=2, env=env)
+    check("--until takes one of preflight, begun" in err, err)
+    told, _ = switch(place, env, "test")
+    check(told == {"resumed": "ok"}, told)
+    d.until_word("test", "ok")
+    d.stop()
