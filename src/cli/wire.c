@@ -428,6 +428,17 @@ static enum status take_user_key(struct wire *w, struct error *e)
     return ST_OK;
 }
 
+static enum status take_wrong_mode(struct wire *w, struct error *e)
+{
+    str policy = config_text(&w->conf->values, SET_WRONG_MODE);
+
+    w->env.recreate_customer = str_eqz(policy, "recreate-customer");
+    if (w->env.recreate_customer || str_eqz(policy, "refuse"))
+        return ST_OK;
+    return fail(e, ST_INVALID, "wrong_mode of environment %s is refuse or recreate-customer.",
+                w->conf->name);
+}
+
 /* Where customers' states are delivered to. It connects when there is something to deliver. */
 static enum status open_kv(struct wire *w, const struct config *c, struct error *e)
 {
@@ -489,6 +500,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
         st = open_kv(w, c, e);
     if (st == ST_OK)
         st = take_user_key(w, e);
+    if (st == ST_OK)
+        st = take_wrong_mode(w, e);
     if (st == ST_OK && mode == WIRE_WRITE && !conf->switching)
         st = look_at_seal(w, c, e);
     if (st == ST_OK && fresh)

@@ -65,6 +65,7 @@ struct env {
      * a connected account. */
     char kv_prefix[KV_PREFIX_MAX + ACCOUNT_ID_MAX + 2];
     char user_key[USER_KEY_MAX + 1]; /* the member of a customer's metadata that names a user */
+    bool recreate_customer; /* a user whose customer is of another mode or account gets a new one */
     /* Due work whose doing lies above the mirror: operations on the catalogue (catalog/saga.h).
      * NULL: this process does none of it. */
     enum status (*work_op)(struct env *, struct claim *, struct work_report *, struct error *);

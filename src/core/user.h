@@ -20,6 +20,10 @@ enum {
     USER_CUSTOMERS_MAX = 100, /* of one user, in a report */
 };
 
+/* What the reason begins with for which a user's work was given up when the customer is of another
+ * mode or account: whoever asked is not to be told its id. */
+#define USER_WRONG_MODE "wrong_mode"
+
 enum user_state {
     USER_NONE,     /* no customer is known */
     USER_FOUND,    /* a customer's metadata names the user */

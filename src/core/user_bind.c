@@ -6,6 +6,7 @@
 #include "core/mirror.h"
 #include "core/page.h"
 #include "core/path.h"
+#include "core/references.h"
 #include "core/user.h"
 
 #include <stdio.h>
@@ -85,7 +86,8 @@ struct change {
     enum status (*write)(struct bind *b, struct tx *tx, struct change *c, struct error *e);
     str id, data; /* a customer, and its object */
     const char *why;
-    bool kept; /* the transaction was committed */
+    const char *words; /* Stripe's own */
+    bool kept;         /* the transaction was committed */
 };
 
 static enum status change_once(struct bind *b, struct change *c, struct error *e)
@@ -201,6 +203,33 @@ static enum status write_gone(struct bind *b, struct tx *tx, struct change *c, s
     return st == ST_OK ? write_end(b, tx, c, e) : st;
 }
 
+/* The id is marked: nothing of ours asks for it again by itself. */
+static enum status write_foreign(struct bind *b, struct tx *tx, struct change *c, struct error *e)
+{
+    enum status st = references_absent(tx, b->env, S("customer"), c->id, 404, c->words, b->a, e);
+
+    return st == ST_OK && b->env->recreate_customer ? write_gone(b, tx, c, e) : st;
+}
+
+/* Stripe's hint: it lives, but where this key does not reach. One word is enough, for it names the
+ * mode of the key that was used, and that is proven to be ours. */
+static enum status on_foreign(struct bind *b, str customer, const char *words, struct error *e)
+{
+    char why[ERROR_TEXT_MAX];
+    struct change mark = {
+        .write = write_foreign, .id = customer, .words = words, .why = "of another mode or account"
+    };
+    enum status st = change(b, &mark, e);
+
+    if (st != ST_OK || b->ended || b->env->recreate_customer)
+        return st;
+    snprintf(why, sizeof why,
+             USER_WRONG_MODE ": %s%s No other customer is made, unless the environment's "
+                             "configuration says wrong_mode = recreate-customer.",
+             words, str_ends(str_of(words), S(".")) ? "" : ".");
+    return give_up(b, why, 404, e);
+}
+
 static enum status on_missing(struct bind *b, str customer, const char *words, struct error *e)
 {
     struct error why = { 0 };
@@ -211,6 +240,8 @@ static enum status on_missing(struct bind *b, str customer, const char *words, s
 
     if (st != ST_OK)
         return on_failure(b, st, &why, 404, e);
+    if (references_foreign(words))
+        return on_foreign(b, customer, words, e);
     if (b->c->misses == 0) { /* nothing is believed at the first word */
         b->ended = b->report->failed = true;
         snprintf(b->report->why, sizeof b->report->why, "%s", words);

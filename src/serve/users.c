@@ -39,25 +39,46 @@ static void reply_customer(struct http_exchange *x, str user, const struct user 
     reply_json(x, body.failed ? 500 : 200, body.failed ? S("{}") : buf_str(&body));
 }
 
-/* Why the work was given up: what Stripe refused is the caller's to mend. */
-static void reply_given_up(const struct waiter *w)
+/* Why the work was given up, and what Stripe answered. */
+static str given_up(const struct waiter *w, int64_t *http_status, struct arena *a)
 {
-    ARENA(a, USER_REPLY_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct error e = { 0 };
     struct rows r = { 0 };
     enum status st = tx_begin(&tx, w->env->world->store, TX_READ, &e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_DUE_GET, &r, &a, &e, V_STR(str_of(due_kind_name(w->kind))),
+        st = tx_run(&tx, STMT_DUE_GET, &r, a, &e, V_STR(str_of(due_kind_name(w->kind))),
                     V_STR(str_of(w->type)), V_STR(str_of(w->id)), v_account(w->env));
-    int64_t http_status = st == ST_OK && r.n_rows ? row_int(&r, 0, 6) : 0;
+    *http_status = st == ST_OK && r.n_rows ? row_int(&r, 0, 6) : 0;
     str why = st == ST_OK && r.n_rows ? row_str(&r, 0, 5) : (str){ 0 };
-    const char *text = why.n ? why.p : "The work was given up.";
+    return why.n ? why : S("The work was given up.");
+}
+
+/* What Stripe refused is the caller's to mend. */
+static void reply_given_up(const struct waiter *w)
+{
+    ARENA(a, USER_REPLY_BYTES);
+    int64_t http_status;
+    str why = given_up(w, &http_status, &a);
+
     if (http_status == 400 || http_status == 402)
-        reply_error(w->x, w->env, 400, "refused_by_stripe", text);
+        reply_error(w->x, w->env, 400, "refused_by_stripe", why.p);
     else
-        reply_later(w->x, w->env, "not_possible_now", text);
+        reply_later(w->x, w->env, "not_possible_now", why.p);
+}
+
+/* The customer who is bound is out of this environment's reach: its id would help nobody. */
+static bool reply_wrong_mode(const struct waiter *w)
+{
+    ARENA(a, USER_REPLY_BYTES);
+    int64_t http_status;
+    str why = given_up(w, &http_status, &a);
+
+    if (!str_starts(why, S(USER_WRONG_MODE)))
+        return false;
+    reply_error(w->x, w->env, 409, USER_WRONG_MODE, why.p);
+    return true;
 }
 
 static void on_end(const struct waiter *w, enum waiting_end end)
@@ -67,6 +88,8 @@ static void on_end(const struct waiter *w, enum waiting_end end)
     struct user u = { 0 };
     enum status st = user_find(w->env, str_of(w->id), &u, &a, &e);
 
+    if (end == WAITING_DEAD && reply_wrong_mode(w))
+        return;
     /* A binding that cannot be looked up just now is a binding all the same. */
     if (st == ST_OK && u.state == USER_BOUND)
         reply_customer(w->x, str_of(w->id), &u, end == WAITING_DONE);

@@ -218,6 +218,64 @@ static void the_oldest_of_those_that_are_named_is_taken_over(void **state)
     small_world_free(w);
 }
 
+/* ENV-09: Stripe says that it lives in the other mode. */
+static struct small_world *with_a_foreign_customer(void)
+{
+    struct small_world *w = with_search();
+
+    want(w, "");
+    work_off(w);
+    script(
+        w, "/v1/customers/cus_1", 404,
+        "{\"error\":{\"code\":\"resource_missing\",\"param\":\"customer\",\"message\":\"No such "
+        "customer: 'cus_1'; a similar object exists in live mode, but a test mode key was used to "
+        "make this request.\"}}");
+    script(w, "/v1/customers", 200, CUSTOMER("cus_2", "u", "6"));
+    script(w, "/v1/customers/cus_2", 200, CUSTOMER("cus_2", "u", "6"));
+    return w;
+}
+
+static void wait_and_work(struct small_world *w)
+{
+    for (int i = 0; i < 3; i++) {
+        pass(w, w->env.set.confirm_ms + w->env.set.settle_ms);
+        work_off(w);
+    }
+}
+
+static void a_customer_of_the_other_mode_is_told_and_no_other_is_made(void **state)
+{
+    (void)state;
+    struct small_world *w = with_a_foreign_customer();
+    size_t before = asked(w, "/v1/customers/cus_1");
+
+    want(w, "");
+    wait_and_work(w);
+    assert_string_equal(bound(w), "cus_1");
+    assert_int_equal(w->n_posted, 1);
+    assert_int_equal(asked(w, "/v1/customers/cus_1") - before, 1); /* no retry */
+    assert_non_null(strstr(ask_text(w, "select last_error from _due where kind = 'user'"),
+                           "wrong_mode: GET /v1/customers/cus_1: 404"));
+    assert_string_equal(ask_text(w, "select state from _absent where id = 'cus_1'"), "foreign");
+    small_world_free(w);
+}
+
+static void by_the_policy_the_user_gets_a_new_one(void **state)
+{
+    (void)state;
+    struct small_world *w = with_a_foreign_customer();
+
+    w->env.recreate_customer = true;
+    want(w, "");
+    wait_and_work(w);
+    assert_string_equal(ask_text(w, "select customer from _user_history"), "cus_1");
+    assert_string_equal(ask_text(w, "select why from _user_history"), "of another mode or account");
+    assert_string_equal(bound(w), "cus_2");
+    assert_int_equal(w->n_posted, 2);
+    assert_string_equal(ask_text(w, "select state from _absent where id = 'cus_1'"), "foreign");
+    small_world_free(w);
+}
+
 static void one_404_ends_no_binding_and_two_do(void **state)
 {
     (void)state;
@@ -329,6 +387,8 @@ int main(void)
         cmocka_unit_test(only_when_the_list_has_none_another_key_is_used),
         cmocka_unit_test(what_cannot_be_searched_is_not_created),
         cmocka_unit_test(the_oldest_of_those_that_are_named_is_taken_over),
+        cmocka_unit_test(a_customer_of_the_other_mode_is_told_and_no_other_is_made),
+        cmocka_unit_test(by_the_policy_the_user_gets_a_new_one),
         cmocka_unit_test(one_404_ends_no_binding_and_two_do),
         cmocka_unit_test(a_users_revision_never_goes_back),
         cmocka_unit_test(who_is_erased_leaves_nothing),

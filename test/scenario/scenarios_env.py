@@ -578,6 +578,40 @@ def what_lives_in_the_other_mode_is_told_as_such_and_never_made_anew(place):
     d.stop()
 
 
+@scenario("ENV-09B")
+def a_users_customer_of_the_other_mode_is_let_go_by_the_policy_alone(place):
+    place.writes = True  # a customer is made for a user
+    # Copied by hand from where the live key was used: no other way leads to such a binding.
+    theirs = as_key(place, LIVE).post("/v1/customers", email="u@x.test")
+    price = as_key(place, LIVE).post("/v1/prices", currency="usd", unit_amount=1, product_data={"name": "live"})
+    d = place.start()
+    ours = json.loads(d.http.ask("POST", "/api/test/users/u/customer", b"")[2])["customerId"]
+    d.stop()
+    place.write(f"update _users set customer = '{theirs['id']}'")
+    wrote = len(writes(place))
+    d = place.start()
+    status, _, body = d.http.ask("POST", "/api/test/users/u/customer", b"")
+    answer = json.loads(body)["error"]
+    check((status, answer["reason"]) == (409, "wrong_mode") and "live mode" in answer["message"], status, answer)
+    check(answer["environment"]["mode"] == "test", answer)
+    check(len(writes(place)) == wrote, "somebody was made anew")
+    check(len(place.emulator.requests(f"/v1/customers/{theirs['id']}")) == 1, "it was asked for again")
+    d.stop()
+    _, err = place.run("sync", "products", code=2, env={"BRINDLE_WRONG_MODE": "recreate"})
+    check("recreate-customer" in err, err)
+    d = place.start(BRINDLE_WRONG_MODE="recreate-customer")
+    # For a price that is missing here no customer is ever made.
+    e = place.emulator.events(type="customer.created")[0]
+    d.deliver_ok({**e, "id": "evt_price", "type": "price.updated", "data": {"object": {**price, "livemode": False}}})
+    d.idle()
+    check(len(writes(place)) == wrote, "for a price")
+    status, _, body = d.http.ask("POST", "/api/test/users/u/customer", b"")
+    new = json.loads(body)["customerId"]
+    check(status == 200 and new == ours, "the one that names the user here", status, body)
+    check(len(writes(place)) == wrote, "another one was made")
+    d.stop()
+
+
 @scenario("ENV-10")
 def a_wrong_key_that_slips_in_buries_nothing_and_work_goes_on_with_the_right_one(place):
     made = fill(place, 30)
