@@ -2,6 +2,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "cli/command.h"
 
 /* `brindle check leftovers`: ids of another environment in the application's own database. */
@@ -17,5 +18,10 @@ struct application_leftovers {
  * ST_NONE: no application is configured, or there is no mirror yet. */
 enum status application_leftovers(struct cli *cli, struct env_config *conf, int64_t asked_max,
                                   struct application_leftovers *out, struct error *e) MUST_USE;
+/* The same as lines of JSON, one a column in which something was found: {"what":"application",
+ * "column","ids","unknown","elsewhere","see"}; `*n` more lines. Where Stripe is away, by the
+ * mirrors alone, which is said. */
+enum status application_leftovers_write(struct cli *cli, struct env_config *conf, int64_t asked_max,
+                                        struct buf *out, size_t *n, struct error *e) MUST_USE;
 /* `brindle check catalog`: products whose default price is not what it should be. */
 enum status check_catalog(struct cli *cli, struct error *e) MUST_USE;

@@ -18,6 +18,7 @@ enum {
     ACCOUNTS_SHOWN_MAX = 1000,
     AUDIT_SHOWN = 100,
     ORDER_BYTES_MAX = 1024,
+    APPLICATION_ASKED_MAX = 1000, /* ids of the application, at Stripe */
 };
 
 /* ---- list --------------------------------------------------------------------------------- */
@@ -158,27 +159,6 @@ static enum status env_show(struct cli *cli, const struct env_config *conf, stru
 
 /* ---- check -------------------------------------------------------------------------------- */
 
-/* By the mirrors alone: Stripe is not asked here. */
-static enum status write_application(struct cli *cli, struct env_config *conf, struct buf *out,
-                                     size_t *n, struct error *e)
-{
-    struct application_leftovers left;
-    struct json_writer w = { .b = out };
-    enum status st = application_leftovers(cli, conf, 0, &left, e);
-
-    if (st != ST_OK || left.elsewhere == 0)
-        return st == ST_NONE ? ST_OK : st;
-    jw_object(&w);
-    jw_put_str(&w, "what", S("application"));
-    jw_put_int(&w, "elsewhere", left.elsewhere);
-    jw_put_int(&w, "unknown", left.unknown);
-    jw_put_str(&w, "see", S("brindle check leftovers"));
-    jw_end(&w);
-    buf_char(out, '\n');
-    ++*n;
-    return ST_OK;
-}
-
 static void add_leftover(struct table *t, str line)
 {
     str what = json_text(line, S("what"), t->arena), cell[4] = { what, S(""), S(""), S("") };
@@ -204,7 +184,7 @@ static void add_leftover(struct table *t, str line)
     } else if (str_eqz(what, "application")) {
         (void)!json_int(line, S("elsewhere"), &foreign);
         (void)!json_int(line, S("unknown"), &unknown);
-        cell[1] = S("its own database");
+        cell[1] = json_text(line, S("column"), t->arena);
         cell[2] = arena_printf(t->arena, "%lld of elsewhere, %lld unknown", (long long)foreign,
                                (long long)unknown);
         cell[3] = json_text(line, S("see"), t->arena);
@@ -229,7 +209,9 @@ static enum status env_check(struct cli *cli, struct env_config *conf, struct er
         st = foreign_write(&wire.env, &out, &n, e);
     if (st != ST_OK)
         return st;
-    st = write_application(cli, conf, &out, &n, e);
+    st = application_leftovers_write(cli, conf, APPLICATION_ASKED_MAX, &out, &n, e);
+    if (st == ST_NONE)
+        st = ST_OK;
     (void)print_lines(cli, buf_str(&out), &t, add_leftover);
     if (st != ST_OK) /* what could not be looked at is not clean */
         return st;

@@ -264,8 +264,9 @@ static enum status count_all(struct looking *l, struct application_leftovers *ou
     return st;
 }
 
-enum status application_leftovers(struct cli *cli, struct env_config *conf, int64_t asked_max,
-                                  struct application_leftovers *out, struct error *e)
+static enum status with_application(struct cli *cli, struct env_config *conf, int64_t asked_max,
+                                    struct application_leftovers *out, struct buf *lines, size_t *n,
+                                    struct error *e)
 {
     ARENA(a, SCAN_BYTES_MAX);
     struct looking l = { .cli = cli,
@@ -280,7 +281,31 @@ enum status application_leftovers(struct cli *cli, struct env_config *conf, int6
         return ST_NONE;
     l.scan.ctx = &l;
     enum status st = count_all(&l, out, e);
+    for (size_t i = 0; lines && i < l.scan.n_columns && st == ST_OK; i++)
+        *n += leftovers_in_short(&l.scan.column[i], lines);
     close_all(&l);
+    return st;
+}
+
+enum status application_leftovers(struct cli *cli, struct env_config *conf, int64_t asked_max,
+                                  struct application_leftovers *out, struct error *e)
+{
+    return with_application(cli, conf, asked_max, out, NULL, NULL, e);
+}
+
+enum status application_leftovers_write(struct cli *cli, struct env_config *conf, int64_t asked_max,
+                                        struct buf *out, size_t *n, struct error *e)
+{
+    struct application_leftovers counts;
+    enum status st = with_application(cli, conf, asked_max, &counts, out, n, e);
+
+    if (st == ST_RETRY && asked_max) {
+        say("The application's ids are told apart by the mirrors alone: %s", e->text);
+        error_clear(e);
+        return application_leftovers_write(cli, conf, 0, out, n, e);
+    }
+    if (st == ST_OK && !counts.whole)
+        say("Not every id of the application was looked at: `brindle check leftovers` does that.");
     return st;
 }
 

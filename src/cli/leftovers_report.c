@@ -182,6 +182,28 @@ static enum status write_column(const char *env, struct leftover_scan *s,
     return st;
 }
 
+size_t leftovers_in_short(const struct leftover_column *c, struct buf *out)
+{
+    ARENA(a, 64 << 10);
+    struct json_writer w = { .b = out };
+    int64_t ids = 0;
+
+    if (leftovers_foreign(c, true) == 0)
+        return 0;
+    for (int k = 0; k < LEFTOVER_KINDS; k++)
+        ids += c->ids[k];
+    jw_object(&w);
+    jw_put_str(&w, "what", S("application"));
+    jw_put_str(&w, "column", column_name(c, &a));
+    jw_put_int(&w, "ids", ids);
+    jw_put_int(&w, "unknown", c->ids[LEFTOVER_UNKNOWN]);
+    jw_put_int(&w, "elsewhere", leftovers_foreign(c, false));
+    jw_put_str(&w, "see", S("brindle check leftovers"));
+    jw_end(&w);
+    buf_char(out, '\n');
+    return 1;
+}
+
 /* --- the same for people ------------------------------------------------------------------- */
 
 static void add_column(struct table *t, str line)

@@ -17,3 +17,6 @@ void leftovers_propose(struct cli *cli, const char *env, const struct leftover_s
 int64_t leftovers_say_stay(struct cli *cli, const struct leftover_scan *s, bool unknown);
 /* `what` begins the sentence. */
 void leftovers_say_mended(const struct cli *cli, const char *what, const struct leftover_mended *m);
+/* One line of JSON of what was found in the column, see application_leftovers_write; nothing, and
+ * 0, where nothing was. */
+size_t leftovers_in_short(const struct leftover_column *c, struct buf *out);

@@ -178,7 +178,9 @@ describe("an application that goes live with the database of its test days", () 
   test("hears_it_from_every_look_at_the_environment", async () => {
     const check = await json("env", "check", "live");
     assert.equal(check.code, 3, check.said);
-    assert.deepEqual(check.lines.map((one) => [one.what, one.elsewhere >= 2]), [["application", true]]);
+    const found = Object.fromEntries(check.lines.map((one) => [one.column, [one.what, one.ids, one.elsewhere]]));
+    assert.deepEqual(found["stripe_customers.stripe_customer_id"], ["application", 3, 2]);
+    assert.deepEqual(found["accounts.stripe_account_id"], ["application", 1, 1]);
     const { code, lines, said } = await json("env", "switch", "live", "--from", "test", "--dry-run");
     assert.equal(code, 0, said);
     const left = lines.find((line) => line.step === "leftovers");

@@ -1,8 +1,9 @@
 """Leftovers of another environment in the application's own database: the Hi.Events story."""
 import json
 import sqlite3
+import subprocess
 
-from place import KEY, Http, check, form
+from place import BRINDLE, KEY, Http, check, form, until
 import urllib.parse
 
 SCENARIOS = []
@@ -127,6 +128,12 @@ def what_is_left_of_another_environment_is_counted_and_nothing_is_written(place)
     check("similar object exists in test mode" in found["orders.stripe_price_id"]["examples"][0]["why"], found)
     check(found["stripe_payments.payment_intent_id"]["no_id"] == 1, "what is no id", found)
     check(app.everything() == before and len(writes(place)) == wrote, "something was written")
+    # The look at the environment says the same in short, Stripe's hint included.
+    out, _ = place.run("env", "check", "live", "--json", code=3, env=env)
+    short = {x["column"]: x for x in map(json.loads, out.splitlines()) if x["what"] == "application"}
+    check({n: (x["ids"], x["unknown"], x["elsewhere"]) for n, x in short.items()} ==
+          {n: (x["ids"], x["unknown"], x["foreign"]) for n, x in found.items() if x["unknown"] + x["foreign"]}, short)
+    check(short["orders.stripe_price_id"]["elsewhere"] == 1 and len(short) == 6, short)
     # A column that is not there is named, and so is what is.
     _, err = leftovers(place, conf(place, app, "customer.stripe_id"), code=2)
     check('no table "customer"' in err and "stripe_customers" in err, err)
@@ -219,3 +226,49 @@ def orders_of_another_modes_payments_are_unpayable_and_asked_for_once(place):
     # A key of another account looks at nothing.
     _, err = leftovers(place, conf(place, app, live="sk_live_leftovers0123456789"), code=4)
     check("Nothing was looked at" in err, err)
+
+
+# Long enough to be killed in, wherever a row of the application changes.
+SLOW = {False: """create trigger slow_u before update on accounts begin select (with recursive c (i) as
+            (select 1 union all select i + 1 from c where i < 20000000) select count(*) from c); end;""",
+        True: """create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(60); return new; end';
+            create trigger slow_u before update on accounts for each row execute function slow();"""}
+FAST = {False: "drop trigger slow_u", True: "drop trigger slow_u on accounts; drop function slow()"}
+
+
+def is_writing(place, app):
+    if place.cluster:
+        return app.rows("select 1 from pg_stat_activity where application_name = 'brindle' and wait_event = 'PgSleep'")
+    return (place.dir / "app.db-journal").exists()
+
+
+def killed_in_the_middle(place, app, env, *words):
+    app.run(SLOW[bool(place.cluster)])
+    command = subprocess.Popen([BRINDLE, "check", "leftovers", "--env", "live", *words], cwd=place.dir,
+                               env={**place.env(), **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    place.guard.watch(command)
+    until("it writes", lambda: is_writing(place, app))
+    command.kill()
+    command.wait()
+    if place.cluster:  # the server notices when it next says something; here it is told
+        app.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'brindle'")
+        until("it is gone", lambda: not is_writing(place, app))
+
+
+@scenario("ENV-06C")
+def a_mending_that_is_killed_in_the_middle_was_none(place):
+    app, env, ids = hi_events(place)
+    before = app.everything()
+    killed_in_the_middle(place, app, env, "--apply", "--yes")
+    leftovers(place, env)  # a half-written journal is no hindrance to who looks
+    app.run(FAST[bool(place.cluster)])
+    check(app.everything() == before, "half of it was mended")
+    leftovers(place, env, "--undo", code=1)
+    leftovers(place, env, "--apply", "--yes", code=0)
+    mended = app.everything()
+    check(mended != before, "nothing was mended")
+    killed_in_the_middle(place, app, env, "--undo")
+    app.run(FAST[bool(place.cluster)])
+    check(app.everything() == mended, "half of it was put back")
+    leftovers(place, env, "--undo", code=0)
+    check(app.everything() == before, "not as it was")
