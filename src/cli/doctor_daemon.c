@@ -117,7 +117,7 @@ void doctor_daemon(struct doctor *d, const struct wire *w)
         check_secrets(d, w->conf);
     looked(d);
     if (!listens && !who.version[0] && !w->on_pg) /* on PostgreSQL it may run on another machine */
-        found(d, FOUND_NOBODY_WORKS, config_start_command(w->conf), "no daemon runs");
+        found(d, FOUND_NOBODY_WORKS, NULL, "no daemon runs");
     looked(d);
     if (!listens && who.is_daemon)
         found(d, FOUND_DAEMON_ELSEWHERE, NULL,

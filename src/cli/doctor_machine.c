@@ -19,7 +19,8 @@ enum {
     SPACE_NONE_MIB = 100,
     TOKEN_BYTES_LITTLE = 16, /* fewer can be guessed */
     FILES_LITTLE = 1024,     /* descriptors: connections, stores, the log */
-    SUBJECT_MAX = DATA_PATH_MAX + 64,
+    PATH_BYTES_MAX = DATA_PATH_MAX + 256,
+    OWNER_MAX = 24, /* two numbers of 32 bits */
 };
 
 /* --- the configuration --------------------------------------------------------------------- */
@@ -27,7 +28,7 @@ enum {
 static void check_file(struct doctor *d)
 {
     const struct config *c = &d->cli->config;
-    char subject[SUBJECT_MAX];
+    char owner[OWNER_MAX];
     struct stat about;
 
     looked(d);
@@ -43,11 +44,13 @@ static void check_file(struct doctor *d)
         found(d, FOUND_CONFIG_WRITABLE, c->path,
               "%s may be written by others, who so decide whose key is used", c->path);
     looked(d);
-    snprintf(subject, sizeof subject, "%u %s", geteuid(), c->path);
+    snprintf(owner, sizeof owner, "%u", geteuid());
+    d->owner = owner;
     if (about.st_uid != geteuid() && about.st_uid != 0)
-        found(d, FOUND_CONFIG_OWNER, subject,
+        found(d, FOUND_CONFIG_OWNER, c->path,
               "%s belongs to user %u, who may write it: neither you (%u) nor root", c->path,
               about.st_uid, geteuid());
+    d->owner = NULL;
     looked(d);
     if (c->stripe_variables_unused)
         found(d, FOUND_VARIABLES_UNUSED, NULL,
@@ -171,7 +174,7 @@ static void check_disk(struct doctor *d, const char *dir)
 /* After `sudo brindle sync` root owns what the daemon must write. */
 static void check_owners(struct doctor *d, const char *dir, const struct stat *of_dir)
 {
-    char path[SUBJECT_MAX], subject[SUBJECT_MAX * 2];
+    char path[PATH_BYTES_MAX], owner[OWNER_MAX];
     struct stat about;
     DIR *list = opendir(dir);
 
@@ -183,10 +186,12 @@ static void check_owners(struct doctor *d, const char *dir, const struct stat *o
         if (n < 0 || (size_t)n >= sizeof path || strcmp(entry->d_name, "..") == 0 ||
             lstat(path, &about) != 0 || about.st_uid == of_dir->st_uid)
             continue;
-        snprintf(subject, sizeof subject, "%u:%u %s", of_dir->st_uid, of_dir->st_gid, dir);
-        found(d, FOUND_DATA_FILES_OWNER, subject,
+        snprintf(owner, sizeof owner, "%u:%u", of_dir->st_uid, of_dir->st_gid);
+        d->owner = owner;
+        found(d, FOUND_DATA_FILES_OWNER, dir,
               "%s belongs to user %u, its directory to user %u: a daemon of either cannot use both",
               path, about.st_uid, of_dir->st_uid);
+        d->owner = NULL;
         break;
     }
     closedir(list);

@@ -74,7 +74,6 @@ static void check_due(const struct looking *l)
 
 static msec last_quarantined(struct env *env)
 {
-    ARENA(a, WORK_BYTES_MAX);
     BUF(line, WORK_BYTES_MAX);
     const struct inbox_filter f = { .outcome = S("quarantined"), .limit = 1 };
     struct error ignored = { 0 };

@@ -36,34 +36,79 @@ static enum color severity_color(enum severity s)
 
 /* --- what mends it ------------------------------------------------------------------------- */
 
+/* As one word of a shell's command line: paths have blanks, and an address of Stripe's list may
+ * have anything. */
+static void put_shell_word(str text, struct buf *out)
+{
+    static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                   "_./:@%+=,-";
+    bool plain = text.n > 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        plain = plain && text.p[i] && strchr(harmless, text.p[i]);
+    if (plain) {
+        buf_append(out, text);
+        return;
+    }
+    buf_char(out, '\'');
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] == '\'')
+            buf_append(out, S("'\\''"));
+        else
+            buf_char(out, text.p[i]);
+    buf_char(out, '\'');
+}
+
 /* The flags by which a command looks at what this one has looked at. */
 static void put_flags(const struct doctor *d, struct buf *out)
 {
     const struct config_flags *f = &d->cli->flags;
 
-    if (f->path)
-        buf_printf(out, " --config %s", f->path);
-    if (f->data_dir)
-        buf_printf(out, " --data %s", f->data_dir);
-    if (d->env && d->cli->config.n_envs > 1)
-        buf_printf(out, " --env %s", d->env);
+    if (f->path) {
+        buf_append(out, S(" --config "));
+        put_shell_word(str_of(f->path), out);
+    }
+    if (f->data_dir) {
+        buf_append(out, S(" --data "));
+        put_shell_word(str_of(f->data_dir), out);
+    }
 }
 
-/* What stands for a word in braces; false: it is no word of ours. */
-static bool put_word(const struct doctor *d, str word, const char *subject, struct buf *out)
+static const struct env_config *env_of(const struct doctor *d)
 {
     const struct config *c = &d->cli->config;
 
-    if (!word.n)
-        buf_append(out, str_of(subject ? subject : ""));
+    for (size_t i = 0; d->env && i < c->n_envs; i++)
+        if (strcmp(c->env[i].name, d->env) == 0)
+            return &c->env[i];
+    return NULL;
+}
+
+/* What stands for a word in braces; false: it is no word of ours. */
+static bool put_word(const struct doctor *d, str word, enum fix_kind kind, const char *subject,
+                     struct buf *out)
+{
+    const struct config *c = &d->cli->config;
+    const struct env_config *conf = env_of(d);
+
+    if (!word.n && kind == RUN)
+        put_shell_word(str_of(subject), out);
+    else if (!word.n)
+        buf_append(out, str_of(subject));
     else if (str_eqz(word, "env"))
         buf_append(out, str_of(d->env ? d->env : "NAME"));
-    else if (str_eqz(word, "--env"))
-        put_flags(d, out);
     else if (str_eqz(word, "conf"))
         buf_append(out, str_of(c->path[0] ? c->path : "brindle.conf"));
+    else if (str_eqz(word, "owner"))
+        buf_append(out, str_of(d->owner));
+    else if (str_eqz(word, "start"))
+        buf_append(out, str_of(conf ? config_start_command(conf) : "brindle serve"));
+    else if (str_eqz(word, "flags") || str_eqz(word, "--env"))
+        put_flags(d, out);
     else
         return false;
+    if (str_eqz(word, "--env") && conf && c->n_envs > 1)
+        buf_printf(out, " --env %s", conf->name);
     return true;
 }
 
@@ -76,7 +121,7 @@ static str fix_text(const struct doctor *d, enum finding_id id, const char *subj
         if (!left.n)
             break;
         left = str_cut(left, '}', &text);
-        bool known = put_word(d, text, subject, out);
+        bool known = put_word(d, text, finding_table[id].kind, subject, out);
         assert(known);
     }
     return buf_str(out);

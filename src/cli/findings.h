@@ -41,6 +41,7 @@ struct doctor {
     const char *url;      /* for an endpoint that is made; NULL: none is */
     const char *make_key; /* the idempotency key of that; NULL: a random one */
     bool make_again;      /* it was asked for before, and its secret may be lost: once more */
+    const char *owner;    /* to be: "1000:1000", for the next finding's chown */
     bool hears;           /* deliveries are known to arrive and to be refused: told once */
 };
 

@@ -40,7 +40,7 @@ static void every_row_has_a_name_of_its_own_and_fits_a_line(void **state)
 static void what_is_called_a_command_begins_like_one(void **state)
 {
     static const char *const command[] = { "brindle ", "chmod ",       "chown ",
-                                           "mv ",      "timedatectl ", "{}" };
+                                           "mv ",      "timedatectl ", "{start}" };
     (void)state;
 
     for (size_t i = 0; i < FINDING_COUNT; i++) {
