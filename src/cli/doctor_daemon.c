@@ -121,8 +121,9 @@ void doctor_daemon(struct doctor *d, const struct wire *w)
     looked(d);
     if (!listens && who.is_daemon)
         found(d, FOUND_DAEMON_ELSEWHERE, NULL,
-              "the daemon that has the store does not listen at %.*s: it was started with another "
-              "configuration",
+              "the daemon that has the store does not listen at %.*s: it was started with "
+              "--listen, or "
+              "another configuration",
               STR_ARG(listen));
     looked(d);
     if (who.version[0] && strcmp(who.version, BRINDLE_VERSION) != 0)

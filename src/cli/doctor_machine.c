@@ -249,12 +249,21 @@ static void check_limits(struct doctor *d)
               (unsigned long long)files.rlim_max);
 }
 
+static bool is_exempt(const char *variable)
+{
+    const char *hosts = getenv(variable);
+
+    return hosts && (strcmp(hosts, "*") == 0 || strstr(hosts, "stripe.com"));
+}
+
 /* libcurl heeds these for https; an address of this machine is asked without. */
 static void check_proxy(struct doctor *d)
 {
     static const char *const name[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
 
     looked(d);
+    if (is_exempt("no_proxy") || is_exempt("NO_PROXY"))
+        return;
     for (size_t i = 0; i < COUNT(name); i++) {
         const char *value = getenv(name[i]);
         if (!value || !*value)

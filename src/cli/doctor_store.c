@@ -113,7 +113,7 @@ bool doctor_store(struct doctor *d, const struct env_config *conf)
     bool locked = !w.on_pg && check_lock(d, &w);
     if (check_seal(d, &w))
         return true;
-    if (!locked && (!conf->found || conf->demo))
+    if (!locked && !conf->found)
         doctor_daemon(d, &w);
     doctor_work(d, &w);
     return true;

@@ -101,8 +101,6 @@ static bool put_word(const struct doctor *d, str word, enum fix_kind kind, const
         buf_append(out, str_of(c->path[0] ? c->path : "brindle.conf"));
     else if (str_eqz(word, "owner"))
         buf_append(out, str_of(d->owner));
-    else if (str_eqz(word, "start"))
-        buf_append(out, str_of(conf ? config_start_command(conf) : "brindle serve"));
     else if (str_eqz(word, "flags") || str_eqz(word, "--env"))
         put_flags(d, out);
     else

@@ -231,9 +231,10 @@ def few_files_may_be_open(w):
 
 @plant("proxy", MACHINE)
 def a_proxy_stands_between(w):
-    w.base = {"rate_limit_high"}
     offline(w, HTTPS_PROXY="http://user:word@127.0.0.1:1", STRIPE_API_BASE="https://api.stripe.com",
             BRINDLE_RATE_LIMIT="25", says="HTTPS_PROXY")
+    w.well("--offline", env={"HTTPS_PROXY": "http://127.0.0.1:1", "STRIPE_API_BASE": "https://api.stripe.com",
+                             "BRINDLE_RATE_LIMIT": "25", "NO_PROXY": "localhost,.stripe.com"})
 
 
 # ---- keys and secrets ----
