@@ -336,6 +336,20 @@ class Place:
               done.returncode, done.stdout[-300:], done.stderr[-600:])
         return done.stdout.decode(), done.stderr.decode()
 
+    def killed_at(self, point, *args, env=None):
+        """A command that is killed at its n-th point (killing.c), and the call at which it died; it
+        ends by itself when there are not so many."""
+        shim = pathlib.Path(BRINDLE).parent / "test" / "scenario" / "killing.so"
+        if not shim.exists():
+            raise Skip("the library that kills was not built beside the program")
+        told = self.dir / "told"
+        told.unlink(missing_ok=True)
+        done = subprocess.run([BRINDLE, *args], cwd=self.dir, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
+                              env={**self.env(), **(env or {}), "LD_PRELOAD": str(shim), "KILL_AT": str(point),
+                                   "KILL_TOLD": str(told), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        self.said += [done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")]
+        return done, (told.read_text().strip() if told.exists() else "")
+
     def endpoint(self, daemon):
         """The emulator delivers to the daemon by itself from now on. The daemon must know the
         secret: give it to start() as STRIPE_WEBHOOK_SECRET."""

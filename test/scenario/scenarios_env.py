@@ -164,10 +164,15 @@ def a_start_tries_until_its_deadline_and_writes_nothing_unverified(place):
         check(not place.has_store("test"), "a store was made")
         e.no_faults()
     check(len(e.requests("/v1/account")) > 2, "it was not tried again")
-    _, err = place.run("serve", code=6, env={"BRINDLE_START_SECONDS": "1",
-                                             "STRIPE_API_BASE": "http://127.0.0.1:9"})
-    check("identity not verified" in err, err)
+    e.fault("reset;method=GET;path=/v1/account;count=4")  # within the deadline it is back
     place.run("sync", "products")
+    e.no_faults()
+    before = everything(place)
+    e.fault("reset;method=GET;path=/v1/balance")
+    _, err = place.run("serve", code=6, env={"BRINDLE_START_SECONDS": "1"})
+    check("identity not verified" in err, err)
+    check(everything(place) == before, "it has written unverified")
+    e.no_faults()
 
 
 @scenario("ENV-30")
@@ -183,8 +188,30 @@ def a_rotated_key_of_the_same_account_needs_no_ceremony(place):
     check(re.fullmatch(r"from sk_test_\S+ to rk_test_\S+", told[2][1]), told)
     check("scenario" not in repr(told), "the audit holds a part of a key", told)
     check(set(place.mirrored("product")) == {p["id"] for p in made}, "the mirror changed")
-    d = place.start(STRIPE_SECRET_KEY=KEY)
-    check("event=key_changed" in place.text_of("daemon.log"), "the log does not say so")
+    # of a daemon that runs, in live mode: the file of the key is another one, and it is told to look
+    key = place.dir / "key"
+    key.write_text(LIVE)
+    key.chmod(0o600)
+    live = as_key(place, LIVE)
+    d = start(place, conf(place, f"[env live]\nsecret_key = file:{key}\nwebhook_secret = whsec_of_live\n{QUICK}"))
+    identity = lambda: place.rows("select account, livemode, created_at from _environment", env="live")
+    before, pid = identity(), d.process.pid
+    live.post("/v1/products", name="before")
+    check(d.deliver_to("live", live.events()[0], "whsec_of_live")[0] == 200, "it was not taken")
+    key.write_text(LIVE.replace("sk_", "rk_"))
+    asked = place.emulator.total()
+    d.process.send_signal(signal.SIGHUP)
+    until("it is noticed", lambda: "event=key_changed" in place.text_of("daemon.log"))
+    d.until_word("live", "ok")
+    check(d.process.pid == pid and not d.gone() and identity() == before, "it is another one")
+    last = live.post("/v1/products", name="after")
+    check(d.deliver_to("live", live.events()[0], "whsec_of_live")[0] == 200, "it was not taken")
+    until("it is fetched", lambda: last["id"] in ids_of(place, "live"))
+    check(len(ids_of(place, "live")) == 2, "an event was lost")
+    check(not [r for r in place.emulator.requests("/v1/products?", after=asked)], "it was walked anew")
+    told = place.rows("select what, detail from _audit order by seq", env="live")
+    check([w for w, _ in told] == ["made", "key", "key_changed"], told)
+    check(re.fullmatch(r"from sk_live_\S+ to rk_live_\S+", told[2][1]), told)
     d.stop()
 
 
@@ -456,6 +483,7 @@ def a_purge_removes_what_is_proven_foreign_and_nothing_else(place):
     theirs = connected(place)
     theirs.post("/v1/products", name="theirs")
     fill(place, 30)
+    mine = account_of(place)
     on = {"BRINDLE_CONNECT": "on"}
     d = place.start(**on)
     d.deliver_ok(told(theirs, "product.created"))
@@ -481,12 +509,23 @@ def a_purge_removes_what_is_proven_foreign_and_nothing_else(place):
     _, err = place.run("env", "purge", "--yes", "--max-percent", "1", code=4)
     check("more than 1 %" in err, err)
     check(place.one("select count(*) from objects where account = ?", theirs.id) == n, "it was removed all the same")
-    out, _ = place.run("env", "purge", "--yes", "--json", "--max-percent", "30")
-    check(json.loads(out) == {"env": "test", "removed": True, "objects": n, "events": 2}, out)
+    kept = place.rows("select type, id, data from objects where account = ? order by type, id", mine)
+    died, point = 0, 0
+    while True:  # killed here and there, it goes on
+        point += 7
+        done, call = place.killed_at(point, "env", "purge", "--yes", "--json", "--max-percent", "30")
+        check(place.rows("select type, id, data from objects where account = ? order by type, id", mine) == kept,
+              "killed", call, "it has taken what is ours")
+        if done.returncode != -signal.SIGKILL:
+            break
+        died += 1
+    check(died >= 2 and done.returncode == 0, died, done.stderr)
+    out = json.loads(done.stdout)
+    check(out["removed"] and out["objects"] in (0, n) and out["events"] in (0, 2), out)
     for table in ("objects", "_due", "_refs", "_history", "_walks", "_drift", "_dropped", "_inbox", "_states"):
         check(place.one(f"select count(*) from {table} where account = ?", theirs.id) == 0, "it is still in", table)
     check(place.one("select count(*) from objects where type = 'product'") == 30, "ours are gone")
-    check(place.one("select count(*) from _audit where what = 'purged'") == 1, "the audit")
+    check(place.one("select count(*) from _audit where what = 'purged'") >= 1, "the audit")
     out, _ = place.run("env", "purge", "--yes", "--json")
     check(json.loads(out)["objects"] == 0, "a second one finds more", out)
 
@@ -664,13 +703,23 @@ def events_of_the_other_mode_are_acknowledged_and_kept_aside(place):
 @scenario("ENV-12")
 def a_webhook_secret_that_was_not_switched_is_noticed(place):
     fill(place, 3)
-    d = place.start(STRIPE_WEBHOOK_SECRET="whsec_of_the_other_world")
-    for event in place.emulator.events(type="product.created"):
+    d = place.start(STRIPE_WEBHOOK_SECRET="whsec_of_the_other_world", BRINDLE_CATCH_UP_SECONDS="1")
+    late = place.emulator.post("/v1/products", name="the list of events tells of it")
+    events = place.emulator.events(type="product.created")
+    health = lambda: json.loads(d.http.ask("GET", "/readyz/test")[2])["test"]
+    for n, event in enumerate(events[:3]):
+        check(health()["status"] == "ok", "it is told after", n, health())
         check(d.deliver(event) == 400, "it was taken")
-    answer = json.loads(d.http.ask("GET", "/readyz/test")[2])["test"]
-    check(answer["status"] == "webhook_broken", answer)
-    check("webhook secret does not match this environment" in answer["detail"], answer)
-    check(place.one("select count(*) from _inbox") == 0, "something was applied")
+    check(health()["status"] == "webhook_broken", health())
+    check("webhook secret does not match this environment" in health()["detail"], health())
+    check(d.deliver(events[0]) == 400, "it was taken")
+    check(place.one("select count(*) from _inbox where secret <> ''") == 0, "something was taken for a delivery")
+    until("the list of events brings it", lambda: late["id"] in place.mirrored("product"))
+    check(health()["status"] == "webhook_broken", health())
+    d.stop()
+    d = place.start()  # with the right one
+    d.deliver_ok(*events[:3])
+    check(health()["status"] == "ok", health())
     d.stop()
 
 
@@ -733,11 +782,20 @@ def a_mirror_from_an_old_backup_is_walked_whole(place):
     days = 40 * 86400
     place.write(f"""update _counters set value = value - {days} where name = 'events_cursor';
         update _counters set value = value - {days * 1000} where name in ('events_read', 'events_begun')""")  # it slept so long
-    late = place.emulator.post("/v1/products", name="no event tells of it")
-    before = place.emulator.total()
+    e = place.emulator
+    late = e.post("/v1/products", name="old")
+    made, gone = [p for p in place.mirrored("product")][:2]
+    e.edit("product", made, name="no event tells of it")
+    vanish(place, [{"id": gone}])
+    walked = {r["path"].split("?")[0] for r in e.requests("/v1/")}
+    before = e.total()
     d = place.start(BRINDLE_CATCH_UP_SECONDS="1")
     until("the gap is told", lambda: d.status()["events_gap_to"] > 0)
-    until("all is walked", lambda: late["id"] in place.mirrored("product"))
-    check([r for r in place.emulator.requests("/v1/prices", after=before)], "the lists were not walked")
+    until("all is walked", lambda: late["id"] in place.mirrored("product") and place.mirrored("product")[gone][1]
+          and place.mirrored("product")[made][0]["name"] == "no event tells of it")
+    d.idle()
+    again = {r["path"].split("?")[0] for r in e.requests("/v1/", after=before)}
+    check({"/v1/" + x for x in ("products", "prices", "customers", "subscriptions", "invoices", "payment_intents", "charges",
+                                "refunds", "coupons")} <= again, "not every list was walked", again)
     check(d.status()["events_begun_at"] > d.status()["events_gap_from"], "it is claimed that nothing was missed")
     d.stop()

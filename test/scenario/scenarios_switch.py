@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 
 from front import Front
-from place import BRINDLE, KEY, PATIENCE, SOAK, Skip, check, free_port, until
+from place import BRINDLE, KEY, PATIENCE, SOAK, check, free_port, until
 from scenarios_env import LIVE, QUICK, TWO, account_of, as_key, conf, ids_of, one, start, told
 
 SCENARIOS = []
@@ -162,24 +162,6 @@ def a_switch_that_a_partition_has_cut_goes_on_by_itself(place):
     d.stop()
 
 
-def killing():
-    shim = pathlib.Path(BRINDLE).parent / "test" / "scenario" / "killing.so"
-    if not shim.exists():
-        raise Skip("the library that kills was not built beside the program")
-    return str(shim)
-
-
-def at_once(place, env, point, *words):
-    """A command that is killed at a point; what it was told, and the call at which it died."""
-    told = place.dir / "told"
-    told.unlink(missing_ok=True)
-    done = subprocess.run([BRINDLE, *words], cwd=place.dir, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
-                          env={**place.env(), **env, "LD_PRELOAD": killing(), "KILL_AT": str(point),
-                               "KILL_TOLD": str(told), "ASAN_OPTIONS": "verify_asan_link_order=0"})
-    place.said += [done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")]
-    return done, (told.read_text().strip() if told.exists() else "")
-
-
 def stores(place):
     """By environment, what its store says: sealed for whom, a switch to whom, and its mode."""
     said = {}
@@ -252,7 +234,7 @@ def a_switch_that_is_killed_anywhere_goes_on_or_goes_back(place):
     while True:
         point += STRIDE
         prepare(place, old)
-        done, call = at_once(place, env, point, *command)
+        done, call = place.killed_at(point, *command, env=env)
         if done.returncode != -signal.SIGKILL:
             break
         calls.add(call)
@@ -266,7 +248,7 @@ def a_switch_that_is_killed_anywhere_goes_on_or_goes_back(place):
             finished(place, env, command, f"{point}, {call},")
         if SOAK > 1:
             prepare(place, old)
-            at_once(place, env, point, *command)
+            place.killed_at(point, *command, env=env)
         if turn % 2 == 0 or SOAK > 1:
             place.run("env", "switch", "test", env=env)
             whole(place, "test", f"{point}, {call}, back:")
