@@ -12,7 +12,9 @@
  *     resumed    the journal is removed: the target is worked for
  *
  * The journal is in the source's store (core/seal.h), so that a crash at any point leaves one
- * environment open, or none; the same command goes on. */
+ * environment open, or none; the same command goes on, and a daemon starts it (continuing.h) unless
+ * a person made it rest. One process of a data directory is at it (wire_switch_lock). The
+ * configuration is read, never written. */
 #pragma once
 
 #include "cli/command.h"
@@ -28,7 +30,9 @@ struct env_switch_options {
     int64_t drain_seconds;
 };
 
-/* ST_CONFLICT: another switch is in the way, or somebody has the store. ST_REFUSED: the key.
- * ST_RETRY: Stripe is away; the same command goes on. */
+/* ST_OK: it is over, or stopped behind `until`. ST_CONFLICT: another switch is in the way, or
+ * somebody has the store; with `resume`: there is nothing to go on with. ST_REFUSED: the key, or the
+ * daemon does not take what is signed. ST_RETRY: Stripe is away; the same command goes on.
+ * ST_INVALID: an option or a name. ST_LIMIT: ^C, and it rests. */
 enum status env_switch(struct cli *cli, const char *to, const struct env_switch_options *o,
                        struct error *e) MUST_USE;

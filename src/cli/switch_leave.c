@@ -137,8 +137,8 @@ static enum status drain(struct switching *s, struct error *e)
         if (st == ST_OK && still_due(s) == 0)
             item(s, "drained", DONE, "nothing was due in %s", s->from->name);
         else if (st == ST_OK)
-            item(s, "drained", SKIPPED, "%lld things stay due in %s%s%s", (long long)still_due(s),
-                 s->from->name, why.text[0] ? ": " : "", why.text);
+            item(s, "drained", SKIPPED, "what is due in %s stays so (%lld)%s%s", s->from->name,
+                 (long long)still_due(s), why.text[0] ? ": " : "", why.text);
         return st;
     }
     int64_t before = still_due(s);
@@ -148,8 +148,9 @@ static enum status drain(struct switching *s, struct error *e)
     if (before == 0)
         item(s, "drained", DONE, "nothing was due in %s", s->from->name);
     else
-        item(s, "drained", left ? WARNED : DONE, "%lld things were due in %s, %lld are left",
-             (long long)before, s->from->name, (long long)left);
+        item(s, "drained", left ? WARNED : DONE, "%lld thing%s due in %s, %lld %s left",
+             (long long)before, before == 1 ? " was" : "s were", s->from->name, (long long)left,
+             left == 1 ? "is" : "are");
     wire_every_second(&s->source); /* the audit of these calls, as long as it may be written */
     return ST_OK;
 }
@@ -186,7 +187,9 @@ void plan_drain(struct switching *s)
     wire_close(&s->source);
     if (due < 0)
         item(s, "drained", PLANNED, "what is due in %s would be worked off", s->from->name);
+    else if (due == 0)
+        item(s, "drained", PLANNED, "nothing is due in %s", s->from->name);
     else
-        item(s, "drained", PLANNED, "%lld things are due in %s, and would be worked off",
-             (long long)due, s->from->name);
+        item(s, "drained", PLANNED, "%lld thing%s due in %s, and would be worked off",
+             (long long)due, due == 1 ? " is" : "s are", s->from->name);
 }
