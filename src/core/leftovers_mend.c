@@ -128,8 +128,21 @@ static str literal_of(str text, struct arena *a)
     return out.failed ? (str){ 0 } : arena_copy(a, buf_str(&out));
 }
 
-/* SQLite: '{"id":' || json_quote(quote("id")) || … || '}': each value as the literal that brings
- * it back as it was, whatever its type. */
+/* SQLite: an SQL expression that makes the literal of a column. quote() alone ends a text at a NUL,
+ * and has no word for infinity; "+" keeps a cast from making its opposite a text, too. */
+static str literal(const struct app_column *column, struct arena *a)
+{
+    str c = arena_printf(a, ROW ".%.*s", STR_ARG(column->quoted));
+
+    return arena_printf(a,
+                        "case when typeof(%.*s) = 'text' then '+cast(x''' || hex(%.*s) || ''' as "
+                        "text)' when %.*s = 9e999 then '9e999' when %.*s = -9e999 then '-9e999' "
+                        "else quote(%.*s) end",
+                        STR_ARG(c), STR_ARG(c), STR_ARG(c), STR_ARG(c), STR_ARG(c));
+}
+
+/* '{"id":' || json_quote(…) || … || '}': each value as the literal that brings it back as it was,
+ * whatever its type. */
 static str literals(const struct app_column *const *column, size_t n, struct arena *a)
 {
     str out = S("'{'");
@@ -140,8 +153,8 @@ static str literals(const struct app_column *const *column, size_t n, struct are
             buf_char(&name, ',');
         json_quote(&name, column[i]->name);
         buf_char(&name, ':');
-        out = arena_printf(a, "%.*s || %.*s || json_quote(quote(" ROW ".%.*s))", STR_ARG(out),
-                           STR_ARG(literal_of(buf_str(&name), a)), STR_ARG(column[i]->quoted));
+        out = arena_printf(a, "%.*s || %.*s || json_quote(%.*s)", STR_ARG(out),
+                           STR_ARG(literal_of(buf_str(&name), a)), STR_ARG(literal(column[i], a)));
     }
     return arena_concat(a, out, S(" || '}'"));
 }
