@@ -7,6 +7,7 @@
 #include "catalog/impact.h"
 #include "cli/catalog.h"
 #include "cli/checks.h"
+#include "cli/local.h"
 #include "cli/output.h"
 
 struct looking {
@@ -29,7 +30,7 @@ static const char *text(const json_t *doc, const char *name)
 static enum status add_impact(struct looking *l, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
-    enum status st = wire_open(&w, &l->cli->config, l->conf, WIRE_READ, e);
+    enum status st = reader_of(l->cli, l->conf, &w, e);
     json_t *x;
     size_t i;
 

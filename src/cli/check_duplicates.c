@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "cli/local.h"
 #include "cli/output.h"
 #include "cli/wire.h"
 #include "core/duplicates.h"
@@ -73,7 +74,7 @@ enum status check_duplicates(struct cli *cli, const struct env_config *conf, str
     BUF(out, CHECK_BYTES_MAX);
     struct duplicates n;
 
-    enum status st = wire_open(&w, &cli->config, conf, WIRE_READ, e);
+    enum status st = reader_of(cli, conf, &w, e);
     if (st == ST_OK)
         st = duplicates_find(&w.env, &out, &n, e);
     if (st != ST_OK)

@@ -7,6 +7,7 @@
 
 #include "catalog/file.h"
 #include "cli/catalog.h"
+#include "cli/local.h"
 #include "cli/operation.h"
 #include "cli/output.h"
 
@@ -51,7 +52,7 @@ static enum status read_mirror(struct cli *cli, struct env_config *conf, json_t 
                                struct identity *id, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
-    enum status st = wire_open(&w, &cli->config, conf, WIRE_READ, e);
+    enum status st = reader_of(cli, conf, &w, e);
 
     if (st != ST_OK)
         return st;
@@ -551,6 +552,10 @@ static void say_decisions(const struct catalog *c)
 
 static enum status run_promote(struct catalog *c, struct error *e)
 {
+    if (c->cli->account)
+        return fail(e, ST_INVALID,
+                    "`brindle catalog promote` carries over what is the environments' own: it has "
+                    "no --account.");
     enum status st = words_check(c->cli, &c->words, 3, 3, e);
 
     if (st == ST_OK && c->cli->env_name)

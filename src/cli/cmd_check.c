@@ -83,7 +83,7 @@ static enum status check_refs(struct checking *c, struct error *e)
     if (c->repair)
         st = local_run(c->cli, c->conf, S("{\"op\":\"repair_refs\"}"), on_line, NULL, e);
     if (st == ST_OK)
-        st = wire_open(&w, &c->cli->config, c->conf, WIRE_READ, e);
+        st = reader_of(c->cli, c->conf, &w, e);
     if (st == ST_OK)
         st = references_dangling(&w.env, &out, &n, e);
     if (st != ST_OK)
@@ -177,7 +177,7 @@ static enum status check_drift(struct checking *c, struct error *e)
     enum status st = order_drift(c, e);
 
     if (st == ST_OK)
-        st = wire_open(&w, &c->cli->config, c->conf, WIRE_READ, e);
+        st = reader_of(c->cli, c->conf, &w, e);
     if (st == ST_OK)
         st = read_drift(c, &w.env, &out, &n, e);
     if (st != ST_OK)
@@ -273,8 +273,12 @@ enum status cmd_check(struct cli *cli, struct error *e)
     struct checking c = { .cli = cli };
     const struct flag flag[] = { { "repair", FLAG_SWITCH, { .on = &c.repair } } };
 
-    if (cli->argc > 1 && strcmp(cli->argv[1], "leftovers") == 0)
+    if (cli->argc > 1 && strcmp(cli->argv[1], "leftovers") == 0) {
+        if (cli->account)
+            return fail(e, ST_INVALID,
+                        "`brindle check leftovers` looks at all accounts: it has no --account.");
         return check_leftovers(cli, e);
+    }
     if (cli->argc > 1 && strcmp(cli->argv[1], "catalog") == 0)
         return check_catalog(cli, e);
     enum status st = flags_read(cli, flag, COUNT(flag), &c.words, e);

@@ -160,8 +160,9 @@ static enum status find(struct env *env, const char *type, const char *id, struc
                     "%s does not look like an id of Stripe; the mirror of %s has no such.", id,
                     env->name);
     if (st == ST_NONE)
-        return fail(e, ST_NONE, "The mirror of %s has no %s; `brindle sync %s` asks Stripe for it.",
-                    env->name, id, id);
+        return fail(e, ST_NONE,
+                    "The mirror of %s has no %s; `brindle sync %s%s%s` asks Stripe for it.",
+                    env->name, id, id, ENV_ACCOUNT_FLAG(env));
     return st;
 }
 

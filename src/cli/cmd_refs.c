@@ -118,9 +118,9 @@ enum status cmd_refs(struct cli *cli, struct error *e)
     if (st == ST_NONE) {
         error_clear(e);
         return fail(e, ST_NONE,
-                    "The mirror of %s knows nothing of %s; `brindle sync %s` asks "
+                    "The mirror of %s knows nothing of %s; `brindle sync %s%s%s` asks "
                     "Stripe for it.",
-                    w.env.name, words.word[0], words.word[0]);
+                    w.env.name, words.word[0], words.word[0], ENV_ACCOUNT_FLAG(&w.env));
     }
     if (st != ST_OK)
         return st;

@@ -14,7 +14,7 @@ enum { STATUS_BYTES_MAX = 16 << 20, LISTS_NAMED_MAX = 128, OPERATIONS_SHOWN = 20
 struct shown {
     const struct cli *cli;
     const struct env_config *conf;
-    bool types, served, several;
+    bool types, accounts, served, several;
 };
 
 static void line(const char *label, enum color c, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -170,14 +170,30 @@ static void print_events(const struct shown *s, const struct mirror_status *m)
              ago(now - m->events_gap_from, from));
 }
 
+static void print_connected(const struct mirror_status *m)
+{
+    char walked[32];
+    int64_t rest = m->accounts - m->accounts_lost - m->accounts_walking - m->accounts_unwalked;
+
+    if (!m->accounts)
+        return;
+    count_text(rest > 0 ? rest : 0, walked);
+    line("connected", m->accounts_lost ? COLOR_WARN : COLOR_GOOD,
+         "%lld accounts: %s walked, %lld being walked, %lld to come, %lld out of reach%s",
+         (long long)m->accounts, walked, (long long)m->accounts_walking,
+         (long long)m->accounts_unwalked, (long long)m->accounts_lost,
+         m->accounts_lost ? "; `brindle status --accounts`" : "");
+}
+
 static void print_numbers(const struct shown *s, const struct env *env,
                           const struct mirror_status *m, str json)
 {
     char objects[32], event[48], fetch[48];
 
     count_text(m->objects, objects);
-    printf("%s%s%s  %s, %s mode\n", color_on(stdout, COLOR_BOLD), env->name, color_off(stdout),
-           env->identity.account, env->identity.livemode ? "live" : "test");
+    printf("%s%s%s  %s, %s mode%s%s\n", color_on(stdout, COLOR_BOLD), env->name, color_off(stdout),
+           env->identity.account, env->identity.livemode ? "live" : "test",
+           env->root ? "; connected to " : "", env->root ? env->root->identity.account : "");
     if (s->served)
         line("daemon", COLOR_GOOD, "runs");
     else
@@ -187,6 +203,7 @@ static void print_numbers(const struct shown *s, const struct env *env,
          ago(m->last_fetch_ago_ms, fetch));
     print_events(s, m);
     print_lists(m, json);
+    print_connected(m);
     print_work(s, m);
     print_states(m);
     print_inbox(s, m);
@@ -223,6 +240,41 @@ static void print_types(str json)
                              json_text(v.text, S("state"), &a),
                              str_of(when),
                              str_of(fresh),
+                             json_text(v.text, S("reason"), &a) };
+        table_row(&t, cell);
+    }
+    table_print(&t, stdout);
+}
+
+static void print_accounts(str json)
+{
+    ARENA(a, STATUS_BYTES_MAX);
+    struct table t = { .arena = &a,
+                       .head = { "ACCOUNT", "STATE", "LISTS", "WALKING", "DUE", "EVENTS READ", "" },
+                       .right = { [2] = true, [3] = true, [4] = true },
+                       .n_columns = 7 };
+    struct json_reader r;
+    msec now = clock_wall(wire_clock());
+
+    json_init(&r, json_member(json, S("accounts")).text);
+    if (json_next(&r).type != JSON_ARRAY)
+        return;
+    for (struct json_token v = json_value(&r); v.type == JSON_OBJECT; v = json_value(&r)) {
+        static const char *const name[] = { "types_complete", "lists_walking", "due" };
+        int64_t n = 0, read_at = 0;
+        char number[COUNT(name)][32], read[48] = "never";
+        for (size_t i = 0; i < COUNT(name); i++) {
+            json_int(v.text, str_of(name[i]), &n);
+            count_text(n, number[i]);
+        }
+        if (json_int(v.text, S("events_read_at"), &read_at) && read_at)
+            ago(now - read_at, read);
+        const str cell[] = { json_text(v.text, S("account"), &a),
+                             json_text(v.text, S("state"), &a),
+                             str_of(number[0]),
+                             str_of(number[1]),
+                             str_of(number[2]),
+                             str_of(read),
                              json_text(v.text, S("reason"), &a) };
         table_row(&t, cell);
     }
@@ -283,6 +335,8 @@ static enum status show_open(const struct shown *s, struct env *env, struct erro
         return st;
     print_numbers(s, env, &m, buf_str(&json));
     print_operations(buf_str(&operations));
+    if (s->accounts)
+        print_accounts(buf_str(&json));
     if (s->types)
         print_types(buf_str(&json));
     return ST_OK;
@@ -301,10 +355,8 @@ static void show_missing(const struct shown *s)
 static enum status show_env(struct shown *s, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
-    const struct config *c = &s->cli->config;
-
-    s->served = local_is_served(c, s->conf->name);
-    enum status st = wire_open(&w, c, s->conf, WIRE_READ, e);
+    s->served = local_is_served(&s->cli->config, s->conf->name);
+    enum status st = reader_of(s->cli, s->conf, &w, e);
     if (st == ST_NONE) {
         error_clear(e);
         show_missing(s);
@@ -317,7 +369,8 @@ enum status cmd_status(struct cli *cli, struct error *e)
 {
     struct config *c = &cli->config;
     struct shown s = { .cli = cli };
-    const struct flag flag[] = { { "types", FLAG_SWITCH, { .on = &s.types } } };
+    const struct flag flag[] = { { "types", FLAG_SWITCH, { .on = &s.types } },
+                                 { "accounts", FLAG_SWITCH, { .on = &s.accounts } } };
     struct words words = { 0 };
     struct env_config *only = NULL;
 

@@ -206,7 +206,7 @@ static struct trouble name_trouble(struct cli *cli, const struct env_config *con
     CLEANUP(wire_close) struct wire w = { 0 };
     struct error ignored = { 0 };
 
-    if (wire_open(&w, &cli->config, conf, WIRE_READ, &ignored) != ST_OK)
+    if (reader_of(cli, conf, &w, &ignored) != ST_OK)
         return (struct trouble){ 0 };
     return (struct trouble){ .dead = dead ? name_dead(&w.env, &ignored) : 0,
                              .missing = name_missing(&w.env, words) };
@@ -254,7 +254,7 @@ static bool count_asked(struct cli *cli, const struct env_config *conf, const st
     struct json_reader r;
 
     *n = 0;
-    if (wire_open(&w, &cli->config, conf, WIRE_READ, &ignored) != ST_OK ||
+    if (reader_of(cli, conf, &w, &ignored) != ST_OK ||
         status_json(&w.env, &json, &ignored) != ST_OK)
         return false;
     json_init(&r, json_member(buf_str(&json), S("types")).text);
@@ -333,7 +333,7 @@ static enum status stand_still(struct cli *cli, const struct env_config *conf,
     char trouble[DUE_TROUBLE_BYTES] = "";
     const char *why = w->progress.reason;
 
-    if (!why[0] && wire_open(&store, &cli->config, conf, WIRE_READ, &ignored) == ST_OK &&
+    if (!why[0] && reader_of(cli, conf, &store, &ignored) == ST_OK &&
         due_trouble(&store.env, trouble, &ignored) == ST_OK)
         why = trouble;
     size_t n = strlen(why);

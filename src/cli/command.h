@@ -35,6 +35,7 @@ struct command {
     const char *summary; /* half a line, for the list of commands */
     const char *help;    /* fits a screen, with one example */
     enum status (*run)(struct cli *cli, struct error *e);
+    bool accounts; /* takes --account */
 };
 
 extern const struct command command_table[];

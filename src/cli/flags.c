@@ -5,7 +5,7 @@
 #include "cli/nearest.h"
 
 /* Flags that every command has; main.c takes them out before a command sees its arguments. */
-static const char *const common[] = { "config", "env", "data", "json", "yes", "help" };
+static const char *const common[] = { "config", "env", "account", "data", "json", "yes", "help" };
 
 struct candidates {
     const struct flag *flag;

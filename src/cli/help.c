@@ -8,6 +8,9 @@
 /* Every text fits a screen of 24 lines and has one example; test_help.sh checks both. */
 
 #define COMMON "Also: --config FILE, --data DIR, --env NAME, --json, --help.\n"
+/* Of those that may be about a connected account. */
+#define COMMON_ACCOUNT \
+    "Also: --config FILE, --data DIR, --env NAME, --account ACCT, --json, --help.\n"
 
 const char help_serve[] =
     "Usage: brindle serve [--listen ADDR]\n"
@@ -51,6 +54,7 @@ const char help_sync[] =
     "  --again    start lists anew that are half done or were complete\n"
     "  --detach   ask for it and do not wait (while the daemon runs)\n"
     "  --projections  make all customers' states anew, and deliver them to Redis again\n"
+    "  --account ACCT  of a connected account; the daemon walks them all by itself\n"
     "\n"
     "Shows a bar for each type on a terminal, else one JSON object a line (--json: always).\n"
     "Exit: 0 done, 1 something failed and is named, 4 a core type is not permitted, 6 Stripe\n"
@@ -58,19 +62,20 @@ const char help_sync[] =
     "\n"
     "Example:\n"
     "  brindle sync customers prices sub_1MowQVLkdIwHu7ixeRlqHVzs\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_status[] =
-    "Usage: brindle status [--types]\n"
+    "Usage: brindle status [--types] [--accounts]\n"
     "\n"
     "For each environment: how fresh and complete the mirror is, what waits, what is dead,\n"
     "and the command that mends it. Reads beside a running daemon; needs no key.\n"
     "\n"
-    "  --types   a line for each type of object, too\n"
+    "  --types     a line for each type of object, too\n"
+    "  --accounts  a line for each connected account, too; --account ACCT: that one as a whole\n"
     "\n"
     "Example:\n"
     "  brindle status --types\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_price[] =
     "Usage: brindle price replace PRICE [--amount N] [--interval month] [...] [--own]\n"
@@ -92,7 +97,7 @@ const char help_price[] =
     "\n"
     "Example:\n"
     "  brindle price replace price_1Mo --amount 1200 --dry-run\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_catalog[] =
     "Usage: brindle catalog export [--archived] [--out FILE]\n"
@@ -114,7 +119,7 @@ const char help_catalog[] =
     "\n"
     "Example:\n"
     "  brindle catalog plan catalog.json --out plan.json\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_product[] =
     "Usage: brindle product create --name NAME [--amount N --currency C [--interval month]]\n"
@@ -133,7 +138,7 @@ const char help_product[] =
     "\n"
     "Example:\n"
     "  brindle product create --name Pro --amount 1000 --currency usd --interval month\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_op[] =
     "Usage: brindle op list [--open] [--limit N]\n"
@@ -151,7 +156,7 @@ const char help_op[] =
     "\n"
     "Example:\n"
     "  brindle op list --open\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_get[] =
     "Usage: brindle get ID [--type TYPE] [--at TIME] [--history] [--meta]\n"
@@ -167,7 +172,7 @@ const char help_get[] =
     "\n"
     "Example:\n"
     "  brindle get cus_NffrFeUfNV2Hib --at 2h\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_list[] =
     "Usage: brindle list TYPE [--FIELD=VALUE]... [--limit N] [--deleted]\n"
@@ -184,7 +189,7 @@ const char help_list[] =
     "\n"
     "Example:\n"
     "  brindle list subscriptions --status=active --limit 10\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_state[] =
     "Usage: brindle state CUSTOMER\n"
@@ -200,7 +205,7 @@ const char help_state[] =
     "Example:\n"
     "  brindle state cus_NffrFeUfNV2Hib --json\n"
     "  brindle state --user user_42\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_inbox[] =
     "Usage: brindle inbox list [--outcome NAME] [--type EVENT_TYPE] [--limit N]\n"
@@ -218,7 +223,7 @@ const char help_inbox[] =
     "\n"
     "Example:\n"
     "  brindle inbox list --outcome quarantined\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_trace[] =
     "Usage: brindle trace EVENT|ID [--type TYPE]\n"
@@ -231,7 +236,7 @@ const char help_trace[] =
     "\n"
     "Example:\n"
     "  brindle trace evt_1MqqbKLt4dXK03v5qaIbiNCC\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_refs[] =
     "Usage: brindle refs ID [--type TYPE] [--all]\n"
@@ -246,7 +251,7 @@ const char help_refs[] =
     "\n"
     "Example:\n"
     "  brindle refs price_1MowQULkdIwHu7ixraBm864M\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_check[] =
     "Usage: brindle check refs [--repair]\n"
@@ -275,7 +280,7 @@ const char help_check[] =
     "\n"
     "Example:\n"
     "  brindle check leftovers --env live --sql\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_schema[] =
     "Usage: brindle schema [TYPE]\n"
@@ -306,7 +311,7 @@ const char help_erase[] =
     "\n"
     "Example:\n"
     "  brindle erase cus_NffrFeUfNV2Hib --dry-run\n"
-    "\n" COMMON;
+    "\n" COMMON_ACCOUNT;
 
 const char help_copy[] =
     "Usage: brindle copy FROM TO\n"

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "cli/output.h"
 #include "core/acting.h"
 #include "serve/engine.h"
 
@@ -17,24 +18,22 @@ enum {
     LOCK_LOOK_MS = 100,
 };
 
-/* Whatever is read from here on is the connected account's. */
-static enum status read_as(struct env *env, str account, struct error *e)
+/* Whatever is read from here on is the connected account's: its environment takes the place of the
+ * platform's, which stands behind it. */
+static enum status read_as(struct wire *w, str account, struct error *e)
 {
-    ARENA(a, ORDER_BYTES_MAX);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    enum account_state state = ACCOUNT_UNKNOWN;
-    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    struct env *env;
+    enum account_state state;
+    enum status st = acting_open(&w->acting, &w->env, account, &env, &state, e);
 
-    if (st == ST_OK && !str_eqz(account, env->identity.account))
-        st = account_state_of(&tx, account, &state, NULL, &a, e);
-    if (st != ST_OK || str_eqz(account, env->identity.account))
+    if (st != ST_OK || env == &w->env)
         return st;
-    if (state == ACCOUNT_UNKNOWN)
-        return fail(e, ST_NONE,
-                    "%.*s is no connected account that environment %s knows: `brindle env show` "
-                    "lists them, `brindle sync accounts` looks for new ones (connect = on).",
-                    STR_ARG(account), env->name);
-    snprintf(env->identity.account, sizeof env->identity.account, "%.*s", STR_ARG(account));
+    if (account_is_lost(state))
+        say("brindle: connected account %s is %s: what is here of it is as it was then.",
+            env->identity.account, account_state_name(state));
+    w->platform = w->env;
+    acting_init(&w->acting, &w->platform, account);
+    w->env = w->acting.env;
     return ST_OK;
 }
 
@@ -51,6 +50,14 @@ static str order_as(const struct cli *cli, str line, struct buf *out)
     return buf_str(out);
 }
 
+enum status reader_of(const struct cli *cli, const struct env_config *conf, struct wire *w,
+                      struct error *e)
+{
+    enum status st = wire_open(w, &cli->config, conf, WIRE_READ, e);
+
+    return st == ST_OK && cli->account ? read_as(w, str_of(cli->account), e) : st;
+}
+
 enum status reader_open(struct cli *cli, struct wire *w, struct error *e)
 {
     struct env_config *conf = NULL;
@@ -58,9 +65,7 @@ enum status reader_open(struct cli *cli, struct wire *w, struct error *e)
 
     if (st == ST_OK)
         st = config_env(&cli->config, cli->env_name, &conf, e);
-    if (st == ST_OK)
-        st = wire_open(w, &cli->config, conf, WIRE_READ, e);
-    return st == ST_OK && cli->account ? read_as(&w->env, str_of(cli->account), e) : st;
+    return st == ST_OK ? reader_of(cli, conf, w, e) : st;
 }
 
 static bool ignore_line(void *ctx, str line)

@@ -19,6 +19,10 @@ enum {
  * in any case; `w` must be zero. ST_NONE: there is no such store yet, and the sentence says what
  * makes one. */
 enum status reader_open(struct cli *cli, struct wire *w, struct error *e) MUST_USE;
+/* The same where the configuration is loaded and the environment known. In both, --account makes
+ * w->env act for that connected account; ST_NONE, too, when nobody knows it. */
+enum status reader_of(const struct cli *cli, const struct env_config *conf, struct wire *w,
+                      struct error *e) MUST_USE;
 
 /* Has the command `line` (serve/control.h) carried out. ST_OK and the rest: the status of its end
  * line. `interrupted` (may be NULL) is asked often; true ends it, and the status is ST_RETRY. */

@@ -20,30 +20,32 @@ enum {
 };
 
 const struct command command_table[] = {
-    { "serve", "the daemon: takes webhooks, keeps the mirror", help_serve, cmd_serve },
-    { "demo", "a Stripe, a shop and a mirror, with nothing to set up", help_demo, cmd_demo },
-    { "sync", "fill or refresh the mirror from Stripe's API", help_sync, cmd_sync },
-    { "status", "how fresh, how complete, what is pending or dead", help_status, cmd_status },
-    { "get", "one object, as Stripe sent it", help_get, cmd_get },
-    { "list", "objects of a type, one a line", help_list, cmd_list },
-    { "state", "a customer's subscription state", help_state, cmd_state },
-    { "inbox", "what webhooks arrived and what became of them", help_inbox, cmd_inbox },
-    { "trace", "the story of an event or an object", help_trace, cmd_trace },
-    { "check", "find what is missing or wrong, and mend it", help_check, cmd_check },
-    { "refs", "what hangs on an object, and what it refers to", help_refs, cmd_refs },
-    { "erase", "forget a person: a customer and all that hangs on it", help_erase, cmd_erase },
-    { "price", "change prices safely: whole, or not at all", help_price, cmd_price },
-    { "product", "change products safely", help_product, cmd_product },
+    { "serve", "the daemon: takes webhooks, keeps the mirror", help_serve, cmd_serve, false },
+    { "demo", "a Stripe, a shop and a mirror, with nothing to set up", help_demo, cmd_demo, false },
+    { "sync", "fill or refresh the mirror from Stripe's API", help_sync, cmd_sync, true },
+    { "status", "how fresh, how complete, what is pending or dead", help_status, cmd_status, true },
+    { "get", "one object, as Stripe sent it", help_get, cmd_get, true },
+    { "list", "objects of a type, one a line", help_list, cmd_list, true },
+    { "state", "a customer's subscription state", help_state, cmd_state, true },
+    { "inbox", "what webhooks arrived and what became of them", help_inbox, cmd_inbox, true },
+    { "trace", "the story of an event or an object", help_trace, cmd_trace, true },
+    { "check", "find what is missing or wrong, and mend it", help_check, cmd_check, true },
+    { "refs", "what hangs on an object, and what it refers to", help_refs, cmd_refs, true },
+    { "erase", "forget a person: a customer and all that hangs on it", help_erase, cmd_erase,
+      true },
+    { "price", "change prices safely: whole, or not at all", help_price, cmd_price, true },
+    { "product", "change products safely", help_product, cmd_product, true },
     { "catalog", "the whole catalogue as a file: export, plan, apply, promote", help_catalog,
-      cmd_catalog },
-    { "op", "operations: how they go; resume or abort one", help_op, cmd_op },
-    { "schema", "the views of the mirror, their columns and indexes", help_schema, cmd_schema },
-    { "copy", "move a mirror from one database to another", help_copy, cmd_copy },
-    { "emulate", "a stateful Stripe for development and tests", help_emulate, cmd_emulate },
-    { "env", "environments: list, show, check, purge, switch", help_env, cmd_env },
-    { "doctor", "find what is set up wrongly, and how to mend it", help_doctor, cmd_doctor },
-    { "help", "a command's help, or all settings", help_help, cmd_help },
-    { "version", "the version of this program", help_version, cmd_version },
+      cmd_catalog, true },
+    { "op", "operations: how they go; resume or abort one", help_op, cmd_op, true },
+    { "schema", "the views of the mirror, their columns and indexes", help_schema, cmd_schema,
+      false },
+    { "copy", "move a mirror from one database to another", help_copy, cmd_copy, false },
+    { "emulate", "a stateful Stripe for development and tests", help_emulate, cmd_emulate, false },
+    { "env", "environments: list, show, check, purge, switch", help_env, cmd_env, false },
+    { "doctor", "find what is set up wrongly, and how to mend it", help_doctor, cmd_doctor, false },
+    { "help", "a command's help, or all settings", help_help, cmd_help, false },
+    { "version", "the version of this program", help_version, cmd_version, false },
 };
 const size_t command_count = COUNT(command_table);
 
@@ -191,6 +193,11 @@ static enum status run(struct cli *cli, struct error *e)
         fputs(command->help, stdout);
         return ST_OK;
     }
+    if (cli->account && !command->accounts)
+        return fail(e, ST_INVALID,
+                    "`brindle %s` has no flag --account: it is about no single account; see "
+                    "`brindle %s --help`.",
+                    command->name, command->name);
     return command->run(cli, e);
 }
 

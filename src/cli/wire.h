@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "cli/config.h"
 #include "cli/datadir.h"
-#include "core/env.h"
+#include "core/acting.h"
 #include "emulator/server.h"
 #include "world/database.h"
 #include "world/facts.h"
@@ -35,6 +35,8 @@ struct wire {
     enum wire_mode mode;
     struct world world;
     struct env env;
+    struct env platform;                  /* with --account: the environment for which `env` acts */
+    struct acting acting;                 /* likewise */
     struct stripe *http, *paced, *logged; /* inside world.stripe; NULL where there is none */
     unsigned rate;                        /* requests a second; 0: unlimited */
     bool made;                            /* the environment was initialised */

@@ -257,6 +257,34 @@ enum status accounts_each(struct env *root, enum account_state state,
     return st;
 }
 
+enum status accounts_all(struct env *root,
+                         enum status (*each)(struct env *env, void *ctx, struct error *e),
+                         void *ctx, struct error *e)
+{
+    char after[ACCOUNT_ID_MAX + 1] = "";
+    size_t n = ACCOUNTS_PAGE;
+    enum status st = ST_OK;
+
+    while (st == ST_OK && n == ACCOUNTS_PAGE) {
+        ARENA(a, ACCOUNT_BYTES_MAX);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        struct rows r = { 0 };
+        st = tx_begin(&tx, root->world->store, TX_READ, e);
+        if (st == ST_OK)
+            st = tx_run(&tx, STMT_ACCOUNTS_LIST, &r, &a, e, V_STR(str_of(after)),
+                        V_INT(ACCOUNTS_PAGE));
+        tx_end(&tx);
+        n = st == ST_OK ? r.n_rows : 0;
+        for (size_t i = 0; i < n && st == ST_OK; i++) {
+            struct acting act;
+            acting_init(&act, root, row_str(&r, i, 0));
+            snprintf(after, sizeof after, "%s", act.env.identity.account);
+            st = each(&act.env, ctx, e);
+        }
+    }
+    return st;
+}
+
 enum status accounts_some(struct env *root, char after[ACCOUNT_ID_MAX + 1], size_t limit, bool *end,
                           enum status (*each)(struct env *root, str account, struct error *e),
                           struct error *e)

@@ -64,6 +64,10 @@ enum status acting_note(struct acting *act, struct error *e) MUST_USE;
 /* Of accounts that have become known, or reachable again: what their quarantined events speak of is
  * made due, and what was given up. */
 enum status accounts_release(struct env *root, struct error *e) MUST_USE;
+/* Calls `each` for every known account, whatever its state, as an environment that acts for it. */
+enum status accounts_all(struct env *root,
+                         enum status (*each)(struct env *env, void *ctx, struct error *e),
+                         void *ctx, struct error *e) MUST_USE;
 /* Calls `each` for at most `limit` active accounts behind `after`, which moves on; at the end of
  * them all `*end` is set and `after` is at their start again. ST_NONE of `each` stops here. */
 enum status accounts_some(struct env *root, char after[ACCOUNT_ID_MAX + 1], size_t limit, bool *end,

@@ -141,6 +141,9 @@ static inline struct value v_account(const struct env *env)
     return V_STR(str_of(env->identity.account));
 }
 
+/* Behind "brindle sync ID" in a sentence, as two strings: which account's it is. */
+#define ENV_ACCOUNT_FLAG(e) (e)->root ? " --account " : "", (e)->root ? (e)->identity.account : ""
+
 /* What a log line about an environment begins with: which, of which account and mode. */
 #define LF_ENV(e)                                                               \
     LF("env", str_of((e)->name)), LF("account", str_of((e)->identity.account)), \

@@ -390,12 +390,14 @@ enum status inbox_replay(struct env *env, str event_id, struct error *e)
 
 /* What has become of the work for an object: "done", "due", "waiting" (for its next attempt),
  * "working" or "dead"; "none" when an event made no work. */
-static enum status work_state(struct tx *tx, struct env *env, str type, str id,
+static enum status work_state(struct tx *tx, struct env *env, str type, str id, str account,
                               struct json_writer *w, struct arena *a, struct error *e)
 {
+    bool own =
+        !account.n || str_eqz(type, "account"); /* an account is an object of the platform's */
     struct rows r;
     enum status st = tx_run(tx, STMT_DUE_GET, &r, a, e, V_STR(S("object")), V_STR(type), V_STR(id),
-                            v_account(env));
+                            own ? v_account(env_root(env)) : V_STR(account));
 
     if (st != ST_OK)
         return st;
@@ -431,7 +433,9 @@ static enum status write_page_row(struct tx *tx, struct env *env, const struct r
     jw_put_int(&w, "received_at", row_int(r, i, 6));
     jw_put_int(&w, "deliveries", row_int(r, i, 7));
     jw_put_int(&w, "seq", row_int(r, i, 8));
-    enum status st = work_state(tx, env, row_str(r, i, 2), row_str(r, i, 3), &w, a, e);
+    jw_put_str(&w, "account", row_str(r, i, 9));
+    enum status st =
+        work_state(tx, env, row_str(r, i, 2), row_str(r, i, 3), row_str(r, i, 9), &w, a, e);
     jw_end(&w);
     buf_char(out, '\n');
     return st;
@@ -449,7 +453,8 @@ enum status inbox_list(struct env *env, const struct inbox_filter *f, struct buf
     if (st != ST_OK)
         return st;
     st = tx_run(&tx, STMT_INBOX_PAGE, &r, &a, e, V_INT(f->before ? f->before : INT64_MAX),
-                V_STR(f->outcome), V_STR(f->type), V_INT((int64_t)f->limit));
+                V_STR(f->outcome), V_STR(f->type), env->root ? v_account(env) : V_STR(S("")),
+                V_INT((int64_t)f->limit));
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
         st = write_page_row(&tx, env, &r, i, out, &a, e);
     if (st == ST_OK && out->failed)
@@ -468,6 +473,9 @@ enum status inbox_show(struct env *env, str event_id, struct buf *out, struct er
     if (st != ST_OK)
         return st;
     st = find_event(&tx, event_id, &r, &a, e);
+    if (st == ST_OK && env->root && !str_eqz(row_str(&r, 0, 4), env->identity.account))
+        st = fail(e, ST_NONE, "event %.*s is none of %s's", STR_ARG(event_id),
+                  env->identity.account);
     if (st != ST_OK)
         return st;
     jw_object(&w);
@@ -490,7 +498,7 @@ enum status inbox_show(struct env *env, str event_id, struct buf *out, struct er
     jw_put_str(&w, "outcome", row_str(&r, 0, 12));
     jw_put_str(&w, "reason", row_str(&r, 0, 13));
     jw_put_int(&w, "conflicting_deliveries", row_int(&r, 0, 16));
-    st = work_state(&tx, env, row_str(&r, 0, 2), row_str(&r, 0, 3), &w, &a, e);
+    st = work_state(&tx, env, row_str(&r, 0, 2), row_str(&r, 0, 3), row_str(&r, 0, 4), &w, &a, e);
     jw_key(&w, S("body"));
     if (row_str(&r, 0, 14).n)
         jw_raw(&w, row_str(&r, 0, 14));

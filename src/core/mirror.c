@@ -721,9 +721,9 @@ enum status mirror_get(struct env *env, str type, str id, struct object *out, st
     st = type.n ? get_typed(&tx, env, type, id, out, a, e) : get_untyped(&tx, env, id, out, a, e);
     if (st == ST_NONE)
         return fail(e, ST_NONE,
-                    "%.*s is not in the mirror of environment %s: brindle sync %.*s would "
+                    "%.*s is not in the mirror of environment %s: brindle sync %.*s%s%s would "
                     "fetch it",
-                    STR_ARG(id), env->name, STR_ARG(id));
+                    STR_ARG(id), env->name, STR_ARG(id), ENV_ACCOUNT_FLAG(env));
     return st;
 }
 

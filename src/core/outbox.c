@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/plant.h"
+#include "core/acting.h"
 #include "core/counters.h"
 #include "core/sequence.h"
 #include "core/state.h"
@@ -31,19 +32,32 @@ static str key_of(const struct env *env, const char *kind, str id, struct arena 
     return arena_printf(a, "%s%s%.*s", env->kv_prefix, kind, STR_ARG(id));
 }
 
+static bool is_of_user(const struct rows *r, size_t i)
+{
+    return row_int(r, i, 3) != 0;
+}
+
+/* A connected account's keys carry its id, as its environment's prefix does (acting.c). */
+static str key_of_row(struct env *env, const struct rows *r, size_t i, struct arena *a)
+{
+    const char *kind = is_of_user(r, i) ? "user:" : "customer:";
+    str account = row_str(r, i, 4);
+    struct acting act;
+
+    if (env->root || str_eqz(account, env->identity.account) || account.n > ACCOUNT_ID_MAX)
+        return key_of(env, kind, row_str(r, i, 0), a);
+    acting_init(&act, env, account);
+    return key_of(&act.env, kind, row_str(r, i, 0), a);
+}
+
 static enum status read_due(struct env *env, struct rows *r, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
-    return st == ST_OK ? tx_run(&tx, STMT_OUTBOX_NEXT, r, a, e, v_account(env),
-                                V_INT(KV_ITEMS_MAX - 1)) /* and our mark */
-                       : st;
-}
-
-static bool is_of_user(const struct rows *r, size_t i)
-{
-    return row_int(r, i, 3) != 0;
+    return st == ST_OK
+               ? tx_run(&tx, STMT_OUTBOX_NEXT, r, a, e, V_INT(KV_ITEMS_MAX - 1)) /* and our mark */
+               : st;
 }
 
 static void print_user(str customer, int64_t revision, struct buf *out)
@@ -66,10 +80,9 @@ static enum status make_item(struct env *env, const struct rows *r, size_t i, st
         print_user(row_str(r, i, 1), row_int(r, i, 2), &b);
     else
         state_print_stored(row_str(r, i, 1), row_int(r, i, 2), clock_wall(env->world->clock), &b);
-    *item =
-        (struct kv_item){ .key = key_of(env, of_user ? "user:" : "customer:", row_str(r, i, 0), a),
-                          .value = arena_copy(a, buf_str(&b)),
-                          .revision = row_int(r, i, 2) };
+    *item = (struct kv_item){ .key = key_of_row(env, r, i, a),
+                              .value = arena_copy(a, buf_str(&b)),
+                              .revision = row_int(r, i, 2) };
     if (b.failed || !item->value.p || !item->key.p)
         return fail(e, ST_LIMIT, "the state of %.*s is too large to be delivered",
                     STR_ARG(row_str(r, i, 0)));
@@ -140,14 +153,14 @@ static enum status end_put(struct env *env, struct tx *tx, int64_t put, bool *he
     return *held ? counter_set(tx, COUNTER_OUTBOX_HELD, put, a, e) : st;
 }
 
-static enum status note_rows(struct env *env, struct tx *tx, const struct rows *r, size_t n,
-                             struct arena *a, struct error *e)
+static enum status note_rows(struct tx *tx, const struct rows *r, size_t n, struct arena *a,
+                             struct error *e)
 {
     enum status st = ST_OK;
 
     for (size_t i = 0; st == ST_OK && i < n; i++)
         st = tx_run(tx, is_of_user(r, i) ? STMT_OUTBOX_DONE_USER : STMT_OUTBOX_DONE, NULL, a, e,
-                    V_INT(row_int(r, i, 2)), V_STR(row_str(r, i, 0)), v_account(env));
+                    V_INT(row_int(r, i, 2)), V_STR(row_str(r, i, 0)), V_STR(row_str(r, i, 4)));
     return st;
 }
 
@@ -160,7 +173,7 @@ static enum status note_delivered(struct env *env, const struct rows *r, size_t 
     enum status st = end_put(env, &tx, put, &held, &a, e);
 
     if (st == ST_OK && held)
-        st = note_rows(env, &tx, r, n, &a, e);
+        st = note_rows(&tx, r, n, &a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
@@ -172,7 +185,7 @@ static enum status note_early(struct env *env, const struct rows *r, size_t n, s
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = note_rows(env, &tx, r, n, &a, e);
+        st = note_rows(&tx, r, n, &a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
@@ -211,6 +224,12 @@ enum status outbox_deliver(struct env *env, size_t *n, struct error *e)
     return st == ST_OK && *n ? put_states(env, &r, item, *n, &a, e) : st;
 }
 
+enum status outbox_count(struct tx *tx, const struct env *env, struct rows *r, struct arena *a,
+                         struct error *e)
+{
+    return tx_run(tx, STMT_OUTBOX_COUNT, r, a, e, env->root ? v_account(env) : V_STR(S("")));
+}
+
 enum status outbox_waiting(struct env *env, int64_t *n, struct error *e)
 {
     ARENA(a, 1 << 16);
@@ -219,7 +238,7 @@ enum status outbox_waiting(struct env *env, int64_t *n, struct error *e)
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_OUTBOX_COUNT, &r, &a, e, v_account(env));
+        st = outbox_count(&tx, env, &r, &a, e);
     if (st == ST_OK)
         *n = row_int(&r, 0, 0);
     return st;
@@ -313,17 +332,24 @@ static enum status raise_sequence(struct env *env, int64_t beyond, struct error 
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-enum status outbox_rebuild(struct env *env, bool (*progress)(void *ctx, int64_t states), void *ctx,
-                           int64_t *states, struct error *e)
-{
-    struct round w = { .env = env, .page = STMT_OUTBOX_PAGE, .whole = true, .more = true };
-    enum status st = raise_sequence(env, 0, e);
+/* Of every account what is there, the platform's first. */
+struct rebuild {
+    bool (*progress)(void *ctx, int64_t states);
+    void *ctx;
+    int64_t states;
+};
 
-    *states = 0;
+static enum status rebuild_one(struct env *env, void *ctx, struct error *e)
+{
+    struct rebuild *b = ctx;
+    struct round w = { .env = env, .page = STMT_OUTBOX_PAGE, .whole = true, .more = true };
+    int64_t before = b->states;
+    enum status st = ST_OK;
+
     while (st == ST_OK && w.more && !env_stopping(env)) {
         st = renew_piece_anew(&w, e);
-        *states = w.states;
-        if (st == ST_OK && progress && !progress(ctx, w.states))
+        b->states = before + w.states;
+        if (st == ST_OK && b->progress && !b->progress(b->ctx, b->states))
             return fail(e, ST_RETRY, "nobody listens any more; the rest is as it was");
     }
     if (st == ST_OK && w.more)
@@ -331,23 +357,47 @@ enum status outbox_rebuild(struct env *env, bool (*progress)(void *ctx, int64_t 
     return st == ST_OK ? renew_users(env, e) : st;
 }
 
+enum status outbox_rebuild(struct env *env, bool (*progress)(void *ctx, int64_t states), void *ctx,
+                           int64_t *states, struct error *e)
+{
+    struct rebuild b = { progress, ctx, 0 };
+    enum status st = raise_sequence(env, 0, e);
+
+    if (st == ST_OK)
+        st = rebuild_one(env, &b, e);
+    if (st == ST_OK && !env->root)
+        st = accounts_all(env, rebuild_one, &b, e);
+    *states = b.states;
+    return st;
+}
+
 /* ---- the check -------------------------------------------------------------------------------
  */
 
-/* Every state the store has is new: it goes out again, with a revision beyond all that the server
- * may hold. */
-static enum status renew_all(struct env *env, int64_t beyond, struct error *e)
+static enum status renew_one_account(struct env *env, void *ctx, struct error *e)
 {
     struct round w = {
         .env = env, .page = STMT_OUTBOX_STATES, .renew = STMT_OUTBOX_RENEW, .more = true
     };
-    enum status st = raise_sequence(env, beyond, e);
+    enum status st = ST_OK;
 
+    (void)ctx;
     while (st == ST_OK && w.more && !env_stopping(env))
         st = renew_piece_anew(&w, e);
     if (st == ST_OK && w.more)
         return fail(e, ST_RETRY, "%s is stopping", env->name);
     return st == ST_OK ? renew_users(env, e) : st;
+}
+
+/* Every state the store has is new: it goes out again, with a revision beyond all that the server
+ * may hold. */
+static enum status renew_all(struct env *env, int64_t beyond, struct error *e)
+{
+    enum status st = raise_sequence(env, beyond, e);
+
+    if (st == ST_OK)
+        st = renew_one_account(env, NULL, e);
+    return st == ST_OK ? accounts_all(env, renew_one_account, NULL, e) : st;
 }
 
 static enum status read_counters(struct env *env, int64_t *made, int64_t *held, int64_t *begun,

@@ -1,6 +1,7 @@
 #include "core/state.h"
 
 #include "base/json.h"
+#include "core/acting.h"
 #include "core/catchup.h"
 #include "core/resource.h"
 #include "core/state_gather.h"
@@ -348,10 +349,11 @@ static enum status read_unknown(struct gathering *g, struct error *e)
     if (waits)
         return fail(e, ST_RETRY, "customer %.*s could not be fetched up to now: %.*s", STR_ARG(id),
                     STR_ARG(why));
-    return fail(e, ST_NONE,
-                "customer %.*s has never been synced in environment %s: brindle sync %.*s fetches "
-                "it",
-                STR_ARG(id), g->env->name, STR_ARG(id));
+    return fail(
+        e, ST_NONE,
+        "customer %.*s has never been synced in environment %s: brindle sync %.*s%s%s fetches "
+        "it",
+        STR_ARG(id), g->env->name, STR_ARG(id), ENV_ACCOUNT_FLAG(g->env));
 }
 
 /* Without a row the customer has none; then its own row is the version. */
@@ -413,6 +415,27 @@ static enum status read_pending(struct gathering *g, struct customer_state *out,
     return st;
 }
 
+/* Of a connected account that cannot be reached nothing new comes. */
+static enum status read_lost(struct gathering *g, struct customer_state *out, struct error *e)
+{
+    const char *account = g->env->identity.account;
+    struct rows r;
+
+    if (!g->env->root)
+        return ST_OK;
+    enum status st = tx_run(g->tx, STMT_ACCOUNT_GET, &r, g->a, e, V_STR(str_of(account)));
+    if (st != ST_OK || !r.n_rows ||
+        str_eqz(row_str(&r, 0, 0), account_state_name(ACCOUNT_ACTIVE)) ||
+        str_eqz(row_str(&r, 0, 0), account_state_name(ACCOUNT_NEW)))
+        return st;
+    msec since = row_int(&r, 0, 3);
+    if (!out->stale_since || since < out->stale_since)
+        out->stale_since = since;
+    out->stale_why =
+        arena_printf(g->a, "connected account %s is %.*s", account, STR_ARG(row_str(&r, 0, 0)));
+    return ST_OK;
+}
+
 /* Webhooks may be lost without a trace: who follows the list of events, too, and could not read it
  * for long, does not know. */
 static enum status read_silence(struct gathering *g, msec read_at, struct customer_state *out,
@@ -421,6 +444,9 @@ static enum status read_silence(struct gathering *g, msec read_at, struct custom
     msec now = clock_wall(g->env->world->clock), every = g->env->set.catch_up_ms;
     struct rows r;
 
+    enum status lost = read_lost(g, out, e);
+    if (lost != ST_OK)
+        return lost;
     if (out->stale_since || !every || !read_at || now - read_at <= SILENCE_MS + 2 * every)
         return ST_OK;
     enum status st = tx_run(g->tx, STMT_CATCHUP_ERROR, &r, g->a, e, v_account(g->env));

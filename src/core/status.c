@@ -1,6 +1,7 @@
 #include "core/status.h"
 
 #include "base/json.h"
+#include "core/acting.h"
 #include "core/catchup.h"
 #include "core/fuse.h"
 #include "core/outbox.h"
@@ -9,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { STATUS_BYTES_MAX = 8 << 20 };
+enum { STATUS_BYTES_MAX = 8 << 20, ACCOUNTS_SHOWN_MAX = 500 };
 
 static msec age_of(const struct rows *r, size_t col, msec now, msec never)
 {
@@ -19,11 +20,18 @@ static msec age_of(const struct rows *r, size_t col, msec now, msec never)
     return age < 0 ? 0 : age; /* the clock was set back: it cannot be from the future */
 }
 
-static enum status read_inbox(struct tx *tx, msec now, struct mirror_status *s, struct arena *a,
-                              struct error *e)
+/* One of two statements: of the whole store, or of the connected account that `env` acts for. */
+static enum status run_of(struct tx *tx, const struct env *env, enum stmt all, enum stmt one,
+                          struct rows *r, struct arena *a, struct error *e)
+{
+    return env->root ? tx_run(tx, one, r, a, e, v_account(env)) : tx_run0(tx, all, r, a, e);
+}
+
+static enum status read_inbox(struct tx *tx, const struct env *env, msec now,
+                              struct mirror_status *s, struct arena *a, struct error *e)
 {
     struct rows r;
-    enum status st = tx_run0(tx, STMT_STATUS_INBOX, &r, a, e);
+    enum status st = run_of(tx, env, STMT_STATUS_INBOX, STMT_STATUS_INBOX_OF, &r, a, e);
 
     if (st != ST_OK)
         return st;
@@ -37,18 +45,18 @@ static enum status read_inbox(struct tx *tx, msec now, struct mirror_status *s, 
     return ST_OK;
 }
 
-static enum status read_due(struct tx *tx, msec now, struct mirror_status *s, struct arena *a,
-                            struct error *e)
+static enum status read_due(struct tx *tx, const struct env *env, msec now, struct mirror_status *s,
+                            struct arena *a, struct error *e)
 {
     struct rows r;
-    enum status st = tx_run0(tx, STMT_STATUS_DUE, &r, a, e);
+    enum status st = run_of(tx, env, STMT_STATUS_DUE, STMT_STATUS_DUE_OF, &r, a, e);
 
     if (st != ST_OK)
         return st;
     s->due = row_int(&r, 0, 0);
     s->due_retrying = row_int(&r, 0, 1);
     s->dead = row_int(&r, 0, 2);
-    s->oldest_due_since = row_int(&r, 0, 3);
+    s->oldest_own_since = row_int(&r, 0, 5);
     s->oldest_due_ms = age_of(&r, 3, now, 0);
     snprintf(s->last_error, sizeof s->last_error, "%.*s", STR_ARG(row_str(&r, 0, 4)));
     return ST_OK;
@@ -77,11 +85,11 @@ static enum status read_walks(struct tx *tx, const struct env *env, struct mirro
     return ST_OK;
 }
 
-static enum status read_objects(struct tx *tx, msec now, struct mirror_status *s, struct arena *a,
-                                struct error *e)
+static enum status read_objects(struct tx *tx, const struct env *env, msec now,
+                                struct mirror_status *s, struct arena *a, struct error *e)
 {
     struct rows r;
-    enum status st = tx_run0(tx, STMT_STATUS_OBJECTS, &r, a, e);
+    enum status st = run_of(tx, env, STMT_STATUS_OBJECTS, STMT_STATUS_OBJECTS_OF, &r, a, e);
 
     if (st != ST_OK)
         return st;
@@ -128,8 +136,8 @@ static enum status read_events(struct tx *tx, const struct env *env, struct mirr
     if (!c.read_at)
         return ST_OK;
     s->complete_up_to = c.read_at - lag;
-    if (s->oldest_due_since) {
-        msec before = s->oldest_due_since - lag - env->set.catch_up_ms;
+    if (s->oldest_own_since) {
+        msec before = s->oldest_own_since - lag - env->set.catch_up_ms;
         s->complete_up_to = before < s->complete_up_to ? before : s->complete_up_to;
     }
     return ST_OK;
@@ -142,7 +150,7 @@ static enum status read_outbox(struct tx *tx, struct env *env, msec now, struct 
 
     if (!outbox_has_server(env))
         return ST_OK;
-    enum status st = tx_run(tx, STMT_OUTBOX_COUNT, &r, a, e, v_account(env));
+    enum status st = outbox_count(tx, env, &r, a, e);
     if (st != ST_OK)
         return st;
     s->states_due = row_int(&r, 0, 0);
@@ -161,15 +169,38 @@ static enum status read_several(struct tx *tx, struct env *env, struct mirror_st
     return st;
 }
 
+/* Of the platform alone: how many connected accounts there are. */
+static enum status read_accounts(struct tx *tx, const struct env *env, struct mirror_status *s,
+                                 struct arena *a, struct error *e)
+{
+    struct rows r = { 0 };
+    enum status st = env->root ? ST_OK : tx_run0(tx, STMT_STATUS_ACCOUNTS_BY, &r, a, e);
+
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        str state = row_str(&r, i, 0);
+        s->accounts += row_int(&r, i, 1);
+        if (str_eqz(state, account_state_name(ACCOUNT_UNREACHABLE)) ||
+            str_eqz(state, account_state_name(ACCOUNT_WRONG_MODE)))
+            s->accounts_lost += row_int(&r, i, 1);
+        else
+            s->accounts_unwalked += row_int(&r, i, 1) - row_int(&r, i, 2);
+    }
+    if (st == ST_OK && s->accounts) {
+        st = tx_run(tx, STMT_ACCOUNTS_WALKING, &r, a, e, v_account(env), V_INT(INT32_MAX));
+        s->accounts_walking = st == ST_OK ? row_int(&r, 0, 0) : 0;
+    }
+    return st;
+}
+
 static enum status read_all(struct tx *tx, struct env *env, struct mirror_status *s,
                             struct arena *a, struct error *e)
 {
     msec now = clock_wall(env->world->clock);
 
     *s = (struct mirror_status){ .dangling = -1, .states_due = -1 };
-    enum status st = read_inbox(tx, now, s, a, e);
+    enum status st = read_inbox(tx, env, now, s, a, e);
     if (st == ST_OK)
-        st = read_due(tx, now, s, a, e);
+        st = read_due(tx, env, now, s, a, e);
     if (st == ST_OK)
         st = read_walks(tx, env, s, a, e);
     if (st == ST_OK)
@@ -179,8 +210,10 @@ static enum status read_all(struct tx *tx, struct env *env, struct mirror_status
     if (st == ST_OK)
         st = read_several(tx, env, s, a, e);
     if (st == ST_OK)
+        st = read_accounts(tx, env, s, a, e);
+    if (st == ST_OK)
         st = read_events(tx, env, s, a, e);
-    return st == ST_OK ? read_objects(tx, now, s, a, e) : st;
+    return st == ST_OK ? read_objects(tx, env, now, s, a, e) : st;
 }
 
 enum status status_read(struct env *env, struct mirror_status *out, struct error *e)
@@ -225,6 +258,10 @@ static void write_numbers(struct json_writer *w, const struct mirror_status *s)
         jw_put_int(w, "states_due", s->states_due);
         jw_put_int(w, "states_due_ms", s->states_due_ms);
     }
+    jw_put_int(w, "accounts_connected", s->accounts);
+    jw_put_int(w, "accounts_lost", s->accounts_lost);
+    jw_put_int(w, "accounts_walking", s->accounts_walking);
+    jw_put_int(w, "accounts_unwalked", s->accounts_unwalked);
     if (s->last_error[0])
         jw_put_str(w, "last_error", str_of(s->last_error));
 }
@@ -258,6 +295,52 @@ static enum status write_types(struct tx *tx, struct env *env, struct json_write
     return st;
 }
 
+/* As many as fit: the numbers above count them all. */
+static enum status write_accounts(struct tx *tx, struct env *env, struct json_writer *w,
+                                  struct arena *a, struct error *e)
+{
+    static const char *const name[] = { "since",         "walked_at",     "types_complete",
+                                        "types_skipped", "lists_walking", "due",
+                                        "events_read_at" };
+    struct rows r = { 0 };
+    enum status st =
+        tx_run(tx, STMT_STATUS_ACCOUNTS, &r, a, e, V_STR(S("")), V_INT(ACCOUNTS_SHOWN_MAX));
+
+    (void)env;
+    jw_key(w, S("accounts"));
+    jw_array(w);
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        jw_object(w);
+        jw_put_str(w, "account", row_str(&r, i, 0));
+        jw_put_str(w, "state", row_str(&r, i, 1));
+        if (row_str(&r, i, 2).n)
+            jw_put_str(w, "reason", row_str(&r, i, 2));
+        for (size_t k = 0; k < COUNT(name); k++)
+            jw_put_int(w, name[k],
+                       row_cell(&r, i, 3 + k)->type == VAL_INT ? row_int(&r, i, 3 + k) : 0);
+        jw_end(w);
+    }
+    jw_end(w);
+    return st;
+}
+
+/* Of a connected account: how it stands with it. */
+static enum status write_account_state(struct tx *tx, struct env *env, struct json_writer *w,
+                                       struct arena *a, struct error *e)
+{
+    struct rows r = { 0 };
+    enum status st = tx_run(tx, STMT_ACCOUNT_GET, &r, a, e, v_account(env));
+
+    if (st != ST_OK || !r.n_rows)
+        return st;
+    jw_put_str(w, "platform", str_of(env->root->identity.account));
+    jw_put_str(w, "account_state", row_str(&r, 0, 0));
+    jw_put_int(w, "account_since", row_int(&r, 0, 3));
+    if (row_str(&r, 0, 2).n)
+        jw_put_str(w, "account_reason", row_str(&r, 0, 2));
+    return ST_OK;
+}
+
 enum status status_json(struct env *env, struct buf *out, struct error *e)
 {
     ARENA(a, STATUS_BYTES_MAX);
@@ -274,8 +357,13 @@ enum status status_json(struct env *env, struct buf *out, struct error *e)
     jw_put_str(&w, "environment", str_of(env->name));
     jw_put_str(&w, "account", str_of(env->identity.account));
     jw_put_str(&w, "mode", env->identity.livemode ? S("live") : S("test"));
+    if (env->root)
+        st = write_account_state(&tx, env, &w, &a, e);
+    else if (s.accounts)
+        st = write_accounts(&tx, env, &w, &a, e);
     write_numbers(&w, &s);
-    st = write_types(&tx, env, &w, &a, e);
+    if (st == ST_OK)
+        st = write_types(&tx, env, &w, &a, e);
     jw_end(&w);
     if (st == ST_OK && out->failed)
         return fail(e, ST_LIMIT, "the status does not fit into one answer");

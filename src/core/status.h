@@ -10,8 +10,8 @@ struct mirror_status {
     int64_t events, events_quarantined, events_unknown, events_unfetchable, events_conflicting,
         deliveries;
     int64_t due, due_retrying, dead;
-    msec oldest_due_since;  /* wall; 0: nothing is due */
     msec oldest_due_ms;     /* age of the oldest key that is due; 0: none */
+    msec oldest_own_since;  /* wall; the same without connected accounts'; 0: nothing is due */
     msec last_event_ago_ms; /* -1: never */
     msec last_fetch_ago_ms; /* -1: never */
     int64_t types_complete, types_known, types_skipped; /* walked completely at least once; that
@@ -30,10 +30,14 @@ struct mirror_status {
     int64_t several_live; /* customers with more than one live subscription */
     int64_t states_due;   /* states that the key-value server does not have yet; -1: no server */
     msec states_due_ms;   /* age of the oldest of them; 0: none */
+    /* Connected accounts: all that are known; those that cannot be reached; those whose lists are
+     * being walked; those whose lists were not asked for yet. */
+    int64_t accounts, accounts_lost, accounts_walking, accounts_unwalked;
     char last_error[256]; /* of work that is being retried or dead; "" when none */
 };
 
+/* Of the whole store; of one connected account alone where `env` acts for it. */
 enum status status_read(struct env *env, struct mirror_status *out, struct error *e) MUST_USE;
 /* One JSON object: the numbers above, the environment's name, account and mode, and per type: rows,
- * tombstones, walk state, complete since, last fetched. */
+ * tombstones, walk state, complete since, last fetched. Connected accounts have a member each. */
 enum status status_json(struct env *env, struct buf *out, struct error *e) MUST_USE;

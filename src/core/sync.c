@@ -349,11 +349,12 @@ static enum status count_objects(struct env *env, const struct sync *s, struct s
 }
 
 /* Of what lists, and what they bring about, wait for in the backfill lane. */
-static enum status count_backfill(struct tx *tx, const struct sync *s, struct sync_progress *p,
-                                  struct arena *a, struct error *e)
+static enum status count_backfill(struct tx *tx, const struct env *env, const struct sync *s,
+                                  struct sync_progress *p, struct arena *a, struct error *e)
 {
     struct rows r;
-    enum status st = tx_run(tx, STMT_SYNC_PENDING, &r, a, e, V_INT(s->since));
+    enum status st = tx_run(tx, STMT_SYNC_PENDING, &r, a, e, V_INT(env->root != NULL),
+                            v_account(env), V_INT(s->since));
 
     if (st == ST_OK) {
         p->due += row_int(&r, 0, 0);
@@ -404,7 +405,7 @@ enum status sync_progress(struct env *env, const struct sync *s, struct sync_pro
     st = write_walks(&tx, env, s, &now, &w, &a, e);
     jw_end(&w);
     if (st == ST_OK && s->n_walks)
-        st = count_backfill(&tx, s, &now, &a, e);
+        st = count_backfill(&tx, env, s, &now, &a, e);
     if (st != ST_OK)
         return st;
     now.done = now.due == 0;

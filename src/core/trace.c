@@ -1,5 +1,7 @@
 #include "core/trace.h"
 
+#include "core/acting.h"
+
 #include "core/history.h"
 #include "core/path.h"
 
@@ -297,6 +299,12 @@ enum status trace_event(struct env *env, str event_id, struct trace *out, struct
     out->event_type = row_str(&r, 0, 1);
     out->type = row_str(&r, 0, 2);
     out->id = row_str(&r, 0, 3);
+    struct acting act;
+    if (row_str(&r, 0, 4).n && row_str(&r, 0, 4).n <= ACCOUNT_ID_MAX && !env->root &&
+        !str_eqz(row_str(&r, 0, 4), env->identity.account) && !str_eqz(out->type, "account")) {
+        acting_init(&act, env, row_str(&r, 0, 4)); /* the story of that account's object */
+        env = &act.env;
+    }
     if (out->id.n)
         return tell(env, row_int(&r, 0, 8), out, a, e);
     struct teller t = { .env = env, .out = out, .a = a };

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/url.h"
+#include "core/acting.h"
 #include "core/counters.h"
 #include "core/due.h"
 
@@ -470,6 +471,13 @@ static enum status note_key(struct env *env, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
+static enum status rekey_one(struct env *env, void *ctx, struct error *e)
+{
+    (void)ctx;
+    enum status st = through(env, unlink_piece, e);
+    return st == ST_OK ? through(env, link_piece, e) : st;
+}
+
 enum status user_rekey(struct env *env, struct error *e)
 {
     bool known = false;
@@ -477,9 +485,9 @@ enum status user_rekey(struct env *env, struct error *e)
 
     if (st != ST_OK || known)
         return st;
-    st = through(env, unlink_piece, e);
+    st = rekey_one(env, NULL, e);
     if (st == ST_OK)
-        st = through(env, link_piece, e);
+        st = accounts_all(env, rekey_one, NULL, e);
     return st == ST_OK ? note_key(env, e) : st;
 }
 
@@ -548,6 +556,24 @@ static void write_history(struct json_writer *w, const struct rows *r)
     jw_end(w);
 }
 
+/* Of a connected account that cannot be reached nothing new comes. */
+static enum status write_lost(struct tx *tx, struct env *env, struct json_writer *w,
+                              struct arena *a, struct error *e)
+{
+    enum account_state state = ACCOUNT_ACTIVE;
+
+    if (!env->root)
+        return ST_OK;
+    enum status st = account_state_of(tx, str_of(env->identity.account), &state, NULL, a, e);
+    if (st != ST_OK || !account_is_lost(state))
+        return st;
+    jw_put_bool(w, "stale", true);
+    jw_put_str(w, "staleWhy",
+               arena_printf(a, "connected account %s is %s", env->identity.account,
+                            account_state_name(state)));
+    return ST_OK;
+}
+
 enum status user_show(struct env *env, str user, struct buf *out, struct error *e)
 {
     ARENA(a, SMALL_BYTES);
@@ -575,6 +601,7 @@ enum status user_show(struct env *env, str user, struct buf *out, struct error *
         jw_put_int(&w, "boundAt", u.bound_at);
     jw_put_int(&w, "revision", u.revision);
     write_history(&w, &r);
+    st = write_lost(&tx, env, &w, &a, e);
     jw_end(&w);
-    return ST_OK;
+    return st;
 }

@@ -1,5 +1,6 @@
 /* account.c - whose key it is, and the accounts that are connected to it. */
 #include "emulator/accounts.h"
+#include "emulator/auth.h"
 #include "emulator/list.h"
 
 #include <string.h>
@@ -140,8 +141,7 @@ static bool capabilities_apply(const struct args *a, json_t *doc)
 
     if (!args_sub(a, "capabilities", &all))
         return !a->c->refused;
-    json_object_foreach((json_t *)(uintptr_t)all.hash, name, v)
-    {
+    json_object_foreach((json_t *)(uintptr_t)all.hash, name, v) {
         if (!args_sub(&all, name, &one) || !arg_bool(&one, "requested", &asked))
             continue;
         if (asked)
@@ -224,6 +224,14 @@ json_t *accounts_update(struct call *c)
     return answer_account(c, r);
 }
 
+static void tell_application(struct call *c, struct space *s, const char *event)
+{
+    emit_document(c, s,
+                  json_pack("{s:s,s:s,s:s}", "id", "ca_emulator", "object", "application", "name",
+                            "Emulator"),
+                  event);
+}
+
 /* The platform has nothing to say there any more. */
 json_t *accounts_delete(struct call *c)
 {
@@ -235,11 +243,23 @@ json_t *accounts_delete(struct call *c)
         return refuse(c, 403, NULL, NULL, "You cannot delete the account that your key is of.");
     struct space *s = space_of(c, r);
     record_delete(r);
-    emit_document(c, s,
-                  json_pack("{s:s,s:s,s:s}", "id", "ca_emulator", "object", "application", "name",
-                            "Emulator"),
-                  "account.application.deauthorized");
+    tell_application(c, s, "account.application.deauthorized");
     return answer_deleted(c, T_ACCOUNT, str_of(r->id));
+}
+
+/* POST /_emulator/accounts/{id}/authorize: the account has let the platform in again. */
+json_t *accounts_authorize(struct call *c)
+{
+    struct space *s = auth_admin(c);
+    struct record *r = s ? record_any(s, T_ACCOUNT, c->part[0]) : NULL;
+
+    if (!r || !r->deleted)
+        return refuse(c, 404, NULL, NULL,
+                      "Send the platform's key, and an account that has withdrawn from it.");
+    c->space = s;
+    r->deleted = false;
+    tell_application(c, space_of(c, r), "account.application.authorized");
+    return answer_account(c, r);
 }
 
 json_t *accounts_reject(struct call *c)

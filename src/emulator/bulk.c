@@ -67,12 +67,15 @@ static const char *fill(struct buf *b, const char *from, const char *mark, str v
     return at + strlen(mark);
 }
 
-static void make_one(struct call *c, enum type t, const struct mould *m, int64_t number)
+static void make_one(struct call *c, enum type t, const struct mould *m, int64_t number, str given)
 {
     BUF(text, TEXT_BYTES_MAX);
     char id[ID_BYTES], name[32];
 
-    make_id(c->emu, m->prefix, ID_RANDOM, id);
+    if (given.n)
+        snprintf(id, sizeof id, "%.*s", STR_ARG(given));
+    else
+        make_id(c->emu, m->prefix, ID_RANDOM, id);
     int n = snprintf(name, sizeof name, "Bulk %lld", (long long)number);
     const char *rest = fill(&text, m->text, ID_MARK, str_of(id));
     rest = fill(&text, rest, NAME_MARK, (str){ name, (size_t)n });
@@ -100,18 +103,25 @@ static const char *product_for(struct call *c, str given)
 
 static void make_all(struct call *c, enum type t, json_t *p)
 {
-    str given = arena_copy(c->arena, get_str(p, "product"));
+    str given = arena_copy(c->arena, get_str(p, "product")), id = get_str(p, "id");
     const char *product = t == T_PRICE ? product_for(c, given) : NULL;
     struct mould m = mould_new(c, t, product, json_object_get(p, "set"));
 
     assert(strlen(m.text) + ID_BYTES + 32 < TEXT_BYTES_MAX);
     for (int64_t i = 0; i < get_int(p, "count"); i++)
-        make_one(c, t, &m, i);
+        make_one(c, t, &m, i, id);
     free(m.text);
 }
 
-/* {"type": "invoice", "count": N, "set": {...}}: so many of a type, whose members are those of `set`,
- * for the rest as a new one's. Prices belong to one product made for them, or to {"product": …}. */
+/* An id that was chosen is one object's, and nobody's yet. */
+static bool may_be_named(struct space *s, enum type t, str id, int64_t count)
+{
+    return !id.n || (count == 1 && id.n < ID_BYTES && !record_any(s, t, id));
+}
+
+/* {"type": "invoice", "count": N, "set": {...}}: so many of a type, whose members are those of
+ * `set`, for the rest as a new one's; with "id" one of that id, which Stripe lets nobody choose.
+ * Prices belong to one product made for them, or to {"product": …}. */
 json_t *admin_bulk(struct call *c)
 {
     struct space *s = auth_admin(c);
@@ -120,6 +130,7 @@ json_t *admin_bulk(struct call *c)
     json_t *set = json_object_get(p, "set");
     int64_t count = get_int(p, "count");
     bool good = s && has_mould(t) && count >= 1 && count <= BULK_MAX &&
+                may_be_named(s, t, get_str(p, "id"), count) &&
                 json_dumpb(set, NULL, 0, JSON_ENCODE_ANY) < SET_BYTES_MAX;
 
     if (good) {
@@ -128,10 +139,11 @@ json_t *admin_bulk(struct call *c)
     }
     json_decref(p);
     if (!good)
-        return refuse(c, 400, NULL, NULL,
-                      "Send a key and {\"type\": \"invoice\", \"count\": 1 to %d, \"set\": {...}} as "
-                      "JSON, of at most %d bytes.",
-                      BULK_MAX, SET_BYTES_MAX);
+        return refuse(
+            c, 400, NULL, NULL,
+            "Send a key and {\"type\": \"invoice\", \"count\": 1 to %d, \"set\": {...}} as "
+            "JSON, of at most %d bytes; \"id\" for one object of an id that is free.",
+            BULK_MAX, SET_BYTES_MAX);
     json_t *answer = json_object();
     set_int(answer, "made", count);
     return answer;

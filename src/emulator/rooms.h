@@ -6,8 +6,9 @@
 
 /* account.c, balance.c, root.c, admin.c */
 handler account_get, accounts_get, accounts_list, accounts_create, accounts_update, accounts_delete,
-    accounts_reject, account_links_create, login_links_create, capabilities_list, capabilities_get,
-    capabilities_update, balance_get, balance_transactions_list;
+    accounts_authorize, accounts_reject, account_links_create, login_links_create,
+    capabilities_list, capabilities_get, capabilities_update, balance_get,
+    balance_transactions_list;
 handler root_get;
 handler admin_faults_add, admin_faults_list, admin_faults_clear, admin_requests, admin_clock,
     admin_clock_get, admin_state, admin_deliveries, admin_flush, admin_reset, admin_edit,

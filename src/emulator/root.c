@@ -13,6 +13,7 @@ json_t *root_get(struct call *c)
         "POST /_emulator/deliveries/flush",
         "POST DELETE /_emulator/objects/TYPE/ID",
         "POST /_emulator/webhook_endpoints/ID/roll",
+        "POST /_emulator/accounts/ID/authorize",
         "POST /_emulator/payment_links/ID/open",
         "POST /_emulator/permissions",
         "POST /_emulator/bulk",

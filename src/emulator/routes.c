@@ -203,6 +203,7 @@ static const struct route routes[] = {
     { "POST", "/_emulator/objects/{}/{}", admin_edit, T_NONE, false, NULL },
     { "DELETE", "/_emulator/objects/{}/{}", admin_remove, T_NONE, false, NULL },
     { "POST", "/_emulator/webhook_endpoints/{}/roll", admin_roll, T_NONE, false, NULL },
+    { "POST", "/_emulator/accounts/{}/authorize", accounts_authorize, T_NONE, false, NULL },
     { "POST", "/_emulator/permissions", admin_permissions, T_NONE, false, NULL },
     { "POST", "/_emulator/bulk", admin_bulk, T_NONE, false, NULL },
     { "GET", "/_emulator/points", admin_points, T_NONE, false, NULL },

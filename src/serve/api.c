@@ -1,5 +1,5 @@
+#include "serve/party.h"
 #include "serve/reply.h"
-#include "serve/routes.h"
 
 enum { STATUS_BYTES_MAX = 1 << 20 };
 
@@ -24,18 +24,18 @@ void api_status(const struct route_call *c)
 {
     BUF(body, STATUS_BYTES_MAX);
     struct error e = { 0 };
-    struct served *s = routes_env(c, c->arg[0]);
+    struct party p;
 
-    if (!s)
+    if (!party_enter(c, &p))
         return;
-    enum status st = status_json(s->env, &body, &e);
-    if (st == ST_OK && s->o->closed != CLOSED_NOT)
-        add_label(&body, s->o);
+    enum status st = status_json(p.env, &body, &e);
+    if (st == ST_OK && p.served->o->closed != CLOSED_NOT)
+        add_label(&body, p.served->o);
     if (body.failed)
-        reply_error(c->x, s->env, 500, status_name(ST_LIMIT),
+        reply_error(c->x, p.env, 500, status_name(ST_LIMIT),
                     "The status is too large to be answered.");
     else if (st == ST_OK)
         reply_json(c->x, 200, buf_str(&body));
     else
-        reply_failure(c->x, s->env, st, &e);
+        reply_failure(c->x, p.env, st, &e);
 }

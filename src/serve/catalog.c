@@ -5,8 +5,8 @@
 #include "base/url.h"
 #include "catalog/refusal.h"
 #include "catalog/saga.h"
+#include "serve/party.h"
 #include "serve/reply.h"
-#include "serve/routes.h"
 
 #include <stdio.h>
 
@@ -66,31 +66,19 @@ static void on_end(const struct waiter *w, enum waiting_end end)
 static void answer_later(const struct route_call *c, struct env *env, const char *id, int64_t gen)
 {
     struct waiter w = { .x = c->x,
-                        .env = env,
                         .kind = DUE_OP,
                         .type = "op",
                         .gen = gen,
                         .deadline = clock_mono(c->d->clock) + CATALOG_WAIT_MS,
                         .answer = on_end };
 
+    waiter_of(&w, env);
     snprintf(w.id, sizeof w.id, "%s", id);
     if (!waiting_add(c->d->waiting, &w))
         reply_op(c->x, env, str_of(id)); /* too many wait: it goes on */
 }
 
 /* ---- questions ------------------------------------------------------------------------------ */
-
-/* An environment that is served, for what changes something; NULL: answered already. */
-static struct served *writable(const struct route_call *c)
-{
-    struct served *s = routes_env(c, c->arg[0]);
-
-    if (s && !s->engine) {
-        reply_error(c->x, s->env, 409, "closed", s->o->closed_text);
-        return NULL;
-    }
-    return s;
-}
 
 static bool read_id(const struct route_call *c, const struct env *env, str *id, struct arena *a)
 {
@@ -119,13 +107,13 @@ static bool read_key(const struct route_call *c, const struct env *env, str *key
 void catalog_order(const struct route_call *c)
 {
     const struct http_request *q = http_exchange_request(c->x);
-    struct served *s = writable(c);
+    struct party p;
     struct error e = { 0 };
     char kind[64], id[OP_ID_MAX + 1];
     int64_t gen = 0;
     str key;
 
-    if (!s || !read_key(c, s->env, &key))
+    if (!party_enter(c, &p) || !party_may_ask(c, &p) || !read_key(c, p.env, &key))
         return;
     snprintf(kind, sizeof kind, "%.*s.%.*s", (int)(c->arg[1].n < 30 ? c->arg[1].n : 30),
              c->arg[1].p, (int)(c->arg[2].n < 30 ? c->arg[2].n : 30), c->arg[2].p);
@@ -140,22 +128,22 @@ void catalog_order(const struct route_call *c)
                                 .caller_key = key,
                                 .dry_run = json_valid(input) && input.p[0] == '{' &&
                                            json_bool(input, S("dry_run")) == JSON_TRUE };
-    enum status st = op_submit(s->env, &o, id, &gen, &e);
+    enum status st = op_submit(p.env, &o, id, &gen, &e);
     if (st == ST_OK)
-        answer_later(c, s->env, id, gen);
+        answer_later(c, p.env, id, gen);
     else
-        reply_failure(c->x, s->env, st, &e);
+        reply_failure(c->x, p.env, st, &e);
 }
 
 /* GET /api/{env}/ops/{id} */
 void catalog_show(const struct route_call *c)
 {
     ARENA(a, CATALOG_BYTES_MAX);
-    struct served *s = routes_env(c, c->arg[0]);
+    struct party p;
     str id = { 0 };
 
-    if (s && read_id(c, s->env, &id, &a))
-        reply_op(c->x, s->env, id);
+    if (party_enter(c, &p) && read_id(c, p.env, &id, &a))
+        reply_op(c->x, p.env, id);
 }
 
 /* GET /api/{env}/ops */
@@ -164,14 +152,14 @@ void catalog_list(const struct route_call *c)
     BUF(lines, DOC_BYTES_MAX);
     BUF(body, DOC_BYTES_MAX);
     struct json_writer w = { .b = &body };
-    struct served *s = routes_env(c, c->arg[0]);
+    struct party p;
     struct error e = { 0 };
 
-    if (!s)
+    if (!party_enter(c, &p))
         return;
-    enum status st = op_list_write(s->env, 100, false, &lines, &e);
+    enum status st = op_list_write(p.env, 100, false, &lines, &e);
     if (st != ST_OK) {
-        reply_failure(c->x, s->env, st, &e);
+        reply_failure(c->x, p.env, st, &e);
         return;
     }
     jw_object(&w);
@@ -191,21 +179,21 @@ void catalog_list(const struct route_call *c)
 void catalog_decide(const struct route_call *c)
 {
     ARENA(a, CATALOG_BYTES_MAX);
-    struct served *s = writable(c);
+    struct party p;
     struct error e = { 0 };
     str id = { 0 };
     enum status st;
 
-    if (!s || !read_id(c, s->env, &id, &a))
+    if (!party_enter(c, &p) || !party_may_ask(c, &p) || !read_id(c, p.env, &id, &a))
         return;
     if (str_eqz(c->arg[2], "abort"))
-        st = op_abort(s->env, id, &e);
+        st = op_abort(p.env, id, &e);
     else if (str_eqz(c->arg[2], "resume"))
-        st = op_resume(s->env, id, &e);
+        st = op_resume(p.env, id, &e);
     else
         st = fail(&e, ST_INVALID, "An operation is resumed or aborted.");
     if (st == ST_OK)
-        reply_op(c->x, s->env, id);
+        reply_op(c->x, p.env, id);
     else
-        reply_failure(c->x, s->env, st, &e);
+        reply_failure(c->x, p.env, st, &e);
 }

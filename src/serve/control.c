@@ -485,26 +485,11 @@ static void tell_end(const struct command *c, enum status st, const struct error
 /* "account": the command is about a connected account that is known. */
 static enum status act_as(struct command *c, struct acting *act, struct error *e)
 {
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    enum account_state state = ACCOUNT_UNKNOWN;
+    enum account_state ignored;
     str account = json_valid(c->line) ? json_text(c->line, S("account"), c->arena) : S("");
+    enum status st = acting_open(act, c->env, account, &c->env, &ignored, e);
 
-    if (!account.n || str_eqz(account, c->env->identity.account))
-        return ST_OK;
-    enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
-    if (st == ST_OK && account.n <= ACCOUNT_ID_MAX)
-        st = account_state_of(&tx, account, &state, NULL, c->arena, e);
-    if (st != ST_OK)
-        return st;
-    if (state == ACCOUNT_UNKNOWN)
-        return fail(e, ST_INVALID,
-                    "%.*s is no connected account that environment %s knows: `brindle sync "
-                    "accounts` looks for new ones (connect = on).",
-                    (int)(account.n < ACCOUNT_ID_MAX ? account.n : ACCOUNT_ID_MAX), account.p,
-                    c->env->name);
-    acting_init(act, c->env, account);
-    c->env = &act->env;
-    return ST_OK;
+    return st == ST_NONE ? ST_INVALID : st;
 }
 
 enum status control_run(const struct control_host *host, str line, control_emit *emit, void *ctx,

@@ -7,32 +7,32 @@
 #include "core/state.h"
 #include "core/sync.h"
 #include "core/user.h"
+#include "serve/party.h"
 #include "serve/reply.h"
-#include "serve/routes.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum {
     REPLY_BYTES_MAX = 64 << 20,
-    ETAG_MAX = 64,
+    ETAG_MAX = 64 + ACCOUNT_ID_MAX,
     WAIT_S = 10, /* when the request does not say */
     WAIT_S_MAX = 60,
 };
 
 /* ---- what a request says ---- */
 
-/* The environment and the id in the path; NULL: answered already. */
-static struct served *read_path(const struct route_call *c, str *id, struct arena *a)
+/* The environment, the account and the id in the path. False: answered already. */
+static bool read_path(const struct route_call *c, struct party *p, str *id, struct arena *a)
 {
-    struct served *s = routes_env(c, c->arg[0]);
-
-    if (s && (!url_unescape(a, c->arg[1], false, id) || !id->n || id->n > WAITING_ID_MAX ||
-              !utf8_is_line(*id))) {
-        reply_error(c->x, NULL, 400, "invalid", "This is no object's id.");
-        return NULL;
+    if (!party_enter(c, p))
+        return false;
+    if ((!url_unescape(a, c->arg[1], false, id) || !id->n || id->n > WAITING_ID_MAX ||
+         !utf8_is_line(*id))) {
+        reply_error(c->x, p->env, 400, "invalid", "This is no object's id.");
+        return false;
     }
-    return s;
+    return true;
 }
 
 /* A whole number in the query: `otherwise` when it is not there. False: answered already. */
@@ -58,10 +58,12 @@ static bool read_seconds(const struct route_call *c, const char *name, int64_t o
 
 /* ---- the state ---- */
 
-/* The same revision is the same value; whether it is complete or stale may change beside it. */
-static void etag_of(const struct customer_state *s, char out[ETAG_MAX])
+/* The same revision is the same value; whether it is complete or stale may change beside it. One
+ * address has another answer for each account. */
+static void etag_of(const struct env *env, const struct customer_state *s, char out[ETAG_MAX])
 {
-    snprintf(out, ETAG_MAX, "W/\"%lld%s%s\"", (long long)s->revision, s->complete ? "" : "-partial",
+    snprintf(out, ETAG_MAX, "W/\"%s%s%lld%s%s\"", env->root ? env->identity.account : "",
+             env->root ? "-" : "", (long long)s->revision, s->complete ? "" : "-partial",
              s->stale_since ? "-stale" : "");
 }
 
@@ -70,19 +72,21 @@ static void reply_state(struct http_exchange *x, struct env *env, const struct c
     BUF(body, REPLY_BYTES_MAX);
     char etag[ETAG_MAX];
 
-    etag_of(s, etag);
-    const struct http_header tag = { S("ETag"), str_of(etag) };
+    etag_of(env, s, etag);
+    const struct http_header head[] = { { S("ETag"), str_of(etag) },
+                                        { S("Vary"), S("Stripe-Account") } };
     str known = http_header_get(http_exchange_request(x), S("If-None-Match"), NULL);
     if (str_eqz(known, etag)) {
-        http_reply(x, &(struct http_response){ .status = 304, .header = &tag, .n_headers = 1 });
+        http_reply(
+            x, &(struct http_response){ .status = 304, .header = head, .n_headers = COUNT(head) });
         return;
     }
     state_print(s, clock_wall(env->world->clock), &body);
     http_reply(x, &(struct http_response){ .status = body.failed ? 500 : 200,
                                            .content_type = S("application/json"),
                                            .body = body.failed ? S("{}") : buf_str(&body),
-                                           .header = &tag,
-                                           .n_headers = 1 });
+                                           .header = head,
+                                           .n_headers = COUNT(head) });
 }
 
 static void show_state(struct http_exchange *x, struct env *env, str customer)
@@ -190,21 +194,20 @@ static void on_end(const struct waiter *w, enum waiting_end end)
 
 /* Has the object fetched before everything else; the answer comes when it is stored, or now when
  * nobody waits. */
-static void fetch(const struct route_call *c, struct served *s, str id, bool wait, int64_t seconds)
+static void fetch(const struct route_call *c, const struct party *p, str id, bool wait,
+                  int64_t seconds)
 {
     struct error e = { 0 };
     struct sync sync;
 
-    if (!s->engine) {
-        reply_error(c->x, s->env, 409, closed_name(s->o->closed), s->o->closed_text);
+    if (!party_may_ask(c, p))
         return;
-    }
-    enum status st = sync_start(s->env, &id, 1, false, LANE_BACKFILL, &sync, &e);
+    enum status st = sync_start(p->env, &id, 1, false, LANE_BACKFILL, &sync, &e);
 
     if (st == ST_OK && !sync.n_objects)
         st = fail(&e, ST_INVALID, "%.*s is a type; this address takes an object's id", STR_ARG(id));
     if (st != ST_OK) {
-        reply_failure(c->x, s->env, st, &e);
+        reply_failure(c->x, p->env, st, &e);
         return;
     }
     if (!wait) {
@@ -213,21 +216,21 @@ static void fetch(const struct route_call *c, struct served *s, str id, bool wai
     }
     const struct sync_object *o = &sync.object[0];
     struct waiter w = { .x = c->x,
-                        .env = s->env,
                         .kind = o->kind,
                         .type = o->type,
                         .gen = o->gen,
                         .deadline = clock_mono(c->d->clock) + seconds * 1000,
                         .answer = on_end };
+    waiter_of(&w, p->env);
     snprintf(w.id, sizeof w.id, "%s", o->id);
     if (!waiting_add(c->d->waiting, &w))
-        reply_later(c->x, s->env, "too_many_requests",
+        reply_later(c->x, p->env, "too_many_requests",
                     "Too many requests wait; the fetch goes on.");
 }
 
 /* ---- the addresses ---- */
 
-static void answer_state(const struct route_call *c, struct served *served, str id)
+static void answer_state(const struct route_call *c, const struct party *p, str id)
 {
     ARENA(a, REPLY_BYTES_MAX);
     struct customer_state s;
@@ -237,26 +240,27 @@ static void answer_state(const struct route_call *c, struct served *served, str 
     if (!read_seconds(c, "max_age", INT32_MAX, INT32_MAX, &max_age) ||
         !read_seconds(c, "timeout", WAIT_S, WAIT_S_MAX, &timeout))
         return;
-    if (max_age == INT32_MAX || !served->engine) {
-        show_state(c->x, served->env, id);
+    /* A lost account's is answered as it is: it says itself that it is stale. */
+    if (max_age == INT32_MAX || !p->served->engine || account_is_lost(p->state)) {
+        show_state(c->x, p->env, id);
         return;
     }
-    msec oldest = clock_wall(served->env->world->clock) - max_age * 1000;
-    enum status st = state_get(served->env, id, &s, &a, &e);
+    msec oldest = clock_wall(p->env->world->clock) - max_age * 1000;
+    enum status st = state_get(p->env, id, &s, &a, &e);
     if (st == ST_OK && s.synced_at >= oldest)
-        reply_state(c->x, served->env, &s);
+        reply_state(c->x, p->env, &s);
     else
-        fetch(c, served, id, true, timeout);
+        fetch(c, p, id, true, timeout);
 }
 
 void customer_state(const struct route_call *c)
 {
     ARENA(a, REPLY_BYTES_MAX);
+    struct party p;
     str id = { 0 };
-    struct served *served = read_path(c, &id, &a);
 
-    if (served)
-        answer_state(c, served, id);
+    if (read_path(c, &p, &id, &a))
+        answer_state(c, &p, id);
 }
 
 void user_state(const struct route_call *c)
@@ -264,28 +268,28 @@ void user_state(const struct route_call *c)
     ARENA(a, REPLY_BYTES_MAX);
     struct error e = { 0 };
     struct user u;
+    struct party p;
     str user = { 0 };
-    struct served *served = read_path(c, &user, &a);
 
-    if (!served)
+    if (!read_path(c, &p, &user, &a))
         return;
-    enum status st = user_find(served->env, user, &u, &a, &e);
+    enum status st = user_find(p.env, user, &u, &a, &e);
     if (st == ST_OK)
-        answer_state(c, served, u.customer);
+        answer_state(c, &p, u.customer);
     else if (st == ST_NONE)
-        reply_error(c->x, served->env, 404, "no_such_user", e.text);
+        reply_error(c->x, p.env, 404, "no_such_user", e.text);
     else
-        reply_failure(c->x, served->env, st, &e);
+        reply_failure(c->x, p.env, st, &e);
 }
 
 void object_sync(const struct route_call *c)
 {
     ARENA(a, REPLY_BYTES_MAX);
     int64_t wait, timeout;
+    struct party p;
     str id = { 0 };
-    struct served *served = read_path(c, &id, &a);
 
-    if (served && read_seconds(c, "wait", 0, 1, &wait) &&
+    if (read_path(c, &p, &id, &a) && read_seconds(c, "wait", 0, 1, &wait) &&
         read_seconds(c, "timeout", WAIT_S, WAIT_S_MAX, &timeout))
-        fetch(c, served, id, wait != 0, timeout);
+        fetch(c, &p, id, wait != 0, timeout);
 }

@@ -2,8 +2,8 @@
 #include "base/json.h"
 #include "base/url.h"
 #include "core/user.h"
+#include "serve/party.h"
 #include "serve/reply.h"
-#include "serve/routes.h"
 
 #include <stdio.h>
 
@@ -12,16 +12,17 @@ enum {
     WAIT_MS = 20 * 1000, /* a customer is created while the caller waits */
 };
 
-static struct served *read_path(const struct route_call *c, str *user, struct arena *a)
+/* False: answered already. */
+static bool read_path(const struct route_call *c, struct party *p, str *user, struct arena *a)
 {
-    struct served *s = routes_env(c, c->arg[0]);
-
-    if (s && (!url_unescape(a, c->arg[1], false, user) || !user_id_valid(*user))) {
-        reply_error(c->x, s->env, 400, "invalid",
+    if (!party_enter(c, p))
+        return false;
+    if ((!url_unescape(a, c->arg[1], false, user) || !user_id_valid(*user))) {
+        reply_error(c->x, p->env, 400, "invalid",
                     "A user's id is 1 to 200 bytes of UTF-8 without control characters.");
-        return NULL;
+        return false;
     }
-    return s;
+    return true;
 }
 
 /* `verified`: Stripe has shown the customer to be there since the request came. */
@@ -102,24 +103,24 @@ static void on_end(const struct waiter *w, enum waiting_end end)
                     "Stripe has not answered in time; the work goes on: ask again.");
 }
 
-static void ask(const struct route_call *c, struct served *s, str user, str form)
+static void ask(const struct route_call *c, struct env *env, str user, str form)
 {
     struct error e = { 0 };
     struct waiter w = { .x = c->x,
-                        .env = s->env,
                         .kind = DUE_USER,
                         .type = "user",
                         .deadline = clock_mono(c->d->clock) + WAIT_MS,
                         .answer = on_end };
-    enum status st = user_want(s->env, user, form, &w.gen, &e);
+    enum status st = user_want(env, user, form, &w.gen, &e);
 
     if (st != ST_OK) {
-        reply_failure(c->x, s->env, st, &e);
+        reply_failure(c->x, env, st, &e);
         return;
     }
+    waiter_of(&w, env);
     snprintf(w.id, sizeof w.id, "%.*s", STR_ARG(user));
     if (!waiting_add(c->d->waiting, &w))
-        reply_later(c->x, s->env, "too_many_requests", "Too many requests wait; ask again.");
+        reply_later(c->x, env, "too_many_requests", "Too many requests wait; ask again.");
 }
 
 void user_customer(const struct route_call *c)
@@ -128,19 +129,15 @@ void user_customer(const struct route_call *c)
     BUF(form, USER_FORM_MAX);
     struct error e = { 0 };
     str user = { 0 };
-    struct served *s = read_path(c, &user, &a);
+    struct party p;
 
-    if (!s)
+    if (!read_path(c, &p, &user, &a) || !party_may_ask(c, &p))
         return;
-    if (!s->engine) {
-        reply_error(c->x, s->env, 409, closed_name(s->o->closed), s->o->closed_text);
-        return;
-    }
-    enum status st = user_form(http_exchange_request(c->x)->body, s->env->user_key, &form, &e);
+    enum status st = user_form(http_exchange_request(c->x)->body, p.env->user_key, &form, &e);
     if (st == ST_OK)
-        ask(c, s, user, buf_str(&form));
+        ask(c, p.env, user, buf_str(&form));
     else
-        reply_error(c->x, s->env, st == ST_LIMIT ? 413 : 400, status_name(st), e.text);
+        reply_error(c->x, p.env, st == ST_LIMIT ? 413 : 400, status_name(st), e.text);
 }
 
 void user_customer_show(const struct route_call *c)
@@ -149,18 +146,18 @@ void user_customer_show(const struct route_call *c)
     BUF(body, USER_REPLY_BYTES);
     struct error e = { 0 };
     str user = { 0 };
-    struct served *s = read_path(c, &user, &a);
+    struct party p;
 
-    if (!s)
+    if (!read_path(c, &p, &user, &a))
         return;
-    enum status st = user_show(s->env, user, &body, &e);
+    enum status st = user_show(p.env, user, &body, &e);
     if (st == ST_OK && !body.failed)
         reply_json(c->x, 200, buf_str(&body));
     else if (st == ST_NONE)
-        reply_error(c->x, s->env, 404, "no_such_user", e.text);
+        reply_error(c->x, p.env, 404, "no_such_user", e.text);
     else if (body.failed)
-        reply_error(c->x, s->env, 500, status_name(ST_LIMIT),
+        reply_error(c->x, p.env, 500, status_name(ST_LIMIT),
                     "The user's history is too long to be answered.");
     else
-        reply_failure(c->x, s->env, st, &e);
+        reply_failure(c->x, p.env, st, &e);
 }

@@ -1,8 +1,11 @@
 #include "serve/waiting.h"
 
+#include "core/acting.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct waiting {
     struct clock *clock;
@@ -40,6 +43,16 @@ static struct waiter take_out(struct waiting *w, size_t i)
     return one;
 }
 
+/* The environment that acts for the waiter's account takes the place of its root; `room` is where
+ * it lives. */
+static void act_for(struct waiter *one, struct acting *room)
+{
+    if (!one->account[0])
+        return;
+    acting_init(room, one->env, str_of(one->account));
+    one->env = &room->env;
+}
+
 /* Looks at each once. Called with the lock, which is let go while somebody is answered: only this
  * thread takes waiters out, so those before `i` stay where they are. */
 static void look_round(struct waiting *w)
@@ -47,7 +60,9 @@ static void look_round(struct waiting *w)
     for (size_t i = 0; i < w->n;) {
         struct waiter one = w->waiter[i];
         enum waiting_end end;
+        struct acting room;
         pthread_mutex_unlock(&w->lock);
+        act_for(&one, &room);
         bool ended = has_ended(w, &one, &end);
         if (ended)
             one.answer(&one, end);
@@ -76,6 +91,8 @@ static void *waiting_main(void *arg)
     }
     while (w->n) {
         struct waiter one = take_out(w, 0);
+        struct acting room;
+        act_for(&one, &room);
         one.answer(&one, WAITING_STOP);
     }
     pthread_mutex_unlock(&w->lock);
@@ -106,6 +123,14 @@ enum status waiting_open(struct waiting **out, struct clock *clock,
     }
     *out = w;
     return ST_OK;
+}
+
+void waiter_of(struct waiter *w, struct env *env)
+{
+    w->env = env_root(env);
+    w->account[0] = '\0';
+    if (env->root)
+        memcpy(w->account, env->identity.account, sizeof w->account);
 }
 
 bool waiting_add(struct waiting *w, const struct waiter *one)

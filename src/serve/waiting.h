@@ -25,7 +25,8 @@ enum waiting_end {
 
 struct waiter {
     struct http_exchange *x;
-    struct env *env;
+    struct env *env;                  /* the environment's own, */
+    char account[ACCOUNT_ID_MAX + 1]; /* "", or a connected one; `answer` gets what acts for it */
     enum due_kind kind;
     const char *type; /* the resource table's */
     char id[WAITING_ID_MAX + 1];
@@ -33,6 +34,9 @@ struct waiter {
     msec deadline; /* monotonic */
     void (*answer)(const struct waiter *w, enum waiting_end end);
 };
+
+/* `env` may act for a connected account, and need not outlive the call. */
+void waiter_of(struct waiter *w, struct env *env);
 
 /* `stop_asked_at` other than 0 ends all waiting. ST_LIMIT: no memory, no thread. */
 enum status waiting_open(struct waiting **out, struct clock *clock,

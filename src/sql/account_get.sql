@@ -1,2 +1,2 @@
 -- core/acting.c: what is known of a connected account
-select state, asked_at, reason from _accounts where account = $1
+select state, asked_at, reason, since from _accounts where account = $1

@@ -95,7 +95,7 @@ create table _due (
 create index _due_ready on _due (lane, guest, not_before, due_since) where done_gen < gen and dead = 0;
 create index _due_guest on _due (lane, account, not_before, due_since)
     where guest = 1 and done_gen < gen and dead = 0;
-create index _due_since on _due (due_since) where done_gen < gen;
+create index _due_since on _due (due_since, guest) where done_gen < gen;
 create index _due_dead on _due (kind, type, id) where dead = 1 and done_gen < gen;
 
 -- Every reference in every object. Membership of a nested list is a reference from its parent.
@@ -195,6 +195,7 @@ create table _walks (
     reason text,
     primary key (type, variant, account)
 );
+create index _walks_account on _walks (account, type);
 create index _walks_open on _walks (account) where state in ('waiting', 'walking');
 
 -- Each customer's subscription state, written in the transaction of what it rests on.

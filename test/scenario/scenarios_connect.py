@@ -1,0 +1,218 @@
+"""Connected accounts, whole: walked by themselves, and apart wherever somebody asks."""
+import json
+
+from place import check, until
+from scenarios_customers import ask
+from scenarios_env import account_of, connected, told
+from scenarios_redis import Redis
+
+SCENARIOS = []
+ON = {"BRINDLE_CONNECT": "on"}
+SAME = "cus_same"  # Stripe lets nobody choose it; that two accounts have it is all the same possible
+
+
+def scenario(ident):
+    return lambda function: SCENARIOS.append((ident, function)) or function
+
+
+def customer(owner, name, **more):
+    body = json.dumps({"type": "customer", "count": 1, "id": SAME, "set": {"name": name, **more}})
+    check(owner.http.ask("POST", "/_emulator/bulk", body)[0] == 200, "the customer was not made")
+    return SAME
+
+
+def subscribe(owner):
+    product = owner.post("/v1/products", name="p")
+    price = owner.post("/v1/prices", product=product["id"], currency="usd", unit_amount=900, recurring={"interval": "month"})
+    return owner.post("/v1/subscriptions", customer=SAME, items=[{"price": price["id"]}], collection_method="send_invoice",
+                      days_until_due=7)
+
+
+def status_of(place, account=None, **env):
+    out, _ = place.run("status", "--json", *(("--account", account) if account else ()), env={**ON, **env})
+    return json.loads(out)
+
+
+def until_walked(place, *accounts):
+    until("their lists are walked", lambda: all(
+        place.one("select count(*) from _accounts where account = ? and walked_at > 0", a) for a in accounts)
+        and place.one("select count(*) from _due where done_gen < gen and dead = 0") == 0)
+
+
+def state(d, query="", **head):
+    status, _, answer = ask(d, "GET", f"/api/test/customers/{SAME}/state{query}", head or None)
+    return status, answer
+
+
+def application(theirs, what):
+    """What Connect endpoints are told of whoever lets us in or out."""
+    return {"id": f"evt_{what}", "object": "event", "type": f"account.application.{what}", "account": theirs.id, "livemode": False,
+            "created": 1790000000, "data": {"object": {"id": "ca_1", "object": "application", "name": "us"}}}
+
+
+@scenario("ENV-15B")
+def one_id_in_two_accounts_is_two_customers_wherever_one_asks(place):
+    e, redis = place.emulator, Redis(place)
+    place.written.append("/v1/customers")
+    one, two = connected(place), connected(place)
+    customer(one, "one", metadata={"userId": "jo"}, email="jo@example.com")
+    customer(two, "two", metadata={"userId": "jo"}, email="jo@example.com")
+    subscription = subscribe(one)
+    d = place.start(**ON, REDIS_URL=redis.url)
+    until_walked(place, one.id, two.id)
+    # the API: by header, by query, by both if they agree, and never without
+    named = {"Stripe-Account": one.id}
+    code, mine = state(d, **named)
+    check(code == 200 and mine["subscriptionId"] == subscription["id"], code, mine)
+    check(state(d, f"?account={one.id}")[1]["revision"] == mine["revision"], "by query it is another")
+    check(state(d, f"?account={one.id}", **named)[0] == 200, "they agree")
+    code, theirs = state(d, f"?account={two.id}")
+    check(code == 200 and theirs["status"] == "none", code, theirs)
+    check(state(d)[0] == 404 and state(d)[1]["error"]["reason"] == "no_such_customer", "without a name it is reached", state(d))
+    for query, head in ((f"?account={two.id}", named), ("?account=", {}), ("?account=cus_1", {}), ("", {"Stripe-Account": ""}),
+                        (f"?account={one.id}&account={two.id}", {})):
+        code, answer = state(d, query, **head)
+        check(code == 400 and answer["error"]["reason"] == "invalid_account", query, head, code, answer)
+    code, answer = state(d, "?account=acct_1nobodysaccount")
+    check(code == 404 and answer["error"]["reason"] == "no_such_account", code, answer)
+    check(state(d, f"?account={account_of(place)}")[0] == 404, "the own account by name is another one")
+    # what is remembered of one is no answer for another
+    _, head, _ = ask(d, "GET", f"/api/test/customers/{SAME}/state", named)
+    tag = {"If-None-Match": {k.lower(): v for k, v in head.items()}["etag"]}
+    check(ask(d, "GET", f"/api/test/customers/{SAME}/state", {**named, **tag})[0] == 304, "the same again")
+    check(ask(d, "GET", f"/api/test/customers/{SAME}/state?account={two.id}", tag)[0] == 200, "another account's")
+    # users
+    code, _, body = ask(d, "GET", f"/api/test/users/jo/state?account={one.id}")
+    check(code == 200 and body["subscriptionId"] == subscription["id"], code, body)
+    check(ask(d, "GET", "/api/test/users/jo/customer")[0] == 404, "the platform has no such user")
+    code, _, body = ask(d, "POST", "/api/test/users/al/customer", {"Stripe-Account": two.id})
+    al = body["customerId"]
+    check(code == 200 and two.get(f"/v1/customers/{al}")["metadata"]["userId"] == "al", code, body)
+    check(e.call("GET", f"/v1/customers/{al}", ok=False).get("error"), "it was made for the platform")
+    # fetched while one waits, with its header
+    before = e.total()
+    code, _, body = ask(d, "POST", f"/api/test/sync/{SAME}?wait=1", {"Stripe-Account": two.id})
+    check(code == 200 and body["status"] == "none", code, body)
+    asked = e.requests(f"/v1/customers/{SAME}", after=before)
+    check({r["account"] for r in asked} == {two.id}, "it was asked for in another's name", asked)
+    # the key-value server
+    def value(account, kind="customer", name=SAME):
+        text = redis.ask("GET", f"stripe:test:{account + ':' if account else ''}{kind}:{name}")
+        return json.loads(text) if text else None
+    until("both are delivered", lambda: value(one.id) and value(two.id))
+    check(value(one.id)["status"] == "active" and value(two.id)["status"] == "none", value(one.id), value(two.id))
+    check(value(one.id, "user", "jo")["customerId"] == SAME and value(two.id, "user", "al")["customerId"] == al, "users")
+    check(value("") is None and value("", "user", "jo") is None, "it stands under the platform's key")
+    # the command line
+    for owner, name in ((one, "one"), (two, "two")):
+        out, _ = place.run("get", SAME, "--account", owner.id)
+        check(json.loads(out)["name"] == name, out)
+        out, _ = place.run("list", "customers", "--name=" + name, "--account", owner.id, "--json")
+        check(len(out.splitlines()) == 1, out)
+    out, _ = place.run("state", SAME, "--account", one.id)
+    check(json.loads(out)["subscriptionId"] == subscription["id"], out)
+    out, _ = place.run("refs", SAME, "--account", one.id)
+    check("subscription" in out and "subscription" not in place.run("refs", SAME, "--account", two.id)[0], out)
+    out, _ = place.run("trace", SAME, "--account", two.id)
+    check(out.count("for sync: 200") == 1, "another's calls are in the story", out)
+    _, err = place.run("get", SAME, code=1)
+    check("--account" not in err, err)
+    for check_of in (("refs",), ("derived",), ("drift", "customers", "subscriptions")):
+        place.run("check", *check_of, "--account", one.id, env=ON)
+    _, err = place.run("serve", "--account", one.id, code=2)
+    check("no flag --account" in err, err)
+    # the views
+    check(place.rows("select account, name from customers where id = ? order by name", SAME)
+          == [(one.id, "one"), (two.id, "two")], "the views")
+    # one is forgotten, the other is not
+    d.deliver_ok(*({"id": f"evt_of_{name}", "object": "event", "type": "customer.updated", "account": owner.id, "livemode": False,
+                    "data": {"object": {"id": SAME, "object": "customer", "email": "jo@example.com"}}}
+                   for owner, name in ((one, "one"), (two, "two"))))
+    d.idle()
+    place.run("erase", SAME, "--account", one.id, "--yes", env=ON)
+    check(place.rows("select account, deleted from objects where type = 'customer' and id = ? order by 2", SAME)
+          == [(two.id, 0), (one.id, 2)], "who is forgotten")
+    check(place.rows("select event from _inbox where body is not null and event like 'evt_of_%'") == [("evt_of_two",)], "bodies")
+    until("the server forgets, too", lambda: "active" not in redis.ask("GET", f"stripe:test:{one.id}:customer:{SAME}"))
+    check(value(one.id).get("subscriptions") in (None, []) and value(one.id, "user", "jo")["customerId"] is None, "of the erased")
+    check(value(two.id)["status"] == "none" and place.one("select count(*) from _users where customer = ?", SAME) == 1, "of the other")
+    place.run("sync", SAME, "--account", one.id, env=ON, code=None)
+    check(place.one("select deleted from objects where account = ? and type = 'customer'", one.id) == 2, "it came back")
+    d.stop()
+
+
+@scenario("ENV-15C")
+def connected_accounts_are_walked_by_themselves_and_none_waits_for_a_large_one(place):
+    e = place.emulator
+    large, small = connected(place), connected(place)
+    large.http.ask("POST", "/_emulator/bulk", json.dumps({"type": "customer", "count": 2500}))
+    made = small.post("/v1/products", name="small")
+    d = place.start(**ON, BRINDLE_CATCH_UP_SECONDS="1")
+    until("the small one is walked", lambda: place.one("select count(*) from objects where id = ?", made["id"]))
+    until_walked(place, large.id, small.id)
+    check(place.one("select count(*) from customers where account = ?", large.id) == 2500, "the large one's customers")
+    order = [(r["account"], r["path"].split("?")[0]) for r in e.requests("/v1/")]
+    last_of_small = max(i for i, (account, path) in enumerate(order) if account == small.id and path != "/v1/events")
+    pages = [i for i, who in enumerate(order) if who == (large.id, "/v1/customers")]
+    check(len(pages) == 25, "pages", len(pages))
+    check(sum(i > last_of_small for i in pages) > 3, "the small one has waited for the large one's pages")
+    # each has its own completeness
+    shown = status_of(place)
+    check(shown["accounts_connected"] == 2 and shown["accounts_walking"] == 0, shown)
+    for owner, n in ((large, 2500), (small, 0)):
+        mine = {t["type"]: t for t in status_of(place, owner.id)["types"]}
+        check(mine["customer"]["objects"] == n and mine["customer"]["state"] == "complete", mine["customer"])
+        check(status_of(place, owner.id)["types_complete"] > 40, "completeness")
+    check(status_of(place)["types_complete"] <= 1, "the platform was not asked for", status_of(place)["types_complete"])
+    out, _ = place.run("status", "--accounts")
+    check(large.id in out and small.id in out and "2 accounts: 2 walked" in out, out)
+    status, _, body = ask(d, "GET", f"/api/test/status?account={small.id}")
+    check(status == 200 and body["account"] == small.id and body["account_state"] == "active", body)
+    # without any webhook: its own list of events
+    small.post(f"/v1/products/{made['id']}", name="renamed")
+    until("the event is read", lambda: place.one("select name from products where id = ?", made["id"]) == "renamed")
+    # a new one is heard of by its event, and is walked
+    late = connected(place)
+    late.post("/v1/products", name="first")
+    second = late.post("/v1/products", name="second")
+    d.deliver_ok({**told(late, "product.created"), "id": "evt_first"})
+    until("the new one is walked", lambda: place.one("select count(*) from products where account = ?", late.id) == 2)
+    check(place.one("select name from products where id = ?", second["id"]) == "second", "its product")
+    d.stop()
+
+
+@scenario("ENV-16B")
+def an_account_that_withdraws_is_read_as_stale_and_comes_back_whole(place):
+    e = place.emulator
+    theirs = connected(place)
+    customer(theirs, "theirs")
+    theirs.http.ask("POST", "/_emulator/bulk", json.dumps({"type": "product", "count": 400}))
+    d = place.start(**ON, BRINDLE_CATCH_UP_SECONDS="1")
+    until("it is being walked", lambda: place.one("select count(*) from objects where id = ?", SAME))
+    e.delete(f"/v1/accounts/{theirs.id}")
+    d.deliver_ok(application(theirs, "deauthorized"))
+    until("it is noticed", lambda: place.one("select state from _accounts") == "unreachable")
+    until("what is under way ends", lambda: place.one("select count(*) from _due where done_gen < gen and dead = 0 and guest = 1") == 0)
+    before = e.total()
+    # it is read, and says that it is stale; nothing is asked for
+    code, shown = state(d, f"?account={theirs.id}&max_age=0")
+    check(code == 200 and shown["stale"] and "unreachable" in shown["staleWhy"], code, shown)
+    code, _, body = ask(d, "POST", f"/api/test/sync/{SAME}?wait=1", {"Stripe-Account": theirs.id})
+    check(code == 409 and body["error"]["reason"] == "unreachable", code, body)
+    code, _, body = ask(d, "POST", "/api/test/users/al/customer", {"Stripe-Account": theirs.id})
+    check(code == 409, "a customer was asked for", code, body)
+    _, err = place.run("get", SAME, "--account", theirs.id)
+    check("unreachable" in err, err)
+    check(place.one("select count(*) from _walks where account = ? and state in ('waiting', 'walking')", theirs.id) == 0, "it walks on")
+    check(status_of(place)["accounts_lost"] == 1, "the status does not tell")
+    check(status_of(place, theirs.id)["account_state"] == "unreachable", "the account's does not tell")
+    check(not [r for r in e.requests("/v1/", after=before) if r["account"] == theirs.id], "it is asked for in a loop")
+    # let in again: what was missed is caught up with
+    e.call("POST", f"/_emulator/accounts/{theirs.id}/authorize")
+    theirs.post("/v1/products", name="after")
+    d.deliver_ok(application(theirs, "authorized"))
+    until("it is whole", lambda: place.one("select count(*) from products where account = ?", theirs.id) == 401)
+    until_walked(place, theirs.id)
+    check(not state(d, f"?account={theirs.id}")[1]["stale"], "it is still stale")
+    check(place.one("select count(*) from _due where dead = 1 and done_gen < gen and account = ?", theirs.id) == 0, "something is dead")
+    d.stop()
