@@ -119,7 +119,7 @@ void catalog_order(const struct route_call *c)
              c->arg[1].p, (int)(c->arg[2].n < 30 ? c->arg[2].n : 30), c->arg[2].p);
     str input = str_trim(q->body);
     if (input.n > OP_INPUT_BYTES_MAX) {
-        reply_too_large(c->x, s->env, "The input of an operation", OP_INPUT_BYTES_MAX);
+        reply_too_large(c->x, p.env, "The input of an operation", OP_INPUT_BYTES_MAX);
         return;
     }
     const struct op_order o = { .kind = kind,
