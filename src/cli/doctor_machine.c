@@ -204,9 +204,12 @@ static void check_token_file(struct doctor *d, const char *dir)
 
     looked(d);
     snprintf(token, sizeof token, "%s/token", dir);
-    if (stat(token, &about) == 0 && (about.st_mode & 077))
+    bool there = stat(token, &about) == 0;
+    if (there && (about.st_mode & 077))
         found(d, FOUND_TOKEN_READABLE, token,
               "%s may be read by others than its owner: brindle serve does not start", token);
+    else if (there && S_ISREG(about.st_mode) && about.st_size == 0)
+        found(d, FOUND_TOKEN_EMPTY, token, "%s is empty: brindle serve does not start", token);
 }
 
 static void check_data_dir(struct doctor *d)

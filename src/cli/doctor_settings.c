@@ -83,6 +83,11 @@ static void check_publishable_key(struct doctor *d, const struct env_config *con
 static void check_key(struct doctor *d, const struct env_config *conf)
 {
     const char *why = "";
+    struct error demo = { 0 };
+
+    looked(d);
+    if (config_refuse_demo(&d->cli->config, conf, &demo) != ST_OK)
+        found(d, FOUND_STORE_OF_DEMO, NULL, "%s", demo.text);
 
     looked(d);
     switch (key_judge(&conf->secret_key, &why)) {

@@ -112,6 +112,21 @@ static bool check_account(struct doctor *d, struct wire *w)
     return true;
 }
 
+/* A proxy, or a mock, that answers for another mode. */
+static bool check_letters(struct doctor *d, const struct env_config *conf,
+                          const struct identity *id)
+{
+    bool live = key_judge(&conf->secret_key, NULL) == KEY_LIVE;
+
+    looked(d);
+    if (live == id->livemode)
+        return true;
+    found(d, FOUND_KEY_STRANGE, NULL,
+          "the key is a %s key by its letters, but Stripe says that it reaches %s in %s mode",
+          mode_name(live), id->account, mode_name(id->livemode));
+    return false;
+}
+
 static bool check_identity(struct doctor *d, struct wire *w)
 {
     struct identity id;
@@ -133,7 +148,7 @@ static bool check_identity(struct doctor *d, struct wire *w)
         return false;
     }
     w->env.identity = id;
-    return check_recorded(d, w->conf, &id);
+    return check_letters(d, w->conf, &id) && check_recorded(d, w->conf, &id);
 }
 
 /* --- what it may read ---------------------------------------------------------------------- */

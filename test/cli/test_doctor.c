@@ -39,7 +39,8 @@ static void every_row_has_a_name_of_its_own_and_fits_a_line(void **state)
 /* What a test can run, or a person paste. */
 static void what_is_called_a_command_begins_like_one(void **state)
 {
-    static const char *const command[] = { "brindle ", "chmod ", "chown ", "mv ", "timedatectl " };
+    static const char *const command[] = { "brindle ", "chmod ", "chown ",
+                                           "mv ",      "rm ",    "timedatectl " };
     (void)state;
 
     for (size_t i = 0; i < FINDING_COUNT; i++) {

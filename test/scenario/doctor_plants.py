@@ -163,6 +163,12 @@ def a_token_that_others_may_read(w):
     token.unlink()
 
 
+@plant("token_empty", MACHINE)
+def a_token_file_with_nothing_in_it(w):
+    (w.place.dir / "data" / "token").touch(0o600)
+    offline(w, says="is empty")
+
+
 @plant("data_dir", MACHINE)
 def a_file_where_the_directory_should_be(w):
     (w.place.dir / "file").write_text("")
@@ -247,6 +253,13 @@ def no_key_in_the_section(w):
 @plant("store_without_key", MACHINE)
 def a_store_that_nobody_configured(w):
     w.finds("--config", w.conf(f"[brindle]\ndatabase = sqlite:{w.place.dir / 'data'}\nlisten = {w.healthy['BRINDLE_LISTEN']}\n"))
+
+
+@plant("store_of_demo", MACHINE)
+def a_key_of_ones_own_where_the_demo_was(w):
+    env, path = w.copy()
+    (path.parent / "demo-stripe").mkdir()
+    w.finds("--offline", env=env, says="the demo's")
 
 
 @plant("key_malformed", MACHINE)
@@ -393,6 +406,15 @@ def a_restricted_key_that_may_not_see_endpoints(w):
     w.e.fault("permission;path=/v1/webhook_endpoints")
     w.base = {"permission"}
     w.finds(says="may not list")
+
+
+@plant("key_strange", STRIPE)
+def a_proxy_that_leads_to_the_live_mode(w):
+    front = Front(w.e)
+    w.place.things.append(front)
+    front.bend = lambda path, status, body: (
+        (status, "application/json", body.replace(b'"livemode":false', b'"livemode":true')) if path == "/v1/balance" else None)
+    w.finds(env=front.env, says="in live mode")
 
 
 @plant("no_account", STRIPE)
