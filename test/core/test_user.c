@@ -10,6 +10,8 @@
 #include "core/user.h"
 #include "small_world.h"
 
+#include <stdio.h>
+
 #define CUSTOMER(id, user, created)                                                                \
     "{\"id\":\"" id "\",\"object\":\"customer\",\"created\":" created ",\"metadata\":{\"userId\":" \
     "\"" user "\"}}"
