@@ -212,7 +212,9 @@ enum status user_bind_to(struct tx *tx, struct env *env, str user, const struct 
                     v_account(env), V_STR(op));
     if (st == ST_OK)
         *bound = r.n_changed != 0;
-    return st;
+    return st == ST_OK && *bound /* what was missed was another customer */
+               ? tx_run(tx, STMT_USER_UNMISS, NULL, a, e, V_STR(user), v_account(env))
+               : st;
 }
 
 static enum status keep_history(struct tx *tx, struct env *env, str user, const struct user *now,

@@ -147,11 +147,27 @@ static enum status write_end(struct bind *b, struct tx *tx, struct change *c, st
     return user_let_go(tx, b->env, b->user, &b->now, c->why, b->a, e);
 }
 
+/* Another customer: what was missed before says nothing about this one. */
 static enum status bind_to(struct bind *b, str customer, struct error *e)
 {
     struct change c = { .write = write_binding, .id = customer };
+    enum status st = change(b, &c, e);
 
-    return change(b, &c, e);
+    if (c.kept)
+        b->c->misses = 0;
+    return st;
+}
+
+/* Before anything is believed or written that rests on what Stripe does not show: was that the
+ * account that the mirror is of? The proof begins behind the answer. */
+static enum status prove(struct bind *b, struct error *e)
+{
+    struct error why = { 0 };
+    enum status st = env_prove_since(b->env, clock_mono(b->env->world->clock), &why);
+
+    if (st == ST_REFUSED && !env_stopping(b->env)) /* the key may be right again tomorrow */
+        return put_back(b, why.text, 0, e);
+    return st == ST_OK ? ST_OK : on_failure(b, st, &why, 0, e);
 }
 
 /* ---- the customer who is bound ----------------------------------------------------------------
@@ -232,14 +248,13 @@ static enum status on_foreign(struct bind *b, str customer, const char *words, s
 
 static enum status on_missing(struct bind *b, str customer, const char *words, struct error *e)
 {
-    struct error why = { 0 };
     struct change end = { .write = write_gone,
                           .id = customer,
                           .why = "Stripe has no such customer" };
-    enum status st = env_prove_again(b->env, &why);
+    enum status st = prove(b, e);
 
-    if (st != ST_OK)
-        return on_failure(b, st, &why, 404, e);
+    if (st != ST_OK || b->ended)
+        return st;
     if (references_foreign(words))
         return on_foreign(b, customer, words, e);
     if (b->c->misses == 0) { /* nothing is believed at the first word */
@@ -552,10 +567,13 @@ static enum status create(struct bind *b, struct error *e)
 
     if (b->key_failed || age > KEY_TRUSTED_MS)
         return recover(b, e);
+    enum status st = prove(b, e);
+    if (st != ST_OK || b->ended)
+        return st;
     str key =
         arena_printf(b->a, "op/%.*s/customer/%lld", STR_ARG(b->now.op), (long long)b->now.attempt);
-    enum status st = api_post(b->env, str_of(b->r->list_path), b->now.form, key, b->c->lane,
-                              b->c->cause, &got, b->a, &why);
+    st = api_post(b->env, str_of(b->r->list_path), b->now.form, key, b->c->lane, b->c->cause, &got,
+                  b->a, &why);
     if (st == ST_RETRY && got.http.replayed && got.http.http_status >= 500) {
         b->key_failed = true; /* for a day the key brings nothing but this */
         return ST_OK;

@@ -95,10 +95,16 @@ static void it_is_the_accounts_identity_in_the_platforms_mode(void **state)
     struct small_world *w = small_world_new();
     struct acting act;
 
+    snprintf(w->env.key_label, sizeof w->env.key_label, "rk_test_...wxyz");
+    snprintf(w->env.user_key, sizeof w->env.user_key, "member");
+    w->env.key_restricted = true;
     acting_init(&act, &w->env, S("acct_9"));
     assert_string_equal(act.env.identity.account, "acct_9");
     assert_int_equal(act.env.identity.livemode, w->env.identity.livemode);
     assert_string_equal(act.env.name, w->env.name);
+    assert_string_equal(act.env.key_label, "rk_test_...wxyz");
+    assert_string_equal(act.env.user_key, "member");
+    assert_true(act.env.key_restricted);
     assert_ptr_equal(env_root(&act.env), &w->env);
     assert_ptr_equal(act.env.world->store, w->world.store);
     assert_string_equal(w->env.identity.account, "acct_1");

@@ -304,6 +304,79 @@ static void one_404_ends_no_binding_and_two_do(void **state)
     small_world_free(w);
 }
 
+#define NO_CUSTOMER "{\"error\":{\"code\":\"resource_missing\",\"message\":\"No such customer\"}}"
+
+/* From here on the key reaches another account, whose customers are other ones. */
+static void switch_account(void *ctx)
+{
+    struct small_world *w = ctx;
+
+    script(w, "/v1/account", 200, "{\"id\":\"acct_2\",\"object\":\"account\"}");
+}
+
+static void a_404_of_another_account_ends_no_binding(void **state)
+{
+    (void)state;
+    struct small_world *w = with_search();
+
+    want(w, "");
+    work_off(w);
+    assert_string_equal(bound(w), "cus_1");
+    script(w, "/v1/customers/cus_1", 404, NO_CUSTOMER);
+    want(w, "");
+    pass(w, w->env.set.settle_ms);
+    work_off(w); /* the first word, proven */
+    script_last(w)->meanwhile = switch_account;
+    script_last(w)->ctx = w;
+    pass(w, w->env.set.confirm_ms);
+    work_off(w);
+    assert_string_equal(bound(w), "cus_1");
+    assert_int_equal(w->n_posted, 1);
+    assert_true(env_stopping(&w->env));
+    small_world_free(w);
+}
+
+static void each_customer_has_two_looks_of_its_own(void **state)
+{
+    (void)state;
+    struct small_world *w = with_search();
+
+    want(w, "");
+    work_off(w);
+    script(w, "/v1/customers/cus_1", 404, NO_CUSTOMER);
+    script(w, "/v1/customers", 200, CUSTOMER("cus_2", "u", "6"));
+    script(w, "/v1/customers/cus_2", 200, CUSTOMER("cus_2", "u", "6"));
+    script(w, "/v1/customers/cus_2", 404, NO_CUSTOMER); /* not yet everywhere */
+    script_last(w)->times = 1;
+    want(w, "");
+    pass(w, w->env.set.settle_ms);
+    work_off(w);
+    pass(w, w->env.set.confirm_ms);
+    work_off(w);
+    pass(w, w->env.set.confirm_ms);
+    work_off(w);
+    assert_string_equal(bound(w), "cus_2");
+    assert_int_equal(w->n_posted, 2);
+    assert_int_equal(ask_int(w, "select bindings from _users"), 2);
+    small_world_free(w);
+}
+
+static void no_customer_is_created_in_another_account(void **state)
+{
+    (void)state;
+    struct small_world *w = with_search();
+    struct error e = { 0 };
+
+    assert_int_equal(env_prove_now(&w->env, &e), ST_OK);
+    pass(w, 1);
+    switch_account(w);
+    want(w, "");
+    work_off(w);
+    assert_int_equal(w->n_posted, 0);
+    assert_true(env_stopping(&w->env));
+    small_world_free(w);
+}
+
 enum { PUT_USER, BIND_USER, END_USER };
 
 /* With a revision that was drawn long before. */
@@ -380,6 +453,9 @@ static void more_than_a_customer_may_have_is_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_404_of_another_account_ends_no_binding),
+        cmocka_unit_test(each_customer_has_two_looks_of_its_own),
+        cmocka_unit_test(no_customer_is_created_in_another_account),
         cmocka_unit_test(more_than_a_customer_may_have_is_a_limit),
         cmocka_unit_test(a_wish_is_turned_into_parameters_or_refused_with_a_sentence),
         cmocka_unit_test(a_users_id_is_a_line_of_text),
