@@ -107,9 +107,9 @@ struct leftover_mended {
     int64_t changed_since; /* leftovers_undo: not put back, for something else stands there now */
 };
 /* The same at once, in one transaction; the old values are kept in the application's database, in
- * table brindle_leftovers. `run` names them. ST_CONFLICT: a constraint is in the way. ST_RETRY: it
- * is away or locked. Whatever fails, nothing was changed, unless the sentence says that nobody
- * knows. */
+ * table brindle_leftovers. `run` names them. ST_CONFLICT: a constraint is in the way, or somebody
+ * writes the same there. ST_LIMIT: a row is too large to be put back. ST_RETRY: it is away or
+ * locked. Whatever fails, nothing was changed, unless the sentence says that nobody knows. */
 enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t run,
                             struct leftover_mended *out, struct error *e) MUST_USE;
 /* Puts back what the latest mending took, where nothing has come in its place since; in one

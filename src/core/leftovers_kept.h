@@ -4,7 +4,10 @@
 
 #include "core/app_tables.h"
 
-enum { KEPT_STEP_BYTES_MAX = 4 << 20 };
+enum {
+    KEPT_STEP_BYTES_MAX = 4 << 20,
+    KEPT_ROW_BYTES_MAX = 16 << 20, /* of one row, as it is kept */
+};
 
 /* An SQL expression: the key of a row of the table, known by the name `row`, as a JSON object: on
  * PostgreSQL of texts, on SQLite of literals. */

@@ -335,6 +335,31 @@ static enum status check_followers(struct mending *m, struct error *e)
     return st;
 }
 
+/* What is kept has to fit when it is read again. */
+static enum status check_size(struct mending *m, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct rows r;
+    int64_t n = 0;
+    const str args[] = { run_text(m->run, &a), m->c->table->name, m->c->column->name };
+    str sql = arena_printf(&a,
+                           "select max(%s) from brindle_leftovers where run = cast($1 as bigint) "
+                           "and table_name = $2 and column_name = $3",
+                           m->s->tables.pg ? "octet_length(whole_row)"
+                                           : "length(cast(whole_row as blob))");
+    enum status st = database_run(m->s->db, sql, args, COUNT(args), &r, &a, e);
+
+    if (st != ST_OK)
+        return st;
+    (void)str_to_int(row_str(&r, 0, 0), &n);
+    if (n > KEPT_ROW_BYTES_MAX)
+        return fail(e, ST_LIMIT,
+                    "A row of %.*s has more than %d MiB, and could not be put back: take it out by "
+                    "hand (--sql prints how). Nothing was changed.",
+                    STR_ARG(m->c->table->name), KEPT_ROW_BYTES_MAX >> 20);
+    return ST_OK;
+}
+
 static enum status each_piece(struct mending *m, bool take_out, int64_t *n, struct error *e)
 {
     size_t at = 0;
@@ -364,6 +389,8 @@ static enum status apply_column(struct mending *m, int64_t *mended, struct error
                     "could not be put back. Mend it by hand: --sql prints how.",
                     STR_ARG(m->c->table->name), APP_KEY_MAX);
     enum status st = each_piece(m, false, &n, e);
+    if (st == ST_OK && m->c->whole_row)
+        st = check_size(m, e);
     if (st == ST_OK)
         st = check_followers(m, e);
     if (st == ST_OK)

@@ -11,7 +11,8 @@
 
 enum {
     UNDO_PIECE = 500,
-    UNDO_BYTES_MAX = 64 << 20,
+    UNDO_SHARE = 8, /* one that does not fit is read again as so much of it */
+    UNDO_BYTES_MAX = 32 << 20,
 };
 
 #define PENDING "run = cast($1 as bigint) and outcome is null"
@@ -137,28 +138,36 @@ static enum status put_back_value(struct undoing *u, const struct app_table *t,
 static enum status put_back_row(struct undoing *u, const struct app_table *t, const struct rows *r,
                                 size_t i, bool *done, struct arena *a, struct error *e)
 {
+    BUF(names, KEPT_STEP_BYTES_MAX);
+    BUF(sql, UNDO_BYTES_MAX);
+    BUF(values, UNDO_BYTES_MAX);
     struct json_reader j;
     struct json_token k;
     struct rows changed;
-    str names = S(""), values = S("");
 
     json_init(&j, row_str(r, i, K_WHOLE));
     (void)json_next(&j);
     while ((k = json_next(&j)).type == JSON_KEY) {
-        const char *comma = names.n ? ", " : "";
         str name = app_quoted(json_unescape(k, a), a);
         struct json_token v = json_value(&j);
         if (v.type != JSON_STRING)
             return not_ours(e);
-        names = arena_printf(a, "%.*s%s%.*s", STR_ARG(names), comma, STR_ARG(name));
-        values =
-            arena_printf(a, "%.*s%s%.*s", STR_ARG(values), comma, STR_ARG(json_unescape(v, a)));
+        if (names.n) {
+            buf_char(&names, ',');
+            buf_char(&values, ',');
+        }
+        buf_append(&names, name);
+        buf_append(&values, json_unescape(v, a));
     }
-    str sql = arena_printf(a, "insert into %.*s (%.*s) values (%.*s) on conflict do nothing",
-                           STR_ARG(t->quoted), STR_ARG(names), STR_ARG(values));
-    if (!names.n || !sql.p)
+    if (!names.n)
         return not_ours(e);
-    enum status st = database_run(u->db, sql, NULL, 0, &changed, a, e);
+    buf_printf(&sql, "insert into %.*s (%.*s) values (", STR_ARG(t->quoted),
+               STR_ARG(buf_str(&names)));
+    buf_append(&sql, buf_str(&values));
+    buf_append(&sql, S(") on conflict do nothing"));
+    if (names.failed || values.failed || sql.failed)
+        return fail(e, ST_LIMIT, "A row of %.*s is too large to be put back.", STR_ARG(t->name));
+    enum status st = database_run(u->db, buf_str(&sql), NULL, 0, &changed, a, e);
     *done = st == ST_OK && changed.n_changed > 0;
     return st;
 }
@@ -339,17 +348,32 @@ static enum status put_back_each(struct undoing *u, const struct rows *r, struct
     return st;
 }
 
-/* The other way round: what was taken last comes back first. */
+static enum status read_pending(struct undoing *u, size_t most, struct rows *r, struct arena *a,
+                                struct error *e)
+{
+    str sql = arena_printf(a,
+                           "select n, table_name, column_name, row_key, old_value, whole_row from "
+                           "brindle_leftovers where " PENDING " order by n desc limit %zu",
+                           most);
+
+    return database_run(u->db, sql, &u->run, 1, r, a, e);
+}
+
+/* The other way round: what was taken last comes back first. Of large rows as many as fit. */
 static enum status undo_piece(struct undoing *u, size_t *n, struct error *e)
 {
     ARENA(a, UNDO_BYTES_MAX);
     struct rows r;
     bool done = false;
-    str sql = arena_printf(&a,
-                           "select n, table_name, column_name, row_key, old_value, whole_row from "
-                           "brindle_leftovers where " PENDING " order by n desc limit %d",
-                           UNDO_PIECE);
-    enum status st = database_run(u->db, sql, &u->run, 1, &r, &a, e);
+    size_t most = UNDO_PIECE;
+    enum status st = read_pending(u, most, &r, &a, e);
+
+    while (st == ST_LIMIT && most > 1) {
+        most = (most + UNDO_SHARE - 1) / UNDO_SHARE;
+        arena_free(&a);
+        error_clear(e);
+        st = read_pending(u, most, &r, &a, e);
+    }
 
     *n = st == ST_OK ? r.n_rows : 0;
     if (st != ST_OK || *n == 0)

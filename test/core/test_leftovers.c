@@ -743,6 +743,39 @@ static void values_of_every_kind_come_back_exactly(void **state)
     assert_string_equal(cells(pg ? look_pg : look_sqlite), was);
 }
 
+/* More than fits into one piece; of one row, more than its statement's other texts may be. */
+static void rows_come_back_however_large_they_are(void **state)
+{
+    (void)state;
+    run(pg ? "create table t (id int primary key, a text not null, v text, w text, x int, y int);"
+             "insert into t select i, '" ONE
+             "', repeat(md5(i::text), 32768), repeat('w', 1048576), "
+             "i, i from generate_series(1, 12) i"
+           : "create table t (id integer primary key, a text not null, v, w text, x int, y int);"
+             "insert into t with recursive c (i) as (select 1 union all select i + 1 from c "
+             "where i < 12) select i, '" ONE "', zeroblob(1048576), printf('%.1048576c', 'w'), "
+             "i, i from c");
+    must_look("t.a=delete");
+    assert_int_equal(apply().removed, 12);
+    assert_int_equal(undo().removed, 12);
+    assert_int_equal(number("select sum(length(v) + length(w) + x + y) from t"),
+                     12 * 2 * 1048576 + 2 * 78);
+}
+
+static void a_row_too_large_to_come_back_is_refused(void **state)
+{
+    (void)state;
+    run(pg ? "create table t (id int primary key, a text not null, v text); insert into t values "
+             "(1, '" ONE "', repeat('x', 20 << 20)), (2, '" TWO "', 'small')"
+           : "create table t (id integer primary key, a text not null, v); insert into t values "
+             "(1, '" ONE "', zeroblob(20 << 20)), (2, '" TWO "', 'small')");
+    must_look("t.a=delete");
+    assert_int_equal(try_to_apply(), ST_LIMIT);
+    says("could not be put back");
+    says("othing was changed");
+    assert_int_equal(number("select count(*) from t"), 2);
+}
+
 /* ---- PostgreSQL alone ----------------------------------------------------------------------- */
 
 static void a_partitioned_table_is_one_table(void **state)
@@ -899,6 +932,8 @@ int main(void)
         EACH(a_constraint_leaves_everything_as_it_was),
         EACH(rows_come_back_as_they_were),
         EACH(values_of_every_kind_come_back_exactly),
+        EACH(rows_come_back_however_large_they_are),
+        EACH(a_row_too_large_to_come_back_is_refused),
         EACH(an_undo_overwrites_nothing_and_forgets_nothing),
         EACH(mended_twice_is_put_back_twice),
         EACH(what_cannot_be_mended_says_why),
