@@ -13,26 +13,33 @@ enum {
     ORDER_MAX = 2048,
 };
 
-/* While another process has it: a daemon that has seen the journal lets go. */
+/* `*locked`: another process has the store. */
+static enum status open_now(struct switching *s, struct wire *w, struct env_config *conf,
+                            enum wire_mode mode, bool *locked, struct error *e)
+{
+    conf->switching = true;
+    enum status st = wire_open(w, s->c, conf, mode, e);
+    *locked = st == ST_CONFLICT && w->locked;
+    if (st == ST_OK && mode == WIRE_FILL)
+        st = env_recall(&w->env, e);
+    if (st != ST_OK)
+        wire_close(w);
+    return st;
+}
+
 enum status open_waiting(struct switching *s, struct wire *w, struct env_config *conf,
                          enum wire_mode mode, struct error *e)
 {
     struct clock *clock = wire_clock();
-    msec until = clock_mono(clock) + (cli_interrupted() ? HOLD_WAIT_MS : SWITCH_STORE_MS);
-    bool was_interrupted = cli_interrupted();
+    bool was_interrupted = cli_interrupted(), locked;
+    msec until = clock_mono(clock) + (was_interrupted ? HOLD_WAIT_MS : SWITCH_STORE_MS);
 
-    conf->switching = true;
     for (;;) {
         struct error why = { 0 };
-        enum status st = wire_open(w, s->c, conf, mode, &why);
-        bool locked = st == ST_CONFLICT && w->locked;
-        if (st == ST_OK && mode == WIRE_FILL)
-            st = env_recall(&w->env, &why);
-        if (st == ST_OK)
-            return ST_OK;
-        wire_close(w);
+        enum status st = open_now(s, w, conf, mode, &locked, &why);
         if (!locked || clock_mono(clock) >= until || cli_interrupted() != was_interrupted) {
-            *e = why;
+            if (st != ST_OK)
+                *e = why;
             return st;
         }
         clock_sleep(clock, SWITCH_LOOK_MS);
@@ -66,6 +73,45 @@ static enum status tell_daemon(struct switching *s, const struct switch_plan *pl
     return control_send(path, buf_str(&order), ignore_line, NULL, e);
 }
 
+/* `*locked`: somebody has the store who does not listen. */
+static enum status try_to_write(struct switching *s, const struct switch_plan *plan, bool *locked,
+                                struct error *e)
+{
+    enum status st = tell_daemon(s, plan, e);
+
+    *locked = false;
+    if (st != ST_NONE) {
+        s->daemon = true;
+        return st;
+    }
+    error_clear(e);
+    st = open_now(s, &s->source, s->from, WIRE_FILL, locked, e);
+    if (st == ST_OK)
+        st = switch_begin(&s->source.env, plan, e);
+    wire_close(&s->source);
+    return st;
+}
+
+/* A daemon that starts has the store before it listens. */
+static enum status write_journal(struct switching *s, const struct switch_plan *plan,
+                                 struct error *e)
+{
+    struct clock *clock = wire_clock();
+    msec until = clock_mono(clock) + SWITCH_STORE_MS;
+    bool locked;
+
+    for (;;) {
+        struct error why = { 0 };
+        enum status st = try_to_write(s, plan, &locked, &why);
+        if (!locked || clock_mono(clock) >= until || cli_interrupted()) {
+            if (st != ST_OK)
+                *e = why;
+            return st;
+        }
+        clock_sleep(clock, SWITCH_LOOK_MS);
+    }
+}
+
 static enum status begin(struct switching *s, struct error *e)
 {
     const struct switch_plan plan = {
@@ -75,19 +121,7 @@ static enum status begin(struct switching *s, struct error *e)
         .reseal = s->target_is_new || s->own.sealed_for[0],
     };
 
-    if (s->seal.target[0])
-        return ST_OK;
-    enum status st = tell_daemon(s, &plan, e);
-    if (st != ST_NONE) {
-        s->daemon = true;
-        return st;
-    }
-    error_clear(e);
-    st = open_waiting(s, &s->source, s->from, WIRE_FILL, e);
-    if (st == ST_OK)
-        st = switch_begin(&s->source.env, &plan, e);
-    wire_close(&s->source);
-    return st;
+    return s->seal.target[0] ? ST_OK : write_journal(s, &plan, e);
 }
 
 static int64_t still_due(struct switching *s)
