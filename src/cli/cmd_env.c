@@ -185,9 +185,8 @@ static void add_leftover(struct table *t, str line)
         (void)!json_int(line, S("elsewhere"), &foreign);
         (void)!json_int(line, S("unknown"), &unknown);
         cell[1] = json_text(line, S("column"), t->arena);
-        cell[2] = arena_printf(t->arena, "%lld of elsewhere, %lld unknown", (long long)foreign,
-                               (long long)unknown);
-        cell[3] = json_text(line, S("see"), t->arena);
+        cell[2] = arena_printf(t->arena, "%lld unknown, %lld foreign", (long long)unknown,
+                               (long long)foreign);
     } else {
         (void)!json_int(line, S("events"), &n);
         cell[1] = json_text(line, S("reason"), t->arena);
@@ -202,13 +201,14 @@ static enum status env_check(struct cli *cli, struct env_config *conf, struct er
     BUF(out, ENV_BYTES_MAX);
     CLEANUP(wire_close) struct wire wire = { 0 };
     struct table t = { .arena = &a, .head = { "WHAT", "WHERE", "FOUND", "WHICH" }, .n_columns = 4 };
-    size_t n = 0;
+    size_t n = 0, mirror = 0;
     enum status st = wire_open(&wire, &cli->config, conf, WIRE_READ, e);
 
     if (st == ST_OK)
         st = foreign_write(&wire.env, &out, &n, e);
     if (st != ST_OK)
         return st;
+    mirror = n;
     st = application_leftovers_write(cli, conf, APPLICATION_ASKED_MAX, &out, &n, e);
     if (st == ST_NONE)
         st = ST_OK;
@@ -220,6 +220,8 @@ static enum status env_check(struct cli *cli, struct env_config *conf, struct er
     if (!cli->json)
         say("%s (%s, %s mode): %zu leftover%s.", conf->name, wire.env.identity.account,
             mode_name(wire.env.identity.livemode), n, n == 1 ? "" : "s");
+    if (!cli->json && n > mirror)
+        say("`brindle check leftovers --env %s` tells of the application's.", conf->name);
     return ST_OK;
 }
 

@@ -224,9 +224,10 @@ static void say_kind(const struct leftover_column *c, enum leftover_kind k, cons
         const struct leftover *l = &c->left[i];
         if (l->kind != k)
             continue;
-        say_wrapped("  ", "%lld %s%s%.*s%s%s", (long long)c->ids[k], c->ids[k] == 1 ? one : several,
-                    c->ids[k] == 1 ? ": " : ", such as ", STR_ARG(l->id), *l->why ? ": " : "",
-                    l->why);
+        say_wrapped("  ", "%lld %s%s%.*s%s%s%s", (long long)c->ids[k],
+                    c->ids[k] == 1 ? one : several, c->ids[k] == 1 ? ": " : ", such as ",
+                    STR_ARG(l->id), *l->why ? ": " : "", l->why,
+                    str_ends(str_of(l->why), S(".")) ? "" : ".");
         return;
     }
 }
@@ -277,7 +278,7 @@ static void say_about(const struct leftover_column *c, str line)
         say_wrapped("  ", "--apply passes it over: %s.", leftovers_why_not(c));
 }
 
-static void say_next(int64_t mendable, int64_t unknown, const char *env)
+static void say_next(int64_t mendable, int64_t unknown, bool asked, const char *env)
 {
     if (mendable + unknown)
         fputc('\n', stderr);
@@ -287,10 +288,11 @@ static void say_next(int64_t mendable, int64_t unknown, const char *env)
                     "--apply does it and keeps the old values, --undo puts them back.",
                     (long long)mendable, env);
     if (unknown)
-        say_wrapped("",
-                    "%lld %s unknown: Stripe answers a plain 404, as it does for what lived in "
-                    "another account or sandbox, or it was not asked. --unknown counts them in.",
-                    (long long)unknown, unknown == 1 ? "is" : "are");
+        say_wrapped("", "%lld %s unknown: %s. --unknown counts them in.", (long long)unknown,
+                    unknown == 1 ? "is" : "are",
+                    asked ? "Stripe answers a plain 404, as it does for what lived in another "
+                            "account or sandbox"
+                          : "no mirror has them, and Stripe was not asked");
 }
 
 static void say_all(const struct leftover_scan *s, str lines, const char *env)
@@ -306,7 +308,7 @@ static void say_all(const struct leftover_scan *s, str lines, const char *env)
         mendable += *leftovers_why_not(c) ? 0 : leftovers_foreign(c, false);
         unknown += c->ids[LEFTOVER_UNKNOWN];
     }
-    say_next(mendable, unknown, env);
+    say_next(mendable, unknown, s->stripe != NULL, env);
 }
 
 enum status leftovers_report(struct cli *cli, const char *env, struct leftover_scan *s,
@@ -416,9 +418,9 @@ void leftovers_say_mended(const struct cli *cli, const char *what, const struct 
     struct json_writer w = { .b = &out };
 
     if (!cli->json) {
-        say("%s: %lld value%s and %lld row%s (run %lld).", what, (long long)m->emptied,
-            m->emptied == 1 ? "" : "s", (long long)m->removed, m->removed == 1 ? "" : "s",
-            (long long)m->run);
+        say_wrapped("", "%s: %lld value%s and %lld row%s (run %lld).", what, (long long)m->emptied,
+                    m->emptied == 1 ? "" : "s", (long long)m->removed, m->removed == 1 ? "" : "s",
+                    (long long)m->run);
         if (m->changed_since)
             say_wrapped("",
                         "%lld stay as they are: something else stands there now, or the table is "

@@ -45,8 +45,7 @@ const char *leftovers_why_not(const struct leftover_column *c)
     if (!c->whole_row && c->column->key_place)
         return "it is in the primary key: write =delete behind it, or change it by hand";
     if (!c->whole_row && !c->column->nullable)
-        return "it may not be null: write =delete behind it, or drop the rule (alter table … drop "
-               "not null)";
+        return "it may not be null: write =delete behind it, or make it nullable";
     return c->table->n_key
                ? ""
                : "its table has no primary key by which it could be put back: use --sql";
@@ -391,20 +390,27 @@ static enum status find_elsewhere(struct leftover_scan *s, str id, struct verdic
     return ST_OK;
 }
 
+/* Stripe's own words are looked at whole: got->why is cut. */
 static void weigh_answer(const struct api_answer *got, struct verdict *v)
 {
+    ARENA(a, ANSWER_BYTES_MAX);
     bool gone = json_bool(got->http.body, S("deleted")) == JSON_TRUE;
+    str error = json_member(got->http.body, S("error")).text;
+    str words = arena_copy(&a, json_text(error, S("message"), &a));
 
     v->kind = LEFTOVER_UNKNOWN;
     if (got->meaning == API_OK) {
         v->kind = gone ? LEFTOVER_DELETED : LEFTOVER_HERE;
         return;
     }
-    if (strstr(got->why, "a similar object exists in"))
+    if (words.n && strstr(words.p, "a similar object exists in"))
         v->kind = LEFTOVER_OTHER_MODE;
     else if (references_foreign(got->why))
         v->kind = LEFTOVER_OTHER_ACCOUNT;
-    snprintf(v->why, sizeof v->why, "%.*s", LEFTOVER_WHY_MAX - 1, got->why);
+    if (got->meaning == API_GONE && words.n)
+        snprintf(v->why, sizeof v->why, "Stripe says: %.*s", STR_ARG(words));
+    else
+        snprintf(v->why, sizeof v->why, "%s", got->why);
 }
 
 static enum status ask_stripe(struct leftover_scan *s, const struct resource *r, str id,

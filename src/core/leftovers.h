@@ -26,7 +26,7 @@ const char *leftover_kind_name(enum leftover_kind k); /* "here", "deleted", "oth
 enum {
     LEFTOVER_COLUMNS_MAX = 256,
     LEFTOVER_ENVS_MAX = 16,
-    LEFTOVER_WHY_MAX = 200,
+    LEFTOVER_WHY_MAX = 400,
     LEFTOVER_PATH_MAX = 4,         /* links from a table to one whose rows hang on it */
     LEFTOVER_LINK_IDS_MAX = 20000, /* of a column, that dependent rows are counted for */
 };
