@@ -129,6 +129,27 @@ static size_t find_forbidden(str json, str view[LISTS_NAMED_MAX], struct arena *
     return n;
 }
 
+/* What Stripe lists under each of many objects alone comes when it is named. */
+static void print_unlisted(str json)
+{
+    ARENA(a, STATUS_BYTES_MAX);
+    struct json_reader r;
+    char names[LISTS_NAMED_MAX * 40] = "";
+    size_t n = 0, listed = 0;
+
+    json_init(&r, json_member(json, S("types")).text);
+    if (json_next(&r).type != JSON_ARRAY)
+        return;
+    for (struct json_token v = json_value(&r); v.type == JSON_OBJECT; v = json_value(&r))
+        if (n < sizeof names && str_eqz(json_text(v.text, S("state"), &a), "unlisted")) {
+            n += (size_t)snprintf(names + n, sizeof names - n, " %.*s",
+                                  STR_ARG(json_text(v.text, S("view"), &a)));
+            listed++;
+        }
+    if (listed)
+        line("", COLOR_WARN, "not listed, a request for each parent: `brindle sync%s`", names);
+}
+
 static void print_lists(const struct mirror_status *m, str json)
 {
     ARENA(a, STATUS_BYTES_MAX);
@@ -147,6 +168,7 @@ static void print_lists(const struct mirror_status *m, str json)
         n += (size_t)snprintf(names + n, sizeof names - n, " %.*s", STR_ARG(forbidden[i]));
     if (n_forbidden)
         line("", COLOR_WARN, "not permitted:%s", names);
+    print_unlisted(json);
 }
 
 static void print_events(const struct shown *s, const struct mirror_status *m)

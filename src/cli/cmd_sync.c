@@ -287,7 +287,7 @@ static void say_lists(struct cli *cli, const struct env_config *conf, const stru
     if (known)
         snprintf(there, sizeof there, ", %s object%s there now", objects, n == 1 ? " is" : "s are");
     say("%s: %zu list%s in %s%s%s", conf->name, asked, asked == 1 ? "" : "s", span, there,
-        p->walks_skipped ? "; some types are not there for this account or key:" : ".");
+        p->walks_skipped ? "; some types are not here:" : ".");
     if (!left)
         return;
     fprintf(stderr, "  left by an earlier sync, and gone on with:");

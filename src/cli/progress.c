@@ -172,6 +172,12 @@ static bool is_forbidden(const struct progress_type *t)
     return progress_reason_forbids(t->reason);
 }
 
+/* There are more lists of it than sync asks for unnamed: core/parents.c gives the reason. */
+static bool is_unlisted(const struct progress_type *t)
+{
+    return strstr(t->reason, "has a list of its own") != NULL;
+}
+
 /* What is not there for this account fills a line; what the key may not see has one each. */
 void progress_say_skipped(const struct progress *p)
 {
@@ -183,6 +189,8 @@ void progress_say_skipped(const struct progress *p)
             continue;
         if (is_forbidden(t))
             say("  not permitted: %s (%s)", t->name, t->reason);
+        else if (is_unlisted(t))
+            say("  not listed: %s (%s)", t->name, t->reason);
         else
             absent++;
     }
@@ -190,7 +198,8 @@ void progress_say_skipped(const struct progress *p)
         return;
     fprintf(stderr, "  not there for this account:");
     for (size_t i = 0; i < p->n_types; i++)
-        if (strcmp(p->type[i].state, "skipped") == 0 && !is_forbidden(&p->type[i]))
+        if (strcmp(p->type[i].state, "skipped") == 0 && !is_forbidden(&p->type[i]) &&
+            !is_unlisted(&p->type[i]))
             fprintf(stderr, " %s", p->type[i].name);
     fputc('\n', stderr);
 }

@@ -25,6 +25,7 @@
 #include "cli/keys.h"
 #include "core/api.h"
 #include "core/due.h"
+#include "core/parents.h"
 #include "core/seal.h"
 #include "core/user.h"
 #include "serve/exposition.h"
@@ -489,6 +490,9 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     w->made = true;
     w->env.set.catch_up_ms = config_number(&conf->values, SET_CATCH_UP) * 1000;
     w->env.set.check_ms = config_number(&conf->values, SET_CHECK) * 1000;
+    w->env.set.parents_max = config_number(&conf->values, SET_PARENTS);
+    if (w->env.set.parents_max > PARENTS_MAX_LIMIT)
+        w->env.set.parents_max = PARENTS_MAX_LIMIT;
     w->env.set.relist_ms = config_number(&conf->values, SET_RELIST) * 1000;
     snprintf(w->env.declared, sizeof w->env.declared, "%.*s",
              STR_ARG(config_text(&conf->values, SET_ACCOUNT)));

@@ -20,6 +20,7 @@ const struct env_settings env_defaults = {
     .backoff_ms = 1000,
     .backoff_ms_max = 10 * 60 * 1000,
     .confirm_ms = 2000,
+    .parents_max = 100,
     .fuse_max = 100,
     .inbox_body_ms = 30LL * 86400 * 1000,
     .inbox_id_ms = 100LL * 86400 * 1000,

@@ -25,11 +25,12 @@ struct env_settings {
     msec settle_ms;        /* a key is claimed at most once in this span: a burst is two fetches */
     unsigned attempts_max; /* failures in a row before due work is dead */
     msec backoff_ms, backoff_ms_max;
-    msec confirm_ms;  /* pause before the second look at a 404 that nobody announced */
-    msec check_ms;    /* how often each type is checked for drift; 0: never */
-    msec relist_ms;   /* the same for types that no event tells of */
-    msec catch_up_ms; /* how often the list of events is read; 0: never */
-    int64_t fuse_max; /* deletions an hour that no event announced; 0: no fuse */
+    msec confirm_ms;     /* pause before the second look at a 404 that nobody announced */
+    msec check_ms;       /* how often each type is checked for drift; 0: never */
+    msec relist_ms;      /* the same for types that no event tells of */
+    msec catch_up_ms;    /* how often the list of events is read; 0: never */
+    int64_t parents_max; /* so many objects may have lists of their own that `sync` walks unasked */
+    int64_t fuse_max;    /* deletions an hour that no event announced; 0: no fuse */
     msec inbox_body_ms, inbox_id_ms, calls_ms, history_ms; /* retention */
 };
 

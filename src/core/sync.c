@@ -5,6 +5,7 @@
 #include "core/due.h"
 #include "core/followup.h"
 #include "core/mirror.h"
+#include "core/parents.h"
 #include "core/walk.h"
 
 #include <stdio.h>
@@ -90,6 +91,8 @@ static enum status want_type(struct tx *tx, struct env *env, const struct resour
                              enum stripe_lane lane, struct sync *out, struct arena *a,
                              struct error *e)
 {
+    enum status st = ST_OK;
+
     if (r->flags & RES_SINGLETON) {
         struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), str_of(r->type) },
                               .lane = lane,
@@ -99,8 +102,10 @@ static enum status want_type(struct tx *tx, struct env *env, const struct resour
     if (!r->list_path)
         return fail(e, ST_INVALID, "%s cannot be listed: it comes with the objects that name it",
                     r->view);
+    if (parents_hide(r))
+        st = parents_want(tx, env, r, again, lane, a, e);
     if (is_under_parent(r))
-        return ST_OK; /* in transactions of their own, behind this one */
+        return st; /* in transactions of their own, behind this one */
     return want_lists(tx, env, r, again, lane, out, a, e);
 }
 
@@ -128,6 +133,10 @@ static enum status want_everything(struct tx *tx, struct env *env, bool again,
             st = want_own_account(tx, env, r, lane, a, e);
         if (st == ST_OK && (singleton || sync_walks(&env->identity, r)))
             st = want_type(tx, env, r, again, lane, out, a, e);
+        else if (st == ST_OK && parents_hide(r)) {
+            st = parents_want(tx, env, r, again, lane, a, e);
+            out->n_walks++;
+        }
     }
     return st;
 }

@@ -8,6 +8,7 @@
 #include "core/known.h"
 #include "core/mirror.h"
 #include "core/page.h"
+#include "core/parents.h"
 #include "core/path.h"
 #include "core/state.h"
 
@@ -101,6 +102,30 @@ static enum status want_completion(struct tx *tx, struct walk *w, const struct p
     return resource_fetchable(r) ? due_mark(tx, w->env, &m, a, e) : ST_OK;
 }
 
+static str parent_of(const struct walk *w)
+{
+    str variant = w->c->key.id;
+
+    return str_starts(variant, S("parent=")) ? str_sub(variant, 7, variant.n) : S("");
+}
+
+static bool is_entitlement(const struct walk *w)
+{
+    return strcmp(w->r->type, "entitlements.active_entitlement") == 0 && parent_of(w).n;
+}
+
+/* An entitlement does not say whose it is: that stands before it is stored, so that the state can
+ * follow. */
+static enum status note_owner(struct tx *tx, const struct walk *w, const struct page_item *item,
+                              struct arena *a, struct error *e)
+{
+    if (!is_entitlement(w))
+        return ST_OK;
+    return tx_run(tx, STMT_REF_ADD, NULL, a, e, V_STR(S("customer")), v_account(w->env),
+                  V_STR(parent_of(w)), V_STR(S(STATE_ENTITLEMENTS)), V_STR(item->type),
+                  V_STR(item->id), V_INT(1), V_INT(0), V_INT(w->c->ticket));
+}
+
 static enum status put_item(struct tx *tx, struct walk *w, const struct page_item *item,
                             struct known *known, struct sequence_pool *pool,
                             struct state_later *states, struct arena *a, struct error *e)
@@ -118,8 +143,13 @@ static enum status put_item(struct tx *tx, struct walk *w, const struct page_ite
                                .states = states };
     enum mirror_result result;
     size_t open_lists = 0;
-    enum status st = mirror_put(tx, w->env, &in, &result, &open_lists, a, e);
+    enum status st = note_owner(tx, w, item, a, e);
 
+    if (st == ST_OK)
+        st = mirror_put(tx, w->env, &in, &result, &open_lists, a, e);
+    if (st == ST_OK && is_entitlement(w))
+        st = tx_run(tx, STMT_OBJECT_OWNER, NULL, a, e, V_STR(parent_of(w)), V_STR(item->type),
+                    v_account(w->env), V_STR(item->id));
     return st == ST_OK && open_lists ? want_completion(tx, w, item, a, e) : st;
 }
 
@@ -511,6 +541,8 @@ enum status walk_run(struct env *env, struct claim *c, struct work_report *repor
 
     if (!w.r || !w.r->list_path)
         return due_refuse(env, c, "this type of object cannot be listed", 0, e);
+    if (parents_is_variant(c->key.id))
+        return parents_run(env, c, report, e);
     enum status st = enter(&w, e);
     for (unsigned pages = 0; st == ST_OK && step == STEP_ON; pages++) {
         if (env_stopping(env))

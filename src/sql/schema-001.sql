@@ -420,7 +420,8 @@ create table _types (
 -- list of the type was seen whole at complete_since, and what Stripe told of it since is here or
 -- due), open (a nested list is not known to its end), unfollowed (seen whole before the events were
 -- followed), partial, failed, skipped (not there for this account or key), never (not walked yet),
--- along (it comes with what it belongs to, or when it is named).
+-- along (it comes with what it belongs to, or when it is named), unlisted (Stripe has a list of it
+-- under each of more objects than sync asks for unnamed; `reason` has the command).
 create view _coverage as
 with w as (
     select type, account, min(complete_at) as since,
@@ -453,7 +454,9 @@ select t.type, t.view, e.account, coalesce(n.n, 0) - coalesce(d.n, 0) as objects
     coalesce(d.n, 0) as tombstones, coalesce(l.n, 0) as open_lists, t.events,
     case w.state when 0 then 'failed' when 1 then 'walking' when 2 then 'waiting'
         when 3 then 'skipped' when 4 then 'complete' end as walk,
-    case when t.walked = 0 and coalesce(w.since, 0) = 0 then 'along'
+    case when t.walked = 0 and w.state = 3 then 'unlisted'
+        when t.walked = 0 and w.type is not null and w.since = 0 then case w.state when 0 then 'failed' else 'partial' end
+        when t.walked = 0 and coalesce(w.since, 0) = 0 then 'along'
         when w.type is null then 'never'
         when w.state = 3 then 'skipped'
         when w.whole = 0 then case w.state when 0 then 'failed' else 'partial' end

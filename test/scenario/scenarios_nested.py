@@ -191,6 +191,10 @@ def ten_thousand_members_survive_a_kill_in_the_middle(place):
         check_nest(place, kind, ident, of, n)
 
 
+def state_of(place, kind):
+    return next(t["state"] for t in status_of(place)["types"] if t["type"] == kind)
+
+
 @scenario("MIRROR-08")
 def what_default_lists_hide_is_there_after_a_sync(place):
     e = place.emulator
@@ -229,11 +233,23 @@ def what_default_lists_hide_is_there_after_a_sync(place):
     missing = [(kind, i) for kind, all_ in hidden.items() for i in all_ if i not in place.mirrored(kind)]
     check(not missing, "not in the mirror:", missing)
     check(place.mirrored("subscription")[ended["id"]][0]["status"] == "canceled", "the ended one is not canceled")
-    # What costs a request for each parent comes when it is named.
-    place.run("sync", "customer_balance_transactions", "product_features")
-    for kind, one in (("customer_balance_transaction", balance), ("product_feature", attached)):
-        check(one["id"] in place.mirrored(kind), kind, "is not there when it is named")
+    under = {"customer_balance_transaction": balance["id"], "product_feature": attached["id"]}
+    for kind, one in under.items():
+        check(one in place.mirrored(kind), kind, "is not there, though its parents are few")
+        check(state_of(place, kind) == "complete", kind, "is", state_of(place, kind))
     check(status_of(place)["due"] == 0, "something is left to do")
+    # What costs a request for each of more parents than permitted comes when it is named, and status says so.
+    more = [e.post(f"/v1/customers/{customer['id']}/balance_transactions", amount=-7, currency="usd")]
+    asked, few = e.total(), {"BRINDLE_PARENTS_MAX": "1"}
+    place.run("sync", env=few)
+    check(not e.admin("GET", f"/requests?path=/v1/customers/{customer['id']}/balance&after={asked}")["data"], "more was asked for than permitted")
+    check(more[0]["id"] not in place.mirrored("customer_balance_transaction"), "it came unasked")
+    kind = next(t for t in status_of(place)["types"] if t["type"] == "customer_balance_transaction")
+    check(kind["state"] == "unlisted" and "brindle sync customer_balance_transactions" in kind["reason"], kind)
+    check("`brindle sync customer_balance_transactions" in "".join(place.run("status", code=None)), "status does not say how")
+    place.run("sync", "customer_balance_transactions", env=few)
+    check(more[0]["id"] in place.mirrored("customer_balance_transaction"), "not there when it is named")
+    check(state_of(place, "customer_balance_transaction") == "complete", "not complete when all were named")
     place.check_mirror()
 
 

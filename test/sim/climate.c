@@ -407,6 +407,7 @@ static void draw_cull(struct climate *c)
     c->actions = c->objects + (unsigned)seed_between(1, 10);
     c->action_pause_ms = seed_between(100, 3000);
     c->set.fuse_max = seed_between(1, 4);
+    c->set.parents_max = 0; /* the merchant has nothing in such lists */
     c->set.confirm_ms = seed_between(1000, 3000);
     c->set.attempts_max = 60;
     c->behind_back = c->dropped = c->late = c->lies = 0;
