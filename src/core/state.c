@@ -481,6 +481,9 @@ static enum status read_horizon(struct gathering *g, struct customer_state *out,
     f.events_read = events.read_at;
     out->complete = f.listed_at != 0 || f.synced_at != 0;
     out->horizon = horizon_of(&f);
+    /* An event tells its second alone: a whole request that left later in it has shown it. */
+    if (out->stale_since && out->stale_since < out->horizon.up_to)
+        out->stale_since = out->horizon.up_to;
     return read_silence(g, f.events_read, out, e);
 }
 
