@@ -15,7 +15,7 @@ enum {
     FORM_BYTES_MAX = 16 << 10,
     KEY_RANDOM = 16,
     POST_ATTEMPTS_MAX = 4,
-    ENDPOINTS_MAX = 16, /* of an account in one mode, as Stripe permits */
+    ENDPOINTS_MAX = 16, /* of an account in one mode [facts: F-67] */
     ENDPOINTS_LEFT_LITTLE = 1,
     ENDPOINT_URL_MAX = 512,
     DELIVERY_LATE_S = 600,            /* younger ones may be on their way */

@@ -42,7 +42,9 @@ static void check_webhook_secrets(struct doctor *d, const struct env_config *con
     }
 }
 
-/* Newer keys begin with the account behind their mode: "sk_test_51ABC…" is acct_1ABC…'s. */
+/* Newer keys begin with the account behind their mode: "sk_test_51ABC…" is acct_1ABC…'s. [facts:
+ * F-68]
+ */
 static str account_letters(str key)
 {
     for (int i = 0; i < 2; i++) {
