@@ -9,6 +9,7 @@
 
 #include "backend/curl_pool.h"
 #include "base/buf.h"
+#include "base/hmac.h"
 #include "world/tx.h"
 
 enum {
@@ -29,6 +30,7 @@ struct stripe_http {
     char ca_file[BASE_URL_BYTES_MAX];  /* empty: the system's */
     char host[256];
     char authorization[AUTH_BYTES_MAX]; /* the whole header; wiped at close */
+    uint64_t key_print;                 /* stripe_response.key: of a hash, never 0 */
 };
 
 /* An answer while it comes in. */
@@ -320,6 +322,7 @@ static enum status check_answer(struct stripe_http *h, const struct stripe_reque
     if (!in->has_length && status != 204 && status != 304)
         return explain_failure(h, q, CURLE_PARTIAL_FILE, "its length is not told", true, e);
     in->answer.http_status = (int)status;
+    in->answer.key = h->key_print;
     return ST_OK;
 }
 
@@ -426,6 +429,18 @@ static enum status set_base_url(struct stripe_http *h, str url, struct error *e)
     return ST_OK;
 }
 
+static uint64_t print_key(str key)
+{
+    unsigned char sum[HMAC_BYTES];
+    struct hmac *h = hmac_new(S("brindle key of an answer"));
+    uint64_t print;
+
+    hmac_sum(h, key, S(""), S(""), sum);
+    hmac_free(h);
+    memcpy(&print, sum, sizeof print);
+    return print ? print : 1;
+}
+
 static enum status set_key(struct stripe_http *h, const struct secret *key, struct error *e)
 {
     if (!key || secret_is_empty(key))
@@ -433,6 +448,7 @@ static enum status set_key(struct stripe_http *h, const struct secret *key, stru
     str text = str_trim(secret_reveal(key));
     snprintf(h->authorization, sizeof h->authorization, "Authorization: Bearer %.*s",
              STR_ARG(text));
+    h->key_print = print_key(text);
     return ST_OK;
 }
 

@@ -102,6 +102,8 @@ static enum status probe(struct run *r, const char *path, int64_t attempt, enum 
     enum status st = stripe_call(r->env->world->stripe, &q, &p, r->a, &why);
 
     *out = OUTCOME_DONE;
+    if (st == ST_OK)
+        st = env_believe(r->env, p.key, &why);
     if (st == ST_REFUSED) {
         *e = why;
         return st;

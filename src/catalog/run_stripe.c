@@ -33,6 +33,10 @@ static enum status send_once(struct run *r, const struct stripe_request *q, stru
     struct error why = { 0 };
     enum status st = stripe_call(r->env->world->stripe, q, &out->http, r->a, &why);
 
+    if (st == ST_OK)
+        st = env_believe(r->env, out->http.key, &why);
+    if (st != ST_OK)
+        out->http = (struct stripe_response){ 0 };
     if (st == ST_REFUSED || st == ST_INVALID || st == ST_BROKEN) {
         *e = why;
         return st;

@@ -254,6 +254,7 @@ enum status env_adopt(struct env *env, const struct identity *id, struct error *
         return st;
     env->identity = *id;
     env->proven_at = clock_mono(env->world->clock);
+    env->proven_key = id->key;
     st = make_views(env, rec.views, e);
     return st == ST_OK ? erase_look(env, e) : st;
 }
@@ -320,6 +321,33 @@ enum status env_prove_now(struct env *env, struct error *e)
     }
     gate_lock(s, env->gate);
     env->proven_at = began;
+    env->proven_key = now_is.key;
     gate_unlock(s, env->gate);
     return ST_OK;
+}
+
+static bool is_proven_of(struct env *root, uint64_t key)
+{
+    struct sched *s = root->world->sched;
+
+    gate_lock(s, root->gate);
+    bool same = root->proven_key == key;
+    gate_unlock(s, root->gate);
+    return same;
+}
+
+enum status env_believe(struct env *env, uint64_t key, struct error *e)
+{
+    env = env_root(env);
+    if (env->identity_declared || is_proven_of(env, key))
+        return ST_OK;
+    enum status st = env_prove_now(env, e);
+    if (st == ST_REFUSED && !env_stopping(env)) /* this key is refused: the right one may return */
+        return ST_RETRY;
+    if (st != ST_OK || is_proven_of(env, key))
+        return st;
+    return fail(e, ST_RETRY,
+                "environment %s: this answer was asked for with another key than the one that is "
+                "known to be its own: it is not believed, and asked for again",
+                env->name);
 }

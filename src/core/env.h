@@ -18,6 +18,7 @@ enum {
 struct identity {
     char account[ACCOUNT_ID_MAX + 1];
     bool livemode;
+    uint64_t key; /* stripe_response.key of the answers that prove it; no part of what it is */
 };
 
 struct env_settings {
@@ -82,6 +83,7 @@ struct env {
         bool guests;                      /* the next turn is a connected account's */
     } turn[LANE_COUNT];
     msec proven_at;          /* monotonic; when the identity was last proven */
+    uint64_t proven_key;     /* and of which key (stripe_response.key) */
     const char *stopped_why; /* identity was lost: a constant sentence, else NULL */
 };
 
@@ -135,6 +137,12 @@ enum status env_prove_again(struct env *env, struct error *e) MUST_USE;
 enum status env_prove_since(struct env *env, msec since, struct error *e) MUST_USE;
 /* The same, whenever it was done last. */
 enum status env_prove_now(struct env *env, struct error *e) MUST_USE;
+/* May an answer be believed that was asked for with this key (stripe_response.key)? A key is of one
+ * account and mode for ever, so a proof holds for the answers of its own key, and for no others.
+ * ST_OK: the identity is proven of this key, perhaps only now. ST_RETRY: it could not be, or
+ * another key of this account is in its place by now: ask again. ST_REFUSED: another account's or
+ * mode's key is there; the environment is stopped. */
+enum status env_believe(struct env *env, uint64_t key, struct error *e) MUST_USE;
 
 /* The account as a statement's argument. */
 static inline struct value v_account(const struct env *env)

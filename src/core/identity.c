@@ -106,8 +106,8 @@ static bool mode_of_list(str body, bool *livemode)
 }
 
 /* The balance may not be read: any object of this key tells its mode as well. */
-static enum status mode_by_witness(struct world *w, const struct lacking *balance, bool *livemode,
-                                   struct error *e)
+static enum status mode_by_witness(struct world *w, const struct lacking *balance, uint64_t key,
+                                   bool *livemode, struct error *e)
 {
     static const char *const witness[] = { "/v1/customers",      "/v1/products",
                                            "/v1/prices",         "/v1/events",
@@ -118,6 +118,9 @@ static enum status mode_by_witness(struct world *w, const struct lacking *balanc
         ARENA(a, IDENTITY_BYTES_MAX);
         struct stripe_response p;
         enum status st = ask(w, str_of(witness[i]), &p, &a, e);
+        if (st == ST_OK && p.key != key)
+            return fail(e, ST_RETRY,
+                        "the key was exchanged while its mode was looked for: try again");
         if (st == ST_OK && mode_of_list(p.body, livemode))
             return ST_OK;
         if (st != ST_OK && st != ST_NONE && !lacks_permission(st, &p))
@@ -165,6 +168,10 @@ enum status env_identify(struct world *w, const char *declared, struct identity 
     enum status st2 = ask(w, S("/v1/balance"), &balance, &a, e);
     if (st2 != ST_OK && st2 != ST_NONE && !lacks_permission(st2, &balance))
         return st2;
+    if (account.key != balance.key)
+        return fail(e, ST_RETRY,
+                    "the key was exchanged between GET /v1/account and GET /v1/balance: they prove "
+                    "nothing together; try again");
     if (st == ST_NONE && st2 == ST_NONE)
         return ST_NONE;
     if (st == ST_NONE || st2 == ST_NONE)
@@ -179,14 +186,14 @@ enum status env_identify(struct world *w, const char *declared, struct identity 
     else
         st = account_by_word(declared, &no_account, &id, e);
     if (st == ST_OK && st2 == ST_REFUSED)
-        st = mode_by_witness(w, &no_balance, &livemode, e);
+        st = mode_by_witness(w, &no_balance, balance.key, &livemode, e);
     else if (st == ST_OK && !mode_of(balance.body, &livemode))
         id = S("");
     if (st != ST_OK)
         return st;
     if (id.n == 0 || id.n > ACCOUNT_ID_MAX)
         return fail(e, ST_RETRY, "Stripe's answer names no account id or no mode: try again later");
-    *out = (struct identity){ .livemode = livemode };
+    *out = (struct identity){ .livemode = livemode, .key = balance.key };
     memcpy(out->account, id.p, id.n);
     return ST_OK;
 }

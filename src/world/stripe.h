@@ -37,6 +37,8 @@ struct stripe_response {
     bool replayed;                         /* header Idempotent-Replayed: true */
     msec date;                             /* header Date, wall; 0 when absent or unreadable */
     str api_version; /* header Stripe-Version: what the answer is written in */
+    uint64_t key;    /* which key asked: a number of the client's that is the same for the same key
+                      * and tells nothing else of it; 0: the client does not say */
 };
 
 struct stripe {

@@ -35,19 +35,25 @@ struct rig {
     struct stripe_response answer;
 };
 
-static void rig_open_with(struct rig *r, const struct raw_answer *script, size_t n,
-                          struct stripe_http_options o)
+static void rig_open_as(struct rig *r, const char *key, const struct raw_answer *script, size_t n,
+                        struct stripe_http_options o)
 {
     char url[64];
 
     *r = (struct rig){ .arena = { .max = 1 << 20 } };
     r->server = raw_server_start(script, n);
-    assert_true(secret_set(&r->key, S(KEY)));
+    assert_true(secret_set(&r->key, str_of(key)));
     snprintf(url, sizeof url, "http://127.0.0.1:%u", raw_server_port(r->server));
     o.base_url = str_of(url);
     o.key = &r->key;
     o.clock = &frozen_clock;
     assert_int_equal(stripe_http_open(&r->client, &o, &r->error), ST_OK);
+}
+
+static void rig_open_with(struct rig *r, const struct raw_answer *script, size_t n,
+                          struct stripe_http_options o)
+{
+    rig_open_as(r, KEY, script, n, o);
 }
 
 static void rig_open(struct rig *r, const struct raw_answer *script, size_t n)
@@ -111,6 +117,27 @@ static void an_answer_comes_whole_with_its_headers(void **state)
     assert_int_equal(r.answer.date, 784111777000);
     assert_int_equal(r.answer.limit_reason.n, 0);
     rig_close(&r);
+}
+
+static uint64_t key_told_with(const char *key)
+{
+    const struct raw_answer script = { .bytes = OK_HEAD "Content-Length: 2\r\n\r\n{}" };
+    struct rig r;
+
+    rig_open_as(&r, key, &script, 1, (struct stripe_http_options){ 0 });
+    assert_int_equal(get(&r, "/v1/account"), ST_OK);
+    uint64_t told = r.answer.key;
+    rig_close(&r);
+    return told;
+}
+
+static void an_answer_tells_which_key_asked_and_nothing_else_of_it(void **state)
+{
+    (void)state;
+    uint64_t one = key_told_with(KEY), other = key_told_with("sk_test_51Another0Key");
+
+    assert_true(one != 0 && other != 0 && one != other);
+    assert_true(key_told_with(KEY) == one);
 }
 
 static void a_limit_names_its_reason(void **state)
@@ -672,6 +699,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_socket_that_cannot_be_opened_is_tried_again_later),
         cmocka_unit_test(an_answer_comes_whole_with_its_headers),
+        cmocka_unit_test(an_answer_tells_which_key_asked_and_nothing_else_of_it),
         cmocka_unit_test(a_limit_names_its_reason),
         cmocka_unit_test(a_request_carries_its_key_version_and_account),
         cmocka_unit_test(a_get_and_a_delete_carry_neither_body_nor_idempotency_key),

@@ -69,6 +69,7 @@ static enum status answer(struct stripe *s, const struct stripe_request *q,
             r->times = -1;
         *p = (struct stripe_response){ .http_status = r->http_status,
                                        .replayed = r->replayed,
+                                       .key = r->key ? r->key : the->key,
                                        .body = arena_copy(a, str_of(r->body)) };
         if (r->meanwhile)
             r->meanwhile(r->ctx);
@@ -78,6 +79,7 @@ static enum status answer(struct stripe *s, const struct stripe_request *q,
     }
     *p = (struct stripe_response){
         .http_status = 404,
+        .key = the->key,
         .body = S("{\"error\":{\"code\":\"resource_missing\",\"message\":\"No such object\"}}")
     };
     return ST_OK;

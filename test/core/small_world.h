@@ -17,6 +17,7 @@ struct scripted {
     enum status status;           /* other than ST_OK: no answer */
     const char *account;          /* of the header; NULL: whichever it names */
     int64_t times;                /* how often it answers; 0: for ever */
+    uint64_t key;                 /* with which key it was asked for; 0: the world's */
     void (*meanwhile)(void *ctx); /* happens while the answer is on its way */
     void *ctx;
 };
@@ -27,6 +28,7 @@ struct small_world {
     struct env env;
     msec wall, mono;
     uint64_t seed;
+    uint64_t key;                       /* stripe_response.key of every answer */
     struct scripted script[SCRIPT_MAX]; /* the latest that fits answers */
     size_t n_script;
     char asked[ASKED_MAX][256]; /* "GET /v1/products/prod_1?expand…" */

@@ -267,6 +267,101 @@ static void a_404_counts_for_nothing_when_the_key_is_another_accounts(void **sta
     small_world_free(w);
 }
 
+/* ---- answers and the key that they were asked with ---- */
+
+enum { OTHER_KEY = 2 };
+
+static void mirror_a_product(struct small_world *w)
+{
+    script(w, "/v1/products/prod_1", 200, PROD("x"));
+    script_last(w)->times = 1;
+    deliver_event(w, "evt_1", "product.created", "product", "prod_1");
+    work_off(w);
+    pass(w, 1000);
+}
+
+/* Both looks fall into the time of another account's key, both proofs into that of the right one.
+ */
+static void a_404_that_another_key_was_answered_buries_nothing(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    mirror_a_product(w);
+    script(w, "/v1/products/prod_1", 404, "{\"error\":{\"code\":\"resource_missing\"}}");
+    script_last(w)->key = OTHER_KEY;
+    deliver_event(w, "evt_2", "product.updated", "product", "prod_1");
+    for (int i = 0; i < 5; i++) {
+        work_off(w);
+        pass(w, 120 * 1000);
+    }
+    assert_int_equal(ask_int(w, "select deleted from objects"), 0);
+    assert_int_equal(ask_int(w, "select done_gen < gen from _due where id = 'prod_1'"), 1);
+    assert_false(env_stopping(&w->env));
+    small_world_free(w);
+}
+
+static void what_another_key_was_shown_is_not_stored(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    mirror_a_product(w);
+    script(w, "/v1/products/prod_1", 200, PROD("of somebody else"));
+    script_last(w)->key = OTHER_KEY;
+    deliver_event(w, "evt_2", "product.updated", "product", "prod_1");
+    work_off(w);
+    assert_int_equal(ask_int(w, "select data like '%somebody%' from objects"), 0);
+    assert_int_equal(ask_int(w, "select done_gen < gen from _due where id = 'prod_1'"), 1);
+    small_world_free(w);
+}
+
+static void another_accounts_key_ends_the_work_at_its_first_answer(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    mirror_a_product(w);
+    script(w, "/v1/products/prod_1", 200, PROD("of somebody else"));
+    script(w, "/v1/account", 200, "{\"id\":\"acct_2\",\"object\":\"account\"}");
+    w->key = OTHER_KEY;
+    deliver_event(w, "evt_2", "product.updated", "product", "prod_1");
+    work_off(w);
+    assert_true(env_stopping(&w->env));
+    assert_int_equal(ask_int(w, "select data like '%somebody%' from objects"), 0);
+    small_world_free(w);
+}
+
+static void a_new_key_of_the_same_account_is_proven_once_and_believed(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    mirror_a_product(w);
+    size_t before = asked(w, "/v1/account");
+    w->key = OTHER_KEY;
+    script(w, "/v1/products/prod_1", 200, PROD("y"));
+    deliver_event(w, "evt_2", "product.updated", "product", "prod_1");
+    work_off(w);
+    assert_int_equal(ask_int(w, "select data like '%y%' from objects"), 1);
+    assert_int_equal(asked(w, "/v1/account"), before + 1);
+    small_world_free(w);
+}
+
+static void an_account_and_a_balance_of_two_keys_prove_nothing(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct identity id;
+    struct error e = { 0 };
+
+    script(w, "/v1/balance", 200, "{\"object\":\"balance\",\"livemode\":false}");
+    script_last(w)->key = OTHER_KEY;
+    assert_int_equal(env_identify(&w->world, "", &id, &e), ST_RETRY);
+    assert_non_null(strstr(e.text, "exchanged"));
+    small_world_free(w);
+}
+
 static void a_deleted_customer_answers_200_and_is_a_tombstone(void **state)
 {
     (void)state;
@@ -421,6 +516,11 @@ int main(void)
         cmocka_unit_test(a_404_is_the_first_again_after_the_object_was_seen),
         cmocka_unit_test(a_key_that_is_refused_at_a_404_ends_no_worker),
         cmocka_unit_test(a_404_counts_for_nothing_when_the_key_is_another_accounts),
+        cmocka_unit_test(a_404_that_another_key_was_answered_buries_nothing),
+        cmocka_unit_test(what_another_key_was_shown_is_not_stored),
+        cmocka_unit_test(another_accounts_key_ends_the_work_at_its_first_answer),
+        cmocka_unit_test(a_new_key_of_the_same_account_is_proven_once_and_believed),
+        cmocka_unit_test(an_account_and_a_balance_of_two_keys_prove_nothing),
         cmocka_unit_test(a_deleted_customer_answers_200_and_is_a_tombstone),
         cmocka_unit_test(a_claim_of_an_earlier_life_holds_nothing_up),
         cmocka_unit_test(a_claim_on_work_that_is_done_holds_no_news_up),
