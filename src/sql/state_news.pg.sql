@@ -9,4 +9,5 @@ select min(i.created)
 from k join _due d on d.kind = k.kind and d.type = k.type and d.id = k.id
 join _inbox i on i.object_type = d.type and i.object_id = d.id
     and coalesce(i.account, (select account from _environment)) = d.account
+    and i.outcome <> 'quarantined'
 where d.account = $2 and d.done_gen < d.gen and i.received_at >= d.due_since - 60000

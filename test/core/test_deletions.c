@@ -238,6 +238,32 @@ static void a_deletion_of_what_was_never_here_keeps_the_events_last_words(void *
     small_world_free(w);
 }
 
+/* Two accounts may have chosen the same id: what is quarantined says nothing of ours. */
+static void a_quarantined_event_has_no_last_words(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    ARENA(a, 1 << 16);
+    struct error e = { 0 };
+    struct event ev;
+    struct inbox_result r;
+
+    deliver_body(w, "", "coupon.deleted",
+                 "{\"id\":\"SUMMER\",\"object\":\"coupon\",\"livemode\":false,\"percent_off\":25}");
+    assert_int_equal(
+        event_parse(S("{\"id\":\"evt_stray\",\"object\":\"event\",\"type\":\"coupon.deleted\","
+                      "\"livemode\":false,\"account\":\"acct_other\",\"data\":{\"object\":{\"id\":"
+                      "\"SUMMER\",\"object\":\"coupon\",\"livemode\":false,\"percent_off\":99}}}"),
+                    &ev, &a, &e),
+        ST_OK);
+    ev.received_at = w->wall;
+    assert_int_equal(inbox_put_many(&w->env, &ev, 1, &r, &e), ST_OK);
+    assert_int_equal(r.outcome, PLAN_QUARANTINED);
+    settle(w);
+    assert_int_equal(ask_int(w, "select percent_off from coupons_all"), 25);
+    small_world_free(w);
+}
+
 static void a_deletion_keeps_what_the_api_said_last_and_not_the_event(void **state)
 {
     (void)state;
@@ -265,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_key_that_is_anothers_for_one_look_buries_nothing),
         cmocka_unit_test(a_deletion_in_the_other_mode_is_none_here),
         cmocka_unit_test(a_deletion_of_what_was_never_here_keeps_the_events_last_words),
+        cmocka_unit_test(a_quarantined_event_has_no_last_words),
         cmocka_unit_test(a_deletion_keeps_what_the_api_said_last_and_not_the_event),
     };
 
