@@ -52,6 +52,11 @@ enum plant {
     PLANT_KEY_OF_CONTENT,       /* what is the same has the same idempotency key */
     PLANT_NEW_KEY_UNKNOWN,      /* what got no answer is sent again under another key */
     PLANT_MARKER_LOST,          /* what an operation makes does not say by whom */
+    PLANT_404_UNPROVEN,         /* a 404 is believed whoever's key was given it */
+    PLANT_KEY_UNBOUND,          /* a proof holds for the answers of any key */
+    PLANT_SECRET_FALLS_BACK,    /* what another environment's secret has signed is taken, too */
+    PLANT_QUARANTINE_SKIPPED,   /* an event of another account or mode is acted upon */
+    PLANT_SWITCH_UNDRAINED,     /* an environment is sealed while answers are on their way to it */
     PLANT_COUNT
 };
 

@@ -1,6 +1,7 @@
 #include "core/api.h"
 
 #include "base/json.h"
+#include "base/plant.h"
 #include "core/path.h"
 
 #include <stdio.h>
@@ -102,6 +103,15 @@ static bool worth_another(const struct api_answer *out)
     return out->meaning == API_AGAIN && out->http.should_retry != SHOULD_RETRY_NO;
 }
 
+/* Whose answer is it? One that another account's key was given says nothing of this one: neither
+ * what it shows, nor a 404. */
+static enum status believe(struct env *env, const struct stripe_response *r, struct error *e)
+{
+    bool unproven_404 = planted(PLANT_404_UNPROVEN) && r->http_status == 404;
+
+    return planted(PLANT_KEY_UNBOUND) || unproven_404 ? ST_OK : env_believe(env, r->key, e);
+}
+
 /* Every attempt is the same request; one that may not be carried out twice has its key. */
 static enum status call(struct env *env, struct stripe_request *q, struct api_answer *out,
                         struct arena *a, struct error *e)
@@ -116,9 +126,7 @@ static enum status call(struct env *env, struct stripe_request *q, struct api_an
         q->deadline = clock_mono(w->clock) + CALL_MS_MAX;
         st = stripe_call(w->stripe, q, &out->http, a, &why);
         if (st == ST_OK)
-            /* One that another account's key was given says nothing of this one: neither what it
-             * shows, nor a 404. */
-            st = env_believe(env, out->http.key, &why);
+            st = believe(env, &out->http, &why);
         if (st == ST_OK) {
             out->meaning = api_judge(&out->http);
             if (out->meaning != API_OK)

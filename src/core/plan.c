@@ -1,6 +1,7 @@
 #include "core/plan.h"
 
 #include "base/json.h"
+#include "base/plant.h"
 #include "core/resource.h"
 
 #include <string.h>
@@ -236,6 +237,8 @@ static void plan_customer(struct plan *p, const struct event *ev, struct arena *
 struct plan plan_for_event(const struct event *ev, const struct identity *id,
                            enum plan_account whose, struct arena *a)
 {
+    if (planted(PLANT_QUARANTINE_SKIPPED))
+        return plan_object(ev, a);
     if (ev->livemode >= 0 && ev->livemode != id->livemode)
         return without_work(PLAN_QUARANTINED, "other_mode");
     if (ev->account.n && whose != PLAN_OWN) /* whose money it is must not be mistaken */

@@ -5,8 +5,10 @@
 #include "base/json.h"
 #include "disk.h"
 #include "fibre.h"
+#include "ids.h"
 #include "ledger.h"
 #include "node.h"
+#include "side.h"
 #include "stripe.h"
 #include "trace.h"
 
@@ -19,25 +21,49 @@ enum {
     EVENTS_MAX = 8192,
     ANSWER_BYTES_MAX = 64 << 20,
     STARTS_MAX = 4096,
+    VERSIONS_MAX = 1 << 16,
 };
 
 const struct climate *the_climate;
-static char account[ACCOUNT_ID_MAX + 1];
-struct object_story stories[OBJECTS_MAX];
-size_t n_stories;
-static struct object_story *latest; /* the one that changed last */
-static int64_t last_version;
-static char acknowledged[EVENTS_MAX][64];
-static size_t n_acknowledged;
-static int64_t claim_ticket;
-static uint64_t claim_order;
-static msec start[STARTS_MAX];
-static uint64_t n_starts;
+static int64_t last_version; /* of both sides: none is ever in both */
 
-void check_begin(const struct climate *c, const char *acct)
+/* What one side was told, and has shown. */
+static struct book {
+    struct object_story story[OBJECTS_MAX];
+    size_t n_stories;
+    struct object_story *latest; /* the one that changed last */
+    char acknowledged[EVENTS_MAX][64];
+    size_t n_acknowledged;
+    int64_t claim_ticket;
+    uint64_t claim_order;
+    msec start[STARTS_MAX];
+    uint64_t n_starts;
+    struct { /* burials that no event announced, as the fuse counts them: by the hour */
+        msec since;
+        int64_t n;
+        bool permitted;
+    } fuse;
+} books[SIDES];
+static unsigned char side_of_version[VERSIONS_MAX];
+
+static struct book *book(void)
 {
+    return &books[fibre_side()];
+}
+
+struct object_story *stories(size_t *n)
+{
+    *n = book()->n_stories;
+    return book()->story;
+}
+
+void check_begin(const struct climate *c)
+{
+    struct book *b = book();
+
     the_climate = c;
-    snprintf(account, sizeof account, "%s", acct);
+    b->claim_ticket = 0;
+    b->claim_order = 0;
 }
 
 /* ---- at Stripe ---------------------------------------------------------------------------- */
@@ -55,36 +81,41 @@ int64_t version_of(str data)
 
 int64_t check_next_version(void)
 {
-    return ++last_version;
+    assert(last_version + 1 < VERSIONS_MAX);
+    side_of_version[++last_version] = (unsigned char)fibre_side();
+    return last_version;
 }
 
 struct object_story *story_find(const char *type, str id)
 {
-    for (size_t i = 0; i < n_stories; i++)
-        if (strcmp(stories[i].type, type) == 0 && str_eqz(id, stories[i].id))
-            return &stories[i];
+    struct book *b = book();
+
+    for (size_t i = 0; i < b->n_stories; i++)
+        if (strcmp(b->story[i].type, type) == 0 && str_eqz(id, b->story[i].id))
+            return &b->story[i];
     return NULL;
 }
 
 static void add_state(const char *type, str id, struct state s)
 {
+    struct book *b = book();
     struct object_story *o = story_find(type, id);
 
     if (!o) {
-        assert(n_stories < OBJECTS_MAX);
-        o = &stories[n_stories++];
+        assert(b->n_stories < OBJECTS_MAX);
+        o = &b->story[b->n_stories++];
         snprintf(o->type, sizeof o->type, "%s", type);
         snprintf(o->id, sizeof o->id, "%.*s", STR_ARG(id));
     }
     assert(o->n < STATES_MAX);
     o->state[o->n++] = s;
     o->untold = false;
-    latest = o;
+    b->latest = o;
 }
 
 void check_untold(void)
 {
-    latest->untold = true;
+    book()->latest->untold = true;
 }
 
 void check_is(const char *type, str id, int64_t version)
@@ -103,11 +134,12 @@ bool check_never_deleted(str path)
 
     if (!str_starts(path, S("/v1/")) || !rest.p || str_find(rest, '/') != rest.n)
         return false;
-    for (size_t i = 0; i < n_stories; i++) {
-        if (!str_eqz(rest, stories[i].id))
+    const struct book *b = book();
+    for (size_t i = 0; i < b->n_stories; i++) {
+        if (!str_eqz(rest, b->story[i].id))
             continue;
-        for (size_t k = 0; k < stories[i].n; k++)
-            if (stories[i].state[k].deleted)
+        for (size_t k = 0; k < b->story[i].n; k++)
+            if (b->story[i].state[k].deleted)
                 return false;
         return true;
     }
@@ -187,33 +219,37 @@ void check_question(const char *customer, struct question *q)
 
 void check_new_life(void)
 {
-    n_starts = 0;
+    book()->n_starts = 0;
 }
 
 /* No second has more starts than the budget allows. */
 void check_rate(void)
 {
+    struct book *b = book();
     unsigned limit = the_climate->requests_per_second;
     msec now = fibre_now();
 
     assert(limit < STARTS_MAX);
-    if (n_starts >= limit && now - start[(n_starts - limit) % STARTS_MAX] < 1000)
+    if (b->n_starts >= limit && now - b->start[(b->n_starts - limit) % STARTS_MAX] < 1000)
         broke(PROMISE_BUDGET, "%u requests started within %lld ms, but the budget is %u a second",
-              limit + 1, (long long)(now - start[(n_starts - limit) % STARTS_MAX]), limit);
-    if (n_starts >= limit && now - start[(n_starts - limit) % STARTS_MAX] < 1100)
+              limit + 1, (long long)(now - b->start[(b->n_starts - limit) % STARTS_MAX]), limit);
+    if (b->n_starts >= limit && now - b->start[(b->n_starts - limit) % STARTS_MAX] < 1100)
         mark(MARK_BUSY_BUDGET);
-    start[n_starts++ % STARTS_MAX] = now;
+    b->start[b->n_starts++ % STARTS_MAX] = now;
 }
 
 /* ---- what the mirror shows ---------------------------------------------------------------- */
 
 void check_acknowledged(str event)
 {
-    for (size_t i = 0; i < n_acknowledged; i++)
-        if (str_eqz(event, acknowledged[i]))
+    struct book *b = book();
+
+    for (size_t i = 0; i < b->n_acknowledged; i++)
+        if (str_eqz(event, b->acknowledged[i]))
             return;
-    assert(n_acknowledged < EVENTS_MAX);
-    snprintf(acknowledged[n_acknowledged++], sizeof acknowledged[0], "%.*s", STR_ARG(event));
+    assert(b->n_acknowledged < EVENTS_MAX);
+    snprintf(b->acknowledged[b->n_acknowledged++], sizeof b->acknowledged[0], "%.*s",
+             STR_ARG(event));
 }
 
 /* The state of the story that this is, not before `from`; -1: there is none. */
@@ -234,37 +270,37 @@ static void note_arrival(struct object_story *o, size_t i)
     o->at = i + 1;
 }
 
-/* Burials that no event announced, as the fuse counts them: by the hour. */
-static struct {
-    msec since;
-    int64_t n;
-    bool permitted;
-} fuse;
-
 void check_fuse_mended(void)
 {
-    fuse.permitted = true;
+    book()->fuse.permitted = true;
 }
 
 static void count_burial(const struct object_story *o)
 {
     enum { HOUR_MS = 3600000 - 60000 }; /* theirs begins a little before ours */
+    struct book *b = book();
 
-    if (!o->untold || fuse.permitted)
+    if (!o->untold || b->fuse.permitted)
         return;
-    if (!fuse.n || fibre_now() - fuse.since >= HOUR_MS) {
-        fuse.since = fibre_now();
-        fuse.n = 0;
+    if (!b->fuse.n || fibre_now() - b->fuse.since >= HOUR_MS) {
+        b->fuse.since = fibre_now();
+        b->fuse.n = 0;
     }
-    if (++fuse.n > the_climate->set.fuse_max)
+    if (++b->fuse.n > the_climate->set.fuse_max)
         broke(PROMISE_FUSE, "%s %s was buried, the %lldth within an hour that no event announced",
-              o->type, o->id, (long long)fuse.n);
+              o->type, o->id, (long long)b->fuse.n);
 }
 
 void check_applied(const struct mirror_change *c, uint64_t order)
 {
     struct object_story *o = story_find(c->type, str_of(c->id));
 
+    if (ids_foreign(str_of(c->id)).n)
+        broke(PROMISE_APART, "%s stores %s %s, which is the other environment's", side()->name,
+              c->type, c->id);
+    if (c->version > 0 && c->version <= last_version && side_of_version[c->version] != fibre_side())
+        broke(PROMISE_APART, "%s stores %s %s in version %lld, which is the other environment's",
+              side()->name, c->type, c->id, (long long)c->version);
     if (!o || (!c->deleted && !c->version) || order < o->order)
         return;
     int i = story_place(o, o->at ? o->at - 1 : 0, c->version, c->deleted);
@@ -289,14 +325,16 @@ void check_applied(const struct mirror_change *c, uint64_t order)
 
 void check_claim(int64_t ticket, uint64_t order)
 {
-    if (ticket == claim_ticket)
+    struct book *b = book();
+
+    if (ticket == b->claim_ticket)
         broke(PROMISE_TICKETS, "two claims have ticket %lld", (long long)ticket);
-    if (order > claim_order ? ticket < claim_ticket : ticket > claim_ticket)
+    if (order > b->claim_order ? ticket < b->claim_ticket : ticket > b->claim_ticket)
         broke(PROMISE_TICKETS, "ticket %lld was given out behind ticket %lld", (long long)ticket,
-              (long long)claim_ticket);
-    if (order > claim_order) {
-        claim_order = order;
-        claim_ticket = ticket;
+              (long long)b->claim_ticket);
+    if (order > b->claim_order) {
+        b->claim_order = order;
+        b->claim_ticket = ticket;
     }
 }
 
@@ -304,13 +342,14 @@ void check_claim(int64_t ticket, uint64_t order)
 
 void check_events(sqlite3 *db, const char *when)
 {
+    const struct book *b = book();
     sqlite3_stmt *q = look_ask(db, "select 1 from _inbox where event = ?1");
 
-    for (size_t i = 0; i < n_acknowledged; i++) {
-        sqlite3_bind_text(q, 1, acknowledged[i], -1, SQLITE_STATIC);
+    for (size_t i = 0; i < b->n_acknowledged; i++) {
+        sqlite3_bind_text(q, 1, b->acknowledged[i], -1, SQLITE_STATIC);
         if (!look_next(db, q))
             broke(PROMISE_KEPT, "%s: event %s was answered 200 and is not in the inbox", when,
-                  acknowledged[i]);
+                  b->acknowledged[i]);
         sqlite3_reset(q);
     }
     sqlite3_finalize(q);
@@ -319,10 +358,11 @@ void check_events(sqlite3 *db, const char *when)
 /* What a commit has shown was told to be on the disk. */
 void check_objects(sqlite3 *db, const char *when)
 {
+    const struct book *b = book();
     sqlite3_stmt *q = look_ask(db, "select deleted, data from objects where type = ?1 and id = ?2");
 
-    for (size_t i = 0; i < n_stories; i++) {
-        struct object_story *o = &stories[i];
+    for (size_t i = 0; i < b->n_stories; i++) {
+        const struct object_story *o = &b->story[i];
         if (!o->at)
             continue;
         sqlite3_bind_text(q, 1, o->type, -1, SQLITE_STATIC);
@@ -337,6 +377,24 @@ void check_objects(sqlite3 *db, const char *when)
         sqlite3_reset(q);
     }
     sqlite3_finalize(q);
+}
+
+void check_put_aside(const char *event)
+{
+    sqlite3 *db = look_open();
+
+    if (!db)
+        return;
+    sqlite3_stmt *q = look_ask(db, "select outcome from _inbox where event = ?1");
+    sqlite3_bind_text(q, 1, event, -1, SQLITE_STATIC);
+    if (!look_next(db, q))
+        broke(PROMISE_KEPT, "event %s was answered 200 and is not in the inbox", event);
+    if (!str_eqz(look_text(q, 0), "quarantined"))
+        broke(PROMISE_APART, "event %s is not of %s, and %.*s there", event, side()->name,
+              STR_ARG(look_text(q, 0)));
+    sqlite3_finalize(q);
+    look_close(db);
+    mark(MARK_STRAY);
 }
 
 void check_hidden(str type, str id)
@@ -376,7 +434,7 @@ void check_answer(const struct question *q)
     look_close(db);
 }
 
-void check_disk(const char *when)
+static void check_one_disk(const char *when)
 {
     sqlite3 *db = look_open();
 
@@ -389,10 +447,22 @@ void check_disk(const char *when)
             broke(PROMISE_SOUND, "%s: more generations are done than there were", when);
         if (the_climate->money)
             ledger_check_store(db, when);
-    } else if (n_acknowledged) {
+    } else if (book()->n_acknowledged) {
         broke(PROMISE_KEPT, "%s: the database is empty, but events were acknowledged", when);
     }
     look_close(db);
+    ids_check_store(when);
+}
+
+void check_disk(const char *when)
+{
+    unsigned here = fibre_side();
+
+    for (unsigned i = 0; i < sides(); i++) {
+        fibre_go_to(i);
+        check_one_disk(when);
+    }
+    fibre_go_to(here);
 }
 
 void check_states(void)

@@ -11,7 +11,7 @@ enum {
     ID_BYTES_MAX = 64,
 };
 
-void check_begin(const struct climate *c, const char *account);
+void check_begin(const struct climate *c); /* on this side */
 
 /* ---- at Stripe */
 int64_t version_of(str data); /* metadata.v; 0: it has none */
@@ -47,6 +47,8 @@ void check_answer(const struct question *q);
 
 /* ---- deliveries */
 void check_acknowledged(str event);
+/* An event of another account or mode was answered 200: it is kept, and leads to nothing. */
+void check_put_aside(const char *event);
 
 /* ---- the mirror */
 struct mirror_change {

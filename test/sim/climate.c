@@ -487,6 +487,35 @@ static void draw_trade(struct climate *c)
     c->requests_per_second = 100;
 }
 
+/* Two environments, each with keys, a secret, a store and a shop of its own, and much that would
+ * like to mix them. */
+static void draw_pair(struct climate *c)
+{
+    c->pair = true;
+    c->modes = seed_chance(50);
+    c->exchanged = seed_chance(60) ? (unsigned)seed_between(1, 25) : 0;
+    c->swaps = seed_chance(60) ? (unsigned)seed_between(5, 40) : 0;
+    c->misled = seed_rate(30);
+    c->strays = seed_rate(30);
+    c->restricted = seed_chance(30);
+    c->losses = c->restricted ? (unsigned)seed_between(0, 30) : 0;
+    c->switches = seed_chance(30) ? (unsigned)seed_between(5, 30) : 0;
+    c->from_nothing = false;
+    c->workers = (unsigned)seed_between(1, 3);
+    c->tick_ms = seed_chance(50) ? seed_between(2, 20) * 1000 : 0;
+    c->set.catch_up_ms = c->tick_ms ? seed_between(20, 300) * 1000 : 0;
+    c->objects = (unsigned)seed_between(1, 4);
+    c->actions = (unsigned)seed_between(8, 25);
+    c->action_pause_ms = seed_between(100, 3000);
+    c->behind_back = seed_rate(10);
+    c->late_ms_max = 60000;
+    c->life_ms_max = seed_chance(50) ? 0 : seed_between(2, 30) * 1000;
+    c->down_ms_max = 2000;
+    c->wrong_keys = 0; /* a swap is that, and more */
+    c->seconds = c->commands = c->ends_beside = 0;
+    c->requests_per_second = 100;
+}
+
 static enum weather forced;
 
 void climate_force(enum weather w)
@@ -518,7 +547,7 @@ static enum weather draw_weather(void)
         WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_TRADE,   WEATHER_STORM, WEATHER_STORM,  WEATHER_CHURN,
         WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS, WEATHER_MORTAL, WEATHER_SHOP,
         WEATHER_SHOP,  WEATHER_TURNS, WEATHER_HUSH,    WEATHER_DEAF,  WEATHER_ROT,    WEATHER_CULL,
-        WEATHER_CULL,  WEATHER_CHAIN, WEATHER_FRAIL,
+        WEATHER_CULL,  WEATHER_CHAIN, WEATHER_FRAIL,   WEATHER_PAIR,  WEATHER_PAIR,
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
@@ -550,6 +579,7 @@ void climate_draw(struct climate *c)
     case WEATHER_CHAIN: draw_chain(c); break;
     case WEATHER_FRAIL: draw_frail(c); break;
     case WEATHER_TRADE: draw_trade(c); break;
+    case WEATHER_PAIR: draw_pair(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }
@@ -567,6 +597,7 @@ void climate_calm(struct climate *c)
         c->disk.sync_ms_max = 5;
     c->late = c->doubled = c->lost_answers = 0;
     c->kv_lost_before = c->kv_lost_after = c->kv_torn = c->kv_late = c->kv_restarts = 0;
+    c->exchanged = c->swaps = c->losses = c->misled = c->strays = c->switches = 0;
     c->asks = 0;
     c->life_ms_max = 0;
     c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;
@@ -591,4 +622,11 @@ void climate_tell(const struct climate *c)
           c->behind_back ? ", edits behind the back" : "", c->late,
           (long long)(c->late_ms_max / 1000), c->doubled, c->lost_answers,
           (long long)(c->life_ms_max / 1000), c->last_sync ? "; a sync at the end" : "");
+    if (c->pair)
+        trace(
+            "climate: two environments, %s; in 100 requests %u carry another's key, in 100 rounds "
+            "%u swaps of keys, %u losses of rights, %u switches; in 100 deliveries %u misled, %u "
+            "astray",
+            c->modes ? "one account in both modes" : "two accounts", c->exchanged, c->swaps,
+            c->losses, c->switches, c->misled, c->strays);
 }

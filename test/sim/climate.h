@@ -24,7 +24,8 @@
     WEATHER(CULL, "cull")       /* many deletions at once */                \
     WEATHER(CHAIN, "chain")     /* references that lead far */              \
     WEATHER(FRAIL, "frail")     /* a disk that fails, and soon the power */ \
-    WEATHER(TRADE, "trade")     /* operations on the catalogue */
+    WEATHER(TRADE, "trade")     /* operations on the catalogue */           \
+    WEATHER(PAIR, "pair")       /* two environments in one daemon */
 
 enum weather {
 #define WEATHER(w, text) WEATHER_##w,
@@ -97,7 +98,17 @@ struct climate {
     unsigned seconds, commands; /* of a hundred times that people look: processes beside */
     unsigned ends_beside;       /* of a hundred: it is ended before the daemon begins */
     bool last_sync;             /* a sync ends the seed */
-    bool early_sync;            /* it begins while things still go wrong, and must survive that */
+    /* two environments (side.h) */
+    bool pair;
+    bool modes;             /* of one account; else two accounts in one mode */
+    bool restricted;        /* the program's keys are, and may lose rights */
+    unsigned exchanged;     /* of a hundred requests: it carries another's key, alone */
+    unsigned swaps, losses; /* of a hundred rounds: a key, or a right of it, is gone for a while */
+    unsigned misled,
+        strays;        /* of a hundred deliveries: to the wrong address; with the wrong event */
+    unsigned switches; /* of a hundred rounds: somebody switches from one to the other */
+
+    bool early_sync; /* it begins while things still go wrong, and must survive that */
 };
 
 void climate_force(enum weather w); /* of all seeds from now on */

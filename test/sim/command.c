@@ -26,7 +26,7 @@ enum {
 /* ---- sent to the daemon
  * -------------------------------------------------------------------------- */
 
-static unsigned syncs_accepted;
+static unsigned syncs_accepted[SIDES];
 
 enum command_kind {
     COMMAND_SYNC,
@@ -84,7 +84,7 @@ static void run_command(void *arg)
         damaged(c->n, &e);
     if (st != ST_OK)
         trace("the command fails: %s", e.text);
-    syncs_accepted += st == ST_OK && c->what == COMMAND_SYNC_AGAIN;
+    syncs_accepted[fibre_side()] += st == ST_OK && c->what == COMMAND_SYNC_AGAIN;
     c->n->n_running--;
 }
 
@@ -95,13 +95,13 @@ static bool command_about(enum command_kind what, const char *customer)
     struct command *c = calloc(1, sizeof *c);
     if (!c)
         abort();
-    c->n = node;
+    c->n = node_here();
     c->what = what;
     snprintf(c->customer, sizeof c->customer, "%s", customer);
     if (what == COMMAND_ORDER)
         order_draw(&c->order);
-    node->n_running++;
-    fibre_spawn(node->life, "command", run_command, c);
+    c->n->n_running++;
+    fibre_spawn(c->n->life, "command", run_command, c);
     return true;
 }
 
@@ -122,7 +122,7 @@ bool node_sync(bool again)
 
 unsigned node_syncs_accepted(void)
 {
-    return syncs_accepted;
+    return syncs_accepted[fibre_side()];
 }
 
 bool node_sync_something(void)
@@ -189,15 +189,16 @@ static void run_errand(void *arg)
 
 static bool be_client(struct errand *errand)
 {
-    unsigned life = node->life;
+    struct node *daemon = node_here();
+    unsigned life = daemon->life;
     bool handed_over = errand->since != 0;
 
     trace("sends itself to life %u%s", life, handed_over ? ", which goes on" : "");
-    errand->daemon = node;
+    errand->daemon = daemon;
     errand->ended = false;
-    node->n_running++;
+    daemon->n_running++;
     fibre_spawn(life, "command", run_errand, errand);
-    while (!errand->ended && node && node->life == life)
+    while (!errand->ended && node_here() && node_here()->life == life)
         clock_sleep(&sim_clock, WATCH_MS);
     if (handed_over && errand->done)
         mark(MARK_HANDOVER_SEEN);
@@ -238,7 +239,7 @@ static void command_life(void *arg)
             exit_because(n, done ? "the daemon has done it" : "the daemon has ended before");
         }
         if (clock_mono(&sim_clock) >= ours_from &&
-            lock_file_take(lock_path, &n->lock, &e) == ST_OK) {
+            lock_file_take(lock_path(), &n->lock, &e) == ST_OK) {
             bool done = work_here(n, &errand->since);
             if (!n->handed_over || done)
                 exit_because(n, done ? "it is done" : "it cannot go on");

@@ -5,8 +5,10 @@
 #include "base/hmac.h"
 #include "check.h"
 #include "fibre.h"
+#include "ids.h"
 #include "node.h"
 #include "seed.h"
+#include "side.h"
 #include "stripe.h"
 #include "trace.h"
 
@@ -26,6 +28,8 @@ struct delivery {
     size_t body_n;
     msec due;
     unsigned left; /* how often it will be sent until it was heard */
+    unsigned side; /* whose address it goes to */
+    bool stray;    /* the event is the other side's, or a stranger's */
     bool busy;
 };
 
@@ -33,7 +37,7 @@ static struct climate *climate;
 static struct delivery waiting[WAITING_MAX];
 static size_t n_waiting;
 static struct gate *gate; /* something to send, or the node is gone */
-static struct hmac *signer;
+static struct hmac *signer[SIDES];
 static bool calm;
 
 size_t courier_waiting(void)
@@ -66,26 +70,64 @@ static msec how_late(void)
     return late;
 }
 
-static void take(const struct emulator_delivery *d)
+static struct delivery *add(const struct emulator_delivery *d, str body)
 {
-    if (climate->deaf)
-        return;
-    if (climate->last_sync && !calm && seed_chance(climate->dropped)) {
-        trace("Stripe never delivers %.*s %.*s", STR_ARG(d->event), STR_ARG(d->type));
-        return;
-    }
     assert(n_waiting < WAITING_MAX);
     struct delivery *x = &waiting[n_waiting++];
     *x = (struct delivery){ .due = fibre_now() + how_late(),
                             .left = seed_chance(climate->doubled) ? 2 : 1,
-                            .body_n = d->body.n };
+                            .body_n = body.n };
     snprintf(x->event, sizeof x->event, "%.*s", STR_ARG(d->event));
     snprintf(x->type, sizeof x->type, "%.*s", STR_ARG(d->type));
-    x->body = malloc(d->body.n + 1);
+    x->body = malloc(body.n + 1);
     if (!x->body)
         abort();
-    memcpy(x->body, d->body.p, d->body.n);
+    memcpy(x->body, body.p, body.n);
     tally->events++;
+    return x;
+}
+
+/* Whose event it is; SIDES: nobody's here. */
+static unsigned owner_of(const struct emulator_delivery *d)
+{
+    bool live = json_bool(d->body, S("livemode")) == JSON_TRUE;
+
+    for (unsigned i = 0; i < sides(); i++)
+        if (str_eqz(d->account, side_at(i)->account) && side_at(i)->livemode == live)
+            return i;
+    return SIDES;
+}
+
+/* An endpoint of the other environment's that was given to this account, too; or of Connect: its
+ * events say whose they are, and carry the right signature of the wrong address. */
+static void send_astray(const struct emulator_delivery *d, unsigned owner)
+{
+    ARENA(a, 8 << 20);
+    const struct side *from = side_at(owner);
+    str body = d->body;
+
+    if (from->livemode == side_at(SIDES - 1 - owner)->livemode)
+        body = arena_printf(&a, "{\"account\":\"%s\",%.*s", from->account,
+                            STR_ARG(str_sub(body, 1, body.n)));
+    struct delivery *x = add(d, body);
+    x->side = SIDES - 1 - owner;
+    x->stray = true;
+}
+
+static void take(const struct emulator_delivery *d)
+{
+    unsigned owner = owner_of(d);
+
+    if (climate->deaf || owner == SIDES)
+        return;
+    ids_learn(owner, d->body);
+    if (climate->strays && !calm && seed_chance(climate->strays))
+        send_astray(d, owner);
+    if (climate->last_sync && !calm && seed_chance(climate->dropped)) {
+        trace("Stripe never delivers %.*s %.*s", STR_ARG(d->event), STR_ARG(d->type));
+        return;
+    }
+    add(d, d->body)->side = owner;
 }
 
 void courier_collect(void)
@@ -113,13 +155,13 @@ void courier_calm(void)
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
-static str sign(const struct delivery *x, char out[128])
+static str sign(const struct delivery *x, unsigned as, char out[128])
 {
     unsigned char sum[HMAC_BYTES];
     char hex[HMAC_HEX], t[32];
 
     int n = snprintf(t, sizeof t, "%lld.", (long long)clock_wall(&stripe_clock) / 1000);
-    hmac_sum(signer, (str){ t, (size_t)n }, (str){ x->body, x->body_n }, S(""), sum);
+    hmac_sum(signer[as], (str){ t, (size_t)n }, (str){ x->body, x->body_n }, S(""), sum);
     hmac_hex(sum, hex);
     n = snprintf(out, 128, "t=%.*s,v1=%.*s", n - 1, t, HMAC_HEX, hex);
     return (str){ out, (size_t)n };
@@ -148,24 +190,47 @@ static void name_object(str body, char *out, size_t size)
     snprintf(out, size, "%.*s", STR_ARG(id));
 }
 
+/* With its own signature to the other environment's address: nobody there looks at that secret. */
+static void mislead(const struct delivery *x)
+{
+    char signature[128];
+
+    fibre_go_to(SIDES - 1 - x->side);
+    int status = node_receive((str){ x->body, x->body_n }, sign(x, x->side, signature), gate);
+    trace("delivers %s to the other environment: %d", x->event, status);
+    if (status == 200)
+        broke(PROMISE_APART, "event %s was taken by %s, although %s signed it", x->event,
+              side()->name, side_at(x->side)->name);
+    if (status == 400)
+        mark(MARK_MISLED);
+    fibre_go_to(x->side);
+}
+
 /* One attempt; 0: no answer. The delivery may move in the list meanwhile; its body stays. */
 static int send(const struct delivery *x)
 {
     const struct delivery copy = *x;
     char signature[128], object[80];
 
+    fibre_go_to(copy.side);
     name_object((str){ copy.body, copy.body_n }, object, sizeof object);
     fibre_pause(seed_between(0, 20));
+    if (climate->misled && !calm && seed_chance(climate->misled))
+        mislead(&copy);
     tally->deliveries++;
-    int status = node_receive((str){ copy.body, copy.body_n }, sign(&copy, signature), gate);
-    trace("delivers %s %s of %s: %d", copy.event, copy.type, object, status);
+    str signed_with = sign(&copy, copy.side, signature);
+    int status = node_receive((str){ copy.body, copy.body_n }, signed_with, gate);
+    trace("delivers %s %s of %s%s: %d", copy.event, copy.type, object, copy.stray ? " astray" : "",
+          status);
+    if (copy.stray && status == 200)
+        check_put_aside(copy.event);
     return status;
 }
 
-static struct delivery *find(const char *event)
+static struct delivery *find(const char *event, unsigned to)
 {
     for (size_t i = 0; i < n_waiting; i++)
-        if (waiting[i].busy && strcmp(waiting[i].event, event) == 0)
+        if (waiting[i].busy && waiting[i].side == to && strcmp(waiting[i].event, event) == 0)
             return &waiting[i];
     return NULL;
 }
@@ -173,11 +238,12 @@ static struct delivery *find(const char *event)
 static void send_one(struct delivery *x)
 {
     char event[64];
+    unsigned to = x->side;
 
     snprintf(event, sizeof event, "%s", x->event);
     x->busy = true;
     int status = send(x);
-    x = find(event);
+    x = find(event, to);
     assert(x);
     x->busy = false;
     bool heard = status == 200 && (calm || !seed_chance(climate->lost_answers));
@@ -230,7 +296,8 @@ void courier_open(struct climate *c)
     calm = false;
     n_waiting = 0;
     gate = gate_new(&sim_sched);
-    signer = hmac_new(S(SIM_SECRET));
+    for (unsigned i = 0; i < sides(); i++)
+        signer[i] = hmac_new(str_of(side_at(i)->secret));
     for (int i = 0; i < SENDERS; i++) {
         char name[16];
         snprintf(name, sizeof name, "courier %d", i + 1);

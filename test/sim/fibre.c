@@ -34,7 +34,7 @@ struct fibre {
     bool live;
     msec wake;
     struct gate *waits, *wants; /* sleeps at this gate; wants its lock */
-    unsigned life;
+    unsigned life, side;
     uint64_t note;
     unsigned writing; /* its share of world/tx.c's count */
     char name[NAME_MAX_BYTES];
@@ -53,6 +53,7 @@ struct gate {
 static struct fibre fibre[FIBRES_MAX];
 static struct fibre *running;
 static ucontext_t scheduler;
+static unsigned harness_side;
 static msec now;
 static unsigned preempt_per_mille;
 #ifdef WITH_ASAN
@@ -74,6 +75,16 @@ const char *fibre_name(void)
 unsigned fibre_life(void)
 {
     return running ? running->life : OUTSIDE;
+}
+
+unsigned fibre_side(void)
+{
+    return running ? running->side : harness_side;
+}
+
+void fibre_go_to(unsigned side)
+{
+    *(running ? &running->side : &harness_side) = side;
 }
 
 bool fibre_inside(void)
@@ -152,9 +163,13 @@ void fibre_spawn(unsigned life, const char *name, void (*run)(void *), void *arg
 #ifdef WITH_ASAN
     __asan_unpoison_memory_region(stack + GUARD_BYTES, STACK_BYTES - GUARD_BYTES);
 #endif
-    *f = (struct fibre){
-        .stack = stack, .live = true, .wake = now, .life = life, .run = run, .arg = arg
-    };
+    *f = (struct fibre){ .stack = stack,
+                         .live = true,
+                         .wake = now,
+                         .life = life,
+                         .side = fibre_side(),
+                         .run = run,
+                         .arg = arg };
     snprintf(f->name, sizeof f->name, "%s", name);
     getcontext(&f->context);
     f->context.uc_stack.ss_sp = stack + GUARD_BYTES;
@@ -227,6 +242,11 @@ void fibre_pass_to(msec when)
 {
     if (when > now)
         now = when;
+}
+
+void fibre_begin_at(msec when)
+{
+    now = when;
 }
 
 /* ---- gates -------------------------------------------------------------------------------- */

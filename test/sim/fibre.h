@@ -14,6 +14,10 @@ enum { OUTSIDE = 0, LIVES_MAX = 4096 };
 
 msec fibre_now(void); /* since the seed began */
 const char *fibre_name(void);
+/* Which of two environments the running fibre belongs to (side.h); those that it spawns belong
+ * there, too. The harness and a fibre may go over to the other one. */
+unsigned fibre_side(void);
+void fibre_go_to(unsigned side);
 unsigned fibre_life(void); /* the life that the running fibre belongs to */
 bool fibre_inside(void);   /* false: the harness itself runs */
 
@@ -31,7 +35,8 @@ void fibre_exit(void) __attribute__((noreturn));
 
 /* One step of the first whose time comes before `until`. False: there is none. */
 bool fibre_step(msec until);
-void fibre_pass_to(msec when); /* nobody runs until then: time passes */
+void fibre_pass_to(msec when);  /* nobody runs until then: time passes */
+void fibre_begin_at(msec when); /* nobody lives: time may go back */
 
 /* How often a fibre gives way at a lock that is free: in 1000. */
 void fibre_preempt(unsigned per_mille);

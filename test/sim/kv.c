@@ -2,7 +2,9 @@
 
 #include "base/plant.h"
 #include "fibre.h"
+#include "ids.h"
 #include "seed.h"
+#include "side.h"
 #include "trace.h"
 #include "world/tx.h"
 
@@ -41,9 +43,16 @@ struct late {
 static struct climate *climate;
 static struct memory now, before; /* as it is; as it was when it was saved last */
 static struct late late[LATE_MAX];
-static unsigned session; /* of the server: connections do not outlive it */
-static unsigned looks;   /* at our mark, since it lost something or somebody began anew */
-static bool away, busy, calm;
+static unsigned session;      /* of the server: connections do not outlive it */
+static unsigned looks[SIDES]; /* at our mark, since it lost something or somebody began anew */
+static bool busy[SIDES];      /* each environment has a connection of its own */
+static bool away, calm;
+
+static enum status sim_put(struct kv *k, const struct kv_item *item, size_t n, struct error *e);
+static enum status sim_get(struct kv *k, str key, str *value, struct arena *a, struct error *e);
+static void sim_close(struct kv *k);
+static const struct kv_ops ops = { "sim", sim_put, sim_get, sim_close };
+static struct kv connection[SIDES] = { { &ops }, { &ops } };
 
 static char *copy(str s)
 {
@@ -102,8 +111,22 @@ static long long revision_of(const char *value)
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
+/* A key begins with its environment's name, and nothing under it is the other one's. */
+static void check_apart(const char *key, const char *value)
+{
+    char prefix[ENV_NAME_MAX + 16];
+
+    snprintf(prefix, sizeof prefix, "stripe:%s:", side()->name);
+    if (strncmp(key, prefix, strlen(prefix)) != 0)
+        broke(PROMISE_APART, "%s puts %s, which is not below its name", side()->name, key);
+    if (ids_foreign(str_of(key)).n || ids_foreign(str_of(value)).n)
+        broke(PROMISE_APART, "%s puts %s, with something of the other environment in it",
+              side()->name, key);
+}
+
 static void apply(const char *key, const char *value)
 {
+    check_apart(key, value);
     const struct entry *e = find(&now, key);
     long long old = e ? revision_of(e->value) : -1, new = revision_of(value);
 
@@ -121,7 +144,7 @@ static void lose(const char *how)
 {
     trace("the key-value server comes back %s", how);
     session++;
-    looks = 0;
+    memset(looks, 0, sizeof looks);
 }
 
 static void restart(void)
@@ -163,13 +186,15 @@ static enum status is_away(struct error *e)
     return fail(e, ST_RETRY, "the key-value server is away");
 }
 
-static void begin_call(void)
+static void begin_call(const struct kv *k)
 {
     if (tx_writing())
         broke(PROMISE_SOUND, "the key-value server was asked inside a write transaction");
-    if (busy)
+    if (k != &connection[fibre_side()])
+        broke(PROMISE_APART, "%s uses the other's key-value connection", side()->name);
+    if (busy[fibre_side()])
         broke(PROMISE_SOUND, "two use the connection to the key-value server at once");
-    busy = true;
+    busy[fibre_side()] = true;
     fibre_pause(seed_between(0, 20));
 }
 
@@ -233,24 +258,22 @@ static enum status put(const struct kv_item *item, size_t n, struct error *e)
 
 static enum status sim_put(struct kv *k, const struct kv_item *item, size_t n, struct error *e)
 {
-    (void)k;
-    begin_call();
+    begin_call(k);
     enum status st = put(item, n, e);
-    busy = false;
+    busy[fibre_side()] = false;
     trace("puts %zu values: %s", n, st == ST_OK ? "taken" : e->text);
     return st;
 }
 
 static enum status sim_get(struct kv *k, str key, str *value, struct arena *a, struct error *e)
 {
-    (void)k;
-    begin_call();
+    begin_call(k);
     bool lost = away || seed_chance(climate->kv_lost_before);
     const char *found = kv_server_value(key.p);
-    busy = false;
+    busy[fibre_side()] = false;
     if (lost)
         return is_away(e);
-    looks++;
+    looks[fibre_side()]++;
     if (!found)
         return ST_NONE;
     *value = arena_copy(a, str_of(found));
@@ -262,19 +285,16 @@ static void sim_close(struct kv *k)
     (void)k;
 }
 
-static const struct kv_ops ops = { "sim", sim_put, sim_get, sim_close };
-static struct kv connection = { &ops };
-
 struct kv *kv_server_connect(void)
 {
-    busy = false;
-    return &connection;
+    busy[fibre_side()] = false;
+    return &connection[fibre_side()];
 }
 
 void kv_server_hang_up(void)
 {
-    busy = false;
-    looks = 0;
+    memset(busy, 0, sizeof busy);
+    memset(looks, 0, sizeof looks);
 }
 
 void kv_server_calm(void)
@@ -284,7 +304,7 @@ void kv_server_calm(void)
 
 bool kv_server_is_known(void)
 {
-    return !away && looks >= LOOKS_MIN;
+    return !away && looks[fibre_side()] >= LOOKS_MIN;
 }
 
 size_t kv_server_count(void)
@@ -307,7 +327,7 @@ const char *kv_server_value(const char *key)
 void kv_server_open(struct climate *c)
 {
     climate = c;
-    calm = away = busy = false;
+    calm = away = false;
     if (c->kv)
         fibre_spawn(OUTSIDE, "kv server", weather, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "kv.h"
+#include "side.h"
 #include "stripe.h"
 #include "trace.h"
 
@@ -16,35 +17,37 @@ enum {
     PREFIX_BYTES_MAX = 64,
 };
 
-#define KEY_PREFIX "stripe:sim:customer:"
-
 /* ---- revisions ------------------------------------------------------------------------------- */
 
-static struct {
-    char customer[ID_BYTES_MAX];
-    int64_t revision;
-    uint64_t order;
-} latest[CUSTOMERS_MAX];
-static size_t n_latest;
+static struct ledger {
+    struct {
+        char customer[ID_BYTES_MAX];
+        int64_t revision;
+        uint64_t order;
+    } latest[CUSTOMERS_MAX];
+    size_t n;
+} ledgers[SIDES];
 
 void ledger_put(str customer, int64_t revision, uint64_t order)
 {
+    struct ledger *l = &ledgers[fibre_side()];
     size_t i = 0;
 
-    while (i < n_latest && !str_eqz(customer, latest[i].customer))
+    while (i < l->n && !str_eqz(customer, l->latest[i].customer))
         i++;
-    if (i == n_latest) {
-        assert(n_latest < CUSTOMERS_MAX);
-        snprintf(latest[n_latest++].customer, ID_BYTES_MAX, "%.*s", STR_ARG(customer));
+    if (i == l->n) {
+        assert(l->n < CUSTOMERS_MAX);
+        snprintf(l->latest[l->n++].customer, ID_BYTES_MAX, "%.*s", STR_ARG(customer));
     }
-    bool later = order >= latest[i].order;
-    if (latest[i].order && (later ? revision <= latest[i].revision : revision > latest[i].revision))
+    bool later = order >= l->latest[i].order;
+    if (l->latest[i].order &&
+        (later ? revision <= l->latest[i].revision : revision > l->latest[i].revision))
         broke(PROMISE_STATE, "the state of %.*s has revision %lld behind %lld", STR_ARG(customer),
-              (long long)revision, (long long)latest[i].revision);
+              (long long)revision, (long long)l->latest[i].revision);
     if (!later)
         return;
-    latest[i].revision = revision;
-    latest[i].order = order;
+    l->latest[i].revision = revision;
+    l->latest[i].order = order;
 }
 
 /* ---- where objects come from ----------------------------------------------------------------- */
@@ -191,8 +194,7 @@ static void put_period(json_t *to, const json_t *items)
     json_t *start = NULL, *end = NULL, *item;
     size_t i;
 
-    json_array_foreach(items, i, item)
-    {
+    json_array_foreach(items, i, item) {
         json_t *its = json_object_get(item, "current_period_end");
         if (end && json_integer_value(its) >= json_integer_value(end))
             continue;
@@ -228,8 +230,7 @@ static json_t *make_subscription(const json_t *sub)
         json_object_set_new(out, same[i][0], v ? json_incref(v) : json_null());
     }
     put_period(out, items_of(sub));
-    json_array_foreach(items_of(sub), i, item)
-    {
+    json_array_foreach(items_of(sub), i, item) {
         const json_t *price = json_object_get(item, "price");
         json_array_append_new(items,
                               json_pack("{s:s,s:s,s:s,s:O}", "id", member(item, "id"), "priceId",
@@ -285,8 +286,7 @@ static json_t *make(const struct source *s, const char *id)
     json_object_set_new(out, "customerId", json_string(id));
     if (deleted)
         json_object_set_new(out, "deleted", json_true());
-    json_array_foreach(s->subscriptions, i, sub)
-    {
+    json_array_foreach(s->subscriptions, i, sub) {
         if (strcmp(member(sub, "customer"), id) != 0)
             continue;
         if (!current || goes_before(sub, current))
@@ -370,10 +370,10 @@ static void check(sqlite3 *db, const struct source *s, const char *when)
         compare(s, id, text(q, 1), when);
     }
     sqlite3_finalize(q);
-    json_array_foreach(s->subscriptions, i,
-                       sub) if (!json_object_get(seen, member(sub, "customer")))
-        broke(PROMISE_STATE, "%s: %s has subscription %s and no state", when,
-              member(sub, "customer"), member(sub, "id"));
+    json_array_foreach(s->subscriptions, i, sub)
+        if (!json_object_get(seen, member(sub, "customer")))
+            broke(PROMISE_STATE, "%s: %s has subscription %s and no state", when,
+                  member(sub, "customer"), member(sub, "id"));
     json_decref(seen);
 }
 
@@ -411,10 +411,12 @@ void ledger_check_projected(sqlite3 *db)
 {
     sqlite3_stmt *q = ask(db, "select customer, value, revision from _states order by customer");
     size_t n = 0, held = 0;
+    char prefix[PREFIX_BYTES_MAX];
 
+    snprintf(prefix, sizeof prefix, "stripe:%s:customer:", side()->name);
     for (; sqlite3_step(q) == SQLITE_ROW; n++) {
-        char key[sizeof KEY_PREFIX + ID_BYTES_MAX];
-        snprintf(key, sizeof key, KEY_PREFIX "%.*s", STR_ARG(text(q, 0)));
+        char key[sizeof prefix + ID_BYTES_MAX];
+        snprintf(key, sizeof key, "%s%.*s", prefix, STR_ARG(text(q, 0)));
         const char *value = kv_server_value(key);
         if (is_delivered(text(q, 1), sqlite3_column_int64(q, 2), value))
             continue;
@@ -425,7 +427,7 @@ void ledger_check_projected(sqlite3 *db)
     }
     sqlite3_finalize(q);
     for (size_t i = 0; i < kv_server_count(); i++)
-        held += strncmp(kv_server_key(i), KEY_PREFIX, strlen(KEY_PREFIX)) == 0;
+        held += strncmp(kv_server_key(i), prefix, strlen(prefix)) == 0;
     if (held != n)
         broke(PROMISE_PROJECTED, "at rest: the key-value server holds %zu states, the mirror %zu",
               held, n);

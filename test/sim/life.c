@@ -1,5 +1,6 @@
 #include "life.h"
 
+#include "base/buf.h"
 #include "check.h"
 #include "courier.h"
 #include "fibre.h"
@@ -8,12 +9,15 @@
 #include "node.h"
 #include "orders.h"
 #include "seed.h"
+#include "side.h"
 #include "stripe.h"
+#include "switching.h"
 #include "trace.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     STEPS_MAX = 1500000,
@@ -43,6 +47,28 @@ static void await_end(void)
 {
     while (node_is_up())
         fibre_pause(500);
+}
+
+/* For each environment, as one of it. */
+static void each_side(void (*act)(void))
+{
+    for (unsigned i = 0; i < sides(); i++) {
+        fibre_go_to(i);
+        act();
+    }
+    fibre_go_to(0);
+}
+
+static bool on_each_side(bool (*holds)(void))
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < sides(); i++) {
+        fibre_go_to(i);
+        all = holds() && all;
+    }
+    fibre_go_to(0);
+    return all;
 }
 
 /* Ends the node now and then, and starts it whenever there is none. */
@@ -132,6 +158,113 @@ static void people(void *arg)
     }
 }
 
+/* ---- two environments ---- */
+
+/* For a moment, or a while: short against a request, or long against a look at the identity. */
+static msec draw_spell(void)
+{
+    switch (seed_draw() % 3) {
+    case 0: return seed_between(1, 100);
+    case 1: return seed_between(100, 3000);
+    default: return seed_between(3000, 90000);
+    }
+}
+
+/* What an operator's hand may put there: the other environment's key, a stranger's, one that Stripe
+ * does not know; or, all is well, another one of the same account. */
+static const char *draw_key(unsigned which)
+{
+    switch (seed_draw() % 8) {
+    case 0: return OTHER_KEY;
+    case 1: return "sk_test_invalid";
+    case 2: return climate.restricted ? side_at(which)->key : side_at(which)->restricted;
+    default: return side_at(SIDES - 1 - which)->key;
+    }
+}
+
+static void swap_keys(void *arg)
+{
+    (void)arg;
+    while (!calm) {
+        fibre_pause(seed_between(1000, 20000));
+        if (calm || !seed_chance(climate.swaps))
+            continue;
+        unsigned which = (unsigned)(seed_draw() % SIDES);
+        const char *key = draw_key(which);
+        stripe_key_is(which, key);
+        bool foreign = !stripe_key_is_own(which);
+        trace("where the key of %s stands, stands %s key", side_at(which)->name,
+              foreign ? "another" : "another of the same account's");
+        mark(MARK_KEY_SWAPPED);
+        for (msec end = fibre_now() + draw_spell(); !calm && fibre_now() < end;) {
+            msec left = end - fibre_now();
+            fibre_pause(left < 500 ? left : 500);
+        }
+        stripe_key_is(which, NULL);
+        trace("the key of %s is back", side_at(which)->name);
+    }
+}
+
+static void permit(const char *lost)
+{
+    static const char *const right[] = { "account",      "balance",  "product",
+                                         "plan",         "customer", "subscription",
+                                         "invoice",      "event",    "payment_method",
+                                         "invoice_item", "charge",   "payment_intent" };
+    ARENA(a, 1 << 20);
+    BUF(b, 4096);
+    str body;
+
+    buf_append(&b, S("{\"permissions\":"));
+    for (size_t i = 0; lost && i < COUNT(right); i++)
+        buf_printf(&b, "%s\"%s\":\"%s\"", i ? "," : "{", right[i],
+                   strcmp(right[i], lost) == 0 ? "none" : "read");
+    buf_append(&b, lost ? S("}}") : S("null}"));
+    if (emu_ask("POST", S("/_emulator/permissions"), S(""), buf_str(&b), &body, &a) != 200)
+        broke(PROMISE_SOUND, "the emulator does not change a key's rights: %.*s", STR_ARG(body));
+}
+
+static void lose_rights(void *arg)
+{
+    static const char *const some[] = { "product", "customer", "balance", "account", "event" };
+
+    (void)arg;
+    while (!calm) {
+        fibre_pause(seed_between(1000, 20000));
+        if (calm || !seed_chance(climate.losses))
+            continue;
+        unsigned which = (unsigned)(seed_draw() % SIDES);
+        const char *lost = some[seed_draw() % COUNT(some)];
+        fibre_go_to(which);
+        permit(lost);
+        trace("the key of %s loses its right to read a %s", side()->name, lost);
+        mark(MARK_RIGHT_LOST);
+        for (msec end = fibre_now() + draw_spell(); !calm && fibre_now() < end;)
+            fibre_pause(500);
+        permit(NULL);
+        trace("and gets it back");
+    }
+}
+
+static void switch_sides(void *arg)
+{
+    (void)arg;
+    while (!calm) {
+        fibre_pause(seed_between(1000, 20000));
+        if (calm || tally->beside >= BESIDE_MAX || !seed_chance(climate.switches))
+            continue;
+        fibre_go_to((unsigned)(seed_draw() % SIDES));
+        side_is_sealed() ? node_open_again() : node_switch();
+    }
+}
+
+/* Both are worked for again, whatever was begun. */
+static void open_again(void)
+{
+    if (side_is_left())
+        node_open_again();
+}
+
 /* ---- two phases -------------------------------------------------------------------------------
  */
 
@@ -149,7 +282,7 @@ static void run_until(msec when)
 }
 
 /* A command is sent until its success is heard. */
-static bool sync_for_certain(msec end)
+static bool sync_one_for_certain(msec end)
 {
     unsigned before = node_syncs_accepted();
 
@@ -160,6 +293,18 @@ static bool sync_for_certain(msec end)
     return node_syncs_accepted() > before;
 }
 
+static bool sync_for_certain(msec end)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < sides() && all; i++) {
+        fibre_go_to(i);
+        all = sync_one_for_certain(end);
+    }
+    fibre_go_to(0);
+    return all;
+}
+
 /* Enough has happened for one seed. */
 static bool is_tired(void)
 {
@@ -167,27 +312,27 @@ static bool is_tired(void)
 }
 
 /* At most one behind each thing that the merchant did. */
-static void look_at_lull(unsigned *seen)
+static void look_at_lull(void)
 {
+    static unsigned seen[SIDES];
     int64_t due, dead;
+    unsigned acts = merchant_acts();
 
-    if (*seen == merchant_acts() || sim_stripe_calls() || !node_works())
+    if (seen[fibre_side()] == acts || sim_stripe_calls() || !node_works())
         return;
     emulator_advance(emu());
     courier_collect();
     if (courier_waiting() || !check_idle(&due, &dead) || dead)
         return;
-    *seen = merchant_acts();
+    seen[fibre_side()] = acts;
     check_lull(!climate.deaf && (!climate.last_sync || !climate.dropped));
 }
 
 static void with_faults(void)
 {
-    unsigned seen = 0;
-
     while (!merchant_is_done()) {
         run_until(fibre_now() + 1000);
-        look_at_lull(&seen);
+        each_side(look_at_lull);
         if (fibre_now() > (climate.days ? 4 : 1) * DAY_MS || is_tired())
             break;
     }
@@ -224,19 +369,22 @@ static void look_after_the_dead(void)
     node_mend_fuse();
 }
 
-static bool is_at_rest(void)
+static bool side_is_at_rest(void)
 {
     int64_t due, dead;
 
-    if (courier_waiting() || sim_stripe_calls() || !node_works())
-        return false;
-    if (!check_idle(&due, &dead) || (climate.kv && !kv_server_is_known()))
+    if (!node_works() || !check_idle(&due, &dead) || (climate.kv && !kv_server_is_known()))
         return false;
     if (dead) {
         look_after_the_dead();
         return false;
     }
     return is_up_to_date();
+}
+
+static bool is_at_rest(void)
+{
+    return !courier_waiting() && !sim_stripe_calls() && on_each_side(side_is_at_rest);
 }
 
 static void come_to_rest(void)
@@ -247,6 +395,8 @@ static void come_to_rest(void)
 
     for (msec pause = 500; fibre_now() < end; pause = pause < 20000 ? pause * 2 : pause) {
         run_until(fibre_now() + pause);
+        if (climate.pair)
+            each_side(open_again);
         if (!is_at_rest())
             continue;
         if (synced)
@@ -254,7 +404,12 @@ static void come_to_rest(void)
         synced = sync_for_certain(end);
         pause = 250;
     }
-    check_why_not(why, sizeof why);
+    for (unsigned i = 0; i < sides(); i++) { /* the one that does not rest */
+        fibre_go_to(i);
+        check_why_not(why, sizeof why);
+        if (why[0] || !node_works())
+            break;
+    }
     broke(PROMISE_REST, "it did not come to rest: %zu deliveries wait, %s, due: %s",
           courier_waiting(), node_works() ? "the node works" : "the node does not work", why);
 }
@@ -277,7 +432,7 @@ static void strip_views(void)
     sqlite3_stmt *q;
 
     disk_hold(true);
-    if (sqlite3_open_v2(NODE_PATH, &db, SQLITE_OPEN_READWRITE, DISK_VFS) != SQLITE_OK)
+    if (sqlite3_open_v2(side()->path, &db, SQLITE_OPEN_READWRITE, DISK_VFS) != SQLITE_OK)
         abort();
     for (;;) {
         const char *one =
@@ -297,22 +452,21 @@ static void strip_views(void)
     disk_hold(false);
 }
 
-void life_prepare(const char *lock_path)
+/* The store of one environment, as a first daemon leaves it. */
+static void make_store(enum shops shop, const char *lock_path)
 {
-    char account[ACCOUNT_ID_MAX + 1];
-
     begin(0);
+    sqlite3_randomness(0, NULL); /* which is drawn anew */
     climate_calm(&climate);
     climate.preempt = 0;
     climate.churn = true; /* a sync is one of products, which there are none of */
     climate.set.catch_up_ms = climate.tick_ms = MINUTE_MS; /* from here on events are followed */
     disk_set(&climate.disk);
     emu_open(0);
-    if (!emu_account(account))
-        abort();
-    check_begin(&climate, account);
+    sides_open(shop);
+    check_begin(&climate);
     courier_open(&climate);
-    node_open(&climate, lock_path, account);
+    node_open(&climate, lock_path);
     node_boot(false);
     for (int i = 0; i < 100 && !(node_works() && check_caught_up(1)); i++)
         run_until(fibre_now() + 100);
@@ -326,32 +480,72 @@ void life_prepare(const char *lock_path)
     run_until(fibre_now() + 60000);
     if (node_is_up())
         broke(PROMISE_SOUND, "the first node did not stop");
+    fibre_end_life(OUTSIDE);
     strip_views();
+}
+
+/* The first environment's comes last, and begins at the beginning of time. */
+void life_prepare(const char *lock_path)
+{
+    climate_force(WEATHER_CULL); /* whatever: that it stays the same */
+    fibre_begin_at(-2 * DAY_MS);
+    make_store(SHOP_LIVE, lock_path);
+    fibre_begin_at(-DAY_MS);
+    make_store(SHOP_OTHER, lock_path);
+    fibre_begin_at(0);
+    make_store(SHOP_ALONE, lock_path);
+    climate_force(WEATHER_ANY);
     disk_freeze();
+}
+
+static void open_side(void)
+{
+    check_begin(&climate);
+    merchant_open(&climate);
+}
+
+static void bring_people(void)
+{
+    fibre_spawn(OUTSIDE, "people", people, NULL);
+}
+
+static void open_pair(void)
+{
+    if (climate.swaps)
+        fibre_spawn(OUTSIDE, "keys", swap_keys, NULL);
+    if (climate.losses)
+        fibre_spawn(OUTSIDE, "rights", lose_rights, NULL);
+    if (climate.switches)
+        fibre_spawn(OUTSIDE, "switches", switch_sides, NULL);
+}
+
+/* Stripe's side of the calm. */
+static void calm_down(void)
+{
+    if (climate.restricted)
+        permit(NULL);
 }
 
 void life_run(uint64_t seed, const char *lock_path)
 {
-    char account[ACCOUNT_ID_MAX + 1];
-
     begin(seed);
     climate_tell(&climate);
     if (climate.from_nothing)
         disk_wipe();
     disk_set(&climate.disk);
     emu_open(seed);
-    if (!emu_account(account))
-        abort();
-    check_begin(&climate, account);
+    sides_open(!climate.pair ? SHOP_ALONE : climate.modes ? SHOP_MODES : SHOP_ACCOUNTS);
     courier_open(&climate);
-    merchant_open(&climate);
     orders_open(&climate);
+    node_open(&climate, lock_path);
+    each_side(open_side);
     kv_server_open(&climate);
-    node_open(&climate, lock_path, account);
     fibre_spawn(OUTSIDE, "fate", fate, NULL);
     fibre_spawn(OUTSIDE, "clocks", clockwork, NULL);
     fibre_spawn(OUTSIDE, "disk", full_disk, NULL);
-    fibre_spawn(OUTSIDE, "people", people, NULL);
+    each_side(bring_people);
+    if (climate.pair)
+        open_pair();
     with_faults();
     trace("---- from here on nothing goes wrong");
     calm = true;
@@ -361,10 +555,13 @@ void life_run(uint64_t seed, const char *lock_path)
     climate_calm(&climate);
     disk_set(&climate.disk);
     clock_skew(0);
+    for (unsigned i = 0; i < sides(); i++)
+        stripe_key_is(i, NULL);
+    each_side(calm_down);
     courier_collect();
     courier_calm();
     come_to_rest();
-    check_rest();
+    each_side(check_rest);
     if (climate.cull_told && check_fuse_blown())
         broke(PROMISE_FUSE, "the fuse has blown although every deletion was announced");
     if (climate.cull_told)

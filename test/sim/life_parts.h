@@ -3,8 +3,10 @@
 
 #include "duty.h"
 #include "node.h"
+#include "side.h"
 
 #include "core/env.h"
+#include "core/seal.h"
 #include "core/verify.h"
 #include "world/stripe.h"
 
@@ -24,13 +26,19 @@ enum role {
     ROLE_COMMAND, /* a sync that works itself while no daemon does */
 };
 
-/* One life. */
+/* One life, of one environment: those of a daemon have the same life. */
 struct node {
     struct climate *c;
     enum role role;
     unsigned life;
     bool wrong_key, works, stopping;
-    bool handed_over; /* a command was asked for the store */
+    bool is_open;        /* it has an environment and a store */
+    bool shut;           /* it could not be opened: the other one works, and somebody looks again */
+    bool ended;          /* in good order; the process goes on until both have */
+    struct node *target; /* of a switch: its store is open, too */
+    bool switching;      /* a command that may pass the seal */
+    struct seal seal;    /* as it was at the start */
+    bool handed_over;    /* a command was asked for the store */
     int lock;
     struct world world;
     struct env env;
@@ -44,18 +52,26 @@ struct node {
     unsigned n_running;
 };
 
-extern struct node *node;   /* the daemon; NULL: there is none */
-extern struct node *beside; /* another process; at most one */
+extern struct node *nodes[SIDES]; /* the daemon's environments; NULL: there is no daemon */
+extern struct node *beside;       /* another process; at most one */
+struct node *node_here(void);     /* that of who runs; NULL: there is no daemon */
 extern bool machine_is_on;
-extern const char *lock_path;
+const char *lock_path(void); /* of this side */
 
 struct node *new_life(enum role role);
+struct node *new_part(enum role role, unsigned life); /* another environment of that life */
 struct stripe *open_stripe(struct node *n);
+/* One after the other, behind the lock. */
+enum status open_store(struct node *n, struct error *e) MUST_USE;
+void init_env(struct node *n);
+enum status identify_and_adopt(struct node *n, struct error *e) MUST_USE;
+void close_store(struct node *n);
 /* Opens everything behind the lock, or ends the life. */
 void open_or_end(struct node *n);
 void spawn_workers(struct node *n);
 /* From outside: it is to end in good order. */
 void stop(struct node *n);
+void stop_all(void); /* the daemon, whichever environment says so */
 void close_all(struct node *n, msec grace);
 /* The process ends itself; does not return. */
 void exit_because(struct node *n, const char *why);

@@ -1,7 +1,7 @@
 #include "look.h"
 
 #include "disk.h"
-#include "node.h"
+#include "side.h"
 #include "trace.h"
 
 sqlite3 *look_open(void)
@@ -9,7 +9,7 @@ sqlite3 *look_open(void)
     sqlite3 *db = NULL;
 
     disk_hold(true);
-    int rc = sqlite3_open_v2(NODE_PATH, &db, SQLITE_OPEN_READWRITE, DISK_VFS);
+    int rc = sqlite3_open_v2(side()->path, &db, SQLITE_OPEN_READWRITE, DISK_VFS);
     if (rc == SQLITE_OK)
         sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (rc == SQLITE_OK)

@@ -242,6 +242,8 @@ static void clean(void)
     for (unsigned i = 0; i < JOBS_MAX; i++) {
         snprintf(name, sizeof name, "%.63s.lock", lock_path[i]);
         unlink(name);
+        snprintf(name, sizeof name, "%.63s.too.lock", lock_path[i]);
+        unlink(name);
     }
     rmdir(dir);
 }

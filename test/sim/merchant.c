@@ -6,6 +6,7 @@
 #include "fibre.h"
 #include "orders.h"
 #include "seed.h"
+#include "side.h"
 #include "stripe.h"
 #include "trace.h"
 
@@ -33,59 +34,77 @@ static const struct {
     [INVOICE] = { "invoice", "/v1/invoices" },
 };
 
-static struct {
-    char id[KEPT_MAX][ID_BYTES_MAX];
-    size_t n;
-} kept[KINDS];
-
 static const struct climate *climate;
-static unsigned done;
-static bool stopped, pauses;
+
+/* One a side, who knows nothing of the other. */
+static struct merchant {
+    struct {
+        char id[KEPT_MAX][ID_BYTES_MAX];
+        size_t n;
+    } kept[KINDS];
+    unsigned done;
+    bool stopped, pauses;
+} merchants[SIDES];
+
+static struct merchant *me(void)
+{
+    return &merchants[fibre_side()];
+}
+
+static bool is_done(const struct merchant *m)
+{
+    return m->stopped || m->done >= climate->actions;
+}
 
 bool merchant_is_done(void)
 {
-    return stopped || done >= climate->actions;
+    bool all = true;
+
+    for (unsigned i = 0; i < sides(); i++)
+        all &= is_done(&merchants[i]);
+    return all;
 }
 
 unsigned merchant_acts(void)
 {
-    return done;
+    return me()->done;
 }
 
 bool merchant_pauses(void)
 {
-    return pauses;
+    return me()->pauses;
 }
 
 void merchant_stop(void)
 {
-    stopped = true;
+    for (unsigned i = 0; i < SIDES; i++)
+        merchants[i].stopped = true;
 }
 
 static void keep(enum kind k, str id)
 {
-    if (kept[k].n < KEPT_MAX)
-        snprintf(kept[k].id[kept[k].n++], ID_BYTES_MAX, "%.*s", STR_ARG(id));
+    if (me()->kept[k].n < KEPT_MAX)
+        snprintf(me()->kept[k].id[me()->kept[k].n++], ID_BYTES_MAX, "%.*s", STR_ARG(id));
 }
 
 static void keep_once(enum kind k, const char *id)
 {
-    for (size_t i = 0; i < kept[k].n; i++)
-        if (strcmp(kept[k].id[i], id) == 0)
+    for (size_t i = 0; i < me()->kept[k].n; i++)
+        if (strcmp(me()->kept[k].id[i], id) == 0)
             return;
     keep(k, str_of(id));
 }
 
 static const char *any(enum kind k)
 {
-    return kept[k].n ? kept[k].id[seed_draw() % kept[k].n] : NULL;
+    return me()->kept[k].n ? me()->kept[k].id[seed_draw() % me()->kept[k].n] : NULL;
 }
 
 static void forget(enum kind k, const char *id)
 {
-    for (size_t i = 0; i < kept[k].n; i++)
-        if (strcmp(kept[k].id[i], id) == 0) {
-            memmove(kept[k].id[i], kept[k].id[--kept[k].n], ID_BYTES_MAX);
+    for (size_t i = 0; i < me()->kept[k].n; i++)
+        if (strcmp(me()->kept[k].id[i], id) == 0) {
+            memmove(me()->kept[k].id[i], me()->kept[k].id[--me()->kept[k].n], ID_BYTES_MAX);
             return;
         }
 }
@@ -169,8 +188,8 @@ static void create_product(void)
     char form[64], id[32];
 
     snprintf(id, sizeof id, "prod_%u", (unsigned)(seed_draw() % climate->objects));
-    for (size_t i = 0; i < kept[PRODUCT].n; i++)
-        if (strcmp(kept[PRODUCT].id[i], id) == 0)
+    for (size_t i = 0; i < me()->kept[PRODUCT].n; i++)
+        if (strcmp(me()->kept[PRODUCT].id[i], id) == 0)
             return;
     snprintf(form, sizeof form, "id=%s&name=Thing", id);
     create(PRODUCT, form);
@@ -200,8 +219,31 @@ static void toggle_price(void)
         (void)post(PRICE, id, seed_chance(50) ? "active=true" : "active=false", &ignored, &a);
 }
 
+/* The same id as in the other shop, and another customer. */
+static void create_same_customer(void)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    unsigned number = (unsigned)(seed_draw() % climate->objects);
+    int64_t v = check_next_version();
+    str body, id;
+
+    str path = arena_printf(&a, "/_emulator/objects/customer/cus_same_%u", number);
+    str json = arena_printf(&a,
+                            "{\"set\":{\"metadata\":{\"v\":\"%lld\"},\"email\":\"%s@example.com\"},"
+                            "\"event\":\"customer.created\"}",
+                            (long long)v, side()->name);
+    int status = emu_ask("POST", path, S(""), json, &body, &a);
+    trace("makes cus_same_%u: %d", number, status);
+    if (note(CUSTOMER, status, body, &id, &a))
+        keep_once(CUSTOMER, arena_copy(&a, id).p);
+}
+
 static void create_customer(void)
 {
+    if (climate->pair && seed_chance(50)) {
+        create_same_customer();
+        return;
+    }
     create(CUSTOMER, climate->money ? "payment_method=pm_card_visa&"
                                       "invoice_settings[default_payment_method]=pm_card_visa"
                                     : "email=a@example.com");
@@ -332,7 +374,7 @@ static void churn(void)
 
 static void invoice(void)
 {
-    if (kept[CUSTOMER].n < 2) {
+    if (me()->kept[CUSTOMER].n < 2) {
         create_customer();
         return;
     }
@@ -411,9 +453,9 @@ static void pull_chain(void)
     char id[32];
     str ignored;
 
-    if (!done)
+    if (!me()->done)
         make_chain(climate->objects);
-    snprintf(id, sizeof id, "link_%u", done ? (unsigned)(seed_draw() % climate->objects) : 0);
+    snprintf(id, sizeof id, "link_%u", me()->done ? (unsigned)(seed_draw() % climate->objects) : 0);
     (void)post(PRODUCT, id, "", &ignored, &a);
 }
 
@@ -443,12 +485,12 @@ static void cull(void)
 {
     char form[64];
 
-    if (done < climate->objects) {
-        snprintf(form, sizeof form, "id=culled_%u&name=Thing", done);
+    if (me()->done < climate->objects) {
+        snprintf(form, sizeof form, "id=culled_%u&name=Thing", me()->done);
         create(PRODUCT, form);
-    } else if (done == climate->objects) {
-        for (size_t i = kept[PRODUCT].n; i-- > 0;)
-            remove_product(kept[PRODUCT].id[i]);
+    } else if (me()->done == climate->objects) {
+        for (size_t i = me()->kept[PRODUCT].n; i-- > 0;)
+            remove_product(me()->kept[PRODUCT].id[i]);
     } else {
         create_customer();
     }
@@ -494,7 +536,7 @@ static void move_default(void)
 /* Prices with a lookup key are the operations' alone. */
 static void trade(void)
 {
-    if (!done) {
+    if (!me()->done) {
         for (unsigned i = 0; i < climate->objects; i++)
             open_product(i);
         return;
@@ -510,10 +552,10 @@ static void trade(void)
 
 static void keep_shop(void)
 {
-    if (kept[PRICE].n < 2 || kept[CUSTOMER].n < 2) {
-        if (!kept[PRODUCT].n)
+    if (me()->kept[PRICE].n < 2 || me()->kept[CUSTOMER].n < 2) {
+        if (!me()->kept[PRODUCT].n)
             create_product();
-        kept[PRICE].n < 2 ? create_price() : create_customer();
+        me()->kept[PRICE].n < 2 ? create_price() : create_customer();
         return;
     }
     if (seed_chance(climate->toggles)) {
@@ -583,16 +625,16 @@ static void work(void *arg)
     (void)arg;
     for (int i = 0; i < 3 && !climate->cull && !climate->orders; i++)
         create_product();
-    while (!merchant_is_done()) {
+    while (!is_done(me())) {
         fibre_pause(seed_between(0, climate->action_pause_ms));
-        pauses = climate->burst && done % climate->burst == 0;
-        if (pauses)
+        me()->pauses = climate->burst && me()->done % climate->burst == 0;
+        if (me()->pauses)
             fibre_pause(seed_between(BREATH_MS_MAX / 3, BREATH_MS_MAX));
-        pauses = false;
-        if (stopped)
+        me()->pauses = false;
+        if (me()->stopped)
             break;
         act();
-        done++;
+        me()->done++;
         emulator_advance(emu());
         courier_collect();
     }
@@ -601,5 +643,5 @@ static void work(void *arg)
 void merchant_open(const struct climate *c)
 {
     climate = c;
-    fibre_spawn(OUTSIDE, "merchant", work, NULL);
+    fibre_spawn(OUTSIDE, "merchant", work, NULL); /* of this side */
 }

@@ -4,6 +4,7 @@
 #include "backend/store_sqlite.h"
 #include "backend/stripe_logged.h"
 #include "backend/stripe_paced.h"
+#include "base/plant.h"
 #include "catalog/saga.h"
 #include "check.h"
 #include "core/api.h"
@@ -22,6 +23,7 @@
 #include "orders.h"
 #include "seed.h"
 #include "stripe.h"
+#include "switching.h"
 #include "trace.h"
 #include "watch.h"
 
@@ -36,6 +38,8 @@ enum {
     RECEIVE_MS_MAX = 60000,
     BODY_BYTES_MAX = 1 << 20,
     HANDOVER_WAIT_MS = 30000, /* as cli/cmd_serve.c */
+    REOPEN_LOOK_MS = 2000,
+    LOCK_PATH_MAX = 80,
 };
 
 /* A delivery between the HTTP loop and the disk. */
@@ -49,28 +53,44 @@ struct item {
 };
 
 static struct climate *climate;
-struct node *node, *beside;
+struct node *nodes[SIDES], *beside;
 bool machine_is_on;
-const char *lock_path;
-static char account[ACCOUNT_ID_MAX + 1];
+static char lock_paths[SIDES][LOCK_PATH_MAX];
 static unsigned lives;
 
-void node_open(struct climate *c, const char *path, const char *acct)
+void node_open(struct climate *c, const char *path)
 {
     climate = c;
-    lock_path = path;
     machine_is_on = false;
-    snprintf(account, sizeof account, "%s", acct);
+    snprintf(lock_paths[0], LOCK_PATH_MAX, "%s", path);
+    snprintf(lock_paths[1], LOCK_PATH_MAX, "%s.too", path);
+}
+
+const char *lock_path(void)
+{
+    return lock_paths[fibre_side()];
+}
+
+struct node *node_here(void)
+{
+    return nodes[fibre_side()];
 }
 
 bool node_is_up(void)
 {
-    return node != NULL;
+    return nodes[0] != NULL;
 }
 
 bool node_works(void)
 {
-    return node && node->works && !node->stopping;
+    const struct node *n = node_here();
+
+    return n && n->works && !n->stopping;
+}
+
+bool node_is_shut(void)
+{
+    return node_here() && node_here()->shut;
 }
 
 /* ---- the end of a life -------------------------------------------------------------------- */
@@ -79,11 +99,20 @@ bool node_works(void)
 static void bury(struct node *n)
 {
     unsigned life = n->life;
-    bool is_daemon = n == node;
+    bool is_daemon = n != beside;
 
-    *(is_daemon ? &node : &beside) = NULL;
+    for (unsigned i = 0; is_daemon && i < SIDES; i++) {
+        if (nodes[i])
+            lock_file_release(nodes[i]->lock);
+        nodes[i] = NULL;
+    }
+    if (!is_daemon) {
+        lock_file_release(n->lock);
+        if (n->target)
+            lock_file_release(n->target->lock);
+        beside = NULL;
+    }
     disk_kill(life);
-    lock_file_release(n->lock);
     sim_stripe_forget(life);
     if (n->role != ROLE_SECOND)
         kv_server_hang_up();
@@ -101,14 +130,14 @@ static void cut_power(void)
     disk_power_cut();
     if (beside)
         bury(beside);
-    if (node)
-        bury(node);
+    if (nodes[0])
+        bury(nodes[0]);
     check_disk("after a power cut");
 }
 
 static void kill_one(struct node *n)
 {
-    trace("the %s is killed", n == node ? "node" : "process beside");
+    trace("the %s is killed", n != beside ? "node" : "process beside");
     mark(MARK_KILLED);
     tally->kills++;
     bury(n);
@@ -117,28 +146,45 @@ static void kill_one(struct node *n)
 
 void stop(struct node *n)
 {
-    env_stop(&n->env);
+    if (n->is_open)
+        env_stop(&n->env);
     gate_lock(&sim_sched, n->queue);
     n->stopping = n->closed = true;
     gate_wake(&sim_sched, n->queue);
     gate_unlock(&sim_sched, n->queue);
-    duty_ring(&n->duty);
+    if (n->is_open)
+        duty_ring(&n->duty);
+}
+
+void stop_all(void)
+{
+    for (unsigned i = 0; i < SIDES; i++)
+        if (nodes[i] && !nodes[i]->stopping)
+            stop(nodes[i]);
+}
+
+/* Until then nobody listens to signals. */
+static bool has_begun(void)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < SIDES; i++)
+        all &= !nodes[i] || nodes[i]->works || nodes[i]->shut || nodes[i]->ended;
+    return all;
 }
 
 void node_end(enum node_end how)
 {
-    struct node *n = node;
-
-    if (!n)
+    if (!nodes[0])
         return;
-    if (how == END_STOPPED && !n->works) /* nobody listens to signals yet */
+    if (how == END_STOPPED && !has_begun())
         how = END_KILLED;
     switch (how) {
     case END_STOPPED:
         trace("the node is told to stop");
-        stop(n);
+        stop_all();
         return;
-    case END_KILLED: kill_one(n); return;
+    case END_KILLED: kill_one(nodes[0]); return;
     case END_POWER_CUT: cut_power(); return;
     }
 }
@@ -154,7 +200,7 @@ void node_end_beside(enum node_end how)
 /* On the process' own behalf. */
 void exit_because(struct node *n, const char *why)
 {
-    trace("the %s ends: %s", n == node ? "node" : "process", why);
+    trace("the %s ends: %s", n != beside ? "node" : "process", why);
     bury(n);
 }
 
@@ -199,7 +245,10 @@ static bool work_once(struct node *n, uint64_t *rings)
     switch (work_one(&n->env, &report, &e)) {
     case ST_OK: duty_ring(&n->duty); return true;
     case ST_NONE: await_work(n, rings); return true;
-    case ST_REFUSED: return false;
+    case ST_REFUSED:
+        if (env_stopping(&n->env))
+            return false;
+        __attribute__((fallthrough)); /* the store refuses: its trouble may be mended meanwhile */
     case ST_BROKEN: damaged(n, &e); return false;
     case ST_RETRY:
     case ST_CONFLICT:
@@ -219,7 +268,9 @@ static void worker(void *arg)
 
     while (!env_stopping(&n->env) && work_once(n, &rings))
         ;
-    if (n->env.stopped_why)
+    if (n->env.stopped_why && stripe_key_was_foreign(fibre_side()))
+        mark(MARK_WORK_STOPPED);
+    else if (n->env.stopped_why)
         broke(PROMISE_APART, "the key has not changed, but: %s", n->env.stopped_why);
     n->n_running--;
 }
@@ -316,12 +367,12 @@ static enum status enqueue(struct node *n, struct item *item)
 /* What serve/webhook.c does: verify, parse, queue, answer behind the disk. */
 int node_receive(str body, str signature, struct gate *gate)
 {
-    struct node *n = node;
+    struct node *n = node_here();
     struct error e = { 0 };
     size_t which = 0;
 
     if (!node_works())
-        return 0;
+        return node_is_shut() ? 503 : 0;
     unsigned life = n->life;
     msec now = clock_wall(&sim_clock);
     if (verify_signature(n->verifier, signature, body, now, &which) != VERIFY_OK)
@@ -338,7 +389,7 @@ int node_receive(str body, str signature, struct gate *gate)
     if (enqueue(n, item) != ST_OK)
         return 503;
     gate_lock(&sim_sched, gate);
-    while (!item->done && node && node->life == life)
+    while (!item->done && nodes[0] && nodes[0]->life == life)
         gate_wait(&sim_sched, gate, NO_DEADLINE);
     gate_unlock(&sim_sched, gate);
     if (!item->done) {
@@ -411,9 +462,9 @@ struct stripe *open_stripe(struct node *n)
     return n->logged;
 }
 
-static enum status open_store(struct node *n, struct error *e)
+enum status open_store(struct node *n, struct error *e)
 {
-    struct store_sqlite_options o = { .path = NODE_PATH,
+    struct store_sqlite_options o = { .path = side()->path,
                                       .sched = &sim_sched,
                                       .clock = &sim_clock,
                                       .vfs = DISK_VFS,
@@ -431,7 +482,8 @@ static enum status open_store(struct node *n, struct error *e)
 /* Who has the store and listens on its socket; NULL: nobody does. */
 static struct node *who_listens(const struct node *asks)
 {
-    struct node *n = node && node->works ? node : beside && beside->works ? beside : NULL;
+    struct node *here = node_here();
+    struct node *n = here && here->works ? here : beside && beside->works ? beside : NULL;
 
     return n && n != asks && n->lock >= 0 ? n : NULL;
 }
@@ -443,7 +495,7 @@ static enum status open_or_take_over(struct node *n, struct error *e)
 
     for (;;) {
         struct error why = { 0 };
-        enum status st = lock_file_take(lock_path, &n->lock, &why);
+        enum status st = lock_file_take(lock_path(), &n->lock, &why);
         if (st == ST_OK)
             return ST_OK;
         struct node *holder = who_listens(n);
@@ -468,7 +520,7 @@ static enum status identify(struct node *n, struct identity *out, struct error *
 
     for (unsigned attempt = 1;; attempt++) {
         struct error why = { 0 };
-        enum status st = env_identify(&n->world, "", out, &why);
+        enum status st = env_identify(&n->world, n->env.declared, out, &why);
         msec pause = api_pause(attempt, &sim_rng);
         if (st != ST_RETRY || clock_mono(&sim_clock) + pause >= until) {
             *e = why;
@@ -478,28 +530,78 @@ static enum status identify(struct node *n, struct identity *out, struct error *
     }
 }
 
-static enum status open_all(struct node *n, struct error *e)
+/* As cli/wire.c: who was switched away from is not worked for, nor who is on either end of a switch
+ * that is under way. */
+static enum status check_seal(struct node *n, struct error *e)
 {
-    struct identity id;
+    enum status st = seal_read(&n->env, &n->seal, e);
 
-    enum status st = open_store(n, e);
-    if (st != ST_OK)
+    if (st != ST_OK && st != ST_NONE)
         return st;
-    env_init(&n->env, "sim", &n->world);
+    if (n->switching || !(n->seal.sealed_for[0] || n->seal.target[0] || switch_leads_here()))
+        return ST_OK;
+    return fail(e, ST_LIMIT, "environment %s is sealed, or a switch is under way", n->env.name);
+}
+
+/* The right key is taken, and no other. */
+static void check_adopted(const struct node *n, const struct identity *id, enum status st,
+                          const struct error *e)
+{
+    bool mine = strcmp(id->account, side()->account) == 0 && id->livemode == side()->livemode;
+
+    if (st == ST_CONFLICT && mine)
+        broke(PROMISE_APART, "the right key is refused: %s", e->text);
+    if (st == ST_CONFLICT && (n->wrong_key || sides() > 1))
+        mark(MARK_WRONG_KEY);
+    if (st == ST_OK && !mine)
+        broke(PROMISE_APART, "the mirror of %s was taken over with a key for %s", side()->account,
+              id->account);
+}
+
+void init_env(struct node *n)
+{
+    env_init(&n->env, side()->name, &n->world);
+    n->is_open = true;
     duty_init(&n->duty, &n->env, damaged_duty, n);
     n->env.set = n->c->set;
     n->env.work_op = saga_work; /* as cli/wire.c */
-    st = identify(n, &id, e);
-    if (st == ST_OK)
-        st = env_adopt(&n->env, &id, e);
-    if (st == ST_CONFLICT && n->wrong_key)
-        mark(MARK_WRONG_KEY);
-    else if (st == ST_CONFLICT)
-        broke(PROMISE_APART, "the right key is refused: %s", e->text);
-    else if (st == ST_OK && strcmp(id.account, account) != 0)
-        broke(PROMISE_APART, "the mirror of %s was taken over with a key for %s", account,
-              id.account);
+    n->env.key_restricted = n->c->restricted;
+    if (n->c->restricted) /* it may lose the right to read its account */
+        snprintf(n->env.declared, sizeof n->env.declared, "%s", side()->account);
+}
+
+enum status identify_and_adopt(struct node *n, struct error *e)
+{
+    struct identity id;
+    enum status st = identify(n, &id, e);
+
+    if (st == ST_OK && sides() > 1) /* it took its time */
+        st = check_seal(n, e);
+    if (st != ST_OK)
+        return st;
+    st = env_adopt(&n->env, &id, e);
+    check_adopted(n, &id, st, e);
     return st == ST_OK ? due_restart(&n->env, e) : st;
+}
+
+static enum status open_all(struct node *n, struct error *e)
+{
+    enum status st = open_store(n, e);
+
+    if (st != ST_OK)
+        return st;
+    init_env(n);
+    if (sides() > 1)
+        st = check_seal(n, e);
+    return st == ST_OK ? identify_and_adopt(n, e) : st;
+}
+
+void close_store(struct node *n)
+{
+    n->is_open = false;
+    env_free(&n->env);
+    n->world.store->ops->close(n->world.store);
+    n->world.store = NULL;
 }
 
 /* Everybody comes to an end, and the store is closed in good order. After the grace, the rest is
@@ -516,15 +618,29 @@ void close_all(struct node *n, msec grace)
         exit_because(n, "some requests were still under way after the grace");
         return;
     }
-    (void)!stripe_logged_flush(n->logged, n->world.store, &e);
-    env_free(&n->env);
+    if (n->is_open) {
+        (void)!stripe_logged_flush(n->logged, n->world.store, &e);
+        close_store(n);
+    }
     stripe_close(n->world.stripe);
-    n->world.store->ops->close(n->world.store);
 }
 
+static bool all_ended(void)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < SIDES; i++)
+        all &= !nodes[i] || nodes[i]->ended;
+    return all;
+}
+
+/* The last one ends the process. */
 static void shut_down(struct node *n)
 {
     close_all(n, STOP_GRACE_MS);
+    n->ended = true;
+    if (n == node_here() && !all_ended())
+        fibre_exit();
     mark(MARK_STOPPED);
     tally->stops++;
     exit_because(n, "stopped in good order");
@@ -546,7 +662,7 @@ static void take_store(struct node *n)
         mark(MARK_SECOND_REFUSED);
     if (st != ST_OK) /* the sentence names a real file and a real process: no part of the story */
         exit_because(n, st == ST_CONFLICT ? "somebody else has the store" : e.text);
-    if (n->role == ROLE_SECOND && !node)
+    if (n->role == ROLE_SECOND && !node_here())
         exit_because(n, "the first daemon is gone, and a new one will come");
 }
 
@@ -577,20 +693,102 @@ void spawn_workers(struct node *n)
     }
 }
 
+/* As cli/serving.c: one that cannot be opened stays shut, and the others work. */
+static void stay_shut(struct node *n, const struct error *e)
+{
+    trace("environment %s stays shut: %s", side()->name, e->text);
+    mark(MARK_SHUT);
+    if (n->is_open)
+        close_store(n);
+    lock_file_release(n->lock);
+    n->lock = -1;
+    n->shut = true;
+}
+
+static void open_or_stay_shut(struct node *n)
+{
+    struct error e = { 0 };
+
+    check_new_life();
+    enum status st = open_all(n, &e);
+    if (st == ST_BROKEN && !disk_may_fail(n))
+        broke(PROMISE_SOUND, "the store cannot be opened although the disk never failed: %s",
+              e.text);
+    if (st == ST_BROKEN)
+        exit_because(n, e.text);
+    n->works = st == ST_OK;
+    if (st != ST_OK)
+        stay_shut(n, &e);
+}
+
+/* As cli/reopening.c: has the seal changed, or does Stripe say now that the key is right? */
+static bool is_to_begin_anew(struct node *n)
+{
+    struct identity now;
+    struct error ignored = { 0 };
+    bool lost = n->is_open && n->env.stopped_why;
+
+    if (seal_changed(&n->seal))
+        return true;
+    if ((!lost && !n->shut) || n->seal.sealed_for[0] || n->seal.target[0] || switch_leads_here())
+        return false;
+    return env_identify(&n->world, n->c->restricted ? side()->account : "", &now, &ignored) ==
+               ST_OK &&
+           strcmp(now.account, side()->account) == 0 && now.livemode == side()->livemode;
+}
+
+static void reopening(void *arg)
+{
+    struct node *n = arg;
+
+    while (!n->stopping) {
+        msec until = clock_mono(&sim_clock) + seed_between(REOPEN_LOOK_MS / 5, REOPEN_LOOK_MS);
+        while (!n->stopping && clock_mono(&sim_clock) < until)
+            fibre_pause(200);
+        if (n->stopping || !is_to_begin_anew(n))
+            continue;
+        trace("the process begins anew, for %s", side()->name);
+        stop_all();
+    }
+    n->n_running--;
+}
+
+/* As cli/keys.c: its own secrets, and nobody else's. */
+static void take_secrets(struct node *n)
+{
+    struct secret secret[SIDES] = { 0 };
+    struct error e = { 0 };
+    size_t n_secrets = 1;
+
+    if (!secret_set(&secret[0], str_of(side()->secret)))
+        abort();
+    if (sides() > 1 && planted(PLANT_SECRET_FALLS_BACK)) {
+        if (!secret_set(&secret[1], str_of(side_at(other_side())->secret)))
+            abort();
+        n_secrets = SIDES;
+    }
+    if (verifier_new(&n->verifier, secret, n_secrets, &e) != ST_OK)
+        abort();
+}
+
 static void daemon_life(void *arg)
 {
     struct node *n = arg;
-    struct error e = { 0 };
-    struct secret secret = { 0 };
 
-    if (!secret_set(&secret, S(SIM_SECRET)) || verifier_new(&n->verifier, &secret, 1, &e) != ST_OK)
-        abort();
+    take_secrets(n);
     take_store(n);
-    open_or_end(n);
-    n->works = true;
-    trace("the node works");
-    spawn(n, "ingest", ingest);
-    spawn_workers(n);
+    if (sides() > 1) {
+        open_or_stay_shut(n);
+        spawn(n, "reopening", reopening);
+    } else {
+        open_or_end(n);
+        n->works = true;
+    }
+    if (n->works) {
+        trace("the node works");
+        spawn(n, "ingest", ingest);
+        spawn_workers(n);
+    }
     while (!n->stopping) {
         gate_lock(&sim_sched, n->queue);
         gate_wait(&sim_sched, n->queue, NO_DEADLINE);
@@ -599,17 +797,13 @@ static void daemon_life(void *arg)
     shut_down(n);
 }
 
-struct node *new_life(enum role role)
+struct node *new_part(enum role role, unsigned life)
 {
     struct node *n = calloc(1, sizeof *n);
 
     if (!n)
         abort();
-    assert(lives + 1 < LIVES_MAX);
-    *n = (struct node){ .c = climate, .role = role, .life = ++lives, .lock = -1 };
-    *(role == ROLE_DAEMON ? &tally->lives : &tally->beside) += 1;
-    if (!machine_is_on)
-        clock_boot(seed_chance(50) ? seed_between(0, 100000) : seed_between(0, 30LL * 86400000));
+    *n = (struct node){ .c = climate, .role = role, .life = life, .lock = -1 };
     n->queue = gate_new(&sim_sched);
     n->world = (struct world){ .clock = &sim_clock,
                                .rng = &sim_rng,
@@ -618,17 +812,36 @@ struct node *new_life(enum role role)
     return n;
 }
 
+struct node *new_life(enum role role)
+{
+    assert(lives + 1 < LIVES_MAX);
+    lives++;
+    *(role == ROLE_DAEMON ? &tally->lives : &tally->beside) += 1;
+    if (!machine_is_on)
+        clock_boot(seed_chance(50) ? seed_between(0, 100000) : seed_between(0, 30LL * 86400000));
+    return new_part(role, lives);
+}
+
 void node_boot(bool wrong_key)
 {
-    assert(!node);
+    assert(!nodes[0]);
     bool machine = !machine_is_on;
-    node = new_life(ROLE_DAEMON);
+    unsigned here = fibre_side();
+
+    for (unsigned i = 0; i < sides(); i++) {
+        fibre_go_to(i);
+        nodes[i] = i ? new_part(ROLE_DAEMON, nodes[0]->life) : new_life(ROLE_DAEMON);
+        nodes[i]->wrong_key = wrong_key;
+        nodes[i]->world.stripe = open_stripe(nodes[i]);
+    }
     machine_is_on = true;
-    node->wrong_key = wrong_key;
-    node->world.stripe = open_stripe(node);
-    trace("life %u begins%s%s", node->life, machine ? " with the machine" : "",
+    trace("life %u begins%s%s", nodes[0]->life, machine ? " with the machine" : "",
           wrong_key ? ", with another account's key" : "");
-    fibre_spawn(node->life, "daemon", daemon_life, node);
+    for (unsigned i = 0; i < sides(); i++) {
+        fibre_go_to(i);
+        fibre_spawn(nodes[i]->life, "daemon", daemon_life, nodes[i]);
+    }
+    fibre_go_to(here);
 }
 
 void node_second_daemon(void)

@@ -9,16 +9,19 @@
 #include "climate.h"
 #include "world/sched.h"
 
-#define NODE_PATH "mirror.db"
-
 enum node_end { END_STOPPED, END_KILLED, END_POWER_CUT };
 
-/* `lock_path`: a real file, for the real lock. */
-void node_open(struct climate *c, const char *lock_path, const char *account);
-void node_boot(bool wrong_key); /* behind a power cut with the machine and its clock */
-bool node_is_up(void);          /* there is a process; whether it works yet is another question */
+/* Where there are two environments (side.h), what follows is about the running side's, unless it
+ * says otherwise. */
+
+/* `lock_path`: a real file, for the real lock; one more for each further environment. */
+void node_open(struct climate *c, const char *lock_path);
+void node_boot(
+    bool wrong_key); /* with all environments; behind a power cut with the machine and its clock */
+bool node_is_up(void); /* there is a process; whether it works yet is another question */
 bool node_works(void);
-/* Ends the life; from outside of it. */
+bool node_is_shut(void); /* there is a daemon, and it does not work for this environment */
+/* Ends the life, of all environments; from outside of it. */
 void node_end(enum node_end how);
 /* The process ended itself, or one that was to end in good order did; why, for the trace. */
 bool node_has_ended(void);

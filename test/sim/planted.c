@@ -18,7 +18,7 @@ const struct planting planting[PLANT_COUNT] = {
                                     150, 0 },
     [PLANT_EVENT_SWALLOWED] = { "event_swallowed", WEATHER_ECHO, ONE(EQUAL), 150, 0 },
     [PLANT_TOMBSTONE_YIELDS] = { "tombstone_yields", WEATHER_WHISPER, ONE(BURIED), 150, 0 },
-    [PLANT_TOMBSTONE_OLD_TICKET] = { "tombstone_old_ticket", WEATHER_PLAIN, ONE(BURIED), 150, 0 },
+    [PLANT_TOMBSTONE_OLD_TICKET] = { "tombstone_old_ticket", WEATHER_STORM, ONE(BURIED), 150, 35 },
     [PLANT_PAGE_TICKET_LATE] = { "page_ticket_late", WEATHER_WHISPER,
                                  ONE(FORWARD) | ONE(BURIED) | ONE(ALIVE), 150, 0 },
     [PLANT_INBOX_APART] = { "inbox_apart", WEATHER_MORTAL, ONE(EQUAL), 150, 48 },
@@ -61,6 +61,11 @@ const struct planting planting[PLANT_COUNT] = {
     [PLANT_KEY_OF_CONTENT] = { "key_of_content", WEATHER_TRADE, ONE(KEYS), 60, 0 },
     [PLANT_NEW_KEY_UNKNOWN] = { "new_key_unknown", WEATHER_TRADE, ONE(WHOLE), 60, 0 },
     [PLANT_MARKER_LOST] = { "marker_lost", WEATHER_TRADE, ONE(WHOLE), 100, 0 },
+    [PLANT_404_UNPROVEN] = { "404_unproven", WEATHER_PAIR, ONE(ALIVE), 100, 0 },
+    [PLANT_KEY_UNBOUND] = { "key_unbound", WEATHER_PAIR, ONE(APART) | ONE(ALIVE), 100, 0 },
+    [PLANT_SECRET_FALLS_BACK] = { "secret_falls_back", WEATHER_PAIR, ONE(APART), 100, 0 },
+    [PLANT_QUARANTINE_SKIPPED] = { "quarantine_skipped", WEATHER_PAIR, ONE(APART), 100, 0 },
+    [PLANT_SWITCH_UNDRAINED] = { "switch_undrained", WEATHER_PAIR, ONE(APART), 100, 0 },
 };
 
 void plant(enum plant bug)

@@ -1,13 +1,16 @@
 /* rest.c - in a lull and at rest the mirror is compared with Stripe. */
 #include "story.h"
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "core/path.h"
 #include "core/resource.h"
 #include "disk.h"
+#include "ids.h"
 #include "ledger.h"
 #include "look.h"
 #include "orders.h"
+#include "side.h"
 #include "stripe.h"
 #include "trace.h"
 
@@ -106,9 +109,11 @@ static void compare_rows(sqlite3 *db)
 static void compare_stories(sqlite3 *db)
 {
     sqlite3_stmt *q = look_ask(db, "select deleted from objects where type = ?1 and id = ?2");
+    size_t n;
+    const struct object_story *all = stories(&n);
 
-    for (size_t i = 0; i < n_stories; i++) {
-        const struct object_story *o = &stories[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct object_story *o = &all[i];
         bool gone = o->state[o->n - 1].deleted;
         if (o->untold && !complete)
             continue;
@@ -220,20 +225,19 @@ static void check_history(sqlite3 *db)
 
 static void check_column(sqlite3 *db, const char *table, const char *column)
 {
-    char sql[400];
+    BUF(sql, 4096);
 
-    snprintf(sql, sizeof sql,
-             "select count(*) from \"%s\" where instr(\"%s\", '%s') or instr(\"%s\", '%s') or "
-             "instr(\"%s\", '%s')",
-             table, column, SIM_KEY, column, OTHER_KEY, column, SIM_SECRET);
-    if (look_number(db, sql))
+    buf_printf(&sql, "select count(*) from \"%s\" where false", table);
+    for (size_t i = 0; side_secrets[i]; i++)
+        buf_printf(&sql, " or instr(\"%s\", '%s')", column, side_secrets[i]);
+    buf_char(&sql, '\0');
+    if (look_number(db, buf_str(&sql).p))
         broke(PROMISE_SECRET, "a secret stands in %s.%s", table, column);
 }
 
 /* Every column of every table, and every byte of every file: what was deleted, too. */
 static void check_secrets(sqlite3 *db)
 {
-    static const char *const secret[] = { SIM_KEY, OTHER_KEY, SIM_SECRET };
     sqlite3_stmt *q =
         look_ask(db, "select t.name, c.name from sqlite_master t, "
                      "pragma_table_info(t.name) c where t.type = 'table' order by 1, 2");
@@ -243,10 +247,10 @@ static void check_secrets(sqlite3 *db)
         check_column(db, arena_copy(&a, look_text(q, 0)).p, arena_copy(&a, look_text(q, 1)).p);
     }
     sqlite3_finalize(q);
-    for (size_t i = 0; i < COUNT(secret); i++)
-        if (disk_holds(str_of(secret[i])))
+    for (size_t i = 0; side_secrets[i]; i++)
+        if (disk_holds(str_of(side_secrets[i])))
             broke(PROMISE_SECRET, "a secret stands in %s, although in no table",
-                  disk_holds(str_of(secret[i])));
+                  disk_holds(str_of(side_secrets[i])));
     if (look_number(db,
                     "select count(*) from _calls where method <> 'GET' and cause not like 'op!_%' "
                     "escape '!'"))
@@ -257,9 +261,11 @@ static void check_secrets(sqlite3 *db)
 static void compare_heard(sqlite3 *db)
 {
     sqlite3_stmt *q = look_ask(db, "select data, deleted from objects where type = ?1 and id = ?2");
+    size_t n;
+    const struct object_story *all = stories(&n);
 
-    for (size_t i = 0; i < n_stories; i++) {
-        const struct object_story *o = &stories[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct object_story *o = &all[i];
         if (!o->untold || !o->heard)
             continue;
         sqlite3_bind_text(q, 1, o->type, -1, SQLITE_STATIC);
@@ -286,6 +292,7 @@ void check_lull(bool all_told)
         compare_rows(db);
     }
     look_close(db);
+    ids_check_store("in a lull");
 }
 
 void check_rest(void)
@@ -313,4 +320,5 @@ void check_rest(void)
     if (the_climate->orders)
         orders_check_rest(db);
     look_close(db);
+    ids_check_store("at rest");
 }

@@ -24,10 +24,10 @@ struct object_story {
     msec hidden_at; /* when a list last lacked it, though it was there */
 };
 
-extern struct object_story stories[OBJECTS_MAX];
-extern size_t n_stories;
 extern const struct climate *the_climate;
 
+/* Of this side, like everything below. */
+struct object_story *stories(size_t *n);
 struct object_story *story_find(const char *type, str id); /* NULL: no such object */
 /* Which state, from `from` on, this is; -1: none. */
 int story_place(const struct object_story *o, size_t from, int64_t version, bool deleted);

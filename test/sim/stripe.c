@@ -4,9 +4,11 @@
 #include "check.h"
 #include "courier.h"
 #include "fibre.h"
+#include "ids.h"
 #include "merchant.h"
 #include "orders.h"
 #include "seed.h"
+#include "side.h"
 #include "trace.h"
 #include "world/tx.h"
 
@@ -26,11 +28,14 @@ enum {
 struct sim_seam {
     struct stripe stripe;
     struct climate *c;
-    const char *key;
+    unsigned side;
+    bool wrong_key;  /* somebody else's, for a whole life */
+    const char *key; /* of a request that is under way */
 };
 
 static struct emulator *the_emulator;
 static unsigned under_way[LIVES_MAX]; /* requests of a life */
+static const char *slot[SIDES];       /* what stands where a side's key stands; NULL: its own */
 
 void emu_open(uint64_t seed)
 {
@@ -39,7 +44,7 @@ void emu_open(uint64_t seed)
 
     the_emulator = emulator_new(&o);
     if (emulator_add_webhook(the_emulator, S("https://node/webhooks"), S(SIM_SECRET), &e) != ST_OK)
-        abort();
+        abort(); /* the courier signs anew */
 }
 
 struct emulator *emu(void)
@@ -50,6 +55,33 @@ struct emulator *emu(void)
 static void put_header(struct http_request *q, str name, str value)
 {
     q->header[q->n_headers++] = (struct http_header){ name, value };
+}
+
+/* The side whose account and mode this key is of; SIDES: neither's. */
+static unsigned key_reaches(const char *key)
+{
+    for (unsigned i = 0; i < sides(); i++)
+        if (strcmp(key, side_at(i)->key) == 0 || strcmp(key, side_at(i)->restricted) == 0)
+            return i;
+    return SIDES;
+}
+
+static bool was_foreign[SIDES];
+
+bool stripe_key_was_foreign(unsigned which)
+{
+    return was_foreign[which];
+}
+
+void stripe_key_is(unsigned which, const char *key)
+{
+    was_foreign[which] |= key && key_reaches(key) != which;
+    slot[which] = key;
+}
+
+bool stripe_key_is_own(unsigned which)
+{
+    return !slot[which] || key_reaches(slot[which]) == which;
 }
 
 /* The emulator answers at once, whole and right. */
@@ -66,6 +98,8 @@ static void ask_with(const char *key, str method, str path, str query, str form,
         put_header(&q, S("Idempotency-Key"), idem_key);
     if (emulator_handle(the_emulator, &q, a, out, &e) != ST_OK)
         broke(PROMISE_SOUND, "the emulator has no answer to %.*s: %s", STR_ARG(path), e.text);
+    if (out->status == 200 && key_reaches(key) < SIDES)
+        ids_learn(key_reaches(key), out->body);
 }
 
 static void ask(const char *key, str method, str path, str query, str form,
@@ -78,7 +112,7 @@ int emu_ask(const char *method, str path, str query, str form, str *body, struct
 {
     struct http_response r;
 
-    ask(SIM_KEY, str_of(method), path, query, form, &r, a);
+    ask(side()->key, str_of(method), path, query, form, &r, a);
     if (body)
         *body = arena_copy(a, r.body);
     return r.status;
@@ -104,15 +138,17 @@ bool emu_account(char out[ACCOUNT_ID_MAX + 1])
 static struct lie {
     char path[PATH_BYTES_MAX];
     uint64_t told, heard; /* when, in requests; heard 0: nobody has heard the truth since */
-} lied[LIES_MAX];
-static size_t n_lied;
+} lied[SIDES][LIES_MAX];
+static size_t n_lied[SIDES];
 static uint64_t n_sent;
 
 static struct lie *lie_about(str path)
 {
-    for (size_t i = 0; i < n_lied; i++)
-        if (str_eqz(path, lied[i].path))
-            return &lied[i];
+    struct lie *mine = lied[fibre_side()];
+
+    for (size_t i = 0; i < n_lied[fibre_side()]; i++)
+        if (str_eqz(path, mine[i].path))
+            return &mine[i];
     return NULL;
 }
 
@@ -135,10 +171,10 @@ static bool lies(struct climate *c, str path, uint64_t sent)
     /* A claim knows of the misses before it, and of nothing that was heard since it began. */
     if (before && fibre_noted() <= before->heard)
         return false;
-    if (!before && n_lied == LIES_MAX)
+    if (!before && n_lied[fibre_side()] == LIES_MAX)
         return false;
     if (!before)
-        before = &lied[n_lied++];
+        before = &lied[fibre_side()][n_lied[fibre_side()]++];
     snprintf(before->path, sizeof before->path, "%.*s", STR_ARG(path));
     before->told = n_sent;
     before->heard = 0;
@@ -171,9 +207,17 @@ static void limit(struct stripe_response *p)
     mark(MARK_LIMITED);
 }
 
-/* An answer that the emulator has no part in. False: it shall answer. */
-static bool answer_wrongly(struct climate *c, str path, uint64_t sent, struct stripe_response *p)
+/* With its own key: not with one that reaches somebody else. */
+static bool asks_own(const struct sim_seam *s)
 {
+    return sides() == 1 || key_reaches(s->key) == s->side;
+}
+
+/* An answer that the emulator has no part in. False: it shall answer. */
+static bool answer_wrongly(const struct sim_seam *s, str path, uint64_t sent,
+                           struct stripe_response *p)
+{
+    struct climate *c = s->c;
     static const int server[] = { 500, 502, 503, 504 };
     const str error = S("{\"error\":{\"type\":\"api_error\",\"message\":\"We are sorry\"}}");
     const str page = S("<html><body><h1>It works!</h1></body></html>");
@@ -210,7 +254,7 @@ static bool answer_wrongly(struct climate *c, str path, uint64_t sent, struct st
         tally->refused++;
         return true;
     }
-    if (lies(c, path, sent)) {
+    if (asks_own(s) && lies(c, path, sent)) {
         trace("Stripe lies: 404 for %.*s, which is there", STR_ARG(path));
         answer_with(p, 404,
                     S("{\"error\":{\"type\":\"invalid_request_error\",\"code\":"
@@ -234,26 +278,27 @@ static str smaller_page(const struct climate *c, str query, struct arena *a)
 }
 
 /* What was deleted last, as lists that lag still show it. */
-static struct {
+static struct ghost {
     char list[64], path[128]; /* "/v1/products", "/v1/products/prod_1" */
     char *body;
     size_t n;
-} ghost;
+} ghosts[SIDES];
 
 void stripe_remember(str path, str body)
 {
+    struct ghost *g = &ghosts[fibre_side()];
     size_t slash = path.n;
 
     while (slash && path.p[slash - 1] != '/')
         slash--;
-    snprintf(ghost.list, sizeof ghost.list, "%.*s", (int)(slash ? slash - 1 : 0), path.p);
-    snprintf(ghost.path, sizeof ghost.path, "%.*s", STR_ARG(path));
-    free(ghost.body);
-    ghost.body = malloc(body.n + 1);
-    if (!ghost.body)
+    snprintf(g->list, sizeof g->list, "%.*s", (int)(slash ? slash - 1 : 0), path.p);
+    snprintf(g->path, sizeof g->path, "%.*s", STR_ARG(path));
+    free(g->body);
+    g->body = malloc(body.n + 1);
+    if (!g->body)
         abort();
-    memcpy(ghost.body, body.p, body.n);
-    ghost.n = body.n;
+    memcpy(g->body, body.p, body.n);
+    g->n = body.n;
 }
 
 /* It may have been made anew. */
@@ -261,7 +306,7 @@ static bool is_gone(str path, struct arena *a)
 {
     struct http_response r;
 
-    ask(SIM_KEY, S("GET"), path, S(""), S(""), &r, a);
+    ask(side()->key, S("GET"), path, S(""), S(""), &r, a);
     return r.status == 404 || json_bool(r.body, S("deleted")) == JSON_TRUE;
 }
 
@@ -275,8 +320,9 @@ static bool is_last(str rest)
  * element stays: it is the cursor. */
 static str out_of_date(const struct climate *c, str path, str body, struct arena *a)
 {
-    bool haunted = ghost.n && str_eqz(path, ghost.list) && seed_chance(c->ghosts) &&
-                   is_gone(str_of(ghost.path), a);
+    const struct ghost *g = &ghosts[fibre_side()];
+    bool haunted =
+        g->n && str_eqz(path, g->list) && seed_chance(c->ghosts) && is_gone(str_of(g->path), a);
     struct json_token data = json_member(body, S("data"));
 
     bool nested = str_find(str_sub(path, 4, path.n), '/') != path.n - 4;
@@ -298,7 +344,7 @@ static str out_of_date(const struct climate *c, str path, str body, struct arena
             continue;
         }
         if (haunted && !n)
-            buf_printf(&b, "%.*s,", (int)ghost.n, ghost.body);
+            buf_printf(&b, "%.*s,", (int)g->n, g->body);
         buf_printf(&b, "%s%.*s", n ? "," : "", STR_ARG(t.text));
         n++;
     }
@@ -395,7 +441,9 @@ static void answer_rightly(struct sim_seam *s, const struct stripe_request *q,
     *p = (struct stripe_response){
         .http_status = r.status,
         .date = clock_wall(&stripe_clock) / 1000 * 1000,
-        .body = events ? list_events(s, query, body, a) : out_of_date(s->c, q->path, body, a),
+        .body = events        ? list_events(s, query, body, a)
+                : asks_own(s) ? out_of_date(s->c, q->path, body, a)
+                              : body,
     };
     for (size_t i = 0; i < r.n_headers; i++)
         if (str_eq(r.header[i].name, S("Request-Id")))
@@ -510,7 +558,7 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
         tally->lost_before++;
         return lost(e, "before Stripe saw the request");
     }
-    if (!answer_wrongly(c, q->path, sent, p))
+    if (!answer_wrongly(s, q->path, sent, p))
         q->method == STRIPE_POST ? answer_write(s, q, p, a) : answer_rightly(s, q, p, a);
     int status = p->http_status;
     check_asked(q->path, status, p->body);
@@ -556,24 +604,72 @@ static bool takes_orders(const struct stripe *stripe)
     return ((const struct sim_seam *)stripe)->c->orders;
 }
 
+/* A number for a key, as backend/stripe_http.c makes one. */
+static uint64_t key_print(const char *key)
+{
+    return hash(str_of(key)) | 1;
+}
+
+/* Which key stands in the request: usually its own. */
+static const char *key_of_request(const struct sim_seam *s, const struct stripe_request *q)
+{
+    enum { IDENTITY_RARER = 8 };
+    bool identity = str_eqz(q->cause, "identity");
+    const char *in_slot = slot[s->side]      ? slot[s->side]
+                          : s->c->restricted ? side_at(s->side)->restricted
+                                             : side_at(s->side)->key;
+
+    if (s->wrong_key)
+        return OTHER_KEY;
+    if (!s->c->exchanged || !seed_chance(s->c->exchanged) ||
+        (identity && seed_draw() % IDENTITY_RARER))
+        return in_slot;
+    mark(MARK_KEY_STRUCK);
+    was_foreign[s->side] = true;
+    return seed_chance(60) ? side_at(SIDES - 1 - s->side)->key : OTHER_KEY;
+}
+
+/* Environments are apart: neither asks with the other's client, nor for what the other one has. */
+static void check_apart(const struct sim_seam *s, const struct stripe_request *q)
+{
+    if (s->side != fibre_side())
+        broke(PROMISE_APART, "%s asks Stripe as %s", side()->name, side_at(s->side)->name);
+    if (q->account.n)
+        broke(PROMISE_APART, "%s asks as the connected account %.*s, and none is connected",
+              side()->name, STR_ARG(q->account));
+    str id = ids_foreign(q->path);
+    if (!id.n)
+        id = ids_foreign(q->query);
+    if (id.n)
+        broke(PROMISE_APART, "%s asks for %.*s, which is the other environment's", side()->name,
+              STR_ARG(id));
+}
+
 static enum status sim_call(struct stripe *stripe, const struct stripe_request *q,
                             struct stripe_response *p, struct arena *a, struct error *e)
 {
+    struct sim_seam s = *(struct sim_seam *)stripe;
+
     if (tx_writing())
         broke(PROMISE_SOUND, "Stripe was called inside a write transaction");
     bool write = q->method == STRIPE_POST && takes_orders(stripe) && str_starts(q->cause, S("op_"));
     if (q->method != STRIPE_GET && !write)
         broke(PROMISE_READ_ONLY, "the mirror sends %s %.*s to Stripe",
               q->method == STRIPE_POST ? "POST" : "DELETE", STR_ARG(q->path));
+    check_apart(&s, q);
     if (write)
         orders_sent(q);
     tally->requests++;
     check_rate();
-    trace("asks %s %.*s%s%.*s (%.*s)", write ? "POST" : "GET", STR_ARG(q->path),
-          q->query.n || write ? "?" : "", STR_ARG(write ? q->form : q->query), STR_ARG(q->cause));
+    s.key = key_of_request(&s, q);
+    trace("asks %s %.*s%s%.*s (%.*s)%s", write ? "POST" : "GET", STR_ARG(q->path),
+          q->query.n || write ? "?" : "", STR_ARG(write ? q->form : q->query), STR_ARG(q->cause),
+          key_reaches(s.key) == s.side ? "" : " with another's key");
     under_way[fibre_life()]++;
-    enum status st = call((struct sim_seam *)stripe, q, p, a, e);
+    enum status st = call(&s, q, p, a, e);
     under_way[fibre_life()]--;
+    if (st == ST_OK)
+        p->key = key_print(s.key);
     if (st == ST_OK)
         tell_answer(q->path, p);
     else
@@ -594,7 +690,7 @@ struct stripe *sim_stripe(struct climate *c, bool wrong_key)
 
     if (!s)
         abort();
-    *s = (struct sim_seam){ { &ops }, c, wrong_key ? OTHER_KEY : SIM_KEY };
+    *s = (struct sim_seam){ { &ops }, c, fibre_side(), wrong_key, NULL };
     return &s->stripe;
 }
 
@@ -615,6 +711,6 @@ void sim_stripe_claimed(void)
 void sim_stripe_forget(unsigned life)
 {
     under_way[life] = 0;
-    for (size_t i = 0; i < n_lied; i++)
-        lied[i].heard = 0; /* it may have been on its way to the disk */
+    for (size_t i = 0; i < COUNT(lied) * LIES_MAX; i++)
+        lied[i / LIES_MAX][i % LIES_MAX].heard = 0; /* it may have been on its way to the disk */
 }

@@ -20,7 +20,11 @@ bool emu_account(char out[ACCOUNT_ID_MAX + 1]);
 
 /* The program's way. `wrong_key`: with another account's key. Closing it is free. */
 struct stripe *sim_stripe(struct climate *c, bool wrong_key);
-unsigned sim_stripe_calls(void); /* that are under way */
+/* In that side's key slot this one stands from now on, under whoever runs; NULL: its own. */
+void stripe_key_is(unsigned which, const char *key);
+bool stripe_key_is_own(unsigned which);      /* or another one of the same account and mode */
+bool stripe_key_was_foreign(unsigned which); /* at some time: its work may have stopped */
+unsigned sim_stripe_calls(void);             /* that are under way */
 /* What is about to be deleted: a list may show it for a while. */
 void stripe_remember(str path, str body);
 void sim_stripe_claimed(void); /* the running fibre has a new claim */

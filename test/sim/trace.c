@@ -1,7 +1,7 @@
 #include "trace.h"
 
 #include "fibre.h"
-#include "stripe.h"
+#include "side.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,8 +50,9 @@ static void add_to_hash(const char *line, size_t n)
 /* What the program says of its troubles stands in the story, too. */
 static void check_told(const char *line)
 {
-    if (strstr(line, SIM_KEY) || strstr(line, OTHER_KEY) || strstr(line, SIM_SECRET))
-        broke(PROMISE_SECRET, "it was told just now");
+    for (size_t i = 0; side_secrets[i]; i++)
+        if (strstr(line, side_secrets[i]))
+            broke(PROMISE_SECRET, "it was told just now");
 }
 
 /* What was told, for the end of the story; kept only while it is told. */
@@ -71,8 +72,11 @@ static void print(const char *line)
     char whole[LINE_BYTES_MAX + 80];
     msec t = fibre_now();
 
-    snprintf(whole, sizeof whole, "%2d d %02d:%02d:%02d.%03d  %-10s %s", (int)(t / 86400000),
+    snprintf(whole, sizeof whole, "%2d d %02d:%02d:%02d.%03d  %s%-10s %s", (int)(t / 86400000),
              (int)(t / 3600000 % 24), (int)(t / 60000 % 60), (int)(t / 1000 % 60), (int)(t % 1000),
+             sides() == 1   ? ""
+             : fibre_side() ? "2 "
+                            : "1 ",
              fibre_name(), line);
     puts(whole);
     keep(whole);

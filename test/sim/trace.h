@@ -66,7 +66,15 @@
     MARK(ORDER_REFUSED, "an operation was refused")                 \
     MARK(ORDER_STUCK, "an operation was left to a person")          \
     MARK(ORDER_TWICE, "an operation was asked for twice")           \
-    MARK(STORED_FAILURE, "Stripe kept a failure under its key")
+    MARK(STORED_FAILURE, "Stripe kept a failure under its key")     \
+    MARK(KEY_STRUCK, "a request carried another's key")             \
+    MARK(KEY_SWAPPED, "another's key stood in a key's place")       \
+    MARK(RIGHT_LOST, "a restricted key lost a right for a while")   \
+    MARK(WORK_STOPPED, "work stopped until the right key was back") \
+    MARK(SHUT, "an environment stayed shut while another worked")   \
+    MARK(MISLED, "a delivery to the wrong environment was refused") \
+    MARK(STRAY, "an event of another account or mode was put by")   \
+    MARK(SWITCHED, "an environment took over from another")
 
 enum mark {
 #define MARK(name, text) MARK_##name,

@@ -5,7 +5,9 @@
 #include "fibre.h"
 #include "ledger.h"
 #include "seed.h"
+#include "side.h"
 #include "stripe.h"
+#include "switching.h"
 #include "trace.h"
 
 #include <stdio.h>
@@ -23,6 +25,8 @@ enum {
 struct watch {
     struct store store;
     struct store *inner;
+    unsigned side;
+    unsigned waiting_for_commit;
 };
 
 /* One transaction and what it has changed so far. */
@@ -38,13 +42,13 @@ struct watched {
     size_t n_states;
     unsigned n_chased;
     int64_t claim; /* the ticket of a claim; 0: none */
+    bool seals;    /* nobody may store anything behind it */
     enum mark reached[32];
     size_t n_reached;
     bool looked_again;
 };
 
 static uint64_t last_order;
-static unsigned waiting_for_commit;
 
 static void maybe_give_way(unsigned percent)
 {
@@ -62,8 +66,11 @@ static enum status watch_begin(struct store *s, enum tx_mode mode, struct tx *tx
     t->n = t->n_reached = t->n_states = 0;
     t->n_chased = 0;
     t->claim = 0;
+    t->seals = false;
     t->order = 0;
     t->inner = (struct tx){ 0 };
+    if (w->side != fibre_side())
+        broke(PROMISE_APART, "%s works in the store of %s", side()->name, side_at(w->side)->name);
     maybe_give_way(PAUSE_BEGIN);
     enum status st = w->inner->ops->begin(w->inner, mode, &t->inner, e);
     if (st != ST_OK) {
@@ -164,6 +171,8 @@ static void note(struct watched *t, enum stmt id, const struct value *v, const s
         note_change(t, &v[3], &v[5], NULL, true);
     else if (id == STMT_STATE_PUT)
         note_state(t, v);
+    else if (id == STMT_ENVIRONMENT_SEAL)
+        t->seals = v[0].s.n != 0;
     else if (id == STMT_DUE_TAKE)
         t->claim = v[0].i;
     else if (id == STMT_DUE_MARK)
@@ -225,10 +234,24 @@ static enum status watch_run(struct tx *tx, enum stmt id, const struct value *ar
     return ST_OK;
 }
 
+/* What is sealed is read from then on, never written: no answer comes late. */
+static void check_seal(const struct watched *t)
+{
+    static uint64_t sealed[SIDES]; /* by which transaction */
+
+    if (t->seals && t->order > sealed[fibre_side()])
+        sealed[fibre_side()] = t->order;
+    if (!t->n || !sealed[fibre_side()] || t->order < sealed[fibre_side()] || !side_is_sealed())
+        return;
+    broke(PROMISE_APART, "%s %s was stored in %s, which is sealed", t->change[0].type,
+          t->change[0].id, side()->name);
+}
+
 /* ---- what became of it -------------------------------------------------------------------- */
 
 static void applied(const struct watched *t)
 {
+    check_seal(t);
     for (size_t i = 0; i < t->n; i++)
         check_applied(&t->change[i], t->order);
     for (size_t i = 0; i < t->n_states; i++)
@@ -267,15 +290,16 @@ static void tell(const struct watched *t)
 
 static enum status watch_commit(struct tx *tx, struct error *e)
 {
+    struct watch *w = (struct watch *)tx->store;
     struct watched *t = tx->impl;
     bool writing = tx->mode == TX_WRITE;
 
     maybe_give_way(PAUSE_RUN);
-    waiting_for_commit += writing;
-    bool shared = waiting_for_commit > 1;
+    w->waiting_for_commit += writing;
+    bool shared = w->waiting_for_commit > 1;
     enum status st = t->inner.store->ops->commit(&t->inner, e);
-    shared |= waiting_for_commit > 1;
-    waiting_for_commit -= writing && waiting_for_commit;
+    shared |= w->waiting_for_commit > 1;
+    w->waiting_for_commit -= writing && w->waiting_for_commit;
     if (writing && shared)
         mark(st == ST_OK ? MARK_SHARED_COMMIT : MARK_COMMIT_LOST);
     if (writing && st != ST_OK)
@@ -342,10 +366,10 @@ static void know_statements(void)
         enum stmt id;
         unsigned n_args;
     } known[] = {
-        { STMT_OBJECT_INSERT, 12 }, { STMT_OBJECT_UPDATE, 12 }, { STMT_OBJECT_BURY, 6 },
-        { STMT_DUE_TAKE, 7 },       { STMT_DUE_MARK, 11 },      { STMT_DUE_MARK_ONCE, 9 },
-        { STMT_STATE_PUT, 6 },      { STMT_DUE_FAIL, 11 },      { STMT_DUE_LATER, 8 },
-        { STMT_DUE_FINISH, 10 },
+        { STMT_OBJECT_INSERT, 12 }, { STMT_OBJECT_UPDATE, 12 },   { STMT_OBJECT_BURY, 6 },
+        { STMT_DUE_TAKE, 7 },       { STMT_DUE_MARK, 11 },        { STMT_DUE_MARK_ONCE, 9 },
+        { STMT_STATE_PUT, 6 },      { STMT_DUE_FAIL, 11 },        { STMT_DUE_LATER, 8 },
+        { STMT_DUE_FINISH, 10 },    { STMT_ENVIRONMENT_SEAL, 1 },
     };
 
     for (size_t i = 0; i < COUNT(known); i++)
@@ -361,7 +385,6 @@ struct store *watch_open(struct store *inner)
     if (!w)
         abort();
     know_statements();
-    *w = (struct watch){ { &ops }, inner };
-    waiting_for_commit = 0;
+    *w = (struct watch){ .store = { &ops }, .inner = inner, .side = fibre_side() };
     return &w->store;
 }
