@@ -6,11 +6,11 @@ cd "$(dirname "$0")/.." || exit 2
 export SOAK="${1:-10}"
 [ -f build-test/build.ninja ] ||
     meson setup build-test -Dtests=enabled -Dwerror=true >/dev/null || exit 1
-ninja -C build-test brindle >/dev/null || exit 1
+ninja -C build-test brindle test/scenario/killing.so >/dev/null || exit 1
 export BRINDLE="$PWD/build-test/brindle"
 failed=0
 echo "== SQLite"
-python3 test/scenario/run.py KILL || failed=1
+python3 test/scenario/run.py KILL ENV-20C || failed=1
 echo "== PostgreSQL"
-python3 test/scenario/run.py --store pg KILL PG-01 PG-02 PG-03 || failed=1
+python3 test/scenario/run.py --store pg KILL ENV-20C PG-01 PG-02 PG-03 || failed=1
 exit $failed
