@@ -160,8 +160,11 @@ static enum status apply(struct looking *l, struct error *e)
     enum status st = ST_OK;
     int64_t n = 0, stay = leftovers_say_stay(l->cli, &l->scan, l->unknown);
 
-    for (size_t i = 0; i < l->scan.n_columns; i++)
+    bool more = false;
+    for (size_t i = 0; i < l->scan.n_columns; i++) {
         n += leftovers_foreign(&l->scan.column[i], l->unknown);
+        more = more || l->scan.column[i].more;
+    }
     if (n == 0)
         say("%s: nothing that is proven to be of elsewhere.", l->conf->name);
     if (n > stay)
@@ -171,7 +174,9 @@ static enum status apply(struct looking *l, struct error *e)
         st = leftovers_apply(&l->scan, l->unknown, clock_wall(wire_clock()), &m, e);
     if (st == ST_OK && n > stay)
         leftovers_say_mended(l->cli, "Taken out, and kept in table brindle_leftovers", &m);
-    if (st == ST_OK && stay)
+    if (st == ST_OK && more)
+        say("There are more than fit at once: say it again.");
+    if (st == ST_OK && (stay || more))
         cli_exit_with(EXIT_FOUND);
     return st;
 }

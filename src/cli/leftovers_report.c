@@ -174,6 +174,8 @@ static enum status write_column(const char *env, struct leftover_scan *s,
     jw_put_int(&w, "foreign", leftovers_foreign(c, false));
     write_examples(c, &w);
     write_notes(c, &w, &a);
+    if (c->more)
+        jw_put_bool(&w, "more", true);
     if (c->n_left && *leftovers_why_not(c))
         jw_put_str(&w, "by_hand", str_of(leftovers_why_not(c)));
     enum status st = write_dependents(s, c, &w, &a, e);
@@ -274,6 +276,8 @@ static void say_about(const struct leftover_column *c, str line)
     (void)json_next(&r);
     while ((t = json_value(&r)).type == JSON_STRING)
         say_wrapped("  ", "No SQL cures this: %.*s.", STR_ARG(json_unescape(t, &a)));
+    if (c->more)
+        say_wrapped("  ", "More than %d at once: mend, and look again.", LEFTOVER_KEPT_MAX);
     if (*leftovers_why_not(c))
         say_wrapped("  ", "--apply passes it over: %s.", leftovers_why_not(c));
 }

@@ -488,6 +488,9 @@ static enum status keep(struct leftover_scan *s, struct leftover_column *c, str 
     c->rows[v->kind] += rows;
     if (!leftover_is_foreign(v->kind, true))
         return ST_OK;
+    c->more = c->n_left == LEFTOVER_KEPT_MAX;
+    if (c->more)
+        return ST_OK;
     if (c->n_left == *room) {
         size_t more = *room ? 2 * *room : 64;
         struct leftover *left = arena_alloc(s->a, more * sizeof *left);
@@ -498,7 +501,9 @@ static enum status keep(struct leftover_scan *s, struct leftover_column *c, str 
         c->left = left;
         *room = more;
     }
-    str copy = arena_copy(s->a, id), why = arena_copy(s->a, str_of(v->why));
+    str copy = arena_copy(s->a, id), why = S("");
+    if (c->ids[v->kind] <= LEFTOVER_WHYS_MAX)
+        why = arena_copy(s->a, str_of(v->why));
     if (!copy.p || !why.p)
         return too_many(c, e);
     c->left[c->n_left++] =

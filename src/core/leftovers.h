@@ -27,6 +27,8 @@ enum {
     LEFTOVER_COLUMNS_MAX = 256,
     LEFTOVER_ENVS_MAX = 16,
     LEFTOVER_WHY_MAX = 400,
+    LEFTOVER_KEPT_MAX = 1 << 20,   /* of a column; the rest is counted alone */
+    LEFTOVER_WHYS_MAX = 100,       /* of a kind and column, that keep their sentence */
     LEFTOVER_PATH_MAX = 4,         /* links from a table to one whose rows hang on it */
     LEFTOVER_LINK_IDS_MAX = 20000, /* of a column, that dependent rows are counted for */
 };
@@ -47,6 +49,7 @@ struct leftover_column {
     int64_t ids[LEFTOVER_KINDS], rows[LEFTOVER_KINDS];
     struct leftover *left;
     size_t n_left;
+    bool more; /* than LEFTOVER_KEPT_MAX: what is mended now is not all */
 };
 
 struct leftover_scan {
