@@ -207,12 +207,107 @@ static void what_is_too_much_or_stopped_is_no_purge(void **state)
     small_world_free(w);
 }
 
+/* The store of a process that dies at a commit: before it, or behind it. */
+static struct {
+    struct store store;
+    struct store_ops ops;
+    struct store *inner;
+    int64_t left; /* commits until then */
+    bool behind, dead;
+} mortal;
+
+static enum status begin(struct store *s, enum tx_mode mode, struct tx *tx, struct error *e)
+{
+    (void)s;
+    return mortal.dead ? fail(e, ST_REFUSED, "killed")
+                       : mortal.inner->ops->begin(mortal.inner, mode, tx, e);
+}
+
+static enum status run_inner(struct tx *tx, enum stmt id, const struct value *args, size_t n,
+                             struct rows *rows, struct arena *a, struct error *e)
+{
+    tx->store = mortal.inner;
+    enum status st = mortal.inner->ops->run(tx, id, args, n, rows, a, e);
+    tx->store = &mortal.store;
+    return st;
+}
+
+static void roll_back(struct tx *tx)
+{
+    tx->store = mortal.inner;
+    mortal.inner->ops->rollback(tx);
+    tx->store = &mortal.store;
+}
+
+static enum status commit(struct tx *tx, struct error *e)
+{
+    bool dies = tx->mode == TX_WRITE && --mortal.left == 0;
+
+    mortal.dead = mortal.dead || dies;
+    if (dies && !mortal.behind) {
+        roll_back(tx);
+        return fail(e, ST_REFUSED, "killed");
+    }
+    tx->store = mortal.inner;
+    enum status st = mortal.inner->ops->commit(tx, e);
+    tx->store = &mortal.store;
+    return dies ? fail(e, ST_REFUSED, "killed") : st;
+}
+
+static void make_mortal(struct small_world *w, int64_t commits, bool behind)
+{
+    mortal.inner = w->world.store;
+    mortal.ops = *mortal.inner->ops;
+    mortal.ops.begin = begin;
+    mortal.ops.run = run_inner;
+    mortal.ops.commit = commit;
+    mortal.ops.rollback = roll_back;
+    mortal.store.ops = &mortal.ops;
+    mortal.left = commits;
+    mortal.behind = behind;
+    mortal.dead = false;
+    w->world.store = &mortal.store;
+}
+
+/* ENV-24 */
+static void a_purge_that_is_killed_anywhere_ends_when_it_is_said_again(void **state)
+{
+    bool died = true;
+    int64_t at = 0;
+
+    (void)state;
+    while (died) {
+        struct small_world *w = small_world_new();
+        struct error e = { 0 };
+        struct purge did;
+        know(w, "acct_8", "active");
+        know(w, "acct_9", "wrong_mode");
+        fill(w, "acct_8");
+        fill(w, "acct_9");
+        make_mortal(w, at / 2 + 1, at % 2);
+        at += at < 20 ? 1 : 7; /* some of the many that remove nothing */
+        enum status st = purge_run(&w->env, EVERYTHING, &did, &e);
+        died = mortal.dead;
+        assert_int_equal(st, died ? ST_REFUSED : ST_OK);
+        w->world.store = mortal.inner; /* the next process */
+        error_clear(&e);
+        of_each_table(w, "acct_8", false);
+        assert_int_equal(purge_run(&w->env, EVERYTHING, &did, &e), ST_OK);
+        of_each_table(w, "acct_8", false);
+        of_each_table(w, "acct_9", true);
+        assert_int_equal(ask_int(w, "select count(*) from _counters where name like '%acct_9'"), 0);
+        small_world_free(w);
+    }
+    assert_in_range(at, 20, 400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_purge_leaves_nothing_of_the_account_in_any_table),
         cmocka_unit_test(all_accounts_are_purged_and_listed_however_many),
         cmocka_unit_test(what_is_too_much_or_stopped_is_no_purge),
+        cmocka_unit_test(a_purge_that_is_killed_anywhere_ends_when_it_is_said_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
