@@ -2,6 +2,7 @@
 
 #include "base/url.h"
 #include "core/api.h"
+#include "core/known.h"
 #include "core/page.h"
 #include "core/path.h"
 #include "core/references.h"
@@ -55,7 +56,8 @@ static enum status put_members(struct tx *tx, struct env *env, const struct answ
                                size_t *n, struct arena *a, struct error *e)
 {
     struct sequence_pool pool = { 0 };
-    enum status st = ST_OK;
+    struct known known = { .n = 0 };
+    enum status st = known_find(tx, env, page, PAGE_BYTES_MAX, &known, a, e);
 
     for (*n = 0; st == ST_OK; ++*n) {
         struct page_item item;
@@ -73,7 +75,8 @@ static enum status put_members(struct tx *tx, struct env *env, const struct answ
                                    .cause = parent->cause,
                                    .depth =
                                        REFS_DEPTH_MAX, /* so many: the chase looks after them */
-                                   .pool = &pool };
+                                   .pool = &pool,
+                                   .known = &known };
         st = mirror_put(tx, env, &in, &result, NULL, a, e);
         if (st == ST_OK)
             st = tx_run(tx, STMT_REF_ADD, NULL, a, e, V_STR(parent->type), v_account(env),

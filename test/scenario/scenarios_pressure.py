@@ -103,6 +103,8 @@ def a_list_that_fails_in_the_middle_takes_nothing_away(place):
     gone = place.one("select count(*) from objects where type = 'subscription' and deleted = 1")
     check(gone == 0, gone, "were buried")
     check(not fetches(e, f"/v1/subscriptions/{answer['subscriptionId']}", after), "looked at one by one")
+    singly = {r["path"].split("?")[0] for r in e.requests("/v1/subscriptions/sub_", after=after) if r["method"] == "GET"}
+    check(len(singly) <= 2, "what half a list did not show was asked for one by one:", len(singly))
     place.check_mirror(["customer", "subscription"])
 
 
