@@ -142,6 +142,7 @@ static enum status fail_with(struct pg_conn *c, const char *state, const char *t
     if (PQstatus(c->pg) == CONNECTION_BAD || (c->sqlstate[0] && is_one_of(c->sqlstate, ended_by)))
         c->lost = true;
     enum status st = pg_judge(c->sqlstate);
+    e->disk_full = strcmp(c->sqlstate, "53100") == 0;
     return fail(e, st, "%s: %s: %s%s%s%s%s", c->label, doing,
                 words[0] ? words : "the connection broke", c->sqlstate[0] ? " (" : "", c->sqlstate,
                 c->sqlstate[0] ? ")" : "", advice(c->sqlstate));

@@ -48,8 +48,10 @@ enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e
 
     c->rc = rc;
     c->disk_full = is_full(rc, os);
-    if (c->disk_full)
+    if (c->disk_full) {
+        e->disk_full = true;
         return fail(e, ST_LIMIT, "%s: %s: the disk is full; free some space", c->path, doing);
+    }
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -242,6 +242,7 @@ static void batch_lose(struct writer *w, const struct error *why)
     if (!sqlite3_get_autocommit(w->c->db) && conn_verb(w->c, VERB_ROLLBACK, &again) != ST_OK)
         turn_sick(w, &again);
     bool is_gone = is_full && !atomic_load_explicit(&w->failed, memory_order_relaxed);
+    outcome.disk_full = is_gone;
     fail(&outcome, is_gone ? ST_LIMIT : ST_RETRY,
          "the transaction was lost together with others: %s", why->text);
     batch_settle(w, planted(PLANT_FAILED_COMMIT_IS_OK) ? NULL : &outcome);

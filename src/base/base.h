@@ -62,7 +62,8 @@ enum { ERROR_TEXT_MAX = 512 };
  */
 struct error {
     enum status status;
-    bool restart; /* of ST_BROKEN: nothing is known to be damaged, and a new process goes on */
+    bool restart;   /* of ST_BROKEN: nothing is known to be damaged, and a new process goes on */
+    bool disk_full; /* of ST_LIMIT: it was the store's disk */
     const char *file;
     int line;
     char text[ERROR_TEXT_MAX];

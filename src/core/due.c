@@ -12,6 +12,7 @@
 enum {
     SMALL_BYTES = 64 << 10,
     DEAD_PAGE = 500,
+    DUE_ID_MAX = 1024,   /* of an id, or a walk's variant: longer ones are of no use */
     GUESTS_TRIED = 8,    /* accounts looked at in one turn */
     DUE_PIECE = 1000,    /* keys that one transaction changes */
     WHY_BYTES_MAX = 400, /* of a sentence that is kept with the key */
@@ -233,7 +234,23 @@ static enum status anything_ready(struct env *env, struct error *e)
     return st;
 }
 
-enum status due_claim(struct env *env, struct claim *out, struct arena *a, struct error *e)
+/* They do not fit into what a claim is read into: no other work is to wait behind them. */
+static enum status bury_long_ones(struct env *env, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_DUE_BURY_LONG, &r, &a, e,
+                    V_STR(S("its id is too long to be asked for")), V_INT(DUE_ID_MAX));
+    if (st == ST_OK && !r.n_changed)
+        return ST_NONE;
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status claim(struct env *env, struct claim *out, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     enum stripe_lane lane = LANE_BACKFILL;
@@ -274,6 +291,18 @@ enum status due_claim(struct env *env, struct claim *out, struct arena *a, struc
         st = tx_commit(&tx, e);
     if (st == ST_OK)
         *out = c;
+    return st;
+}
+
+enum status due_claim(struct env *env, struct claim *out, struct arena *a, struct error *e)
+{
+    struct error why = { 0 };
+    enum status st = claim(env, out, a, &why);
+
+    if (st == ST_LIMIT && bury_long_ones(env, e) == ST_OK)
+        return claim(env, out, a, e);
+    if (st != ST_OK && st != ST_NONE)
+        *e = why;
     return st;
 }
 

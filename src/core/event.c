@@ -99,6 +99,8 @@ enum status event_parse(str body, struct event *out, struct arena *a, struct err
     enum status st = check_name(ev.id, "id", EVENT_ID_MAX, e);
     if (st == ST_OK)
         st = check_name(ev.type, "type", EVENT_TYPE_MAX, e);
+    if (st == ST_OK && ev.account.n)
+        st = check_name(ev.account, "account", EVENT_NAME_MAX, e);
     if (st != ST_OK)
         return st;
     if (ev.thin) {
@@ -113,6 +115,11 @@ enum status event_parse(str body, struct event *out, struct arena *a, struct err
         ev.object_type = text_of(t[F_DATA_OBJECT_TYPE], a);
         ev.object_id = text_of(t[F_DATA_OBJECT_ID], a);
     }
+    if (ev.api_version.n > EVENT_NAME_MAX)
+        ev.api_version = (str){ 0 };
+    ev.too_long = ev.object_type.n > EVENT_NAME_MAX || ev.object_id.n > EVENT_NAME_MAX;
+    if (ev.too_long) /* Stripe has none so long; the store keeps it in keys */
+        ev.object_type = ev.object_id = (str){ 0 };
     *out = ev;
     return ST_OK;
 }

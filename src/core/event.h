@@ -6,6 +6,7 @@
 enum {
     EVENT_ID_MAX = 255,
     EVENT_TYPE_MAX = 255,
+    EVENT_NAME_MAX = 255, /* of its object's type and id, its account, its API version */
 };
 
 struct event {
@@ -18,6 +19,7 @@ struct event {
     str object;      /* data.object as it stands in the body; empty when thin or absent */
     str object_type; /* its "object", or the related object's type */
     str object_id;   /* may be empty: invoice.upcoming has none */
+    bool too_long;   /* object_type or object_id were, and are empty: nothing can be done for it */
     str body;        /* all of it, as received */
 
     msec received_at; /* wall */
@@ -28,5 +30,6 @@ struct event {
 };
 
 /* Slices point into `body`, but for decoded strings with escapes, which live in `a`.
- * ST_INVALID: no JSON, not an object, no string `id` or `type`, or one that is too long. */
+ * ST_INVALID: no JSON, not an object, no string `id` or `type`, or one that is too long; so may be
+ * the account or the twin. */
 enum status event_parse(str body, struct event *out, struct arena *a, struct error *e) MUST_USE;

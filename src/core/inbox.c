@@ -170,7 +170,8 @@ static enum status note_account(struct tx *tx, struct env *env, const struct eve
                                    .lane = LANE_WEBHOOK,
                                    .cause = "connect" };
 
-    if (!env->connect || !ev->account.n || str_eqz(ev->account, env->identity.account))
+    if (!env->connect || !ev->account.n || ev->account.n > ACCOUNT_ID_MAX ||
+        str_eqz(ev->account, env->identity.account))
         return ST_OK;
     if (str_eqz(ev->type, "account.application.deauthorized"))
         return account_lost(tx, env, ev->account, ACCOUNT_UNREACHABLE,

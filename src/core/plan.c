@@ -140,6 +140,8 @@ static struct plan plan_object(const struct event *ev, struct arena *a)
 {
     struct plan p = { .outcome = PLAN_DUE };
 
+    if (ev->too_long)
+        return without_work(PLAN_UNFETCHABLE, "id_too_long");
     if (!ev->object_type.n)
         return without_work(PLAN_UNFETCHABLE, "no_object");
     const struct resource *r = resource_by_type(ev->object_type);
@@ -234,6 +236,19 @@ static void plan_customer(struct plan *p, const struct event *ev, struct arena *
     }
 }
 
+/* What no store keeps as a key, and no address holds, is not worked for. */
+static void drop_long_ids(struct plan *p)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_keys; i++)
+        if (p->key[i].id.n <= PLAN_ID_MAX)
+            p->key[n++] = p->key[i];
+    p->n_keys = n;
+    if (p->outcome == PLAN_DUE && !n)
+        *p = without_work(PLAN_UNFETCHABLE, "id_too_long");
+}
+
 struct plan plan_for_event(const struct event *ev, const struct identity *id,
                            enum plan_account whose, struct arena *a)
 {
@@ -246,7 +261,8 @@ struct plan plan_for_event(const struct event *ev, const struct identity *id,
                             whose == PLAN_STRANGER ? "unknown_account" : "connected_account");
     assert(!ev->account.n || str_eqz(ev->account, id->account));
     struct plan p = plan_object(ev, a);
-    if (changes_rights(ev->type))
+    if (changes_rights(ev->type) && !ev->too_long)
         plan_customer(&p, ev, a);
+    drop_long_ids(&p);
     return p;
 }

@@ -26,7 +26,12 @@ enum plan_outcome {
     PLAN_ERASED,      /* about somebody who was erased: no work, and its body is not kept */
 };
 
-enum { PLAN_KEYS_MAX = 4, PLAN_TOLD_MAX = 255, PLAN_OUTCOME_COUNT = PLAN_ERASED + 1 };
+enum {
+    PLAN_KEYS_MAX = 4,
+    PLAN_TOLD_MAX = 255,
+    PLAN_ID_MAX = 255,
+    PLAN_OUTCOME_COUNT = PLAN_ERASED + 1
+};
 
 struct plan_key {
     str type, id;

@@ -319,6 +319,7 @@ static enum status put(struct engine *g, size_t from, size_t n, struct error *e)
 
     for (size_t i = from; i < from + n; i++) {
         g->item[i]->status = st;
+        g->item[i]->disk_full = st == ST_LIMIT && e->disk_full;
         if (st == ST_OK)
             g->item[i]->result = g->result[i];
     }

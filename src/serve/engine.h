@@ -53,6 +53,7 @@ struct ingest_item {
     struct event event;
     struct inbox_result result;
     enum status status; /* ST_OK: it is on the disk; anything else: answer 503 */
+    bool disk_full;     /* of ST_LIMIT: that is why */
     void (*done)(struct ingest_item *item);
     struct ingest_item *next;
 };

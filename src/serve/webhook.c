@@ -206,7 +206,7 @@ static void delivery_done(struct ingest_item *item)
     if (item->status == ST_OK) {
         count_stored(d, item);
         reply_json(v->x, 200, S("{\"received\":true}"));
-    } else if (item->status == ST_LIMIT) {
+    } else if (item->disk_full) {
         defer_for_space(d, v->x);
     } else {
         defer(d, v->x);

@@ -8,6 +8,9 @@
 #include "core/work.h"
 #include "small_world.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static void deliver_many(struct small_world *w, const char *const *body, size_t n)
 {
     ARENA(a, 64 << 10);
@@ -193,6 +196,76 @@ static void what_waited_for_its_account_is_taken_as_if_it_came_now(void **state)
     small_world_free(w);
 }
 
+/* A signed event may hold anything. */
+static void an_id_that_no_store_can_keep_stops_nothing(void **state)
+{
+    enum { LONG = 70 << 10 };
+    static char body[4 * LONG];
+    static const char *const shape[] = {
+        "{\"object\":\"product\",\"id\":\"", "{\"object\":\"",
+        "{\"object\":\"invoice\",\"id\":\"in_1\",\"customer\":\"",
+        "{\"object\":\"discount\",\"id\":\"di_1\",\"customer\":\""
+    };
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    for (size_t i = 0; i < COUNT(shape); i++) {
+        size_t n = (size_t)snprintf(body, sizeof body,
+                                    "{\"id\":\"evt_%zu\",\"object\":\"event\",\"type\":"
+                                    "\"invoice.paid\",\"livemode\":false,\"data\":{\"object\":",
+                                    i);
+        n += (size_t)snprintf(body + n, sizeof body - n, "%s%0*d\"", shape[i], LONG, 1);
+        snprintf(body + n, sizeof body - n, "%s}}}", i == 1 ? ",\"id\":\"x\"" : "");
+        struct error e = { 0 };
+        struct inbox_result result;
+        ARENA(a, 1 << 20);
+        struct event ev;
+        assert_int_equal(event_parse(str_of(body), &ev, &a, &e), ST_OK);
+        ev.received_at = w->wall;
+        assert_int_equal(inbox_put_many(&w->env, &ev, 1, &result, &e), ST_OK);
+    }
+    assert_int_equal(ask_int(w, "select count(*) from _inbox"), COUNT(shape));
+    assert_int_equal(ask_int(w, "select count(*) from _inbox where outcome = 'unfetchable' and "
+                                "reason = 'id_too_long'"),
+                     3);
+    assert_int_equal(ask_int(w, "select count(*) from _due where length(id) > 255"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _due where id = 'in_1'"), 1);
+    script(w, "/v1/products/prod_1", 200, "{\"id\":\"prod_1\",\"object\":\"product\"}");
+    deliver_body(w, "", "product.updated", "{\"id\":\"prod_1\",\"object\":\"product\"}");
+    settle(w);
+    assert_int_equal(ask_int(w, "select count(*) from products"), 1);
+    small_world_free(w);
+}
+
+/* However it came to be due. */
+static void a_key_that_is_too_long_holds_no_other_up(void **state)
+{
+    enum { LONG = 70 << 10 };
+    static char id[LONG + 1];
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    {
+        ARENA(a, 1 << 20);
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        memset(id, 'x', LONG);
+        const struct due_mark m = { .key = { DUE_OBJECT, S("product"), str_of(id) },
+                                    .lane = LANE_WEBHOOK,
+                                    .cause = "webhook" };
+        assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+        assert_int_equal(due_mark(&tx, &w->env, &m, &a, &e), ST_OK);
+        assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    }
+    script(w, "/v1/products/prod_1", 200, "{\"id\":\"prod_1\",\"object\":\"product\"}");
+    deliver_body(w, "", "product.updated", "{\"id\":\"prod_1\",\"object\":\"product\"}");
+    ARENA(small, 64 << 10);
+    struct claim c;
+    assert_int_equal(due_claim(&w->env, &c, &small, &e), ST_OK); /* the long one goes */
+    assert_int_equal(c.key.id.n, 6);
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1"), 1);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +276,8 @@ int main(void)
         cmocka_unit_test(what_contradicts_its_events_mode_stays_in_the_inbox_alone),
         cmocka_unit_test(what_can_be_fetched_is_never_taken_from_an_event),
 
+        cmocka_unit_test(an_id_that_no_store_can_keep_stops_nothing),
+        cmocka_unit_test(a_key_that_is_too_long_holds_no_other_up),
         cmocka_unit_test(what_a_connected_accounts_event_tells_is_that_accounts),
         cmocka_unit_test(what_waited_for_its_account_is_taken_as_if_it_came_now),
     };

@@ -613,7 +613,7 @@ static void readiness_tells_why(void **state)
     pthread_mutex_unlock(&h->store.lock);
     deliver(the.port, HOUSE_SECRET, customer_event("evt_2", "cus_1"), &a);
     assert_int_equal(a.status, 503);
-    assert_has(a.body, "\"reason\":\"disk_full\"");
+    assert_has(a.body, "\"reason\":\"not_stored\""); /* a limit, and no disk's */
     get("/readyz", "", &a);
     assert_has(a.body, "{\"status\":\"disk_full\"");
     gate_lock(h->world.sched, h->env.gate);
