@@ -211,6 +211,49 @@ static enum status look_round(struct pg_conn *c, struct error *e)
     return st;
 }
 
+static bool is_ports(const char *text)
+{
+    return strspn(text, "0123456789,") == strlen(text);
+}
+
+/* Was it read as it was meant? A password that holds what means something in an address gives its
+ * pieces to the host, the port or the database, and libpq's words would repeat them. */
+static bool is_plausible(const PQconninfoOption *o)
+{
+    bool good = true;
+
+    for (; o->keyword && good; o++) {
+        if (!o->val)
+            continue;
+        if (strcmp(o->keyword, "port") == 0)
+            good = is_ports(o->val);
+        else if (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "dbname") == 0)
+            good = !strchr(o->val, '@');
+    }
+    return good;
+}
+
+/* libpq quotes an address that it cannot read, the password with it: it is not asked twice. */
+static enum status check_address(const char *url, const char *label, struct error *e)
+{
+    bool is_name = !strstr(url, "://") && !strchr(url, '=');
+    char *words = NULL;
+
+    if (is_name) /* of a database at the default place */
+        return ST_OK;
+    PQconninfoOption *o = PQconninfoParse(url, &words);
+    bool good = o && is_plausible(o);
+    PQconninfoFree(o);
+    PQfreemem(words);
+    if (good)
+        return ST_OK;
+    return fail(e, ST_INVALID,
+                "%s: the address cannot be read (it is not repeated here): write "
+                "postgresql://user:password@host[:port]/database, and what means something in an "
+                "address (@ : / %% ? # [ ]) as %%40, %%3A, %%2F, %%25, %%3F, %%23, %%5B, %%5D",
+                label);
+}
+
 enum status pg_conn_open(struct pg_conn *c, const char *url, const char *label, struct error *e)
 {
     /* What stands before `dbname` is a default that the address may override. */
@@ -222,6 +265,9 @@ enum status pg_conn_open(struct pg_conn *c, const char *url, const char *label, 
     const char *const value[] = { "5", "10", "5", "3", "15000", "brindle", url, "UTF8", NULL };
 
     *c = (struct pg_conn){ .label = label };
+    enum status known = check_address(url, label, e);
+    if (known != ST_OK)
+        return known;
     c->pg = PQconnectdbParams(key, value, 1);
     if (!c->pg)
         return fail(e, ST_LIMIT, "%s: memory has run out", label);

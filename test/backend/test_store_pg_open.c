@@ -157,6 +157,28 @@ static void nobody_listens_is_for_trying_again(void **state)
     assert_null(strstr(e.text, "geheim"));
 }
 
+/* libpq repeats what it cannot read; and what it reads otherwise than it was meant: "u:p/w@h" has
+ * the port "p". */
+static void an_address_that_cannot_be_read_is_not_repeated(void **state)
+{
+    static const char *const broken[] = {
+        "postgresql://u:sekret%pw@127.0.0.1/x", "postgresql://u:sekret@[::1/x",
+        "postgresql://u:sekret/pw@127.0.0.1/x", "postgresql://u:sekret@sekret@127.0.0.1:1/x",
+        "postgresql://u:pw@127.0.0.1:sekret/x", "postgresql://u:pw@127.0.0.1:1/x?sekret=1",
+        "host=127.0.0.1 password='sekret"
+    };
+    (void)state;
+
+    for (size_t i = 0; i < COUNT(broken); i++) {
+        struct store *s = NULL;
+        struct error e = { 0 };
+        assert_int_equal(open_at(&s, broken[i], false, &e), ST_INVALID);
+        if (strstr(e.text, "sekret"))
+            fail_msg("%s", e.text);
+        assert_non_null(strstr(e.text, "%40"));
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -167,6 +189,7 @@ int main(void)
         in_a_database(a_reader_finds_nothing_and_makes_nothing),
         in_a_database(a_role_without_any_right_but_its_schema_is_enough),
         cmocka_unit_test(nobody_listens_is_for_trying_again),
+        cmocka_unit_test(an_address_that_cannot_be_read_is_not_repeated),
     };
 
     return pg_fixture_start() ? pg_fixture_end(cmocka_run_group_tests(tests, NULL, NULL)) : 0;
