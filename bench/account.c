@@ -282,6 +282,12 @@ static void put_list(struct buf *b, enum kind k, str query)
     buf_printf(b, "],\"has_more\":%s,\"url\":\"%s\"}", left ? "true" : "false", kind_table[k].path);
 }
 
+/* What is listed under an object alone: there is nothing of it. */
+static bool has_slash(str s)
+{
+    return str_find(s, '/') < s.n;
+}
+
 bool account_answer(struct buf *b, str path, str query)
 {
     for (enum kind k = 0; k < KINDS; k++) {
@@ -290,7 +296,7 @@ bool account_answer(struct buf *b, str path, str query)
             continue;
         if (path.n == list.n)
             put_list(b, k, query);
-        else if (path.p[list.n] == '/')
+        else if (path.p[list.n] == '/' && !has_slash(str_sub(path, list.n + 1, path.n)))
             put_object(b, k, number_of(str_sub(path, list.n + 1, path.n)));
         else
             continue;

@@ -44,6 +44,8 @@ static void put_answer(struct buf *b, str path, str query)
 {
     enum page_kind kind = page_kind_of(path);
     size_t slash = 4 + str_find(str_sub(path, 4, path.n), '/');
+    bool is_under_an_object =
+        slash < path.n && str_find(str_sub(path, slash + 1, path.n), '/') < path.n - slash - 1;
 
     if (str_eq(path, S("/v1/account")))
         buf_append(b, S("{\"id\":\"acct_1BenchBenchBench1\",\"object\":\"account\"}"));
@@ -53,7 +55,7 @@ static void put_answer(struct buf *b, str path, str query)
         return;
     else if (is_account)
         buf_append(b, S("{\"object\":\"list\",\"data\":[],\"has_more\":false}"));
-    else if (kind == PAGE_KINDS)
+    else if (kind == PAGE_KINDS || is_under_an_object)
         buf_append(b, S("{\"object\":\"list\",\"data\":[],\"has_more\":false}"));
     else if (slash < path.n)
         page_object(b, kind, str_sub(path, slash + 1, path.n), 0);
