@@ -32,7 +32,10 @@ static str customers_text(str line, struct arena *a)
                                     STR_ARG(json_member(t.text, S("amount")).text),
                                     STR_ARG(json_text(t.text, S("currency"), a)));
     }
-    return text;
+    int64_t more = 0;
+    return json_int(line, S("more"), &more)
+               ? arena_printf(a, "%.*s, and %lld more", STR_ARG(text), (long long)more)
+               : text;
 }
 
 static void add_duplicate(struct table *t, str line)

@@ -19,6 +19,7 @@ struct search {
     struct tx *tx;
     struct buf *out;
     struct duplicates *n;
+    int64_t more; /* customers of the group under way that are not named */
 };
 
 /* ---- a customer ------------------------------------------------------------------------------ */
@@ -164,6 +165,8 @@ static enum status write_group(struct search *s, const char *kind, const char *n
         st = write_customer(s, &w, row_str(r, i, col), &live, a, e);
     jw_end(&w);
     jw_put_bool(&w, "severalLive", live > 1);
+    if (s->more > 0)
+        jw_put_int(&w, "more", s->more);
     jw_end(&w);
     buf_char(s->out, '\n');
     /* a single customer's are counted for themselves */
@@ -241,7 +244,9 @@ static enum status write_emails(struct search *s, const struct rows *r, size_t *
         size_t to = end_of_group(r, *at);
         if (to == r->n_rows && !last_page && *at > 0)
             return ST_OK; /* from here on once more */
+        s->more = row_int(r, *at, 2) - (int64_t)(to - *at);
         st = write_group(s, "email", "email", row_str(r, *at, 0), r, 1, *at, to, a, e);
+        s->more = 0;
         s->n->emails++;
         *at = to;
     }
@@ -331,7 +336,7 @@ static enum status find_unlisted(struct search *s, struct error *e)
 enum status duplicates_find(struct env *env, struct buf *out, struct duplicates *n, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
-    struct search s = { env, &tx, out, n };
+    struct search s = { .env = env, .tx = &tx, .out = out, .n = n };
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
     *n = (struct duplicates){ 0 };

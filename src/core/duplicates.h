@@ -20,8 +20,9 @@ struct duplicates {
  *   {"kind":"email","email":…,"customers":[…]}        them, "severalLive":true
  *   {"kind":"subscriptions","customer":…,"customers":[…]}
  *   {"kind":"unknown","customer":…,"why":…}, or "type" instead of "customer" for a whole list
- * A customer: id, email, user, created, bound, subscriptions [{id, status, live, amount, currency,
- * interval, interval_count}]; amounts in the currency's smallest unit, null where it depends on
- * usage or tiers. */
+ * Of an address that very many share, the first ones are named, and "more" says how many there are
+ * beside them. A customer: id, email, user, created, bound, subscriptions [{id, status, live,
+ * amount, currency, interval, interval_count}]; amounts in the currency's smallest unit, null where
+ * it depends on usage or tiers. */
 enum status duplicates_find(struct env *env, struct buf *out, struct duplicates *n,
                             struct error *e) MUST_USE;

@@ -469,9 +469,10 @@ static enum status dispatch(const struct command *c, struct error *e)
         return op->run(c, e);
     if (!json_valid(c->line))
         return fail(e, ST_INVALID, "a command must be a JSON object on one line");
-    return fail(e, ST_INVALID,
-                "no such op; there are sync, repair_refs, drift, replay, revive, erase, "
-                "projections, catalog, op_resume, op_abort, ping and handover");
+    BUF(names, OP_BYTES_MAX);
+    for (size_t i = 0; i < COUNT(op_table); i++)
+        buf_printf(&names, "%s%s", i ? ", " : "", op_table[i].name);
+    return fail(e, ST_INVALID, "no such op; there are %.*s", STR_ARG(buf_str(&names)));
 }
 
 static void tell_end(const struct command *c, enum status st, const struct error *e)

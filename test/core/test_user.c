@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "core/due.h"
+#include "core/duplicates.h"
 #include "core/erase.h"
+#include "core/mirror.h"
 #include "core/sync.h"
 #include "core/user.h"
 #include "small_world.h"
@@ -437,6 +439,47 @@ static void who_is_erased_leaves_nothing(void **state)
     small_world_free(w);
 }
 
+static void an_address_of_many_is_one_duplicate(void **state)
+{
+    enum { MANY = 450 };
+    (void)state;
+    ARENA(a, 16 << 20);
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    struct duplicates n = { 0 };
+    BUF(out, 4 << 20);
+    {
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+        for (int i = 0; i < MANY; i++) {
+            enum mirror_result result;
+            struct answer in = { .resource = resource_by_type(S("customer")),
+                                 .type = S("customer"),
+                                 .id = arena_printf(&a, "cus_%03d", i),
+                                 .source = SOURCE_GET,
+                                 .ticket = i + 1,
+                                 .api_version = S("v"),
+                                 .cause = "test" };
+            in.data = arena_printf(&a,
+                                   "{\"id\":\"cus_%03d\",\"object\":\"customer\",\"email\":"
+                                   "\"%s@example.com\"}",
+                                   i, i < 2 ? "ann" : "jo");
+            ARENA(one, 1 << 20);
+            assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &one, &e), ST_OK);
+            if (i % 100 == 99)
+                assert_int_equal(tx_commit(&tx, &e), ST_OK);
+            if (i % 100 == 99)
+                assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+        }
+        assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    }
+    assert_int_equal(duplicates_find(&w->env, &out, &n, &e), ST_OK);
+    assert_int_equal(n.emails, 2);
+    buf_char(&out, '\0');
+    assert_non_null(strstr(buf_str(&out).p, "\"more\":248"));
+    small_world_free(w);
+}
+
 static void more_than_a_customer_may_have_is_a_limit(void **state)
 {
     (void)state;
@@ -456,6 +499,7 @@ int main(void)
         cmocka_unit_test(a_404_of_another_account_ends_no_binding),
         cmocka_unit_test(each_customer_has_two_looks_of_its_own),
         cmocka_unit_test(no_customer_is_created_in_another_account),
+        cmocka_unit_test(an_address_of_many_is_one_duplicate),
         cmocka_unit_test(more_than_a_customer_may_have_is_a_limit),
         cmocka_unit_test(a_wish_is_turned_into_parameters_or_refused_with_a_sentence),
         cmocka_unit_test(a_users_id_is_a_line_of_text),

@@ -169,6 +169,10 @@ static void what_is_no_command_is_refused_with_a_sentence(void **state)
         assert_int_equal(heard.n, 1);
         assert_has(heard.line[0], "{\"end\":true,\"status\":\"invalid\",\"error\":\"");
     }
+    (void)run(h, "{\"op\":\"dance\"}", &heard, &e); /* it names all that there are */
+    assert_has(heard.line[0], "derived");
+    assert_has(heard.line[0], "purge");
+    assert_has(heard.line[0], "switch");
     assert_int_equal(house_int(h, "select count(*) from _due"), 0);
     house_free(h);
 }
