@@ -35,9 +35,15 @@ static enum status find_source(struct switching *s, struct error *e)
         struct env_config *conf = &s->c->env[i];
         struct error why = { 0 };
         struct seal seal = { 0 };
-        if (conf == s->to || seal_of(s, conf, &seal, &why) != ST_OK)
-            continue;
         bool named = s->o->from && strcmp(s->o->from, conf->name) == 0;
+        enum status st = conf == s->to ? ST_NONE : seal_of(s, conf, &seal, &why);
+        if (st == ST_NONE || (st != ST_OK && s->o->from && !named))
+            continue;
+        if (st != ST_OK)
+            return fail(e, st,
+                        "Whether %s is open nobody can tell, for its store cannot be read (%s). "
+                        "Mend it, or say which environment ends, with --from NAME.",
+                        conf->name, why.text);
         if (strcmp(seal.target, s->to->name) == 0) {
             s->from = conf;
             s->seal = seal;

@@ -33,7 +33,7 @@ FILES = sorted(p.stem.removeprefix("scenarios_") for p in pathlib.Path(__file__)
 
 
 # What is about SQLite's file: its disk, its lock.
-SQLITE_ALONE = ["BEYOND-09", "BEYOND-10", "BEYOND-17", "STORE-01", "STORE-02", "STORE-03", "USE-06"]
+SQLITE_ALONE = ["BEYOND-09", "BEYOND-10", "BEYOND-17", "ENV-20F", "STORE-01", "STORE-02", "STORE-03", "USE-06"]
 # What is in the objects, whoever keeps them.
 SQLITE_ALONE += ["BEYOND-13", "BEYOND-24"]
 # One file, its daemon, its copies; what is PostgreSQL's is PG-10.

@@ -102,6 +102,19 @@ def a_switch_that_was_begun_can_be_taken_back(place):
     check(states(place, same)["test"] == "open", "it was begun all the same")
 
 
+@scenario("ENV-20F")
+def a_source_that_cannot_be_read_is_not_taken_for_none(place):
+    place.emulator.post("/v1/products", name="old")
+    place.run("sync", "products", env=conf(place, TEST_ALONE))
+    env = conf(place, TWO)
+    for name in place.db_of("test").parent.glob("test.db*"):
+        if name.suffix not in (".lock", ".sock"):
+            name.write_bytes(b"no database" * 1000)
+    told, err = switch(place, env, "live", code=7)
+    check("test" in err and "--from" in err, "it does not say which store, and what to do", err)
+    check(not place.has_store("live"), "it went on all the same", told)
+
+
 def is_closed_and_read(place, d, env, old):
     """While a switch is under way: what was there is shown, and says what it is; nothing is written."""
     status, head, answer = d.http.ask("GET", "/api/test/status")
