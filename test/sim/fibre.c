@@ -309,7 +309,7 @@ static msec wake_at(msec deadline)
     if (deadline == NO_DEADLINE)
         return INT64_MAX;
     msec left = deadline - mono_now();
-    if (left > INT64_MAX - now)
+    if (now > 0 && left > INT64_MAX - now)
         return INT64_MAX;
     return left > 0 ? now + left : now;
 }
