@@ -28,7 +28,9 @@ enum status seal_of(struct switching *s, const struct env_config *conf, struct s
  * open. */
 static enum status find_source(struct switching *s, struct error *e)
 {
+    const struct env_config *unread = NULL;
     struct env_config *open = NULL;
+    struct error unread_why = { 0 };
     size_t n_open = 0;
 
     for (size_t i = 0; i < s->c->n_envs; i++) {
@@ -39,11 +41,11 @@ static enum status find_source(struct switching *s, struct error *e)
         enum status st = conf == s->to ? ST_NONE : seal_of(s, conf, &seal, &why);
         if (st == ST_NONE || (st != ST_OK && s->o->from && !named))
             continue;
-        if (st != ST_OK)
-            return fail(e, st,
-                        "Whether %s is open nobody can tell, for its store cannot be read (%s). "
-                        "Mend it, or say which environment ends, with --from NAME.",
-                        conf->name, why.text);
+        if (st != ST_OK) {
+            unread = conf;
+            unread_why = why;
+            continue;
+        }
         if (strcmp(seal.target, s->to->name) == 0) {
             s->from = conf;
             s->seal = seal;
@@ -55,6 +57,11 @@ static enum status find_source(struct switching *s, struct error *e)
             n_open++;
         }
     }
+    if (unread) /* and no journal elsewhere says whence */
+        return fail(e, unread_why.status,
+                    "Whether %s is open nobody can tell, for its store cannot be read (%s). "
+                    "Mend it, or say which environment ends, with --from NAME.",
+                    unread->name, unread_why.text);
     if (n_open > 1)
         return fail(e, ST_INVALID,
                     "Several environments are open: say which one ends, with --from NAME (`brindle "
