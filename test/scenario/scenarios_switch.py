@@ -302,6 +302,11 @@ def said_by(place, process):
     return out, err
 
 
+def is_over(place):
+    """By the stores, for a daemon on PostgreSQL learns of a switch a second later."""
+    until("the switch is over", lambda: not any(target for _, target, _ in stores(place).values()))
+
+
 @scenario("ENV-20D")
 def whoever_is_killed_meanwhile_the_daemon_goes_on(place):
     """The command dies and the daemon goes on; that one dies, too, and the next one does."""
@@ -313,8 +318,9 @@ def whoever_is_killed_meanwhile_the_daemon_goes_on(place):
     d = start(place, conf(place, both))
     dead = signalled(place, d, front, conf(place, both), 2, signal.SIGKILL)
     said_by(place, dead)
-    front.bend = None
     check(stores(place)["test"][:2] == ("", "live"), "it was killed elsewhere", stores(place))
+    front.bend = None
+    is_over(place)
     d.until_word("live", "ok")
     whole(place, "live", "killed while it drained")
     check(place.text_of("daemon.log").count("event=switch_goes_on") == 1, "who went on?")
@@ -327,6 +333,7 @@ def whoever_is_killed_meanwhile_the_daemon_goes_on(place):
     until("the daemon is killed when it goes on", d.gone)
     front.bend = None
     d = start(place, conf(place, both), port=d.port)
+    is_over(place)
     d.until_word("live", "ok")
     whole(place, "live", "killed behind the seal")
     # the daemon dies in the middle of the command, and another one is there when it asks
