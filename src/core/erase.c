@@ -539,7 +539,7 @@ enum status erase_run(struct env *env, str customer, struct erasure *out, struct
                       struct error *e)
 {
     bool is_first = !has_erased(env);
-    struct erase_words words;
+    struct erase_words words = { 0 };
     enum status st = erase_plan_named(env, customer, out, &words, a, e);
 
     if (st == ST_OK)

@@ -11,6 +11,7 @@ enum {
     OBJECT_BYTES_MAX = 64 << 20,
     VERSIONS_PIECE = 10,
     FORMER_PIECE = 50,
+    WORDS_AT_FIRST = 8,
     PLACE_BYTES_MAX = 64 << 10,
     TABLE_SIZE = ERASE_OBJECTS_MAX * 2,
 };
@@ -355,7 +356,7 @@ static enum status weigh_former(struct closure *c, struct tx *tx, const struct e
 static enum status find_former(struct closure *c, const struct erase_words *words, struct error *e)
 {
     CLEANUP(place_free) struct place at = place_at_start();
-    const struct erase_words id = { { words->name[0] }, { words->hint[0] }, 1 };
+    const struct erase_words id = { words->name, words->hint, 1, 1 };
 
     while (at.more) {
         ARENA(a, PIECE_BYTES_MAX);
@@ -378,12 +379,35 @@ static enum status find_former(struct closure *c, const struct erase_words *word
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
+/* Twice the room; what was there before stays in the arena, which is the plan's. */
+static bool grow(struct closure *c, struct erase_words *words)
+{
+    size_t room = words->room ? 2 * words->room : WORDS_AT_FIRST;
+    struct name *name = arena_alloc(c->a, room * sizeof *name);
+    str *hint = arena_alloc(c->a, room * sizeof *hint);
+
+    if (!name || !hint)
+        return false;
+    if (words->n) {
+        memcpy(name, words->name, words->n * sizeof *name);
+        memcpy(hint, words->hint, words->n * sizeof *hint);
+    }
+    *words = (struct erase_words){ name, hint, words->n, room };
+    return true;
+}
+
 static enum status add_word(struct closure *c, struct erase_words *words, struct name name,
                             struct error *e)
 {
     str hint = name_hint(&name, c->a);
 
-    if (!name.text.n || !hint.p)
+    if (words->n == ERASE_WORDS_MAX)
+        return fail(
+            e, ST_LIMIT,
+            "%.*s has had more than %d e-mail addresses, and each is looked for in all that "
+            "is kept: nothing is erased. Let history_days pass, or set it to less",
+            STR_ARG(c->out->id), ERASE_WORDS_MAX - 1);
+    if (!name.text.n || !hint.p || (words->n == words->room && !grow(c, words)))
         return fail(e, ST_LIMIT, "out of memory for the names of %.*s", STR_ARG(c->out->id));
     words->name[words->n] = name;
     words->hint[words->n++] = hint;
@@ -395,7 +419,7 @@ static enum status add_address(struct closure *c, struct erase_words *words, str
 {
     str email = json_text(data, S("email"), c->a);
 
-    if (!email.n || words->n == ERASE_WORDS_MAX)
+    if (!email.n)
         return ST_OK;
     struct name name = name_of_address(email, c->a);
     for (size_t i = 1; i < words->n; i++)
@@ -410,7 +434,7 @@ static enum status find_former_addresses(struct closure *c, struct erase_words *
 {
     int64_t before = INT64_MAX;
 
-    for (size_t n = FORMER_PIECE; n == FORMER_PIECE && words->n < ERASE_WORDS_MAX;) {
+    for (size_t n = FORMER_PIECE; n == FORMER_PIECE;) {
         ARENA(a, ERASE_NAMING_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
@@ -480,7 +504,7 @@ enum status erase_plan_named(struct env *env, str customer, struct erasure *out,
 enum status erase_plan(struct env *env, str customer, struct erasure *out, struct arena *a,
                        struct error *e)
 {
-    struct erase_words words;
+    struct erase_words words = { 0 };
 
     return erase_plan_named(env, customer, out, &words, a, e);
 }

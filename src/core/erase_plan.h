@@ -6,16 +6,16 @@
 #include "core/naming.h"
 
 enum {
-    ERASE_WORDS_MAX = 10,
+    ERASE_WORDS_MAX = 1000,             /* each pair of them is a walk through all texts */
     ERASE_NAMING_BYTES_MAX = 256 << 20, /* a piece of texts that name somebody */
 };
 
 /* The customer's id, and behind it every e-mail address that the mirror knows it had, the latest
  * first. */
 struct erase_words {
-    struct name name[ERASE_WORDS_MAX];
-    str hint[ERASE_WORDS_MAX]; /* what statements look for */
-    size_t n;
+    struct name *name;
+    str *hint; /* what statements look for */
+    size_t n, room;
 };
 
 /* Statements look for two words at once. */

@@ -383,11 +383,60 @@ static void an_address_is_found_however_it_is_written(void **state)
     small_world_free(w);
 }
 
+/* A customer that had so many addresses, one after another; each came in an event, too. */
+static void had_addresses(struct small_world *w, int n, bool with_events)
+{
+    for (int i = 0; i < n; i++) {
+        char data[256], id[24];
+        snprintf(data, sizeof data, OF("customer", "cus_ann", ",\"email\":\"was-%d@example.com\""),
+                 i);
+        put_from(w, "customer", "cus_ann", data, i ? SOURCE_GET : SOURCE_LIST);
+        snprintf(id, sizeof id, "evt_%d", i);
+        snprintf(data, sizeof data, OF("product", "prod_1", ",\"name\":\"for was-%d@example.com\""),
+                 i);
+        if (with_events)
+            deliver_body(w, id, "product.updated", data);
+    }
+}
+
+static void every_address_that_it_ever_had_is_forgotten(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = small_world_new();
+    struct erasure x;
+
+    had_addresses(w, 60, true);
+    assert_int_equal(ask_int(w, "select count(*) from _inbox where body is not null"), 60);
+    assert_int_equal(ask_int(w, "select count(*) from _history where type = 'customer'"), 59);
+    erase(w, "cus_ann", &x, &a);
+    assert_string_equal(
+        ask_text(w, "select group_concat(event) from _inbox where body is not null"), "");
+    small_world_free(w);
+}
+
+static void with_too_many_addresses_nothing_is_erased_by_halves(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    struct erasure x;
+
+    had_addresses(w, 1000, false);
+    assert_int_equal(erase_run(&w->env, S("cus_ann"), &x, &a, &e), ST_LIMIT);
+    assert_non_null(strstr(e.text, "more than 999 e-mail addresses"));
+    assert_int_equal(ask_int(w, "select deleted from objects where id = 'cus_ann'"), 0);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_longer_address_or_id_is_anothers),
         cmocka_unit_test(an_address_is_found_however_it_is_written),
+        cmocka_unit_test(every_address_that_it_ever_had_is_forgotten),
+        cmocka_unit_test(with_too_many_addresses_nothing_is_erased_by_halves),
         cmocka_unit_test(no_byte_of_a_person_is_left_in_the_file),
         cmocka_unit_test(what_hangs_on_a_customer_is_forgotten_and_nothing_else),
         cmocka_unit_test(no_answer_brings_an_erased_object_back),
