@@ -433,8 +433,8 @@ static enum status take_wrong_mode(struct wire *w, struct error *e)
 {
     str policy = config_text(&w->conf->values, SET_WRONG_MODE);
 
-    w->env.recreate_customer = str_eqz(policy, "recreate-customer");
-    if (w->env.recreate_customer || str_eqz(policy, "refuse"))
+    w->env.set.recreate_customer = str_eqz(policy, "recreate-customer");
+    if (w->env.set.recreate_customer || str_eqz(policy, "refuse"))
         return ST_OK;
     return fail(e, ST_INVALID, "wrong_mode of environment %s is refuse or recreate-customer.",
                 w->conf->name);

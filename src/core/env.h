@@ -21,6 +21,7 @@ struct identity {
     uint64_t key; /* stripe_response.key of the answers that prove it; no part of what it is */
 };
 
+/* What holds for connected accounts, too: an environment that acts for one has a copy of it all. */
 struct env_settings {
     msec lease_ms;         /* how long a claim may take before somebody else may have it */
     msec settle_ms;        /* a key is claimed at most once in this span: a burst is two fetches */
@@ -33,6 +34,7 @@ struct env_settings {
     int64_t parents_max; /* so many objects may have lists of their own that `sync` walks unasked */
     int64_t fuse_max;    /* deletions an hour that no event announced; 0: no fuse */
     msec inbox_body_ms, inbox_id_ms, calls_ms, history_ms; /* retention */
+    bool recreate_customer; /* a user whose customer is of another mode or account gets a new one */
 };
 
 extern const struct env_settings env_defaults;
@@ -67,7 +69,6 @@ struct env {
      * a connected account. */
     char kv_prefix[KV_PREFIX_MAX + ACCOUNT_ID_MAX + 2];
     char user_key[USER_KEY_MAX + 1]; /* the member of a customer's metadata that names a user */
-    bool recreate_customer; /* a user whose customer is of another mode or account gets a new one */
     /* Due work whose doing lies above the mirror: operations on the catalogue (catalog/saga.h).
      * NULL: this process does none of it. */
     enum status (*work_op)(struct env *, struct claim *, struct work_report *, struct error *);

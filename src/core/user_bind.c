@@ -224,7 +224,7 @@ static enum status write_foreign(struct bind *b, struct tx *tx, struct change *c
 {
     enum status st = references_absent(tx, b->env, S("customer"), c->id, 404, c->words, b->a, e);
 
-    return st == ST_OK && b->env->recreate_customer ? write_gone(b, tx, c, e) : st;
+    return st == ST_OK && b->env->set.recreate_customer ? write_gone(b, tx, c, e) : st;
 }
 
 /* Stripe's hint: it lives, but where this key does not reach. One word is enough, for it names the
@@ -237,7 +237,7 @@ static enum status on_foreign(struct bind *b, str customer, const char *words, s
     };
     enum status st = change(b, &mark, e);
 
-    if (st != ST_OK || b->ended || b->env->recreate_customer)
+    if (st != ST_OK || b->ended || b->env->set.recreate_customer)
         return st;
     snprintf(why, sizeof why,
              USER_WRONG_MODE ": %s%s No other customer is made, unless the environment's "

@@ -98,6 +98,8 @@ static void it_is_the_accounts_identity_in_the_platforms_mode(void **state)
     snprintf(w->env.key_label, sizeof w->env.key_label, "rk_test_...wxyz");
     snprintf(w->env.user_key, sizeof w->env.user_key, "member");
     w->env.key_restricted = true;
+    w->env.set.recreate_customer = true;
+    w->env.set.fuse_max = 7;
     acting_init(&act, &w->env, S("acct_9"));
     assert_string_equal(act.env.identity.account, "acct_9");
     assert_int_equal(act.env.identity.livemode, w->env.identity.livemode);
@@ -105,6 +107,8 @@ static void it_is_the_accounts_identity_in_the_platforms_mode(void **state)
     assert_string_equal(act.env.key_label, "rk_test_...wxyz");
     assert_string_equal(act.env.user_key, "member");
     assert_true(act.env.key_restricted);
+    assert_true(act.env.set.recreate_customer);
+    assert_memory_equal(&act.env.set, &w->env.set, sizeof act.env.set);
     assert_ptr_equal(env_root(&act.env), &w->env);
     assert_ptr_equal(act.env.world->store, w->world.store);
     assert_string_equal(w->env.identity.account, "acct_1");

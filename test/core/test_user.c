@@ -269,7 +269,7 @@ static void by_the_policy_the_user_gets_a_new_one(void **state)
     (void)state;
     struct small_world *w = with_a_foreign_customer();
 
-    w->env.recreate_customer = true;
+    w->env.set.recreate_customer = true;
     want(w, "");
     wait_and_work(w);
     assert_string_equal(ask_text(w, "select customer from _user_history"), "cus_1");
