@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -101,15 +102,19 @@ static int connect_to(const struct http_address *at)
     return fd;
 }
 
-/* Until the other side closes, the buffer is full, or it takes too long. */
-static void read_all(int fd, struct buf *out)
+/* Until the other side closes, the buffer is full, or the whole has taken too long: who sends a
+ * byte now and then does not hold us. */
+static void read_all(int fd, msec deadline, struct buf *out)
 {
     for (;;) {
-        char *room = buf_room(out, READ_BYTES);
-        ssize_t n = room ? recv(fd, room, READ_BYTES, 0) : 0;
-        if (n < 0 && errno == EINTR)
+        struct pollfd heard = { .fd = fd, .events = POLLIN };
+        msec left = deadline - clock_mono(wire_clock());
+        int ready = left > 0 ? poll(&heard, 1, (int)left) : 0;
+        char *room = ready > 0 ? buf_room(out, READ_BYTES) : NULL;
+        ssize_t n = room ? recv(fd, room, READ_BYTES, MSG_DONTWAIT) : ready;
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
-        if (n <= 0)
+        if (n <= 0 || !room)
             return;
         out->n += (size_t)n;
     }
@@ -134,6 +139,7 @@ enum status door_get(const struct config *c, const char *path, int *status, stru
     BUF(answer, DOOR_ANSWER_BYTES_MAX);
     struct http_address at;
     char request[REQUEST_MAX];
+    msec deadline = clock_mono(wire_clock()) + DOOR_MS;
     enum status st = parse(c, &at, e);
 
     if (st != ST_OK)
@@ -144,7 +150,7 @@ enum status door_get(const struct config *c, const char *path, int *status, stru
     int n = snprintf(request, sizeof request,
                      "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
     if (n > 0 && (size_t)n < sizeof request && send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
-        read_all(fd, &answer);
+        read_all(fd, deadline, &answer);
     close(fd);
     return split(buf_str(&answer), status, body, e);
 }

@@ -7,7 +7,7 @@
 
 enum {
     DOOR_URL_MAX = 256,
-    DOOR_MS = 5 * 1000, /* for an answer */
+    DOOR_MS = 5 * 1000, /* for a whole answer */
     DOOR_ANSWER_BYTES_MAX = 256 << 10,
 };
 
