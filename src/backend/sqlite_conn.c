@@ -73,8 +73,8 @@ enum status conn_fail(struct conn *c, int rc, const char *doing, struct error *e
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return fail(e, ST_BROKEN,
-                    "%s: %s: the database is damaged (%s); restore a backup, or move the file away "
-                    "and fill a new one with brindle sync",
+                    "%s: %s: the database is damaged (%s); restore a backup, or move the file, "
+                    "its -wal and its -shm away and fill a new one with brindle sync",
                     c->path, doing, why);
     case SQLITE_READONLY:
     case SQLITE_PERM:

@@ -90,7 +90,10 @@ static void tell_unopened(struct doctor *d, const struct wire *w, enum status st
     if (st == ST_INVALID)
         found(d, FOUND_SETTING, NULL, "%s", why);
     else if (st == ST_BROKEN)
-        found(d, FOUND_STORE_DAMAGED, w->store_path, "%s", why);
+        found(d, FOUND_STORE_DAMAGED, w->store_path,
+              "%s; a new store is filled from Stripe, but for erasures, users' bindings and "
+              "operations: a backup has them, where there is one",
+              why);
     else
         found(d, FOUND_STORE_UNUSABLE, NULL, "%s", why);
 }

@@ -754,6 +754,7 @@ def another_environment_took_over(w):
     env = w.copy_with(("update _environment set sealed_for = 'live'",))
     w.base = set()
     w.finds("--offline", env=env, says="live took over")
+    w.mend("brindle env switch test --yes", ("--offline",), env, {})
 
 
 @plant("switch_unfinished", STORE)
@@ -767,6 +768,7 @@ def a_switch_was_broken_off(w):
     done = w.run([BRINDLE, "env", "switch", "live", "--config", conf, "--until", "begun", "--yes"], {})
     check(done.returncode == 0, done.stderr)
     w.finds("--offline", "--config", conf, says="to live")
+    w.mend(f"brindle env switch live --yes --config {conf}", ("--offline", "--config", conf), {}, {})
 
 
 # ---- the store ----
@@ -779,7 +781,10 @@ def the_stores_file_is_garbage(w):
     path.write_bytes(data)
     for beside in ("-wal", "-shm"):
         pathlib.Path(str(path) + beside).unlink(missing_ok=True)
-    w.finds("--offline", env=env)
+    one = w.finds("--offline", env=env, says="erasures, users' bindings and operations")
+    check(f"{path}, -wal and -shm" in one["fix"], one)
+    w.mend(f"mv {path} {path}.damaged; mv {path}-wal {path}.damaged-wal; mv {path}-shm {path}.damaged-shm; brindle sync",
+           ("--offline",), env, {})
 
 
 @plant("store_unusable", STORE)
@@ -851,6 +856,7 @@ def the_fuse_has_blown(w):
         ("update _due set gen = gen + 1, dead = 1, last_error = 'the fuse has blown: gone' where rowid = "
          "(select max(rowid) from _due where kind = 'object')",)))
     w.finds("--offline", env=env, says="1 objects")
+    w.mend("brindle check drift --repair --yes", ("--offline",), env, {})
 
 
 @plant("events_unreadable", STORE)
