@@ -19,6 +19,7 @@ enum {
     RES_TEST_ONLY = 1 << 8,   /* exists in test mode alone */
     /* As RES_TEST_CLOCK, but its list takes no test_clock=: ask by customer=. */
     RES_CLOCK_CUSTOMER = 1 << 9,
+    RES_UNPAGED = 1 << 10, /* its list comes whole, and refuses a limit */
 };
 
 enum column_kind {

@@ -65,7 +65,7 @@ static str list_path(const struct walk *w, struct arena *a)
 static str list_query(const struct walk *w, struct arena *a)
 {
     str variant = w->c->key.id;
-    str query = arena_printf(a, "limit=%d", PAGE_LIMIT);
+    str query = w->r->flags & RES_UNPAGED ? S("") : arena_printf(a, "limit=%d", PAGE_LIMIT);
 
     if (str_starts(variant, S("parent="))) {
         str parent = url_escape_in(a, str_sub(variant, 7, variant.n));
