@@ -1,5 +1,6 @@
 #include "core/parents.h"
 
+#include "core/sequence.h"
 #include "core/walk.h"
 
 #include <stdio.h>
@@ -8,6 +9,8 @@
 enum {
     PARENTS_BYTES_MAX = 4 << 20,
     PAUSE_MS = 200, /* until the lists that it waits for are looked at again */
+    PAUSE_MS_MAX = 5000,
+    PAUSE_SHARE = 8, /* of the time that it has waited already */
 };
 
 #define VARIANT "parents"
@@ -23,10 +26,31 @@ bool parents_is_variant(str variant)
     return str_eqz(variant, VARIANT);
 }
 
+/* Unless it goes on: lists that are begun behind this moment count. A ticket says which; by the
+ * clock they would be asked for again and again where it is set back. */
+static enum status begin_anew(struct tx *tx, const struct env *env, const struct resource *r,
+                              struct arena *a, struct error *e)
+{
+    const struct value type = V_STR(str_of(r->type)), account = v_account(env);
+    int64_t ticket;
+    struct rows row;
+    enum status st = tx_run(tx, STMT_WALK_GET, &row, a, e, type, V_STR(S(VARIANT)), account);
+
+    if (st != ST_OK || (row.n_rows && row_int(&row, 0, 2)))
+        return st;
+    st = sequence_draw(tx, 1, &ticket, a, e);
+    if (st != ST_OK)
+        return st;
+    return tx_run(tx, STMT_WALK_BEGIN, NULL, a, e, V_INT(ticket),
+                  V_INT(clock_wall(env->world->clock)), type, V_STR(S(VARIANT)), account);
+}
+
 enum status parents_want(struct tx *tx, struct env *env, const struct resource *r, bool again,
                          enum stripe_lane lane, struct arena *a, struct error *e)
 {
-    return walk_want(tx, env, r, S(VARIANT), again, lane, a, e);
+    enum status st = walk_want(tx, env, r, S(VARIANT), again, lane, a, e);
+
+    return st == ST_OK ? begin_anew(tx, env, r, a, e) : st;
 }
 
 /* ---- what is yet to be done --------------------------------------------------------------- */
@@ -36,6 +60,7 @@ struct parents {
     struct claim *c;
     const struct resource *r;
     int64_t run;      /* of this row of _walks */
+    msec since;       /* wall */
     int64_t open;     /* lists of the parents' type, or under them, that are yet to be walked */
     int64_t given_up; /* lists under them */
     int64_t n;        /* parents; counted where there are too many */
@@ -65,9 +90,11 @@ static enum status read_row(struct tx *tx, struct parents *p, struct arena *a, s
 
     if (st == ST_OK && !r.n_rows)
         return fail(e, ST_BROKEN, "the lists of %s are due but not on record", p->r->view);
-    if (st == ST_OK)
-        p->run = row_int(&r, 0, 1);
-    return st;
+    if (st != ST_OK)
+        return st;
+    p->run = row_int(&r, 0, 1);
+    p->since = row_int(&r, 0, 6);
+    return ST_OK;
 }
 
 static enum status read_unlisted(struct tx *tx, struct parents *p, struct arena *a, struct error *e)
@@ -143,12 +170,21 @@ static enum status want_lists(struct parents *p, struct arena *a, struct error *
     for (size_t i = 0; st == ST_OK && i < p->unlisted.n_rows; i++)
         st =
             walk_want(&tx, p->env, p->r, arena_concat(a, S("parent="), row_str(&p->unlisted, i, 0)),
-                      false, p->c->lane, a, e);
+                      true, p->c->lane, a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
         env_ring(p->env);
     return st;
+}
+
+/* Long lists are looked at less and less often. */
+static enum status wait_for_lists(struct parents *p, struct error *e)
+{
+    msec pause = (clock_wall(p->env->world->clock) - p->since) / PAUSE_SHARE;
+
+    pause = pause < PAUSE_MS ? PAUSE_MS : pause;
+    return due_postpone(p->env, p->c, pause > PAUSE_MS_MAX ? PAUSE_MS_MAX : pause, e);
 }
 
 enum status parents_run(struct env *env, struct claim *c, struct work_report *report,
@@ -161,12 +197,12 @@ enum status parents_run(struct env *env, struct claim *c, struct work_report *re
     if (st != ST_OK)
         return st;
     if (p.open)
-        return due_postpone(env, c, PAUSE_MS, e);
+        return wait_for_lists(&p, e);
     if ((int64_t)p.unlisted.n_rows > env->set.parents_max)
         return skip(&p, &a, e);
     if (p.unlisted.n_rows) {
         st = want_lists(&p, &a, e);
-        return st == ST_OK ? due_postpone(env, c, PAUSE_MS, e) : st;
+        return st == ST_OK ? wait_for_lists(&p, e) : st;
     }
     if (!p.given_up)
         return end(&p, "complete", NULL, &a, e);

@@ -5,6 +5,8 @@ on conflict (type, variant, account) do update set
     reason = null,
     started_at = case when _walks.state in ('walking', 'waiting', 'failed') and $5 = 0
         then _walks.started_at else excluded.started_at end,
+    started_ticket = case when _walks.state in ('walking', 'waiting', 'failed') and $5 = 0
+        then _walks.started_ticket else 0 end,
     finished_at = 0,
     run = _walks.run + $5,
     cursor = case when _walks.state in ('walking', 'waiting', 'failed') and $5 = 0

@@ -26,6 +26,14 @@ static void sync_of(struct small_world *w, const char *arg, bool again)
     assert_int_equal(st, ST_OK);
 }
 
+static void sync_all(struct small_world *w)
+{
+    struct error e = { 0 };
+    struct sync s;
+
+    assert_int_equal(sync_start(&w->env, NULL, 0, false, LANE_BACKFILL, &s, &e), ST_OK);
+}
+
 static void work_long(struct small_world *w)
 {
     for (int i = 0; i < 20; i++) {
@@ -138,6 +146,31 @@ static void a_list_that_comes_whole_is_asked_for_without_a_limit(void **state)
     assert_true(asked(w, "/v1/accounts/acct_2/capabilities") > 0);
     for (size_t i = 0; i < w->n_asked; i++)
         assert_null(strstr(w->asked[i], "capabilities?limit"));
+    small_world_free(w);
+}
+
+static void lists_under_parents_end_where_the_clock_is_set_back(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
+    script(w, "/v1/products/prod_1/features", 200, LIST("", "false"));
+    script(w, "/v1/products/prod_2/features", 200, LIST("", "false"));
+    script(w, "/v1/products/prod_2/features", 500, "{}");
+    script_last(w)->times = 3;
+    sync_of(w, "products", false);
+    work_long(w);
+    sync_all(w);
+    w->wall -= 3600000;
+    work_long(w);
+    assert_string_equal(ask_text(w, "select state from _walks where type = 'product_feature' and "
+                                    "variant = 'parents'"),
+                        "complete");
+    assert_int_equal(asked(w, "/v1/products/prod_1/features"), 1);
+    sync_all(w);
+    work_long(w);
+    assert_int_equal(asked(w, "/v1/products/prod_1/features"), 2);
     small_world_free(w);
 }
 
@@ -473,6 +506,7 @@ int main(void)
         cmocka_unit_test(a_cursor_that_vanished_starts_the_list_again),
         cmocka_unit_test(a_list_that_may_not_be_read_is_skipped_and_says_why),
         cmocka_unit_test(a_list_that_comes_whole_is_asked_for_without_a_limit),
+        cmocka_unit_test(lists_under_parents_end_where_the_clock_is_set_back),
         cmocka_unit_test(a_singleton_that_a_server_lacks_is_no_failure),
         cmocka_unit_test(a_page_in_flight_does_not_undo_a_change),
         cmocka_unit_test(a_truncated_nested_list_is_read_to_its_end),
