@@ -102,7 +102,8 @@ static enum status say(struct pg_database *d, const char *sql, struct error *e)
  * as texts, and are to be the same again when they are read elsewhere. */
 #define SETTINGS                                                                                   \
     "; set local row_security = off; set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'" \
-    "; set local intervalstyle = 'postgres'; set local extra_float_digits = 1"
+    "; set local intervalstyle = 'postgres'; set local extra_float_digits = 1"                     \
+    "; set local standard_conforming_strings = on"
 
 static enum status begin_transaction(struct pg_database *d, bool writes, struct error *e)
 {

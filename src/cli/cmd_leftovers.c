@@ -211,6 +211,13 @@ static enum status look(struct looking *l, struct error *e)
             "Environment %s has no application_columns: `brindle check leftovers --discover` "
             "proposes some.",
             l->conf->name);
+    if (l->unknown && (l->apply || l->sql) &&
+        str_eqz(config_text(&l->conf->values, SET_CONNECT), "on"))
+        return fail(e, ST_REFUSED,
+                    "Connect is on in environment %s, and ids of connected accounts are unknown to "
+                    "this check: --unknown would take them out. Leave it away; what is proven to "
+                    "be of elsewhere goes without it.",
+                    l->conf->name);
     enum status st = leftovers_declare(&l->scan, columns, e);
     if (st == ST_OK)
         st = open_environments(l, e);

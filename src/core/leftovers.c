@@ -413,8 +413,10 @@ static void weigh_answer(const struct api_answer *got, struct verdict *v)
         snprintf(v->why, sizeof v->why, "%s", got->why);
 }
 
+/* `theirs`: what another mirror says; it counts when Stripe does not have the id here. NULL: none
+ * knows it. */
 static enum status ask_stripe(struct leftover_scan *s, const struct resource *r, str id,
-                              struct verdict *v, struct error *e)
+                              const struct verdict *theirs, struct verdict *v, struct error *e)
 {
     ARENA(a, ANSWER_BYTES_MAX);
     struct api_answer got;
@@ -429,7 +431,43 @@ static enum status ask_stripe(struct leftover_scan *s, const struct resource *r,
     if (got.meaning == API_FORBIDDEN && !references_foreign(got.why))
         snprintf(got.why, sizeof got.why, "the key of %.40s may not read it", s->mirror->name);
     weigh_answer(&got, v);
+    if (theirs && got.meaning == API_GONE)
+        *v = *theirs;
     return ST_OK;
+}
+
+/* Was the list of the type read to its end, so that what is not in this mirror was not here? */
+static enum status is_listed(struct env *env, const struct resource *r, bool *whole,
+                             struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    ARENA(a, ANSWER_BYTES_MAX);
+    struct rows rows;
+
+    *whole = false;
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_STATUS_WALKS, &rows, &a, e, v_account(env));
+    for (size_t i = 0; st == ST_OK && r && i < rows.n_rows; i++)
+        *whole = *whole || (str_eqz(row_str(&rows, i, 0), r->type) && row_int(&rows, i, 2));
+    return st;
+}
+
+/* An id that somebody chose (a product's, a plan's) can be in both modes: that another mirror knows
+ * it proves nothing as long as nobody knows whether it is here, too. */
+static enum status weigh_unasked(struct leftover_scan *s, const struct resource *r,
+                                 const struct verdict *theirs, struct verdict *v, struct error *e)
+{
+    bool whole;
+    enum status st = is_listed(s->mirror, r, &whole, e);
+
+    if (st == ST_OK && whole)
+        *v = *theirs;
+    else if (st == ST_OK)
+        snprintf(v->why, sizeof v->why,
+                 "%.200s, but the mirror of %.40s is not complete, and Stripe was not asked",
+                 theirs->why, s->mirror->name);
+    return st;
 }
 
 /* An account's id: its own is at home, a connected one where Connect is on. */
@@ -466,11 +504,14 @@ static enum status judge(struct leftover_scan *s, str id, struct verdict *v, str
         v->kind = deleted ? LEFTOVER_DELETED : LEFTOVER_HERE;
         return st;
     }
-    st = find_elsewhere(s, id, v, e);
-    if (st != ST_OK || v->kind != LEFTOVER_KINDS)
+    struct verdict theirs;
+    st = find_elsewhere(s, id, &theirs, e);
+    if (st != ST_OK)
         return st;
     v->kind = LEFTOVER_UNKNOWN;
-    return s->stripe && resource_fetchable(r) ? ask_stripe(s, r, id, v, e) : ST_OK;
+    if (s->stripe && resource_fetchable(r))
+        return ask_stripe(s, r, id, theirs.kind == LEFTOVER_KINDS ? NULL : &theirs, v, e);
+    return theirs.kind == LEFTOVER_KINDS ? ST_OK : weigh_unasked(s, r, &theirs, v, e);
 }
 
 /* ---- the look -------------------------------------------------------------------------------- */
@@ -533,7 +574,7 @@ static enum status look_at_piece(struct leftover_scan *s, struct leftover_column
 }
 
 /* The next values behind $1, each with its rows. Where an index begins with the column, a piece
- * costs no more than what it brings. */
+ * costs no more than what it brings. As a text, a char(n) ends before the blanks behind it. */
 static str plain_sql(const struct leftover_scan *s, const struct leftover_column *c,
                      struct arena *a)
 {
@@ -541,7 +582,7 @@ static str plain_sql(const struct leftover_scan *s, const struct leftover_column
 
     return arena_printf(
         a,
-        "select %.*s, count(*) from %.*s where %.*s > $1 and length(%.*s) <= %d%s%.*s%s "
+        "select cast(%.*s as text), count(*) from %.*s where %.*s > $1 and length(%.*s) <= %d%s%.*s%s "
         "group by %.*s order by %.*s limit %d",
         STR_ARG(column), STR_ARG(c->table->quoted), STR_ARG(column), STR_ARG(column), ID_CHARS_MAX,
         s->tables.pg ? "" : " and typeof(", STR_ARG(s->tables.pg ? S("") : column),

@@ -115,15 +115,20 @@ static int64_t number(const char *sql)
     return strtoll(cells(sql), NULL, 10);
 }
 
-/* Reads the tables and looks at the columns that are named; offline. */
-static enum status look(const char *columns)
+static enum status declare(const char *columns)
 {
     arena_free(&t.a);
     error_clear(&t.e);
     t.scan = (struct leftover_scan){ .db = t.db, .mirror = &t.w->env, .a = &t.a };
     enum status st = app_tables_read(t.db, &t.scan.tables, &t.a, &t.e);
-    if (st == ST_OK)
-        st = leftovers_declare(&t.scan, str_of(columns), &t.e);
+    return st == ST_OK ? leftovers_declare(&t.scan, str_of(columns), &t.e) : st;
+}
+
+/* Reads the tables and looks at the columns that are named; offline. */
+static enum status look(const char *columns)
+{
+    enum status st = declare(columns);
+
     return st == ST_OK ? leftovers_look(&t.scan, &t.e) : st;
 }
 
@@ -295,6 +300,58 @@ static void ids_are_told_apart_however_many_there_are(void **state)
     assert_int_equal(number("select count(*) from t where a is not null"), 3);
     assert_int_equal(undo().emptied, MANY + 10);
     assert_int_equal(number("select count(distinct a) from t"), MANY + 3);
+}
+
+static void in_the_mirror(const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(t.w->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* An id that somebody chose, as `catalog promote` takes it over, can be in both modes. */
+static void what_another_mirror_has_is_asked_for_before_it_counts(void **state)
+{
+    static const char path[] = "/v1/products/prod_premium01";
+    static const char complete[] = "insert into _walks (type, variant, account, complete_at) "
+                                   "values ('product', '', 'acct_2', 1)";
+    static const struct {
+        int answer; /* Stripe's; 0: it is not asked */
+        bool complete;
+        enum leftover_kind kind;
+    } want[] = { { 200, false, LEFTOVER_HERE },
+                 { 404, false, LEFTOVER_OTHER_ACCOUNT },
+                 { 0, false, LEFTOVER_UNKNOWN },
+                 { 0, true, LEFTOVER_OTHER_ACCOUNT } };
+    static struct env ours; /* the same store, seen from another account */
+
+    (void)state;
+    ours = t.w->env;
+    snprintf(ours.identity.account, sizeof ours.identity.account, "acct_2");
+    in_the_mirror("insert into objects (type, account, id, data, ticket, fetched_at, changed_at, "
+                  "revision, api_version, source) values ('product', 'acct_1', 'prod_premium01', "
+                  "'{}', 1, 1, 1, 1, '', 'get')");
+    run("create table t (id integer primary key, a text); insert into t values (1, "
+        "'prod_premium01')");
+    for (size_t i = 0; i < COUNT(want); i++) {
+        script(t.w, path, want[i].answer,
+               want[i].answer == 200
+                   ? "{\"id\":\"prod_premium01\",\"object\":\"product\"}"
+                   : "{\"error\":{\"type\":\"invalid_request_error\",\"code\":"
+                     "\"resource_missing\",\"message\":\"No such product: 'prod_premium01'\"}}");
+        if (want[i].complete)
+            in_the_mirror(complete);
+        assert_int_equal(declare("t.a"), ST_OK);
+        t.scan.mirror = &ours;
+        t.scan.other[t.scan.n_others++] = &t.w->env;
+        t.scan.stripe = want[i].answer ? &t.w->env : NULL;
+        if (leftovers_look(&t.scan, &t.e) != ST_OK)
+            wrong("%s", t.e.text);
+        if (t.scan.column[0].ids[want[i].kind] != 1)
+            wrong("%zu: not %s", i, leftover_kind_name(want[i].kind));
+    }
 }
 
 static void ids_inside_documents_are_told_and_left_to_people(void **state)
@@ -804,6 +861,38 @@ static void a_partitioned_table_is_one_table(void **state)
     assert_int_equal(number("select count(distinct a) from t"), 9);
 }
 
+static void ids_in_columns_of_a_fixed_width_are_found_and_come_back(void **state)
+{
+    (void)state;
+    if (!pg)
+        skip();
+    run("create table t (id int primary key, a char(40), b char(40) not null);"
+        "insert into t values (1, '" ONE "', '" TWO "'), (2, null, 'none');");
+    for (int i = 0; i < 2; i++) {
+        must_look(i ? "t.b=delete" : "t.a");
+        assert_int_equal(t.scan.column[0].ids[LEFTOVER_OTHER_ACCOUNT], 1);
+        struct leftover_mended m = apply();
+        assert_int_equal(m.emptied + m.removed, 1);
+        m = undo();
+        assert_int_equal(m.emptied + m.removed, 1);
+        assert_string_equal(cells("select id, cast(a as text), cast(b as text) from t order by id"),
+                            "1|" ONE "|" TWO "\n2|~|none\n");
+    }
+}
+
+static void texts_are_read_alike_whatever_the_server_says_of_backslashes(void **state)
+{
+    (void)state;
+    if (!pg)
+        skip();
+    run("create table t (id int primary key, b jsonb); insert into t values (1, '[\"" ONE "\"]');"
+        "do 'begin execute format(''alter database %I set standard_conforming_strings = off'', "
+        "current_database()); end'");
+    assert_int_equal(open_app(true), ST_OK);
+    must_look("t.b");
+    assert_int_equal(t.scan.column[0].ids[LEFTOVER_OTHER_ACCOUNT], 1);
+}
+
 static void what_may_not_be_read_is_never_taken_for_clean(void **state)
 {
     (void)state;
@@ -926,6 +1015,7 @@ int main(void)
         EACH(names_of_any_kind_are_proposed_so_that_they_can_be_taken),
         EACH(what_is_no_name_is_refused),
         EACH(ids_are_told_apart_however_many_there_are),
+        EACH(what_another_mirror_has_is_asked_for_before_it_counts),
         EACH(ids_inside_documents_are_told_and_left_to_people),
         EACH(dependents_are_found_along_chains_of_any_columns),
         EACH(what_would_follow_is_counted_before_anything_goes),
@@ -941,6 +1031,8 @@ int main(void)
         EACH(the_answer_to_a_commit_that_is_lost_is_looked_up),
         EACH(a_full_disk_changes_nothing_wherever_it_is_met),
         EACH(a_partitioned_table_is_one_table),
+        EACH(ids_in_columns_of_a_fixed_width_are_found_and_come_back),
+        EACH(texts_are_read_alike_whatever_the_server_says_of_backslashes),
         EACH(what_may_not_be_read_is_never_taken_for_clean),
         EACH(a_trigger_that_keeps_rows_is_noticed),
         EACH(nothing_goes_that_was_not_kept),

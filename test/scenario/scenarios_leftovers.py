@@ -206,6 +206,12 @@ def an_id_of_unknown_origin_stays_unknown_until_somebody_says_so(place):
     customers = lines(out)["stripe_customers.stripe_customer_id"]
     check((customers["unknown"], customers["other_mode"]) == (1, 0), customers)
     check(place.cluster or not place.one("select count(*) from objects where id = ?", ids["sandbox"]), "adopted")
+    with_connect = place.dir / "brindle.conf"
+    text = with_connect.read_text()
+    with_connect.write_text(text + "connect = on\n")  # of connected accounts nothing is known
+    _, err = leftovers(place, env, "--apply", "--yes", "--unknown", code=4)
+    check("Connect is on" in err, err)
+    with_connect.write_text(text)
     leftovers(place, env, "--apply", "--yes", "--unknown", code=0)
     out, _ = leftovers(place, env, "--json", code=0)
     check(lines(out)["stripe_customers.stripe_customer_id"]["ids"] == 1, out)
