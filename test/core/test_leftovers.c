@@ -469,6 +469,57 @@ static void what_would_follow_is_counted_before_anything_goes(void **state)
     assert_string_equal(cells("select * from c"), "1|" ONE "\n");
 }
 
+/* What a trigger or a rule of the application's does besides is nowhere kept. */
+static void what_a_trigger_would_do_besides_is_not_risked(void **state)
+{
+    static const struct {
+        const char *pg, *sqlite, *column;
+        bool refused;
+    } want[] = {
+        { "create trigger g after delete on t for each row execute function f()",
+          "create trigger g after delete on t begin delete from log; end", "t.a=delete", true },
+        { "create trigger g before delete on t for each row execute function f()",
+          "create trigger g before delete on t begin delete from log; end", "t.a=delete", true },
+        { "create trigger g after delete on t for each row execute function f()",
+          "create trigger g before delete on t begin select raise(ignore); end", "t.a", false },
+        { "create trigger g after update on t for each statement execute function f()",
+          "create trigger g after update on t begin update log set x = 2; end", "t.a", true },
+        { "create trigger g after update of a on t1 for each row execute function f()",
+          "create trigger g after update of a on t begin delete from log; end", "t.a", true },
+        { "create rule g as on update to t do also delete from log",
+          "create trigger g before update on t begin insert into log values (2); end", "t.a",
+          true },
+        { "create rule g as on delete to t do also delete from log",
+          "create trigger \"G g\" before delete on T begin replace into log values (2); end",
+          "t.a=delete", true },
+        { "create trigger g before update on t for each row execute function own()",
+          "create trigger g before update on t begin select 1; end", "t.a", false },
+    };
+
+    (void)state;
+    if (pg)
+        run("create function f() returns trigger language plpgsql as "
+            "'begin delete from log; return old; end';"
+            "create function own() returns trigger language plpgsql as "
+            "'begin new.at = 2; return new; end'");
+    for (size_t i = 0; i < COUNT(want); i++) {
+        run(pg ? "create table t (id int primary key, a text, at int) partition by range (id);"
+                 "create table t1 partition of t for values from (0) to (9)"
+               : "create table t (id integer primary key, a text, at int)");
+        run("insert into t values (1, '" ONE "', 1); create table log (x int); insert into log "
+            "values (1)");
+        run(pg ? want[i].pg : want[i].sqlite);
+        must_look(want[i].column);
+        enum status st = try_to_apply();
+        if (st != (want[i].refused ? ST_CONFLICT : ST_OK))
+            wrong("%zu: %d %s", i, (int)st, t.e.text);
+        if (want[i].refused)
+            says("Disable or drop it");
+        assert_int_equal(number("select count(*) from log where x = 1"), 1);
+        run("drop table t; drop table log; drop table if exists brindle_leftovers");
+    }
+}
+
 static void a_constraint_leaves_everything_as_it_was(void **state)
 {
     (void)state;
@@ -934,8 +985,8 @@ static void a_trigger_that_keeps_rows_is_noticed(void **state)
         skip();
     run("create table t (id int primary key, a text); insert into t values (1, '" ONE "');"
         "create function keep() returns trigger language plpgsql as 'begin return null; end';"
-        "create trigger keep before delete on t for each row execute function keep()");
-    must_look("t.a=delete");
+        "create trigger keep before update on t for each row execute function keep()");
+    must_look("t.a");
     assert_int_equal(try_to_apply(), ST_CONFLICT);
     says("a trigger or a rule");
     assert_int_equal(number("select count(*) from t"), 1);
@@ -993,16 +1044,20 @@ static void a_connection_that_is_cut_on_the_way_changes_nothing(void **state)
     (void)state;
     if (!pg)
         skip();
-    run("create table t (id int primary key, a text); insert into t values (1, '" ONE "');"
-        "create function cut() returns trigger language plpgsql as "
+    run("create table t (id int primary key, a text); insert into t values (1, '" ONE "');");
+    must_look("t.a");
+    assert_int_equal(apply().emptied, 1);
+    assert_int_equal(undo().emptied, 1);
+    run("create function cut() returns trigger language plpgsql as "
         "'begin perform pg_terminate_backend(pg_backend_pid()); return null; end';"
-        "create constraint trigger cut after update on t deferrable initially deferred "
+        "create constraint trigger cut after insert on brindle_leftovers deferrable initially "
+        "deferred "
         "for each row execute function cut()");
     must_look("t.a");
     assert_int_equal(try_to_apply(), ST_RETRY); /* at the commit */
     says("nothing was changed");
     assert_string_equal(cells("select a from t"), ONE "\n");
-    run("drop trigger cut on t");
+    run("drop trigger cut on brindle_leftovers");
     must_look("t.a");
     assert_int_equal(apply().emptied, 1);
 }
@@ -1019,6 +1074,7 @@ int main(void)
         EACH(ids_inside_documents_are_told_and_left_to_people),
         EACH(dependents_are_found_along_chains_of_any_columns),
         EACH(what_would_follow_is_counted_before_anything_goes),
+        EACH(what_a_trigger_would_do_besides_is_not_risked),
         EACH(a_constraint_leaves_everything_as_it_was),
         EACH(rows_come_back_as_they_were),
         EACH(values_of_every_kind_come_back_exactly),
