@@ -580,13 +580,14 @@ static str plain_sql(const struct leftover_scan *s, const struct leftover_column
 {
     str column = c->column->quoted;
 
-    return arena_printf(
-        a,
-        "select cast(%.*s as text), count(*) from %.*s where %.*s > $1 and length(%.*s) <= %d%s%.*s%s "
-        "group by %.*s order by %.*s limit %d",
-        STR_ARG(column), STR_ARG(c->table->quoted), STR_ARG(column), STR_ARG(column), ID_CHARS_MAX,
-        s->tables.pg ? "" : " and typeof(", STR_ARG(s->tables.pg ? S("") : column),
-        s->tables.pg ? "" : ") = 'text'", STR_ARG(column), STR_ARG(column), PIECE);
+    return arena_printf(a,
+                        "select cast(%.*s as text), count(*) from %.*s where %.*s > $1 and "
+                        "length(%.*s) <= %d%s%.*s%s "
+                        "group by %.*s order by %.*s limit %d",
+                        STR_ARG(column), STR_ARG(c->table->quoted), STR_ARG(column),
+                        STR_ARG(column), ID_CHARS_MAX, s->tables.pg ? "" : " and typeof(",
+                        STR_ARG(s->tables.pg ? S("") : column), s->tables.pg ? "" : ") = 'text'",
+                        STR_ARG(column), STR_ARG(column), PIECE);
 }
 
 /* Whatever looks like an id inside a document or a list, keys of objects included. */

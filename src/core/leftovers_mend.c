@@ -338,20 +338,21 @@ static enum status check_followers(struct mending *m, struct error *e)
 /* $1: the table. Partitions have triggers of their own. Bits of tgtype: 1 for each row, 2 before,
  * 8 delete, 16 update. A trigger before each row that is updated is let be: it is how people keep
  * the time of a change. */
-#define REACTS_PG(trigger, event)                                                               \
-    "with recursive parts (oid) as (select to_regclass($1::text)::oid union all select "        \
-    "i.inhrelid from pg_catalog.pg_inherits i join parts p on i.inhparent = p.oid) "            \
-    "select 'trigger ' || g.tgname from parts p join pg_catalog.pg_trigger g on g.tgrelid = "   \
-    "p.oid where not g.tgisinternal and g.tgenabled in ('O', 'A') and " trigger " union all select "   \
-    "'rule ' || w.rulename from parts p join pg_catalog.pg_rewrite w on w.ev_class = p.oid "    \
+#define REACTS_PG(trigger, event)                                                             \
+    "with recursive parts (oid) as (select to_regclass($1::text)::oid union all select "      \
+    "i.inhrelid from pg_catalog.pg_inherits i join parts p on i.inhparent = p.oid) "          \
+    "select 'trigger ' || g.tgname from parts p join pg_catalog.pg_trigger g on g.tgrelid = " \
+    "p.oid where not g.tgisinternal and g.tgenabled in ('O', 'A') and " trigger               \
+    " union all select "                                                                      \
+    "'rule ' || w.rulename from parts p join pg_catalog.pg_rewrite w on w.ev_class = p.oid "  \
     "where w.ev_enabled in ('O', 'A') and w.ev_type = '" event "' limit 1"
 static const char reacts_delete_pg[] = REACTS_PG("g.tgtype & 8 <> 0", "4");
 static const char reacts_update_pg[] = REACTS_PG("g.tgtype & 16 <> 0 and g.tgtype & 3 <> 3", "2");
 /* A trigger in whose text no word of writing stands behind its begin only looks, or forbids. */
-#define REACTS_SQLITE(event)                                                                     \
-    "with t as (select name, lower(sql) as s, instr(lower(sql), 'begin') as b from "             \
+#define REACTS_SQLITE(event)                                                                      \
+    "with t as (select name, lower(sql) as s, instr(lower(sql), 'begin') as b from "              \
     "sqlite_schema where type = 'trigger' and lower(tbl_name) = lower($1)) select 'trigger ' || " \
-    "name from t where s like '%" event "%' and (substr(s, b) like '%insert%' or substr(s, b) "  \
+    "name from t where s like '%" event "%' and (substr(s, b) like '%insert%' or substr(s, b) "   \
     "like '%update%' or substr(s, b) like '%delete%' or substr(s, b) like '%replace%') limit 1"
 static const char reacts_delete_sqlite[] = REACTS_SQLITE("delete");
 static const char reacts_update_sqlite[] = REACTS_SQLITE("update");
