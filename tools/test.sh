@@ -8,6 +8,8 @@ root=$(pwd)
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 parts=$*
+# The program, and what the scenarios put in between it and its libc.
+played="brindle test/scenario/failing_sync.so test/scenario/killing.so test/scenario/strange_disk.so"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1
 
@@ -99,11 +101,11 @@ run() {
         ;;
     scenario)
         [ -f test/scenario/run.py ] || { note scenario 0 0; return; }
-        setup build-test -Dtests=enabled -Dwerror=true && compile build-test brindle &&
+        setup build-test -Dtests=enabled -Dwerror=true && compile build-test $played &&
             BRINDLE="$root/build-test/brindle" program scenario python3 test/scenario/run.py
         ;;
     postgres) # the scenarios once more, on a server of their own
-        setup build-test -Dtests=enabled -Dwerror=true && compile build-test brindle &&
+        setup build-test -Dtests=enabled -Dwerror=true && compile build-test $played &&
             BRINDLE="$root/build-test/brindle" program postgres python3 test/scenario/run.py --store pg
         ;;
     foreign)

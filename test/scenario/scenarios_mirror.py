@@ -384,7 +384,9 @@ def drift_is_found_exactly_and_mended_exactly(place):
     check(place.rows("select type, id, revision from objects order by type, id") == before,
           "a check without --repair changed something")
     found, _ = drift(place, "--repair", code=0)
-    check({(f["type"], f["id"]) for f in found} == set(told), "the repair found something else")
+    names = {(f["type"], f["id"]) for f in found}
+    check(names == set(told), "the repair found something else:", sorted(names - set(told))[:3], "and not:",
+          sorted(set(told) - names)[:3], len(found), "of", len(told))
     check(all(f["state"] == "mended" for f in found), [f for f in found if f["state"] != "mended"][:3])
     after = {(t, i): r for t, i, r in place.rows("select type, id, revision from objects")}
     was = {(t, i): r for t, i, r in before}
