@@ -54,7 +54,8 @@ static void texts_of_several_environments_become_one(void **state)
 static void samples_are_written_as_prometheus_reads_them(void **state)
 {
     BUF(b, 4096);
-    const struct env live = { .name = "live", .identity = { "acct_1", true } },
+    const struct env live = { .name = "live",
+                              .identity = { .account = "acct_1", .livemode = true } },
                      unknown = { .name = "new" };
 
     (void)state;
