@@ -1,5 +1,7 @@
 #include "catalog/copy_price.h"
 
+#include "catalog/price_members.h"
+
 struct copying {
     struct planning *g;
     struct pairs *out;
@@ -66,11 +68,8 @@ static enum status amount(struct copying *c, str doc, str prefix, const char *wh
 
 static enum status tier(struct copying *c, str doc, str prefix)
 {
-    static const char *const known[] = { "flat_amount", "flat_amount_decimal",
-                                         "unit_amount", "unit_amount_decimal",
-                                         "up_to",       NULL };
     struct json_token up_to = json_member(doc, S("up_to"));
-    enum status st = only(c, doc, prefix, known);
+    enum status st = only(c, doc, prefix, price_tier_members);
 
     if (st == ST_OK)
         st = amount(c, doc, prefix, "flat_amount", "flat_amount_decimal");
@@ -107,17 +106,16 @@ static enum status tiers(struct copying *c, str doc, str prefix)
 
 static enum status custom(struct copying *c, str doc, str prefix)
 {
-    static const char *const known[] = { "enabled", "maximum", "minimum", "preset", NULL };
     struct json_token t = json_member(doc, S("custom_unit_amount"));
     str name = inside(c, prefix, "custom_unit_amount");
 
     if (t.type != JSON_OBJECT)
         return ST_OK;
-    enum status st = only(c, t.text, name, known);
+    enum status st = only(c, t.text, name, price_custom_members);
     if (st == ST_OK)
         st = add(c, inside(c, name, "enabled"), S("true")); /* it is not echoed [facts: R-39] */
-    for (size_t i = 1; st == ST_OK && known[i]; i++)
-        st = plain(c, t.text, name, known[i]);
+    for (size_t i = 1; st == ST_OK && price_custom_members[i]; i++)
+        st = plain(c, t.text, name, price_custom_members[i]);
     return st;
 }
 
@@ -130,10 +128,8 @@ static enum status tax(struct copying *c, str doc, str prefix)
 
 static enum status option(struct copying *c, str doc, str currency)
 {
-    static const char *const known[] = { "custom_unit_amount", "tax_behavior",        "tiers",
-                                         "unit_amount",        "unit_amount_decimal", NULL };
     str prefix = arena_printf(c->g->a, "currency_options[%.*s]", STR_ARG(currency));
-    enum status st = only(c, doc, prefix, known);
+    enum status st = only(c, doc, prefix, price_option_members);
 
     if (st == ST_OK && json_member(doc, S("tiers")).type == JSON_ARRAY)
         st = tiers(c, doc, prefix);
@@ -173,28 +169,25 @@ static enum status options(struct copying *c, str doc)
 
 static enum status recurring(struct copying *c, str doc)
 {
-    static const char *const known[] = { "interval",          "interval_count", "usage_type",
-                                         "trial_period_days", "meter",          NULL };
     struct json_token t = json_member(doc, S("recurring"));
 
     if (t.type != JSON_OBJECT)
         return ST_OK;
-    enum status st = only(c, t.text, S("recurring"), known);
-    for (size_t i = 0; st == ST_OK && known[i]; i++)
-        st = plain(c, t.text, S("recurring"), known[i]);
+    enum status st = only(c, t.text, S("recurring"), price_recurring_members);
+    for (size_t i = 0; st == ST_OK && price_recurring_members[i]; i++)
+        st = plain(c, t.text, S("recurring"), price_recurring_members[i]);
     return st;
 }
 
 static enum status transform(struct copying *c, str doc)
 {
-    static const char *const known[] = { "divide_by", "round", NULL };
     struct json_token t = json_member(doc, S("transform_quantity"));
 
     if (t.type != JSON_OBJECT)
         return ST_OK;
-    enum status st = only(c, t.text, S("transform_quantity"), known);
-    for (size_t i = 0; st == ST_OK && known[i]; i++)
-        st = plain(c, t.text, S("transform_quantity"), known[i]);
+    enum status st = only(c, t.text, S("transform_quantity"), price_transform_members);
+    for (size_t i = 0; st == ST_OK && price_transform_members[i]; i++)
+        st = plain(c, t.text, S("transform_quantity"), price_transform_members[i]);
     return st;
 }
 
@@ -243,30 +236,8 @@ static enum status amounts(struct copying *c, str doc)
 
 enum status price_copy(struct planning *g, str doc, struct pairs *out, struct error *e)
 {
-    static const char *const known[] = { "id",
-                                         "object",
-                                         "active",
-                                         "billing_scheme",
-                                         "created",
-                                         "currency",
-                                         "currency_options",
-                                         "custom_unit_amount",
-                                         "livemode",
-                                         "lookup_key",
-                                         "metadata",
-                                         "nickname",
-                                         "product",
-                                         "recurring",
-                                         "tax_behavior",
-                                         "tiers",
-                                         "tiers_mode",
-                                         "transform_quantity",
-                                         "type",
-                                         "unit_amount",
-                                         "unit_amount_decimal",
-                                         NULL };
     struct copying c = { g, out, e };
-    enum status st = only(&c, doc, S(""), known);
+    enum status st = only(&c, doc, S(""), price_members);
 
     if (st == ST_OK)
         st = add(&c, S("product"), doc_ref(g, doc, "product"));

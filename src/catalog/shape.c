@@ -1,5 +1,6 @@
 /* shape.c - one product or price of Stripe's, as a file has it. */
 #include "catalog/file.h"
+#include "catalog/price_members.h"
 
 #include <string.h>
 
@@ -161,11 +162,6 @@ static void put_lost(json_t *to, json_t *lost)
     json_decref(lost);
 }
 
-static const char *const tier_known[] = {
-    "up_to", "flat_amount", "flat_amount_decimal", "unit_amount", "unit_amount_decimal", NULL
-};
-static const char *const custom_known[] = { "enabled", "minimum", "maximum", "preset", NULL };
-
 /* What a price and each of its currencies have alike. */
 static void note_lost_amounts(json_t *lost, const json_t *doc)
 {
@@ -173,52 +169,25 @@ static void note_lost_amounts(json_t *lost, const json_t *doc)
     size_t i;
 
     json_array_foreach(json_object_get(doc, "tiers"), i, tier)
-        note_lost(lost, "tiers.", tier, tier_known);
+        note_lost(lost, "tiers.", tier, price_tier_members);
     note_lost(lost, "custom_unit_amount.", json_object_get(doc, "custom_unit_amount"),
-              custom_known);
+              price_custom_members);
 }
 
 static json_t *lost_of_price(const json_t *doc)
 {
-    static const char *const known[] = { "id",
-                                         "object",
-                                         "active",
-                                         "billing_scheme",
-                                         "created",
-                                         "currency",
-                                         "currency_options",
-                                         "custom_unit_amount",
-                                         "livemode",
-                                         "lookup_key",
-                                         "metadata",
-                                         "nickname",
-                                         "product",
-                                         "recurring",
-                                         "tax_behavior",
-                                         "tiers",
-                                         "tiers_mode",
-                                         "transform_quantity",
-                                         "type",
-                                         "unit_amount",
-                                         "unit_amount_decimal",
-                                         NULL };
-    static const char *const recurring[] = { "interval",          "interval_count", "usage_type",
-                                             "trial_period_days", "meter",          NULL };
-    static const char *const transform[] = { "divide_by", "round", NULL };
-    static const char *const option_known[] = {
-        "custom_unit_amount", "tax_behavior", "tiers", "unit_amount", "unit_amount_decimal", NULL
-    };
     json_t *lost = json_array();
     const char *currency;
     const json_t *option;
 
-    note_lost(lost, "", doc, known);
-    note_lost(lost, "recurring.", json_object_get(doc, "recurring"), recurring);
-    note_lost(lost, "transform_quantity.", json_object_get(doc, "transform_quantity"), transform);
+    note_lost(lost, "", doc, price_members);
+    note_lost(lost, "recurring.", json_object_get(doc, "recurring"), price_recurring_members);
+    note_lost(lost, "transform_quantity.", json_object_get(doc, "transform_quantity"),
+              price_transform_members);
     note_lost_amounts(lost, doc);
     json_object_foreach((json_t *)(uintptr_t)json_object_get(doc, "currency_options"), currency,
                         option) {
-        note_lost(lost, "currency_options.", option, option_known);
+        note_lost(lost, "currency_options.", option, price_option_members);
         note_lost_amounts(lost, option);
     }
     return lost;

@@ -104,7 +104,11 @@ static enum status begin_some(struct env *root, struct error *e)
 
 /* ---- what comes round ---- */
 
-static enum status want_events(struct env *root, str account, struct error *e)
+/* Wants something for one account, in a transaction of its own. */
+static enum status want(struct env *root, str account,
+                        enum status (*mark)(struct tx *, struct env *, struct arena *,
+                                            struct error *),
+                        struct error *e)
 {
     ARENA(a, CONNECTED_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
@@ -113,8 +117,13 @@ static enum status want_events(struct env *root, str account, struct error *e)
     acting_init(&act, root, account);
     enum status st = tx_begin(&tx, root->world->store, TX_WRITE, e);
     if (st == ST_OK)
-        st = catchup_want(&tx, &act.env, &a, e);
+        st = mark(&tx, &act.env, &a, e);
     return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status want_events(struct env *root, str account, struct error *e)
+{
+    return want(root, account, catchup_want, e);
 }
 
 /* A round through all accounts takes as long as there are many: the next one begins behind it. */
@@ -163,19 +172,6 @@ static enum status checks_round(struct env *root, struct error *e)
     return st == ST_NONE ? ST_OK : st;
 }
 
-static enum status chase(struct env *root, str account, struct error *e)
-{
-    ARENA(a, CONNECTED_BYTES_MAX);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct acting act;
-
-    acting_init(&act, root, account);
-    enum status st = tx_begin(&tx, root->world->store, TX_WRITE, e);
-    if (st == ST_OK)
-        st = followup_want_chase(&tx, &act.env, &a, e);
-    return st == ST_OK ? tx_commit(&tx, e) : st;
-}
-
 static enum status chase_some(struct env *root, struct error *e)
 {
     ARENA(a, CONNECTED_BYTES_MAX);
@@ -185,7 +181,7 @@ static enum status chase_some(struct env *root, struct error *e)
     enum status st = look(root, STMT_ACCOUNTS_ABSENT, args, COUNT(args), &r, &a, e);
 
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
-        st = chase(root, row_str(&r, i, 0), e);
+        st = want(root, row_str(&r, i, 0), followup_want_chase, e);
     return st;
 }
 
