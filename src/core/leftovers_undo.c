@@ -298,9 +298,8 @@ static enum status put_back_all(struct undoing *u, const struct app_table *t,
         "gone as (delete from brindle_leftovers where run = cast($1 as bigint) and n in "
         "(select n from put) returning 1), "
         "stay as (update brindle_leftovers set outcome = 'changed_since' where run = "
-        "cast($1 as bigint) and n in (select n from kept where not exists (select 1 from put "
-        "where put.n = kept.n)) returning 1) select (select count(*) from gone), (select count(*) "
-        "from stay)",
+        "cast($1 as bigint) and n in (select n from kept except select n from put) returning 1) "
+        "select (select count(*) from gone), (select count(*) from stay)",
         STR_ARG(put));
     if (!put.p || !sql.p)
         return fail(e, ST_LIMIT, "Table %.*s has too many columns.", STR_ARG(t->name));
