@@ -69,6 +69,8 @@ void close_store(struct node *n);
 /* Opens everything behind the lock, or ends the life. */
 void open_or_end(struct node *n);
 void spawn_workers(struct node *n);
+/* A fibre: takes what is queued to the disk until the queue is closed and empty. */
+void ingest(void *arg);
 /* From outside: it is to end in good order. */
 void stop(struct node *n);
 void stop_all(void); /* the daemon, whichever environment says so */
