@@ -5,7 +5,7 @@
 #include "backend/rng_os.h"
 #include "backend/sched_pthread.h"
 #include "backend/store_sqlite.h"
-#include "core/sync.h"
+#include "core/mirror/sync.h"
 #include "core/work.h"
 #include "pages.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/hmac.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 
 enum { PAGE = 200, PAGE_BYTES_MAX = 256 << 20, OBJECTS_MAX = 200000 };
 

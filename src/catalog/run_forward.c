@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "catalog/run.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 #include "world/tx.h"
 
 /* ---- one step that writes ------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 #include "cli/local.h"
 #include "cli/output.h"
 #include "cli/wire.h"
-#include "core/duplicates.h"
+#include "core/customer/duplicates.h"
 
 enum { CHECK_BYTES_MAX = 64 << 20 };
 

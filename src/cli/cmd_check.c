@@ -6,9 +6,9 @@
 #include "cli/checks.h"
 #include "cli/local.h"
 #include "cli/output.h"
-#include "core/derived.h"
-#include "core/drift.h"
-#include "core/references.h"
+#include "core/mirror/derived.h"
+#include "core/mirror/drift.h"
+#include "core/mirror/references.h"
 
 enum { CHECK_BYTES_MAX = 64 << 20, ORDER_BYTES_MAX = 64 << 10 };
 

@@ -11,9 +11,9 @@
 #include "cli/output.h"
 #include "cli/serving.h"
 #include "cli/shop.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
+#include "core/mirror/sync.h"
 #include "core/status.h"
-#include "core/sync.h"
 
 enum {
     DEMO_PORT = 8420,

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "cli/findings.h"
+#include "cli/doctor/findings.h"
 #include "cli/keys.h"
 
 static bool is_chosen(const struct cli *cli, const struct env_config *conf)

@@ -4,14 +4,14 @@
 
 #include "base/json.h"
 #include "cli/checks.h"
-#include "cli/env_switch.h"
 #include "cli/keys.h"
 #include "cli/local.h"
 #include "cli/output.h"
-#include "core/acting.h"
+#include "cli/switch/env_switch.h"
 #include "core/audit.h"
-#include "core/foreign.h"
-#include "core/seal.h"
+#include "core/environment/acting.h"
+#include "core/environment/foreign.h"
+#include "core/environment/seal.h"
 
 enum {
     ENV_BYTES_MAX = 16 << 20,

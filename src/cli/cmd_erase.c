@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "cli/local.h"
 #include "cli/output.h"
-#include "core/erase.h"
+#include "core/erasure/erase.h"
 
 enum { TYPES_MAX = 256, SHOWN_MAX = 20, REPORT_BYTES_MAX = 4 << 20, ANSWER_MAX = 300 };
 

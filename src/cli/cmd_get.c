@@ -4,7 +4,7 @@
 #include "cli/local.h"
 #include "cli/output.h"
 #include "cli/when.h"
-#include "core/history.h"
+#include "core/mirror/history.h"
 
 enum { OBJECT_ARENA_BYTES = 64 << 20, CHANGES_BYTES_MAX = 64 << 10 };
 

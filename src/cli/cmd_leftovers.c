@@ -8,7 +8,7 @@
 #include "cli/leftovers_report.h"
 #include "cli/output.h"
 #include "cli/wire.h"
-#include "core/leftovers.h"
+#include "core/leftovers/leftovers.h"
 
 enum {
     SCAN_BYTES_MAX = 512 << 20,

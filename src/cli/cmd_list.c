@@ -6,7 +6,7 @@
 #include "cli/nearest.h"
 #include "cli/output.h"
 #include "cli/when.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 
 enum {
     LIST_PAGE = 500,

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "cli/local.h"
 #include "cli/output.h"
-#include "core/references.h"
+#include "core/mirror/references.h"
 #include "core/resource.h"
 
 enum { REFS_BYTES_MAX = 64 << 20 };

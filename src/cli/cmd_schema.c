@@ -5,9 +5,9 @@
 #include "cli/command.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
+#include "core/mirror/view_notes.h"
+#include "core/mirror/views.h"
 #include "core/resource.h"
-#include "core/view_notes.h"
-#include "core/views.h"
 
 enum { SCHEMA_BYTES_MAX = 4 << 20, NOTE_BYTES_MAX = 2048 };
 

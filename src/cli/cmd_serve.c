@@ -4,7 +4,7 @@
 #include "cli/output.h"
 #include "cli/reopening.h"
 #include "cli/serving.h"
-#include "core/seal.h"
+#include "core/environment/seal.h"
 
 enum { HANDOVER_WAIT_MS = 30 * 1000 };
 

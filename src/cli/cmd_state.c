@@ -4,8 +4,8 @@
 #include "base/json.h"
 #include "cli/local.h"
 #include "cli/output.h"
-#include "core/state.h"
-#include "core/user.h"
+#include "core/customer/state.h"
+#include "core/customer/user.h"
 
 enum { STATE_BYTES_MAX = 32 << 20, DAY_TEXT_MAX = 32 };
 

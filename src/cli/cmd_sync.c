@@ -7,7 +7,7 @@
 #include "cli/progress.h"
 #include "cli/projections.h"
 #include "core/due.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 #include "core/status.h"
 #include "serve/control_line.h"
 

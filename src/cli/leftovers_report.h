@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/command.h"
-#include "core/leftovers.h"
+#include "core/leftovers/leftovers.h"
 
 /* Ids of a column that are proven to be of elsewhere; with `unknown`, those that nobody knows, too.
  */

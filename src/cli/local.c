@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "cli/output.h"
-#include "core/acting.h"
+#include "core/environment/acting.h"
 #include "serve/engine.h"
 
 enum {

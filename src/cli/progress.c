@@ -172,7 +172,7 @@ static bool is_forbidden(const struct progress_type *t)
     return progress_reason_forbids(t->reason);
 }
 
-/* There are more lists of it than sync asks for unnamed: core/parents.c gives the reason. */
+/* There are more lists of it than sync asks for unnamed: core/mirror/parents.c gives the reason. */
 static bool is_unlisted(const struct progress_type *t)
 {
     return strstr(t->reason, "has a list of its own") != NULL;

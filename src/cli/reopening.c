@@ -1,7 +1,7 @@
 #include "cli/reopening.h"
 
-#include "cli/continuing.h"
-#include "core/seal.h"
+#include "cli/switch/continuing.h"
+#include "core/environment/seal.h"
 
 #include <pthread.h>
 #include <signal.h>

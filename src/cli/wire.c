@@ -24,10 +24,10 @@
 #include "cli/command.h"
 #include "cli/keys.h"
 #include "core/api.h"
+#include "core/customer/user.h"
 #include "core/due.h"
-#include "core/parents.h"
-#include "core/seal.h"
-#include "core/user.h"
+#include "core/environment/seal.h"
+#include "core/mirror/parents.h"
 #include "serve/exposition.h"
 
 #define DAY_MS (86400LL * 1000)

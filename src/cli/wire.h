@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "cli/config.h"
 #include "cli/datadir.h"
-#include "core/acting.h"
+#include "core/environment/acting.h"
 #include "emulator/server.h"
 #include "world/database.h"
 #include "world/facts.h"
@@ -45,8 +45,9 @@ struct wire {
     const char *data_dir;
     bool adopted;     /* WIRE_WRITE: the store is this identity's own */
     bool key_changed; /* WIRE_WRITE: it was another one before, of the same account */
-    bool sealed;      /* WIRE_WRITE failed with ST_CONFLICT because of a switch (core/seal.h) */
-    bool locked;      /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
+    bool sealed; /* WIRE_WRITE failed with ST_CONFLICT because of a switch (core/environment/seal.h)
+                  */
+    bool locked; /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
     char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX]; /* "" on PostgreSQL */
 };
 

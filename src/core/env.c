@@ -2,8 +2,8 @@
 
 #include "base/buf.h"
 #include "base/plant.h"
-#include "core/erase.h"
-#include "core/views.h"
+#include "core/erasure/erase.h"
+#include "core/mirror/views.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,10 +2,10 @@
 
 #include "base/json.h"
 #include "base/plant.h"
-#include "core/acting.h"
 #include "core/due.h"
-#include "core/erase.h"
-#include "core/told.h"
+#include "core/environment/acting.h"
+#include "core/erasure/erase.h"
+#include "core/mirror/told.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "core/schedule.h"
 
-#include "core/catchup.h"
-#include "core/connected.h"
-#include "core/drift.h"
-#include "core/followup.h"
+#include "core/environment/connected.h"
+#include "core/mirror/catchup.h"
+#include "core/mirror/drift.h"
+#include "core/mirror/followup.h"
 
 enum {
     SCHEDULE_BYTES_MAX = 1 << 20,

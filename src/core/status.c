@@ -1,12 +1,12 @@
 #include "core/status.h"
 
 #include "base/json.h"
-#include "core/acting.h"
-#include "core/catchup.h"
-#include "core/fuse.h"
-#include "core/outbox.h"
+#include "core/customer/outbox.h"
+#include "core/environment/acting.h"
+#include "core/environment/fuse.h"
+#include "core/mirror/catchup.h"
+#include "core/mirror/sync.h"
 #include "core/resource.h"
-#include "core/sync.h"
 
 #include <stdio.h>
 

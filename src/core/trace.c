@@ -1,8 +1,8 @@
 #include "core/trace.h"
 
-#include "core/acting.h"
+#include "core/environment/acting.h"
 
-#include "core/history.h"
+#include "core/mirror/history.h"
 #include "core/path.h"
 
 #include <stdlib.h>

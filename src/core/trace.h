@@ -2,7 +2,7 @@
  * what was stored, and what is still to be done, put together from the store's own records. */
 #pragma once
 
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 
 enum {
     TRACE_STEPS_MAX = 100, /* of each kind, the latest */

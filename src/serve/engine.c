@@ -1,8 +1,8 @@
 #include "serve/engine.h"
 
+#include "core/customer/outbox.h"
 #include "core/due.h"
-#include "core/erase.h"
-#include "core/outbox.h"
+#include "core/erasure/erase.h"
 #include "core/retention.h"
 #include "core/schedule.h"
 #include "core/work.h"

@@ -2,10 +2,10 @@
  *
  * A connected account is named as at Stripe, by the header Stripe-Account, or by account= in the
  * query. Nothing of one is reached without its name, and with one nothing else: everything behind
- * is asked for by the environment that acts for it (core/acting.h). */
+ * is asked for by the environment that acts for it (core/environment/acting.h). */
 #pragma once
 
-#include "core/acting.h"
+#include "core/environment/acting.h"
 #include "serve/routes.h"
 
 struct party {

@@ -1,7 +1,7 @@
 /* users.c - one customer for each user of yours, over HTTP. */
 #include "base/json.h"
 #include "base/url.h"
-#include "core/user.h"
+#include "core/customer/user.h"
 #include "serve/party.h"
 #include "serve/reply.h"
 

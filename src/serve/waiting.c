@@ -1,6 +1,6 @@
 #include "serve/waiting.h"
 
-#include "core/acting.h"
+#include "core/environment/acting.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
--- core/acting.c: Stripe has shown it
+-- core/environment/acting.c: Stripe has shown it
 insert into _accounts (account, state, since) values ($1, 'new', $2)
 on conflict (account) do update set state = 'new', reason = '', since = excluded.since,
     walked_at = 0

@@ -1,2 +1,2 @@
--- core/acting.c: what is known of a connected account
+-- core/environment/acting.c: what is known of a connected account
 select state, asked_at, reason, since from _accounts where account = $1

@@ -1,2 +1,2 @@
--- core/foreign_purge.c: how many connected accounts are in a state
+-- core/environment/foreign_purge.c: how many connected accounts are in a state
 select count(*) from _accounts where state = $1

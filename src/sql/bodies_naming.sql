@@ -1,4 +1,4 @@
--- core/erase.c: bodies that may hold a word, of a run of events
+-- core/erasure/erase.c: bodies that may hold a word, of a run of events
 select seq, body from _inbox
 where seq > $1 and seq <= $2 and body is not null
     and coalesce(account, (select account from _environment)) = $3

@@ -1,4 +1,4 @@
--- core/drift.c: a check moves on; only for the holder of its claim
+-- core/mirror/drift.c: a check moves on; only for the holder of its claim
 update _checks set state = $1, list = $2, cursor = $3, at_ticket = $4, started_ticket = $5,
     started_at = $6, finished_at = $7, compared = $8, reason = $9
 where type = $10 and account = $11 and exists (

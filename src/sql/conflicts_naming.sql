@@ -1,4 +1,4 @@
--- core/erase.c: contradicting deliveries that may hold a word
+-- core/erasure/erase.c: contradicting deliveries that may hold a word
 select seq, body from _inbox_conflicts
 where seq > $1
     and (instr(lower(body), $2) > 0 or ($3 <> '' and instr(lower(body), $3) > 0)

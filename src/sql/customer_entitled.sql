@@ -1,4 +1,4 @@
--- core/customer.c: may a customer have entitlements? Not where all features are known and there are none
+-- core/customer/customer.c: may a customer have entitlements? Not where all features are known and there are none
 select 1 where exists (
         select 1 from objects
         where type in ('entitlements.feature', 'entitlements.active_entitlement')

@@ -1,3 +1,3 @@
--- core/drift.c: what an earlier check of the type found
+-- core/mirror/drift.c: what an earlier check of the type found
 delete from _drift where rowid in (
     select rowid from _drift where type = $1 and account = $2 limit $3)

@@ -1,4 +1,4 @@
--- core/duplicates.c: living customers that share their e-mail address with another one, of each $4
+-- core/customer/duplicates.c: living customers that share their e-mail address with another one, of each $4
 select email, id, n from (
     select email, id, count(*) over (partition by email) as n,
         row_number() over (partition by email order by id) as place from (

@@ -1,2 +1,2 @@
--- core/outbox.c: when this store was made
+-- core/customer/outbox.c: when this store was made
 select created_at from _environment

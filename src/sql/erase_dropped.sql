@@ -1,2 +1,2 @@
--- core/erase.c: dropped answers about an erased object
+-- core/erasure/erase.c: dropped answers about an erased object
 delete from _dropped where type = $1 and account = $2 and id = $3

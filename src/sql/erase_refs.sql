@@ -1,2 +1,2 @@
--- core/erase.c: what an erased object referred to
+-- core/erasure/erase.c: what an erased object referred to
 delete from _refs where from_type = $1 and account = $2 and from_id = $3

@@ -1,2 +1,2 @@
--- core/catchup.c: has this event arrived already?
+-- core/mirror/catchup.c: has this event arrived already?
 select 1 from _inbox where event = $1

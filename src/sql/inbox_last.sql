@@ -1,2 +1,2 @@
--- core/erase.c: the newest event
+-- core/erasure/erase.c: the newest event
 select coalesce(max(seq), 0) from _inbox

@@ -1,2 +1,2 @@
--- core/derived.c: whose list showed it
+-- core/mirror/derived.c: whose list showed it
 select owner from objects where type = $1 and account = $2 and id = $3

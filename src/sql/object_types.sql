@@ -1,4 +1,4 @@
--- core/mirror.c: which types have rows, without reading all of them
+-- core/mirror/mirror.c: which types have rows, without reading all of them
 with recursive t (type) as (
     select min(type) from objects
     union all

@@ -1,2 +1,2 @@
--- core/foreign.c: all objects
+-- core/environment/foreign.c: all objects
 select count(*) from objects

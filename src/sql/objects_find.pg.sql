@@ -1,4 +1,4 @@
--- core/known.c: the rows that a page's objects will meet; $2 and $3 are JSON arrays of types and ids.
+-- core/mirror/known.c: the rows that a page's objects will meet; $2 and $3 are JSON arrays of types and ids.
 -- Each is looked up by its whole key, whatever the server believes of the table (offset 0)
 select x.type, x.id, o.ticket, o.deleted, o.revision, o.raw, o.open_lists, o.changed_at
 from (select $1::text as account, t.type, t.id

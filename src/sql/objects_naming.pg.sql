@@ -1,4 +1,4 @@
--- core/erase_plan.c: objects whose text may hold a word: reads all of them
+-- core/erasure/erase_plan.c: objects whose text may hold a word: reads all of them
 select type, id from objects
 where account = $1 and (type, id) > ($2, $3) and deleted < 2
     and (strpos(lower(raw collate "C"), $4) > 0

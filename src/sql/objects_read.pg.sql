@@ -1,4 +1,4 @@
--- core/state_many.c: objects of a type; $3 is a JSON array of their ids
+-- core/customer/state_many.c: objects of a type; $3 is a JSON array of their ids
 select o.id, o.raw, o.deleted
 from (select $1::text as type, $2::text as account, ids.id
     from jsonb_array_elements_text($3::jsonb) as ids (id)) as i

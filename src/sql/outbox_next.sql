@@ -1,4 +1,4 @@
--- core/outbox.c: states, and users' customers, that the key-value server does not have yet
+-- core/customer/outbox.c: states, and users' customers, that the key-value server does not have yet
 select id, value, revision, of_user, account from (
     select * from (
         select customer as id, value, revision, 0 as of_user, account from _states

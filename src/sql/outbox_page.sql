@@ -1,4 +1,4 @@
--- core/outbox.c: customers with a state, or with subscriptions, in the order of their ids
+-- core/customer/outbox.c: customers with a state, or with subscriptions, in the order of their ids
 select customer from (
     select customer from _states where customer > $1 and account = $2 order by customer limit $3) s
 union

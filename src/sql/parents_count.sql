@@ -1,2 +1,2 @@
--- core/parents.c: how many living objects a type has
+-- core/mirror/parents.c: how many living objects a type has
 select count(*) from objects where type = $1 and account = $2 and deleted = 0

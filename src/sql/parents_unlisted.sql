@@ -1,4 +1,4 @@
--- core/parents.c: living objects under which a type was not listed since that began; by tickets, for a
+-- core/mirror/parents.c: living objects under which a type was not listed since that began; by tickets, for a
 -- clock may be set back
 select o.id from objects o
 where o.type = $1 and o.account = $2 and o.deleted = 0 and not exists (

@@ -1,4 +1,4 @@
--- core/foreign_purge.c: of a type, what is absent of accounts of the other mode, a piece
+-- core/environment/foreign_purge.c: of a type, what is absent of accounts of the other mode, a piece
 delete from _absent where type = $1 and (account, id) in (
     select account, id from _absent where type = $1
     and account in (select account from _accounts where state = 'wrong_mode') limit $2)

@@ -1,4 +1,4 @@
--- core/foreign_purge.c: of a type, work for accounts of the other mode, a piece; operations are the audit's
+-- core/environment/foreign_purge.c: of a type, work for accounts of the other mode, a piece; operations are the audit's
 delete from _due where type = $1 and (kind, id, account) in (
     select kind, id, account from _due
     where kind in ('object', 'walk', 'sweep', 'chase', 'check', 'catchup', 'user', 'customer') and type = $1

@@ -1,4 +1,4 @@
--- core/foreign.c: the type behind $1 that any table knows, in the resource table or not
+-- core/environment/foreign.c: the type behind $1 that any table knows, in the resource table or not
 select min(type) from (
     select min(type) as type from objects where type > $1
     union all select min(from_type) from _refs where from_type > $1

@@ -1,4 +1,4 @@
--- core/references.c: what is referred to and not in the mirror, with what is known about it
+-- core/mirror/references.c: what is referred to and not in the mirror, with what is known about it
 select m.to_id, m.n, m.example, d.gen, d.done_gen, d.dead, d.last_error, x.state, x.status,
     x.answer, x.first_at, x.last_at, x.next_at, x.looks
 from (

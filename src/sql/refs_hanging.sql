@@ -1,4 +1,4 @@
--- core/references.c: what hangs on an object: by type and field, alive and deleted; and the parents
+-- core/mirror/references.c: what hangs on an object: by type and field, alive and deleted; and the parents
 -- of what hangs on it as a member of their lists
 select r.from_type, r.field, '' as through, sum(1 - o.deleted), sum(o.deleted), min(r.from_id)
 from _refs r join objects o on o.type = r.from_type and o.account = r.account and o.id = r.from_id

@@ -1,4 +1,4 @@
--- core/followup.c: targets that are not in the mirror and were never asked for
+-- core/mirror/followup.c: targets that are not in the mirror and were never asked for
 select distinct r.to_type, r.to_id from _refs r
 where r.account = $1 and r.to_type = $2 and r.to_id > $3 and r.certain = 1
     and not exists (select 1 from objects o

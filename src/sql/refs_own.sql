@@ -1,4 +1,4 @@
--- core/references.c: what an object refers to, and what is known of it
+-- core/mirror/references.c: what an object refers to, and what is known of it
 select r.field, r.to_type, r.to_id, r.member, r.certain, o.deleted, x.state, x.answer
 from _refs r
 left join objects o on o.type = r.to_type and o.account = r.account and o.id = r.to_id

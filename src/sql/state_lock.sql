@@ -1,2 +1,2 @@
--- core/state.c: nobody else writes this customer's state until the transaction ends
+-- core/customer/state.c: nobody else writes this customer's state until the transaction ends
 select 1 where $1 <> '' and $2 <> ''

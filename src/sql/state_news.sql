@@ -1,4 +1,4 @@
--- core/state.c: when the first of what waits to be fetched of a customer happened, as its event says
+-- core/customer/state.c: when the first of what waits to be fetched of a customer happened, as its event says
 with k (kind, type, id) as (
     select 'object', 'customer', $1
     union all select 'customer', 'customer', $1

@@ -1,4 +1,4 @@
--- core/state.c: what of a customer and its subscriptions waits to be fetched
+-- core/customer/state.c: what of a customer and its subscriptions waits to be fetched
 with k (kind, type, id) as (
     select 'object', 'customer', $1::text
     union all select 'customer', 'customer', $1

@@ -1,4 +1,4 @@
--- core/state.c: a customer's state has changed; its revision never goes back
+-- core/customer/state.c: a customer's state has changed; its revision never goes back
 insert into _states (customer, account, value, revision, changed_at, live)
 values ($1, $2, $3, $4, $5, $6)
 on conflict (customer, account) do update set value = excluded.value,

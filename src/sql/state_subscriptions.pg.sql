@@ -1,4 +1,4 @@
--- core/state.c: a customer's subscriptions in the order of their ids; the expressions keep the server
+-- core/customer/state.c: a customer's subscriptions in the order of their ids; the expressions keep the server
 -- from walking all subscriptions, the offset from walking all objects
 select o.id, o.raw from _refs r
 cross join lateral (select id, raw, deleted from objects

@@ -1,4 +1,4 @@
--- core/customer.c: a customer's subscriptions that its list has not shown
+-- core/customer/customer.c: a customer's subscriptions that its list has not shown
 select r.from_id from _refs r
 join objects o on o.type = r.from_type and o.id = r.from_id and o.account = r.account
 where r.to_type = 'customer' and r.to_id = $1 and r.account = $2

@@ -1,2 +1,2 @@
--- core/state_many.c: nobody else writes these customers' states until the transaction ends
+-- core/customer/state_many.c: nobody else writes these customers' states until the transaction ends
 select 1 where $1 <> '' and $2 <> ''

@@ -1,4 +1,4 @@
--- core/state_many.c: the subscriptions of several customers; $2 is a JSON array of their ids
+-- core/customer/state_many.c: the subscriptions of several customers; $2 is a JSON array of their ids
 select i.id, o.id, o.raw
 from (select $1::text as account, ids.id from jsonb_array_elements_text($2::jsonb) as ids (id)) as i
 cross join lateral (select from_id from _refs where to_type = 'customer' and to_id = i.id

@@ -1,2 +1,2 @@
--- core/seal.c: the switch is over
+-- core/environment/seal.c: the switch is over
 delete from _switch

@@ -1,4 +1,4 @@
--- core/sync.c: what a sync of an account since $3 still waits for (counted up to a limit), what was given up since,
+-- core/mirror/sync.c: what a sync of an account since $3 still waits for (counted up to a limit), what was given up since,
 -- and whether a sweep or chase looks through the mirror now, which takes minutes where it is large
 select
     (select count(*) from (select 1 from _due

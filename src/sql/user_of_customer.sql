@@ -1,2 +1,2 @@
--- core/user.c: who has this customer
+-- core/customer/user.c: who has this customer
 select user_id, state from _users where account = $1 and customer = $2

@@ -1,2 +1,2 @@
--- core/user.c: a customer names no user any more, or is no more
+-- core/customer/user.c: a customer names no user any more, or is no more
 delete from _user_links where customer = $1 and account = $2

@@ -1,4 +1,4 @@
--- core/erase_plan.c: former versions of one object that may hold a word
+-- core/erasure/erase_plan.c: former versions of one object that may hold a word
 select revision, data from _history
 where type = $1 and account = $2 and id = $3 and revision > $4
     and (strpos(lower(data collate "C"), $5) > 0

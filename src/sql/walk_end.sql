@@ -1,4 +1,4 @@
--- core/walk.c: complete, skipped or failed; only for the holder of the claim, in the same run
+-- core/mirror/walk.c: complete, skipped or failed; only for the holder of the claim, in the same run
 update _walks set state = $1, reason = $2,
     finished_at = case when $1 = 'failed' then 0 else $3 end,
     complete_at = case when $1 = 'complete' then started_at else complete_at end,

@@ -1,4 +1,4 @@
--- core/sync.c: a walk is wanted; one that is under way goes on unless $5 says anew
+-- core/mirror/sync.c: a walk is wanted; one that is under way goes on unless $5 says anew
 insert into _walks (type, variant, account, state, started_at) values ($1, $2, $3, 'waiting', $4)
 on conflict (type, variant, account) do update set
     state = 'waiting',

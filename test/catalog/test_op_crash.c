@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 #include "catalog/saga.h"
+#include "core/mirror/sync.h"
 #include "core/small_world.h"
-#include "core/sync.h"
 #include "core/work.h"
 #include "emulator/emulator.h"
 #include "net/http.h"

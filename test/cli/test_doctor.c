@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/findings.h"
+#include "cli/doctor/findings.h"
 
 #define wrong(...) (print_error(__VA_ARGS__), assert_true(false))
 

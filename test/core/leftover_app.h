@@ -1,12 +1,12 @@
-/* leftover_app.h - an application's database with leftovers in it, for the tests of core/leftovers:
- * the same tests over SQLite and over PostgreSQL. */
+/* leftover_app.h - an application's database with leftovers in it, for the tests of
+ * core/leftovers/leftovers: the same tests over SQLite and over PostgreSQL. */
 #pragma once
 
 #include "../unit.h"
 
 #include "../backend/pg_server.h"
 #include "../backend/temp_dir.h"
-#include "core/leftovers.h"
+#include "core/leftovers/leftovers.h"
 #include "small_world.h"
 
 #define wrong(...) (print_error(__VA_ARGS__), print_error("\n"), assert_true(false))

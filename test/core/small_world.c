@@ -3,7 +3,7 @@
 #include "backend/sched_pthread.h"
 #include "backend/store_sqlite.h"
 #include "core/due.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 #include "core/sequence.h"
 #include "core/work.h"
 

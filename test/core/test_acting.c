@@ -2,7 +2,7 @@
  */
 #include "../unit.h"
 
-#include "core/acting.h"
+#include "core/environment/acting.h"
 #include "core/event.h"
 #include "core/inbox.h"
 #include "small_world.h"

@@ -2,9 +2,9 @@
  * survives. */
 #include "../unit.h"
 
-#include "core/catchup.h"
 #include "core/due.h"
 #include "core/inbox.h"
+#include "core/mirror/catchup.h"
 #include "core/schedule.h"
 #include "core/status.h"
 #include "core/work.h"

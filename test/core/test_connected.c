@@ -1,12 +1,12 @@
 /* Connected accounts by themselves: found, walked, followed, and none at another's expense. */
 #include "../unit.h"
 
-#include "core/acting.h"
-#include "core/connected.h"
 #include "core/due.h"
+#include "core/environment/acting.h"
+#include "core/environment/connected.h"
+#include "core/environment/fuse.h"
 #include "core/event.h"
-#include "core/fuse.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 #include "core/schedule.h"
 #include "core/sequence.h"
 #include "small_world.h"

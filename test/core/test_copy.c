@@ -3,8 +3,8 @@
 
 #include "backend/store_sqlite.h"
 #include "core/copy.h"
-#include "core/drift.h"
-#include "core/sync.h"
+#include "core/mirror/drift.h"
+#include "core/mirror/sync.h"
 #include "core/work.h"
 #include "small_world.h"
 

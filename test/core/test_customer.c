@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/customer/state.h"
 #include "core/due.h"
 #include "core/inbox.h"
-#include "core/state.h"
-#include "core/sync.h"
+#include "core/mirror/sync.h"
 #include "core/work.h"
 #include "small_world.h"
 

@@ -2,8 +2,8 @@
 #include "../unit.h"
 
 #include "core/due.h"
+#include "core/environment/fuse.h"
 #include "core/event.h"
-#include "core/fuse.h"
 #include "core/inbox.h"
 #include "core/work.h"
 #include "small_world.h"

@@ -1,8 +1,8 @@
 /* What is made of the objects can be made of them once more. */
 #include "../unit.h"
 
-#include "core/derived.h"
-#include "core/mirror.h"
+#include "core/mirror/derived.h"
+#include "core/mirror/mirror.h"
 #include "small_world.h"
 
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #include "../unit.h"
 
 #include "base/json.h"
-#include "core/drift.h"
-#include "core/mirror.h"
+#include "core/mirror/drift.h"
+#include "core/mirror/mirror.h"
 #include "small_world.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/erase.h"
+#include "core/erasure/erase.h"
 #include "core/inbox.h"
 #include "small_world.h"
 

@@ -1,7 +1,7 @@
 /* What is of another environment, removed: whole, and nothing else. */
 #include "../unit.h"
 
-#include "core/foreign.h"
+#include "core/environment/foreign.h"
 #include "small_world.h"
 
 #include <sqlite3.h>

@@ -7,7 +7,7 @@
 #include <sqlite3.h>
 
 #include "base/json.h"
-#include "core/history.h"
+#include "core/mirror/history.h"
 #include "core/retention.h"
 #include "small_world.h"
 

@@ -1,7 +1,7 @@
 /* Up to when an answer is complete. */
 #include "../unit.h"
 
-#include "core/horizon.h"
+#include "core/mirror/horizon.h"
 
 #include <string.h>
 

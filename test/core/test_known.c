@@ -1,8 +1,8 @@
 /* What is looked up ahead is used once, and only where nobody else writes it meanwhile. */
 #include "../unit.h"
 
-#include "core/known.h"
-#include "core/mirror.h"
+#include "core/mirror/known.h"
+#include "core/mirror/mirror.h"
 #include "small_world.h"
 
 #define ONE "{\"id\":\"prod_1\",\"object\":\"product\",\"name\":\"here\"}"

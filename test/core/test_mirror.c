@@ -2,7 +2,7 @@
 #include "../unit.h"
 
 #include "core/due.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 #include "small_world.h"
 
 /* Tickets 1, 2, … of the store's sequence; what an answer needs besides lies between them. */

@@ -3,9 +3,9 @@
 #include "../unit.h"
 
 #include "core/due.h"
-#include "core/followup.h"
 #include "core/inbox.h"
-#include "core/references.h"
+#include "core/mirror/followup.h"
+#include "core/mirror/references.h"
 #include "core/work.h"
 #include "small_world.h"
 

@@ -4,7 +4,7 @@
 
 #include "backend/unit.h"
 #include "base/json.h"
-#include "core/refs.h"
+#include "core/mirror/refs.h"
 #include "samples.h"
 
 enum { ARENA_BYTES = 64 << 10 };

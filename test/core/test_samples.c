@@ -9,7 +9,7 @@
 #include "backend/unit.h"
 #include "base/buf.h"
 #include "base/json.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 #include "small_world.h"
 
 enum { SAMPLES_MAX = 200, SAMPLES_MIN = 145, FILE_BYTES_MAX = 1 << 20, ARENA_BYTES = 1 << 20 };

@@ -1,7 +1,7 @@
 /* The journal of a switch, and the seal that it leaves. */
 #include "../unit.h"
 
-#include "core/seal.h"
+#include "core/environment/seal.h"
 #include "core/small_world.h"
 
 #include <string.h>

@@ -6,9 +6,9 @@
 
 #include "base/json.h"
 #include "core/counters.h"
+#include "core/customer/state.h"
 #include "core/due.h"
-#include "core/mirror.h"
-#include "core/state.h"
+#include "core/mirror/mirror.h"
 #include "small_world.h"
 
 #define CUSTOMER "{\"id\":\"cus_1\",\"object\":\"customer\"}"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "core/state_value.h"
+#include "core/customer/state_value.h"
 
 #define SUB(id, status, created, more)                                                             \
     {                                                                                              \

@@ -1,10 +1,10 @@
 /* What only events tell of is taken from them, and from nothing else. */
 #include "../unit.h"
 
-#include "core/acting.h"
 #include "core/due.h"
+#include "core/environment/acting.h"
 #include "core/inbox.h"
-#include "core/mirror.h"
+#include "core/mirror/mirror.h"
 #include "core/work.h"
 #include "small_world.h"
 

@@ -4,12 +4,12 @@
 
 #include <string.h>
 
+#include "core/customer/duplicates.h"
+#include "core/customer/user.h"
 #include "core/due.h"
-#include "core/duplicates.h"
-#include "core/erase.h"
-#include "core/mirror.h"
-#include "core/sync.h"
-#include "core/user.h"
+#include "core/erasure/erase.h"
+#include "core/mirror/mirror.h"
+#include "core/mirror/sync.h"
 #include "small_world.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@
 
 #include "backend/unit.h"
 #include "base/buf.h"
-#include "core/views.h"
+#include "core/mirror/views.h"
 #include "samples.h"
 
 enum { SCHEMA_BYTES_MAX = 1 << 20 };

@@ -2,7 +2,7 @@
 #include "../unit.h"
 
 #include "core/due.h"
-#include "core/sync.h"
+#include "core/mirror/sync.h"
 #include "core/work.h"
 #include "small_world.h"
 

@@ -3,7 +3,7 @@
 
 #include "core/due.h"
 #include "core/inbox.h"
-#include "core/sync.h"
+#include "core/mirror/sync.h"
 #include "core/work.h"
 #include "small_world.h"
 

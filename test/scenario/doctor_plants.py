@@ -1,4 +1,4 @@
-"""Every mistake of src/cli/doctor.def, each planted as it befalls people: a line of a file, a mode, a
+"""Every mistake of src/cli/doctor/doctor.def, each planted as it befalls people: a line of a file, a mode, a
 signal, a setting of a server, an answer of Stripe."""
 import contextlib
 import json

@@ -10,7 +10,7 @@ from scenarios_mirror import coverage, dangling
 from scenarios_state import event, fetches, shop
 
 SCENARIOS = []
-DEPTH, FAN_OUT = 8, 100  # src/core/references.h
+DEPTH, FAN_OUT = 8, 100  # src/core/mirror/references.h
 
 
 def scenario(ident):

@@ -1,10 +1,10 @@
 #include "duty.h"
 
 #include "check.h"
-#include "core/outbox.h"
+#include "core/customer/outbox.h"
+#include "core/customer/state.h"
+#include "core/mirror/sync.h"
 #include "core/schedule.h"
-#include "core/state.h"
-#include "core/sync.h"
 #include "fibre.h"
 #include "seed.h"
 #include "trace.h"

@@ -6,7 +6,7 @@
 #include "side.h"
 
 #include "core/env.h"
-#include "core/seal.h"
+#include "core/environment/seal.h"
 #include "core/verify.h"
 #include "world/stripe.h"
 

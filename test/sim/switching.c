@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    /* As cli/env_switch.c. */
+    /* As cli/switch/env_switch.c. */
     STORE_WAIT_MS = 40000,
     DRAIN_GRACE_MS = 10000,
     LOOK_AGAIN_MS = 100,

@@ -2,11 +2,11 @@
  * the target's identity and store, and the end of it, by a process that may die at each step and is
  * begun again.
  *
- * What cli/env_switch.c does besides is not played here: endpoint and ping, leftovers, the
+ * What cli/switch/env_switch.c does besides is not played here: endpoint and ping, leftovers, the
  * checklist, the dry run. */
 #pragma once
 
-#include "core/seal.h"
+#include "core/environment/seal.h"
 
 /* Has this side's store been sealed or opened since, or has a switch begun or ended? */
 bool seal_changed(const struct seal *before);

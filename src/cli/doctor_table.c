@@ -1,8 +1,0 @@
-#include "cli/findings.h"
-
-const struct finding finding_table[FINDING_COUNT] = {
-#define FINDING(id, severity, name, kind, fix, meaning) \
-    [FOUND_##id] = { severity, kind, name, fix, meaning },
-#include "cli/doctor.def"
-#undef FINDING
-};

@@ -1,0 +1,63 @@
+/* erase.h - forgetting a person: a customer, and everything that hangs on it.
+ *
+ * What hangs on a customer is decided by the references in the store and the table of resources:
+ * whatever refers to the customer, or to something that hangs on it, or is a member of its nested
+ * lists, and what such an object holds of a person's ways to pay; but never what is the shop's own
+ * (erase_is_the_shops), nor what names another customer. A type that the table does not know is
+ * taken when its text names the customer. docs/erasure.md says the same for people.
+ *
+ * An erased object stays as a row without content (`deleted` is 2): that blocks its id, so that no
+ * walk and no event brings it back. What is new and refers to an erased object is erased as it
+ * comes (erase_on_arrival). */
+#pragma once
+
+#include "core/event.h"
+#include "core/mirror/mirror.h"
+
+enum {
+    ERASE_OBJECTS_MAX = 1 << 18,
+    ERASE_MENTIONS_MAX = 100, /* objects of others that are named in the report */
+    ERASE_BYTES_MAX = 512 << 20,
+    ERASE_LOOK_MS = 4000, /* how often a process looks whether anybody was erased by another one */
+};
+
+struct erase_key {
+    str type, id;
+};
+
+struct erasure {
+    str id;                /* the customer's */
+    bool known;            /* it was in the mirror, and not yet erased */
+    struct erase_key *key; /* what hangs on it, the customer first; each was found by one before */
+    size_t n;
+    struct erase_key *mention; /* objects that name the customer or have its e-mail address, and
+                                  are not taken: of others, or the shop's */
+    size_t n_mentions;
+    int64_t events, versions; /* bodies and former versions that were forgotten; after erase_run */
+};
+
+/* Looks, and changes nothing. ST_LIMIT: more than ERASE_OBJECTS_MAX objects. */
+enum status erase_plan(struct env *env, str customer, struct erasure *out, struct arena *a,
+                       struct error *e) MUST_USE;
+
+/* Forgets, in pieces: the customer is blocked first, what was found last is forgotten first, so
+ * that a run that was interrupted is ended by another one. Then has the store forget, too. A
+ * customer that the mirror has never seen is blocked all the same. ST_RETRY: everything is
+ * forgotten, but somebody who reads the database keeps its former pages: run it again. */
+enum status erase_run(struct env *env, str customer, struct erasure *out, struct arena *a,
+                      struct error *e) MUST_USE;
+
+/* Is the object one of somebody who was erased? Costs nothing while nobody ever was. */
+enum status erase_on_arrival(struct tx *tx, struct env *env, const struct answer *in, bool *erased,
+                             struct arena *a, struct error *e) MUST_USE;
+/* The same for an event, whose body is then not kept. */
+enum status erase_on_event(struct tx *tx, struct env *env, const struct event *ev, bool *erased,
+                           struct arena *a, struct error *e) MUST_USE;
+/* Forgets one object: its row stays, with its id alone. Without a row one is made. */
+enum status erase_object(struct tx *tx, struct env *env, str type, str id, struct arena *a,
+                         struct error *e) MUST_USE;
+/* Looks whether anybody was ever erased, maybe by another process. */
+enum status erase_look(struct env *env, struct error *e) MUST_USE;
+
+/* Types that are never a person's, although they may refer to what is. */
+bool erase_is_the_shops(str type);

@@ -1,0 +1,175 @@
+#include "core/erasure/naming.h"
+
+#include <string.h>
+
+/* A character of a text, and how many bytes it takes there. `raw_quote`: the end of a string. */
+struct glyph {
+    uint32_t c;
+    size_t n;
+    bool raw_quote;
+};
+
+static uint32_t small(uint32_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+static struct glyph utf8_at(str t, size_t at)
+{
+    const unsigned char *p = (const unsigned char *)t.p + at;
+    size_t n = p[0] < 0xC0 ? 1 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+
+    if (n == 1 || n > t.n - at)
+        return (struct glyph){ p[0], 1, p[0] == '"' };
+    uint32_t c = p[0] & (0xFFu >> (n + 1));
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | (p[i] & 0x3F);
+    return (struct glyph){ c, n, false };
+}
+
+/* The four digits of \uXXXX; false: they are none. */
+static bool hex4(str t, size_t at, uint32_t *out)
+{
+    uint32_t c = 0;
+
+    if (t.n < 4 || at > t.n - 4)
+        return false;
+    for (size_t i = at; i < at + 4; i++) {
+        uint32_t d = small((unsigned char)t.p[i]);
+        bool digit = d >= '0' && d <= '9';
+        if (!digit && (d < 'a' || d > 'f'))
+            return false;
+        c = c << 4 | (digit ? d - '0' : d - 'a' + 10);
+    }
+    *out = c;
+    return true;
+}
+
+static struct glyph glyph_at(str t, size_t at)
+{
+    uint32_t c, low;
+
+    if (t.p[at] != '\\' || at + 1 == t.n)
+        return utf8_at(t, at);
+    char kind = t.p[at + 1];
+    if (kind != 'u' || !hex4(t, at + 2, &c)) {
+        bool blank = kind == 'n' || kind == 't' || kind == 'r' || kind == 'b' || kind == 'f';
+        return (struct glyph){ blank ? ' ' : (unsigned char)kind, 2, false };
+    }
+    if (c >= 0xD800 && c < 0xDC00 && at + 8 <= t.n && t.p[at + 6] == '\\' && t.p[at + 7] == 'u' &&
+        hex4(t, at + 8, &low) && low >= 0xDC00 && low < 0xE000)
+        return (struct glyph){ 0x10000 + ((c - 0xD800) << 10 | (low - 0xDC00)), 12, false };
+    return (struct glyph){ c, 6, false };
+}
+
+/* Letters of Europe's scripts count: jörg@… is not rg@…; what stands beyond them, as quotation
+ * marks and scripts without blanks do, does not. */
+static bool is_letter(uint32_t c)
+{
+    c = small(c);
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 0xC0 && c < 0x2000);
+}
+
+static bool is_of_id(uint32_t c)
+{
+    return is_letter(c) || c == '_' || c == '-';
+}
+
+static bool goes_on_before(const struct name *n, uint32_t last, uint32_t last_but_one)
+{
+    if (!n->address)
+        return is_of_id(last);
+    if (last == '.' ||
+        last == '\'') /* no address begins so: the one ends a sentence, the other quotes */
+        return is_letter(last_but_one);
+    return is_letter(last) || last == '_' || last == '+' || last == '-';
+}
+
+static bool goes_on_behind(const struct name *n, str t, size_t at)
+{
+    if (at >= t.n)
+        return false;
+    struct glyph g = glyph_at(t, at);
+    if (!n->address)
+        return is_of_id(g.c);
+    if ((g.c == '.' || g.c == '-') && at + g.n < t.n)
+        return is_letter(glyph_at(t, at + g.n).c);
+    return is_letter(g.c);
+}
+
+/* Where the name ends that begins here; 0: it does not. */
+static size_t match(const struct name *n, str t, size_t at)
+{
+    for (size_t i = 0; i < n->text.n;) {
+        if (at >= t.n)
+            return 0;
+        struct glyph want = utf8_at(n->text, i), got = glyph_at(t, at);
+        if (got.raw_quote || (n->address ? small(got.c) : got.c) != want.c)
+            return 0;
+        i += want.n;
+        at += got.n;
+    }
+    return at;
+}
+
+static bool find(const struct name *n, str t, bool as_value)
+{
+    uint32_t last = ' ', last_but_one = ' ';
+    bool opens = false;
+    struct glyph g;
+
+    if (!n->text.n)
+        return false;
+    for (size_t at = 0; at < t.n; at += g.n) {
+        size_t end = match(n, t, at);
+        g = glyph_at(t, at);
+        if (end && as_value && opens && end < t.n && t.p[end] == '"')
+            return true;
+        if (end && !as_value && !goes_on_before(n, last, last_but_one) &&
+            !goes_on_behind(n, t, end))
+            return true;
+        opens = g.raw_quote;
+        last_but_one = last;
+        last = g.c;
+    }
+    return false;
+}
+
+bool name_in(const struct name *n, str json)
+{
+    return find(n, json, false);
+}
+
+bool name_is_value_in(const struct name *n, str json)
+{
+    return find(n, json, true);
+}
+
+static str small_copy(str s, struct arena *a)
+{
+    char *p = arena_alloc(a, s.n + 1);
+
+    for (size_t i = 0; p && i < s.n; i++)
+        p[i] = (char)small((unsigned char)s.p[i]);
+    return p ? (str){ p, s.n } : (str){ 0 };
+}
+
+struct name name_of_address(str decoded, struct arena *a)
+{
+    return (struct name){ small_copy(decoded, a), true };
+}
+
+str name_hint(const struct name *n, struct arena *a)
+{
+    str best = S("");
+
+    for (size_t from = 0; from < n->text.n;) {
+        size_t to = from;
+        while (to < n->text.n && !strchr("/\"\\", n->text.p[to]))
+            to++;
+        if (to - from > best.n)
+            best = str_sub(n->text, from, to);
+        from = to + 1;
+    }
+    return small_copy(best, a);
+}

@@ -1,0 +1,20 @@
+/* leftovers_kept.h - what leftovers_mend.c keeps and leftovers_undo.c puts back: the rows of table
+ * brindle_leftovers, and the end of a transaction that writes them. */
+#pragma once
+
+#include "core/leftovers/app_tables.h"
+
+enum {
+    KEPT_STEP_BYTES_MAX = 4 << 20,
+    KEPT_ROW_BYTES_MAX = 16 << 20, /* of one row, as it is kept */
+};
+
+/* An SQL expression: the key of a row of the table, known by the name `row`, as a JSON object: on
+ * PostgreSQL of texts, on SQLite of literals. */
+str kept_key(const struct app_table *t, bool pg, const char *row, struct arena *a);
+
+/* Commits if `st` is ST_OK, else rolls back and answers `st`. When the answer to the commit is
+ * lost, the rows of the run tell whether it was kept: with `there` it was if there are some that
+ * are to be put back, else if there are none. */
+enum status kept_end(struct database *db, enum status st, int64_t run, bool there,
+                     struct error *e) MUST_USE;

@@ -1,0 +1,436 @@
+/* leftovers_undo.c - what was taken out of the application's database comes back, the latest first,
+ * where nothing else has come in its place. */
+#include "core/leftovers/leftovers.h"
+
+#include "core/leftovers/leftovers_kept.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+
+enum {
+    UNDO_PIECE = 500,
+    UNDO_SHARE = 8, /* one that does not fit is read again as so much of it */
+    UNDO_BYTES_MAX = 32 << 20,
+};
+
+#define PENDING "run = cast($1 as bigint) and outcome is null"
+
+/* ---- the end of a transaction ---------------------------------------------------------------- */
+
+static enum status is_kept(struct database *db, int64_t run, bool there, bool *kept,
+                           struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct rows r;
+    str arg = arena_printf(&a, "%lld", (long long)run);
+    enum status st = db->ops->revive(db, e);
+
+    if (st != ST_OK)
+        return st;
+    st = database_run(db, S("select 1 from brindle_leftovers where " PENDING " limit 1"), &arg, 1,
+                      &r, &a, e);
+    if (st == ST_INVALID) { /* no such table: the very first time was not kept */
+        error_clear(e);
+        *kept = false;
+        return ST_OK;
+    }
+    *kept = st == ST_OK && (r.n_rows > 0) == there;
+    return st;
+}
+
+static enum status end_in_doubt(struct database *db, int64_t run, bool there, struct error *e)
+{
+    struct error why = { 0 };
+    bool kept = false;
+
+    if (is_kept(db, run, there, &kept, &why) != ST_OK)
+        return fail(e, ST_RETRY,
+                    "The connection to the application's database broke at the very end, and "
+                    "nobody knows whether it was done: it was, whole, or not at all. When the "
+                    "database is back, `brindle check leftovers` shows which.");
+    return kept ? ST_OK
+                : fail(e, ST_RETRY,
+                       "The connection to the application's database broke, or it was locked: "
+                       "nothing was changed. Say it again.");
+}
+
+enum status kept_end(struct database *db, enum status st, int64_t run, bool there, struct error *e)
+{
+    if (st != ST_OK) {
+        db->ops->rollback(db);
+        return st;
+    }
+    st = db->ops->commit(db, e);
+    if (st == ST_RETRY) {
+        error_clear(e);
+        return end_in_doubt(db, run, there, e);
+    }
+    if (st != ST_OK)
+        error_prefix(e, "Nothing was changed. ");
+    return st;
+}
+
+/* ---- a row ----------------------------------------------------------------------------------- */
+
+/* Columns of `select … from brindle_leftovers`. */
+enum kept { K_N, K_TABLE, K_COLUMN, K_KEY, K_OLD, K_WHOLE };
+
+struct undoing {
+    struct database *db;
+    struct app_tables tables;
+    struct leftover_mended m;
+    str run;
+};
+
+static enum status not_ours(struct error *e)
+{
+    return fail(e, ST_INVALID, "Table brindle_leftovers holds a row that was not made by us.");
+}
+
+/* " and "id" = $2": on PostgreSQL the arguments behind the first are the key's values. */
+static enum status where_key(const struct undoing *u, str key, str *where, str *args,
+                             size_t *n_args, struct arena *a, struct error *e)
+{
+    struct json_reader r;
+    struct json_token t;
+
+    *where = S("");
+    json_init(&r, key);
+    (void)json_next(&r);
+    while ((t = json_next(&r)).type == JSON_KEY) {
+        str name = app_quoted(json_unescape(t, a), a);
+        struct json_token v = json_value(&r);
+        if (*n_args == APP_KEY_MAX + 1 || v.type != JSON_STRING)
+            return not_ours(e);
+        str value = json_unescape(v, a);
+        if (u->tables.pg) {
+            args[(*n_args)++] = value;
+            value = arena_printf(a, "$%zu", *n_args);
+        }
+        *where =
+            arena_printf(a, "%.*s and %.*s = %.*s", STR_ARG(*where), STR_ARG(name), STR_ARG(value));
+    }
+    return where->n ? ST_OK : not_ours(e);
+}
+
+static enum status put_back_value(struct undoing *u, const struct app_table *t,
+                                  const struct rows *r, size_t i, bool *done, struct arena *a,
+                                  struct error *e)
+{
+    str args[APP_KEY_MAX + 1] = { row_str(r, i, K_OLD) }, where;
+    size_t n_args = 1;
+    struct rows changed;
+    str column = app_quoted(row_str(r, i, K_COLUMN), a);
+    enum status st = where_key(u, row_str(r, i, K_KEY), &where, args, &n_args, a, e);
+
+    if (st != ST_OK)
+        return st;
+    str sql = arena_printf(a, "update %.*s set %.*s = $1 where %.*s is null%.*s",
+                           STR_ARG(t->quoted), STR_ARG(column), STR_ARG(column), STR_ARG(where));
+    st = database_run(u->db, sql, args, n_args, &changed, a, e);
+    *done = st == ST_OK && changed.n_changed > 0;
+    return st;
+}
+
+/* SQLite: the row as it was, of literals. */
+static enum status put_back_row(struct undoing *u, const struct app_table *t, const struct rows *r,
+                                size_t i, bool *done, struct arena *a, struct error *e)
+{
+    BUF(names, KEPT_STEP_BYTES_MAX);
+    BUF(sql, UNDO_BYTES_MAX);
+    BUF(values, UNDO_BYTES_MAX);
+    struct json_reader j;
+    struct json_token k;
+    struct rows changed;
+
+    json_init(&j, row_str(r, i, K_WHOLE));
+    (void)json_next(&j);
+    while ((k = json_next(&j)).type == JSON_KEY) {
+        str name = app_quoted(json_unescape(k, a), a);
+        struct json_token v = json_value(&j);
+        if (v.type != JSON_STRING)
+            return not_ours(e);
+        if (names.n) {
+            buf_char(&names, ',');
+            buf_char(&values, ',');
+        }
+        buf_append(&names, name);
+        buf_append(&values, json_unescape(v, a));
+    }
+    if (!names.n)
+        return not_ours(e);
+    buf_printf(&sql, "insert into %.*s (%.*s) values (", STR_ARG(t->quoted),
+               STR_ARG(buf_str(&names)));
+    buf_append(&sql, buf_str(&values));
+    buf_append(&sql, S(") on conflict do nothing"));
+    if (names.failed || values.failed || sql.failed)
+        return fail(e, ST_LIMIT, "A row of %.*s is too large to be put back.", STR_ARG(t->name));
+    enum status st = database_run(u->db, buf_str(&sql), NULL, 0, &changed, a, e);
+    *done = st == ST_OK && changed.n_changed > 0;
+    return st;
+}
+
+static enum status plain(struct undoing *u, const char *sql, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+
+    return u->tables.pg ? database_run(u->db, str_of(sql), NULL, 0, NULL, &a, e) : ST_OK;
+}
+
+/* A rule of the database that forbids it now means that something has come in its place. On SQLite
+ * a statement that fails leaves the transaction as it was. */
+static enum status try_to_put_back(struct undoing *u, const struct rows *r, size_t i, bool *done,
+                                   struct arena *a, struct error *e)
+{
+    const struct app_table *t = app_table_named(&u->tables, row_str(r, i, K_TABLE));
+    bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT;
+
+    if (!t || (whole && u->tables.pg) || !app_column_named(&u->tables, t, row_str(r, i, K_COLUMN)))
+        return ST_OK; /* its table, or the table's key, is gone */
+    enum status st = plain(u, "savepoint brindle_row", e);
+    if (st == ST_OK)
+        st = whole ? put_back_row(u, t, r, i, done, a, e) : put_back_value(u, t, r, i, done, a, e);
+    if (st == ST_CONFLICT) {
+        error_clear(e);
+        *done = false;
+        return plain(u, "rollback to savepoint brindle_row", e);
+    }
+    return st == ST_OK ? plain(u, "release savepoint brindle_row", e) : st;
+}
+
+static enum status put_back(struct undoing *u, const struct rows *r, size_t i, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT, done = false;
+    enum status st = try_to_put_back(u, r, i, &done, &a, e);
+
+    if (st != ST_OK)
+        return st;
+    if (!done)
+        u->m.changed_since++;
+    else if (whole)
+        u->m.removed++;
+    else
+        u->m.emptied++;
+    return database_run(u->db,
+                        done ? S("delete from brindle_leftovers where n = cast($1 as bigint)")
+                             : S("update brindle_leftovers set outcome = 'changed_since' where n = "
+                                 "cast($1 as bigint)"),
+                        &row_cell(r, i, K_N)->s, 1, NULL, &a, e);
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+/* Of all but generated columns: the names, and what brings their values back. A column that came
+ * since is null. */
+static void list_columns(const struct app_table *t, str *names, str *values, struct arena *a)
+{
+    *names = *values = S("");
+    for (size_t i = 0; i < t->n_columns; i++) {
+        const struct app_column *c = &t->column[i];
+        BUF(name, KEPT_STEP_BYTES_MAX);
+        if (c->generated)
+            continue;
+        leftovers_literal(&name, c->name);
+        *values = arena_printf(a, "%.*s%scast(cast(whole_row as jsonb) ->> %.*s as %.*s)",
+                               STR_ARG(*values), names->n ? ", " : "", STR_ARG(buf_str(&name)),
+                               STR_ARG(c->type));
+        *names = arena_printf(a, "%.*s%s%.*s", STR_ARG(*names), names->n ? ", " : "",
+                              STR_ARG(c->quoted));
+    }
+}
+
+/* "and back."id" = cast(… as integer)" for each column of the key. */
+static str by_key(const struct app_table *t, struct arena *a)
+{
+    str out = S("");
+
+    for (size_t i = 0; i < t->n_key; i++) {
+        BUF(name, KEPT_STEP_BYTES_MAX);
+        leftovers_literal(&name, t->key[i]->name);
+        out = arena_printf(
+            a, "%.*s and back.%.*s = cast(cast(kept.row_key as jsonb) ->> %.*s as %.*s)",
+            STR_ARG(out), STR_ARG(t->key[i]->quoted), STR_ARG(buf_str(&name)),
+            STR_ARG(t->key[i]->type));
+    }
+    return out;
+}
+
+/* What puts the rows of `kept` back, and leaves the n of those for which it did in `put`. */
+static str put_values(const struct app_table *t, const struct app_column *c, struct arena *a)
+{
+    return arena_printf(a,
+                        "put as (update %.*s as back set %.*s = kept.old_value from kept where "
+                        "back.%.*s is null%.*s returning kept.n)",
+                        STR_ARG(t->quoted), STR_ARG(c->quoted), STR_ARG(c->quoted),
+                        STR_ARG(by_key(t, a)));
+}
+
+static str put_rows(const struct app_table *t, struct arena *a)
+{
+    str names, values;
+
+    list_columns(t, &names, &values, a);
+    return arena_printf(a,
+                        "made as (insert into %.*s as back (%.*s) overriding system value "
+                        "select %.*s from kept on conflict do nothing returning %.*s as row_key), "
+                        "put as (select n from kept join made using (row_key))",
+                        STR_ARG(t->quoted), STR_ARG(names), STR_ARG(values),
+                        STR_ARG(kept_key(t, true, "back", a)));
+}
+
+/* PostgreSQL: all that was taken out of a column in one statement, for it is quick, and rows may
+ * refer to each other. */
+static enum status put_back_all(struct undoing *u, const struct app_table *t,
+                                const struct app_column *c, bool whole, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct rows r;
+    int64_t n = 0, left = 0;
+    const str args[] = { u->run, t->name, c->name };
+    str put = whole ? put_rows(t, &a) : put_values(t, c, &a);
+    str sql = arena_printf(
+        &a,
+        "with kept as (select n, row_key, old_value, whole_row from brindle_leftovers "
+        "where " PENDING " and table_name = $2 and column_name = $3), %.*s, "
+        "gone as (delete from brindle_leftovers where run = cast($1 as bigint) and n in "
+        "(select n from put) returning 1), "
+        "stay as (update brindle_leftovers set outcome = 'changed_since' where run = "
+        "cast($1 as bigint) and n in (select n from kept except select n from put) returning 1) "
+        "select (select count(*) from gone), (select count(*) from stay)",
+        STR_ARG(put));
+    if (!put.p || !sql.p)
+        return fail(e, ST_LIMIT, "Table %.*s has too many columns.", STR_ARG(t->name));
+    enum status st = database_run(u->db, sql, args, COUNT(args), &r, &a, e);
+    if (st != ST_OK)
+        return st;
+    (void)str_to_int(row_str(&r, 0, 0), &n);
+    (void)str_to_int(row_str(&r, 0, 1), &left);
+    *(whole ? &u->m.removed : &u->m.emptied) += n;
+    u->m.changed_since += left;
+    return ST_OK;
+}
+
+/* `*done`: they are. Else a rule of the database was in the way of one of them, and values are
+ * tried one by one. */
+static enum status try_all(struct undoing *u, const struct app_table *t, const struct app_column *c,
+                           bool whole, bool *done, struct error *e)
+{
+    enum status st = plain(u, "savepoint brindle_all", e);
+
+    if (st == ST_OK)
+        st = put_back_all(u, t, c, whole, e);
+    *done = st == ST_OK;
+    if (st == ST_CONFLICT && whole)
+        error_prefix(e, "Rows of %.*s cannot come back, and nothing was changed. ",
+                     STR_ARG(t->name));
+    else if (st == ST_CONFLICT) {
+        error_clear(e);
+        return plain(u, "rollback to savepoint brindle_all", e);
+    }
+    return st == ST_OK ? plain(u, "release savepoint brindle_all", e) : st;
+}
+
+/* The rows of a piece up to the first that goes as a whole, which is another way's on PostgreSQL.
+ */
+static enum status put_back_each(struct undoing *u, const struct rows *r, struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < r->n_rows && st == ST_OK; i++) {
+        bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT;
+        if (i > 0 && whole && u->tables.pg)
+            break;
+        st = put_back(u, r, i, e);
+    }
+    return st;
+}
+
+static enum status read_pending(struct undoing *u, size_t most, struct rows *r, struct arena *a,
+                                struct error *e)
+{
+    str sql = arena_printf(a,
+                           "select n, table_name, column_name, row_key, old_value, whole_row from "
+                           "brindle_leftovers where " PENDING " order by n desc limit %zu",
+                           most);
+
+    return database_run(u->db, sql, &u->run, 1, r, a, e);
+}
+
+/* The other way round: what was taken last comes back first. Of large rows as many as fit. */
+static enum status undo_piece(struct undoing *u, size_t *n, struct error *e)
+{
+    ARENA(a, UNDO_BYTES_MAX);
+    struct rows r;
+    bool done = false;
+    size_t most = UNDO_PIECE;
+    enum status st = read_pending(u, most, &r, &a, e);
+
+    while (st == ST_LIMIT && most > 1) {
+        most = (most + UNDO_SHARE - 1) / UNDO_SHARE;
+        arena_free(&a);
+        error_clear(e);
+        st = read_pending(u, most, &r, &a, e);
+    }
+
+    *n = st == ST_OK ? r.n_rows : 0;
+    if (st != ST_OK || *n == 0)
+        return st;
+    const struct app_table *t = app_table_named(&u->tables, row_str(&r, 0, K_TABLE));
+    const struct app_column *c = app_column_named(&u->tables, t, row_str(&r, 0, K_COLUMN));
+    if (u->tables.pg && t && t->n_key && c)
+        st = try_all(u, t, c, row_cell(&r, 0, K_WHOLE)->type == VAL_TEXT, &done, e);
+    return st == ST_OK && !done ? put_back_each(u, &r, e) : st;
+}
+
+static enum status latest_run(struct database *db, int64_t *run, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct error why = { 0 };
+    struct rows r;
+    enum status st =
+        database_run(db, S("select max(run) from brindle_leftovers where outcome is null"), NULL, 0,
+                     &r, &a, &why);
+
+    if (st == ST_INVALID || (st == ST_OK && row_cell(&r, 0, 0)->type == VAL_NULL))
+        return fail(e, ST_NONE,
+                    "There is nothing to put back: table brindle_leftovers of the application's "
+                    "database is not there, or holds nothing that was not put back before.");
+    if (st != ST_OK) {
+        *e = why;
+        return st;
+    }
+    return str_to_int(row_str(&r, 0, 0), run) ? ST_OK : not_ours(e);
+}
+
+/* On SQLite rows that refer to each other may come in any order until the end. */
+static enum status undo_all(struct undoing *u, struct error *e)
+{
+    ARENA(a, UNDO_BYTES_MAX);
+    size_t n = 1;
+    enum status st = app_tables_read(u->db, &u->tables, &a, e);
+
+    if (st == ST_OK && !u->tables.pg)
+        st = database_run(u->db, S("pragma defer_foreign_keys = on"), NULL, 0, NULL, &a, e);
+    u->run = arena_printf(&a, "%lld", (long long)u->m.run);
+    while (st == ST_OK && n)
+        st = undo_piece(u, &n, e);
+    return st;
+}
+
+enum status leftovers_undo(struct database *db, struct leftover_mended *out, struct error *e)
+{
+    struct undoing u = { .db = db };
+    enum status st = latest_run(db, &u.m.run, e);
+
+    if (st == ST_OK)
+        st = db->ops->begin(db, e);
+    if (st != ST_OK)
+        return st;
+    st = kept_end(db, undo_all(&u, e), u.m.run, false, e);
+    if (st == ST_OK)
+        *out = u.m;
+    return st;
+}

@@ -1,0 +1,213 @@
+#include "core/mirror/parents.h"
+
+#include "core/mirror/walk.h"
+#include "core/sequence.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    PARENTS_BYTES_MAX = 4 << 20,
+    PAUSE_MS = 200, /* until the lists that it waits for are looked at again */
+    PAUSE_MS_MAX = 5000,
+    PAUSE_SHARE = 8, /* of the time that it has waited already */
+};
+
+#define VARIANT "parents"
+
+bool parents_hide(const struct resource *r)
+{
+    return r->list_path && r->parent && r->flags & RES_ON_DEMAND &&
+           (strstr(r->list_path, "{parent}") || r->parent_param);
+}
+
+bool parents_is_variant(str variant)
+{
+    return str_eqz(variant, VARIANT);
+}
+
+/* Unless it goes on: lists that are begun behind this moment count. A ticket says which; by the
+ * clock they would be asked for again and again where it is set back. */
+static enum status begin_anew(struct tx *tx, const struct env *env, const struct resource *r,
+                              struct arena *a, struct error *e)
+{
+    const struct value type = V_STR(str_of(r->type)), account = v_account(env);
+    int64_t ticket;
+    struct rows row;
+    enum status st = tx_run(tx, STMT_WALK_GET, &row, a, e, type, V_STR(S(VARIANT)), account);
+
+    if (st != ST_OK || (row.n_rows && row_int(&row, 0, 2)))
+        return st;
+    st = sequence_draw(tx, 1, &ticket, a, e);
+    if (st != ST_OK)
+        return st;
+    return tx_run(tx, STMT_WALK_BEGIN, NULL, a, e, V_INT(ticket),
+                  V_INT(clock_wall(env->world->clock)), type, V_STR(S(VARIANT)), account);
+}
+
+enum status parents_want(struct tx *tx, struct env *env, const struct resource *r, bool again,
+                         enum stripe_lane lane, struct arena *a, struct error *e)
+{
+    enum status st = walk_want(tx, env, r, S(VARIANT), again, lane, a, e);
+
+    return st == ST_OK ? begin_anew(tx, env, r, a, e) : st;
+}
+
+/* ---- what is yet to be done --------------------------------------------------------------- */
+
+struct parents {
+    struct env *env;
+    struct claim *c;
+    const struct resource *r;
+    int64_t run;      /* of this row of _walks */
+    msec since;       /* wall */
+    int64_t open;     /* lists of the parents' type, or under them, that are yet to be walked */
+    int64_t given_up; /* lists under them */
+    int64_t n;        /* parents; counted where there are too many */
+    struct rows unlisted;
+};
+
+static enum status read_pending(struct tx *tx, struct parents *p, const char *type, bool own,
+                                struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st =
+        tx_run(tx, STMT_PARENTS_PENDING, &r, a, e, V_STR(str_of(type)), v_account(p->env));
+
+    if (st != ST_OK)
+        return st;
+    p->open += row_int(&r, 0, 0);
+    if (own)
+        p->given_up = row_int(&r, 0, 1);
+    return ST_OK;
+}
+
+static enum status read_row(struct tx *tx, struct parents *p, struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_WALK_GET, &r, a, e, V_STR(str_of(p->r->type)),
+                            V_STR(S(VARIANT)), v_account(p->env));
+
+    if (st == ST_OK && !r.n_rows)
+        return fail(e, ST_BROKEN, "the lists of %s are due but not on record", p->r->view);
+    if (st != ST_OK)
+        return st;
+    p->run = row_int(&r, 0, 1);
+    p->since = row_int(&r, 0, 6);
+    return ST_OK;
+}
+
+static enum status read_unlisted(struct tx *tx, struct parents *p, struct arena *a, struct error *e)
+{
+    const struct value parent = V_STR(str_of(p->r->parent)), account = v_account(p->env);
+    struct rows r;
+    enum status st = tx_run(tx, STMT_PARENTS_UNLISTED, &p->unlisted, a, e, parent, account,
+                            V_STR(str_of(p->r->type)), V_INT(p->env->set.parents_max + 1));
+
+    if (st == ST_OK)
+        st = tx_run(tx, STMT_PARENTS_COUNT, &r, a, e, parent, account);
+    if (st == ST_OK)
+        p->n = row_int(&r, 0, 0);
+    return st;
+}
+
+/* Those who are there only when all of the parents are known. */
+static enum status look(struct parents *p, struct arena *a, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, p->env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = read_row(&tx, p, a, e);
+    if (st == ST_OK)
+        st = read_pending(&tx, p, p->r->parent, false, a, e);
+    if (st == ST_OK)
+        st = read_pending(&tx, p, p->r->type, true, a, e);
+    return st == ST_OK && !p->open ? read_unlisted(&tx, p, a, e) : st;
+}
+
+/* ---- ends --------------------------------------------------------------------------------- */
+
+static enum status end(struct parents *p, const char *state, const char *reason, struct arena *a,
+                       struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_key *k = &p->c->key;
+    enum status st = tx_begin(&tx, p->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_WALK_END, NULL, a, e, V_STR(str_of(state)),
+                    reason ? V_STR(str_of(reason)) : V_NULL,
+                    V_INT(clock_wall(p->env->world->clock)), V_STR(k->type), V_STR(k->id),
+                    v_account(p->env), V_INT(p->run), V_INT(p->c->ticket));
+    if (st == ST_OK)
+        st = due_finish(&tx, p->env, p->c, a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(p->env);
+    return st;
+}
+
+/* So many requests nobody has asked for. */
+static enum status skip(struct parents *p, struct arena *a, struct error *e)
+{
+    str why =
+        arena_printf(a, "each of %lld %ss has a list of its own: brindle sync %s asks for all",
+                     (long long)p->n, p->r->parent, p->r->view);
+
+    return end(p, "skipped", why.p ? why.p : "too many lists", a, e);
+}
+
+static enum status want_lists(struct parents *p, struct arena *a, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, p->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_WALK_RESUME, NULL, a, e, V_STR(str_of(p->r->type)), V_STR(S(VARIANT)),
+                    v_account(p->env));
+    for (size_t i = 0; st == ST_OK && i < p->unlisted.n_rows; i++)
+        st =
+            walk_want(&tx, p->env, p->r, arena_concat(a, S("parent="), row_str(&p->unlisted, i, 0)),
+                      true, p->c->lane, a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(p->env);
+    return st;
+}
+
+/* Long lists are looked at less and less often. */
+static enum status wait_for_lists(struct parents *p, struct error *e)
+{
+    msec pause = (clock_wall(p->env->world->clock) - p->since) / PAUSE_SHARE;
+
+    pause = pause < PAUSE_MS ? PAUSE_MS : pause;
+    return due_postpone(p->env, p->c, pause > PAUSE_MS_MAX ? PAUSE_MS_MAX : pause, e);
+}
+
+enum status parents_run(struct env *env, struct claim *c, struct work_report *report,
+                        struct error *e)
+{
+    ARENA(a, PARENTS_BYTES_MAX);
+    struct parents p = { .env = env, .c = c, .r = resource_by_type(c->key.type) };
+    enum status st = look(&p, &a, e);
+
+    if (st != ST_OK)
+        return st;
+    if (p.open)
+        return wait_for_lists(&p, e);
+    if ((int64_t)p.unlisted.n_rows > env->set.parents_max)
+        return skip(&p, &a, e);
+    if (p.unlisted.n_rows) {
+        st = want_lists(&p, &a, e);
+        return st == ST_OK ? wait_for_lists(&p, e) : st;
+    }
+    if (!p.given_up)
+        return end(&p, "complete", NULL, &a, e);
+    report->failed = true;
+    snprintf(report->why, sizeof report->why, "%lld of the lists were given up",
+             (long long)p.given_up);
+    return end(&p, "failed", report->why, &a, e);
+}

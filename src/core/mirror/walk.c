@@ -1,0 +1,555 @@
+#include "core/mirror/walk.h"
+
+#include "base/plant.h"
+#include "base/url.h"
+#include "core/api.h"
+#include "core/customer/state.h"
+#include "core/environment/acting.h"
+#include "core/mirror/followup.h"
+#include "core/mirror/known.h"
+#include "core/mirror/mirror.h"
+#include "core/mirror/parents.h"
+#include "core/page.h"
+#include "core/path.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    WALK_PAGE_BYTES_MAX = 64 << 20,
+    PIECE_BYTES_MAX = 512 << 10, /* of objects stored in one transaction */
+    PIECE_RUNS_MAX = 2000,       /* statements after which it takes no further object */
+    CURSOR_MAX = 255,
+    RESTARTS_MAX = 5, /* a cursor that vanished: from the start again, so often */
+    SWEEP_PIECE = 200,
+    TURN_PAGES = 10,   /* of a walk in one turn, where connected accounts wait for theirs */
+    CLOCKS_MAX = 1000, /* test clocks whose lists are walked */
+};
+
+/* One walk under way. */
+struct walk {
+    struct env *env;
+    struct claim *c;
+    const struct resource *r;
+    struct work_report *report;
+    char cursor[CURSOR_MAX + 1];
+    int64_t run; /* of the walk, from its start; another one means: begin anew */
+    bool lost;   /* the claim, or the run, is somebody else's now */
+    unsigned restarts;
+};
+
+enum status walk_want(struct tx *tx, struct env *env, const struct resource *r, str variant,
+                      bool again, enum stripe_lane lane, struct arena *a, struct error *e)
+{
+    struct due_mark m = { .key = { DUE_WALK, str_of(r->type), variant },
+                          .lane = lane,
+                          .cause = "sync" };
+    enum status st = tx_run(tx, STMT_WALK_WANT, NULL, a, e, V_STR(str_of(r->type)), V_STR(variant),
+                            v_account(env), V_INT(clock_wall(env->world->clock)), V_INT(again));
+
+    return st == ST_OK ? due_mark(tx, env, &m, a, e) : st;
+}
+
+/* ---- one request --------------------------------------------------------------------------------
+ */
+
+static str list_path(const struct walk *w, struct arena *a)
+{
+    str parent = S("");
+
+    if (str_starts(w->c->key.id, S("parent=")))
+        parent = str_sub(w->c->key.id, 7, w->c->key.id.n);
+    return path_fill(w->r->list_path, S(""), parent, a);
+}
+
+static str list_query(const struct walk *w, struct arena *a)
+{
+    str variant = w->c->key.id;
+    str query = w->r->flags & RES_UNPAGED ? S("") : arena_printf(a, "limit=%d", PAGE_LIMIT);
+
+    if (str_starts(variant, S("parent="))) {
+        str parent = url_escape_in(a, str_sub(variant, 7, variant.n));
+        variant = w->r->parent_param
+                      ? arena_printf(a, "%s=%.*s", w->r->parent_param, STR_ARG(parent))
+                      : S("");
+    }
+    query = query_join(query, variant, a);
+    if (w->cursor[0])
+        query = query_join(
+            query, arena_concat(a, S("starting_after="), url_escape_in(a, str_of(w->cursor))), a);
+    return query;
+}
+
+/* The cursor's object has left the list. [facts: F-17] */
+static bool cursor_vanished(const struct walk *w, const struct api_answer *got, struct arena *a)
+{
+    return w->cursor[0] && (got->http.http_status == 400 || got->http.http_status == 404) &&
+           str_eq(api_error_of(&got->http, a).param, S("starting_after"));
+}
+
+/* ---- one page, in pieces
+ * -------------------------------------------------------------------------- */
+
+/* A nested list that goes on elsewhere is read to its end behind its object's own GET. */
+static enum status want_completion(struct tx *tx, struct walk *w, const struct page_item *item,
+                                   struct arena *a, struct error *e)
+{
+    struct due_mark m = { .key = { DUE_OBJECT, item->type, item->id },
+                          .lane = LANE_BACKFILL,
+                          .cause = "nested" };
+    const struct resource *r = resource_by_type(item->type);
+
+    return resource_fetchable(r) ? due_mark(tx, w->env, &m, a, e) : ST_OK;
+}
+
+static str parent_of(const struct walk *w)
+{
+    str variant = w->c->key.id;
+
+    return str_starts(variant, S("parent=")) ? str_sub(variant, 7, variant.n) : S("");
+}
+
+static bool is_entitlement(const struct walk *w)
+{
+    return strcmp(w->r->type, "entitlements.active_entitlement") == 0 && parent_of(w).n;
+}
+
+/* An entitlement does not say whose it is: that stands before it is stored, so that the state can
+ * follow. */
+static enum status note_owner(struct tx *tx, const struct walk *w, const struct page_item *item,
+                              struct arena *a, struct error *e)
+{
+    if (!is_entitlement(w))
+        return ST_OK;
+    return tx_run(tx, STMT_REF_ADD, NULL, a, e, V_STR(S("customer")), v_account(w->env),
+                  V_STR(parent_of(w)), V_STR(S(STATE_ENTITLEMENTS)), V_STR(item->type),
+                  V_STR(item->id), V_INT(1), V_INT(0), V_INT(w->c->ticket));
+}
+
+static enum status put_item(struct tx *tx, struct walk *w, const struct page_item *item,
+                            struct known *known, struct sequence_pool *pool,
+                            struct state_later *states, struct arena *a, struct error *e)
+{
+    const struct answer in = { .resource = resource_by_type(item->type),
+                               .type = item->type,
+                               .id = item->id,
+                               .data = item->data,
+                               .source = SOURCE_LIST,
+                               .ticket = w->c->ticket,
+                               .api_version = S(STRIPE_API_VERSION),
+                               .cause = "sync",
+                               .pool = pool,
+                               .known = known,
+                               .states = states };
+    enum mirror_result result;
+    size_t open_lists = 0;
+    enum status st = note_owner(tx, w, item, a, e);
+
+    if (st == ST_OK)
+        st = mirror_put(tx, w->env, &in, &result, &open_lists, a, e);
+    if (st == ST_OK && is_entitlement(w))
+        st = tx_run(tx, STMT_OBJECT_OWNER, NULL, a, e, V_STR(parent_of(w)), V_STR(item->type),
+                    v_account(w->env), V_STR(item->id));
+    return st == ST_OK && open_lists ? want_completion(tx, w, item, a, e) : st;
+}
+
+/* A part of the page is stored: as far as `cursor`. */
+static enum status move(struct walk *w, struct tx *tx, str cursor, int64_t n, bool end,
+                        struct arena *a, struct error *e)
+{
+    const struct due_key *k = &w->c->key;
+    struct rows moved;
+
+    enum status st =
+        tx_run(tx, STMT_WALK_MOVE, &moved, a, e, V_STR(cursor), V_INT(n), V_INT(end),
+               V_STR(k->type), V_STR(k->id), v_account(w->env), V_INT(w->run), V_INT(w->c->ticket));
+    w->lost = st == ST_OK && moved.n_changed == 0;
+    return st;
+}
+
+static enum status follow_states(struct tx *tx, struct walk *w, struct state_later *states,
+                                 struct sequence_pool *pool, struct error *e)
+{
+    enum status st = ST_OK;
+
+    if (states->n && planted(PLANT_STATE_APART))
+        st = tx_split(tx, st, e);
+    return st == ST_OK ? state_follow_later(tx, w->env, states, pool, e) : st;
+}
+
+/* Stores objects of the page until it ends (*end) or the piece is large enough. */
+static enum status store_piece(struct walk *w, struct page *page, bool *end, struct arena *a,
+                               struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct sequence_pool pool = { 0 };
+    struct page_item item = { 0 }, last = { 0 };
+    struct known known = { .n = 0 };
+    struct state_later states = { .n = 0 };
+    size_t bytes = 0;
+    int64_t n = 0;
+
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = known_find(&tx, w->env, page, PIECE_BYTES_MAX, &known, a, e);
+    if (st == ST_OK && planted(PLANT_PAGE_TICKET_LATE))
+        st = due_extend(&tx, w->env, w->c, a, e);
+    while (st == ST_OK && bytes < PIECE_BYTES_MAX && tx.n_runs < PIECE_RUNS_MAX) {
+        st = page_next(page, &item, a, e);
+        if (st != ST_OK)
+            break;
+        last = item;
+        bytes += item.data.n;
+        n++;
+        if (planted(PLANT_CURSOR_FIRST))
+            st = tx_split(&tx, move(w, &tx, item.id, 0, false, a, e), e);
+        if (st == ST_OK)
+            st = put_item(&tx, w, &item, &known, &pool, &states, a, e);
+    }
+    if (st != ST_OK && st != ST_NONE)
+        return st;
+    *end = st == ST_NONE;
+    st = follow_states(&tx, w, &states, &pool, e);
+    if (st != ST_OK)
+        return st;
+    if (last.id.n > CURSOR_MAX)
+        return fail(e, ST_LIMIT, "an id of %zu bytes cannot be a cursor", last.id.n);
+    if (planted(PLANT_LEASE_UNCHECKED)) /* whoever comes has it again */
+        st =
+            tx_run(&tx, STMT_DUE_TAKE, NULL, a, e, V_INT(w->c->ticket),
+                   V_INT(clock_mono(w->env->world->clock)), V_INT(w->env->set.lease_ms),
+                   V_STR(S("walk")), V_STR(w->c->key.type), V_STR(w->c->key.id), v_account(w->env));
+    st = move(w, &tx, n ? last.id : str_of(w->cursor), n, *end, a, e);
+    if (w->lost)
+        return fail(e, ST_CONFLICT, "the walk of %s has been given to somebody else", w->r->view);
+    /* The next request's ticket is drawn behind the page's last piece and no earlier: every piece
+     * carries the ticket of the request that brought it. */
+    if (st == ST_OK && *end)
+        st = due_extend(&tx, w->env, w->c, a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK && n) {
+        memcpy(w->cursor, last.id.p, last.id.n);
+        w->cursor[last.id.n] = '\0';
+    }
+    return st;
+}
+
+/* Of a piece that was not kept nothing moves on, the claim's next ticket neither. */
+static enum status store_piece_anew(struct walk *w, struct page *page, bool *end, struct arena *a,
+                                    struct error *e)
+{
+    const struct page before = *page;
+    int64_t ticket = w->c->ticket;
+
+    for (unsigned attempt = 1;; attempt++) {
+        enum status st = store_piece(w, page, end, a, e);
+        if (st == ST_OK)
+            return st;
+        w->c->ticket = ticket;
+        if (!tx_again(w->env->world->store, st, attempt))
+            return st;
+        error_clear(e);
+        *page = before;
+        *end = false;
+    }
+}
+
+static enum status store_page(struct walk *w, str body, bool *more, struct arena *a,
+                              struct error *e)
+{
+    char before[CURSOR_MAX + 1];
+    struct page page;
+    bool end = false;
+
+    memcpy(before, w->cursor, sizeof before);
+    enum status st = page_open(body, &page, e);
+    while (st == ST_OK && !end)
+        st = store_piece_anew(w, &page, &end, a, e);
+    if (st == ST_OK && page.has_more && strcmp(before, w->cursor) == 0)
+        return fail(e, ST_RETRY, "the list of %s says has_more but does not move on", w->r->view);
+    if (st == ST_OK)
+        *more = page.has_more;
+    return st;
+}
+
+/* ---- the walk's state in the store
+ * ------------------------------------------------------------------ */
+
+/* Where did it stand? From the start it begins a new run under this claim's ticket. */
+static enum status enter(struct walk *w, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_key *k = &w->c->key;
+    struct rows r;
+
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_WALK_GET, &r, &a, e, V_STR(k->type), V_STR(k->id), v_account(w->env));
+    if (st != ST_OK)
+        return st;
+    if (r.n_rows == 0)
+        return fail(e, ST_BROKEN, "walk %.*s %.*s is due but not on record", STR_ARG(k->type),
+                    STR_ARG(k->id));
+    str cursor = row_str(&r, 0, 0);
+    if (cursor.n && cursor.n <= CURSOR_MAX) {
+        memcpy(w->cursor, cursor.p, cursor.n);
+        w->run = row_int(&r, 0, 1);
+        st = tx_run(&tx, STMT_WALK_RESUME, NULL, &a, e, V_STR(k->type), V_STR(k->id),
+                    v_account(w->env));
+    } else {
+        w->run = row_int(&r, 0, 1) + 1;
+        st = tx_run(&tx, STMT_WALK_BEGIN, NULL, &a, e, V_INT(w->c->ticket),
+                    V_INT(clock_wall(w->env->world->clock)), V_STR(k->type), V_STR(k->id),
+                    v_account(w->env));
+    }
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* The walk's state, written by the holder of its claim alone. */
+static enum status write_state(struct walk *w, struct tx *tx, const char *state, const char *reason,
+                               struct arena *a, struct error *e)
+{
+    const struct due_key *k = &w->c->key;
+    struct rows r;
+    enum status st =
+        tx_run(tx, STMT_WALK_END, &r, a, e, V_STR(str_of(state)),
+               reason ? V_STR(str_of(reason)) : V_NULL, V_INT(clock_wall(w->env->world->clock)),
+               V_STR(k->type), V_STR(k->id), v_account(w->env), V_INT(w->run), V_INT(w->c->ticket));
+
+    w->lost = st == ST_OK && r.n_changed == 0;
+    return st;
+}
+
+static enum status let_go(struct walk *w, struct tx *tx, struct error *e)
+{
+    tx_end(tx);
+    return due_release(w->env, w->c, e);
+}
+
+/* Lost: whoever has it now walks on, and what it was to become is his to say. */
+static enum status end_walk(struct walk *w, const char *state, const char *reason, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    bool swept = strcmp(state, "complete") == 0 && resource_fetchable(w->r) &&
+                 !str_starts(w->c->key.id, S("parent="));
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = write_state(w, &tx, state, reason, &a, e);
+    if (st == ST_OK && w->lost)
+        return let_go(w, &tx, e);
+    if (st == ST_OK && swept)
+        st = followup_want_sweep(&tx, w->env, w->c->key.type, &a, e);
+    if (st == ST_OK)
+        st = due_finish(&tx, w->env, w->c, &a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(w->env);
+    return st;
+}
+
+static enum status note_failure(struct walk *w, const char *why, int http_status, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    bool dead = false;
+
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = write_state(w, &tx, "failed", why, &a, e);
+    if (st == ST_OK && w->lost)
+        return let_go(w, &tx, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        st = due_fail(w->env, w->c, why, http_status, &dead, e);
+    w->report->failed = true;
+    w->report->dead = dead;
+    snprintf(w->report->why, sizeof w->report->why, "%s", why);
+    return st;
+}
+
+/* ---- behind a finished list */
+
+/* What lives on a test clock is in no default list: it is listed once more for each clock.
+ * [facts: F-01] */
+static enum status want_clock_lists(struct tx *tx, struct env *env, str clock, struct arena *a,
+                                    struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
+        const struct resource *r = &resource_table[i];
+        if (!(r->flags & RES_TEST_CLOCK) || !r->list_path)
+            continue;
+        str on_clock = arena_concat(a, S("test_clock="), url_escape_in(a, clock));
+        for (str rest = str_of(r->list_query), variant; rest.p && st == ST_OK;) {
+            rest = str_cut(rest, '|', &variant);
+            st =
+                walk_want(tx, env, r, query_join(variant, on_clock, a), false, LANE_BACKFILL, a, e);
+        }
+    }
+    return st;
+}
+
+/* Some lists know no test_clock=: they are asked for by each customer on the clock. */
+static enum status want_customer_lists(struct tx *tx, struct env *env, str clock, struct arena *a,
+                                       struct error *e)
+{
+    str after = S("");
+    struct rows r;
+
+    do {
+        enum status st = tx_run(tx, STMT_REFS_FROM, &r, a, e, V_STR(S("test_helpers.test_clock")),
+                                v_account(env), V_STR(clock), V_STR(S("customer")), V_STR(after),
+                                V_INT(SWEEP_PIECE));
+        for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+            after = row_str(&r, i, 0);
+            str of_customer = arena_concat(a, S("customer="), url_escape_in(a, after));
+            for (size_t k = 0; k < resource_count && st == ST_OK; k++)
+                if (resource_table[k].flags & RES_CLOCK_CUSTOMER)
+                    st = walk_want(tx, env, &resource_table[k], of_customer, false, LANE_BACKFILL,
+                                   a, e);
+        }
+        if (st != ST_OK)
+            return st;
+    } while (r.n_rows == SWEEP_PIECE);
+    return ST_OK;
+}
+
+static enum status want_for_each_clock(struct tx *tx, struct walk *w, struct arena *a,
+                                       struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_OBJECT_IDS, &r, a, e, V_STR(S("test_helpers.test_clock")),
+                            v_account(w->env), V_STR(S("")), V_INT(CLOCKS_MAX));
+
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+        st = strcmp(w->r->type, "customer") == 0
+                 ? want_customer_lists(tx, w->env, row_str(&r, i, 0), a, e)
+                 : want_clock_lists(tx, w->env, row_str(&r, i, 0), a, e);
+    return st;
+}
+
+/* Behind the list of clocks come the lists on each clock; behind the customers on clocks, theirs.
+ */
+static enum status on_clocks(struct walk *w, struct error *e)
+{
+    ARENA(a, 16 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    bool clocks = strcmp(w->r->type, "test_helpers.test_clock") == 0;
+    bool customers =
+        strcmp(w->r->type, "customer") == 0 && str_starts(w->c->key.id, S("test_clock="));
+
+    if (!clocks && !customers)
+        return ST_OK;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = want_for_each_clock(&tx, w, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* The list is at its end: the sweep behind it is due in the same transaction. */
+static enum status complete(struct walk *w, struct error *e)
+{
+    enum status st = on_clocks(w, e);
+
+    return st == ST_OK ? end_walk(w, "complete", NULL, e) : st;
+}
+
+/* ---- the walk
+ * --------------------------------------------------------------------------------------- */
+
+enum step { STEP_ON, STEP_DONE };
+
+static bool account_is_gone(const struct api_answer *got)
+{
+    enum access access = access_told(got->http.http_status, got->http.body);
+
+    return access == ACCESS_UNREACHABLE || access == ACCESS_WRONG_MODE;
+}
+
+/* A list that answers so at its very beginning is not there for this account or key. In the middle
+ * of a walk the same answer is trouble: a list with a hole is never said to be done. */
+static enum status on_refusal(struct walk *w, const struct api_answer *got, enum step *step,
+                              struct arena *a, struct error *e)
+{
+    *step = STEP_DONE;
+    if (w->env->root && account_is_gone(got)) /* the account is lost, not the list */
+        return note_failure(w, got->why, got->http.http_status, e);
+    if (cursor_vanished(w, got, a) && w->restarts < RESTARTS_MAX) {
+        w->restarts++;
+        w->cursor[0] = '\0';
+        *step = STEP_ON;
+        return ST_OK;
+    }
+    switch (got->meaning) {
+    case API_NO_SUCH_URL:
+    case API_FORBIDDEN:
+    case API_BAD:
+    case API_GONE:
+        if (!w->cursor[0])
+            return end_walk(w, "skipped", got->why, e);
+        break;
+    case API_OK:
+    case API_AGAIN:
+    case API_KEY: break;
+    }
+    return note_failure(w, got->why, got->http.http_status, e);
+}
+
+static enum status one_page(struct walk *w, enum step *step, struct error *e)
+{
+    ARENA(a, WALK_PAGE_BYTES_MAX);
+    struct error why = { 0 };
+    struct api_answer got;
+    bool more = false;
+
+    *step = STEP_DONE;
+    enum status st = api_get_expanded(w->env, list_path(w, &a), list_query(w, &a),
+                                      path_expand(w->r->expand, "data.", &a), w->c->lane, S("sync"),
+                                      &got, &a, &why);
+    if (st == ST_REFUSED)
+        return due_release(w->env, w->c, e);
+    if (st != ST_OK)
+        return note_failure(w, why.text, 0, e);
+    if (got.meaning != API_OK)
+        return on_refusal(w, &got, step, &a, e);
+    st = store_page(w, got.http.body, &more, &a, &why);
+    if (w->lost) /* the lease ran out, or the list is to be walked anew */
+        return due_release(w->env, w->c, e);
+    if (st == ST_BROKEN) {
+        *e = why;
+        return st;
+    }
+    if (st != ST_OK)
+        return note_failure(w, why.text, 0, e);
+    if (!more)
+        return complete(w, e);
+    *step = STEP_ON;
+    return ST_OK;
+}
+
+enum status walk_run(struct env *env, struct claim *c, struct work_report *report, struct error *e)
+{
+    struct walk w = { .env = env, .c = c, .report = report, .r = resource_by_type(c->key.type) };
+    enum step step = STEP_ON;
+
+    if (!w.r || !w.r->list_path)
+        return due_refuse(env, c, "this type of object cannot be listed", 0, e);
+    if (parents_is_variant(c->key.id))
+        return parents_run(env, c, report, e);
+    enum status st = enter(&w, e);
+    for (unsigned pages = 0; st == ST_OK && step == STEP_ON; pages++) {
+        if (env_stopping(env))
+            return due_release(env, c, e);
+        if (pages >= TURN_PAGES && env_root(env)->connect)
+            return due_postpone(env, c, 0, e);
+        st = one_page(&w, &step, e);
+    }
+    return st;
+}
