@@ -160,7 +160,7 @@ static enum status resume_in(struct tx *tx, struct env *env, str id, struct aren
     if (st != ST_OK)
         return st;
     if (op.state != OP_STUCK)
-        return op_state_ended(op.state) ? over(&op, e) : ST_OK;
+        return ST_OK;
     if (str_eqz(op.reason, refusal_name(REASON_MOVED)))
         return fail(e, ST_CONFLICT,
                     "Operation %s gave way to somebody else's change: look at %.*s, then ask anew.",
@@ -184,7 +184,7 @@ static enum status abort_in(struct tx *tx, struct env *env, str id, struct arena
     if (st != ST_OK)
         return st;
     if (op_state_ended(op.state) && op.state != OP_STUCK)
-        return over(&op, e);
+        return str_eqz(op.reason, refusal_name(REASON_ABORTED)) ? ST_OK : over(&op, e);
     if (!saga_can_go_back(&plan, row, n))
         return fail(e, ST_CONFLICT,
                     "Operation %s is past what can be undone: only its last looks are left.",

@@ -46,10 +46,12 @@ struct op_glance {
 };
 enum status op_look(struct env *env, str id, struct op_glance *out, struct error *e) MUST_USE;
 
-/* Goes on at once; a stuck one from where it is stuck. ST_CONFLICT: it is over, or another one
- * holds its product. */
+/* Goes on at once; a stuck one from where it is stuck. One that is over stays as it is: who has
+ * gone on with it was faster than whoever asks. ST_CONFLICT: another one holds its product, or it
+ * gave way to a change of somebody else's. */
 enum status op_resume(struct env *env, str id, struct error *e) MUST_USE;
-/* Undoes it. ST_CONFLICT: it is over, or past what can be undone. */
+/* Undoes it; one that was aborted stays so. ST_CONFLICT: it is over in another way, or past what
+ * can be undone. */
 enum status op_abort(struct env *env, str id, struct error *e) MUST_USE;
 
 /* The worker's part: env->work_op. Statuses as of work_one. */

@@ -91,9 +91,10 @@ struct local {
     struct wire wire;
     control_emit *emit;
     void *ctx;
-    bool heard;       /* somebody answered */
-    bool handed_over; /* a daemon wants the store: set on a control thread */
-    int64_t since;    /* when what is watched was asked for; 0: it was not, as far as we know */
+    struct engine *engine; /* while the command runs here */
+    bool heard;            /* somebody answered */
+    bool handed_over;      /* a daemon wants the store: set on a control thread */
+    int64_t since; /* when what is watched was asked for; 0: it was not, as far as we know */
 };
 
 static bool is_handed_over(const struct local *l)
@@ -115,6 +116,8 @@ static bool relay(void *ctx, str line)
     struct local *l = ctx;
 
     l->heard = true;
+    if (l->engine)
+        engine_release(l->engine);
     json_int(line, S("since"), &l->since);
     return (is_false_end(l, line) || l->emit(l->ctx, line)) && !cli_interrupted();
 }
@@ -148,14 +151,23 @@ static void on_broken(void *ctx, const struct error *e)
     _exit(again ? EXIT_FAILED : EXIT_DAMAGED);
 }
 
+/* An abort is decided before a worker takes the operation forward: the workers wait until the
+ * command has said its first word. */
+static bool is_decided_first(str line)
+{
+    ARENA(a, ORDER_BYTES_MAX);
+
+    return str_eqz(json_text(line, S("op"), &a), "op_abort");
+}
+
 /* The command with an engine round it, while this process has the lock. */
 static enum status run_here(struct local *l, str line, struct error *e)
 {
     static const struct log quiet = { .fd = STDERR_FILENO, .least = LOG_ERROR };
-    struct engine *engine = NULL;
     struct control_server *control = NULL;
     struct engine_options o = {
         .env = &l->wire.env,
+        .held = is_decided_first(line),
         .log = &quiet,
         .workers = (unsigned)config_number(&l->wire.conf->values, SET_WORKERS),
         .every_second = wire_every_second,
@@ -170,7 +182,7 @@ static enum status run_here(struct local *l, str line, struct error *e)
                                        .on_handover = on_handover,
                                        .ctx = l };
 
-    enum status st = engine_start(&engine, &o, e);
+    enum status st = engine_start(&l->engine, &o, e);
     if (st != ST_OK)
         return st;
     if (!l->wire.on_pg)
@@ -179,7 +191,8 @@ static enum status run_here(struct local *l, str line, struct error *e)
         st = control_run(&host, line, relay, l, e);
     env_stop(&l->wire.env);
     control_close(control);
-    engine_stop(engine, ENGINE_GRACE_MS);
+    engine_stop(l->engine, ENGINE_GRACE_MS);
+    l->engine = NULL;
     return st;
 }
 

@@ -37,8 +37,9 @@ struct engine {
     uint64_t n_waiting;
     bool closed; /* takes no more items */
 
-    struct gate *watch; /* guards is_watched; idle workers wait here */
+    struct gate *watch; /* guards is_watched and held; idle workers wait here */
     bool is_watched;
+    bool held;      /* nobody has the watch, and nobody may take it yet */
     uint64_t rings; /* heard; whoever has the watch */
 
     bool delivers;       /* there is a key-value server; constant once threads run */
@@ -135,7 +136,7 @@ static void tell_outcome(struct engine *g, const struct work_report *r)
 static void take_watch(struct engine *g)
 {
     gate_lock(g->sched, g->watch);
-    while (g->is_watched)
+    while (g->is_watched || g->held)
         gate_wait(g->sched, g->watch, NO_DEADLINE);
     g->is_watched = true;
     gate_unlock(g->sched, g->watch);
@@ -145,6 +146,14 @@ static void give_watch(struct engine *g)
 {
     gate_lock(g->sched, g->watch);
     g->is_watched = false;
+    gate_wake(g->sched, g->watch);
+    gate_unlock(g->sched, g->watch);
+}
+
+void engine_release(struct engine *g)
+{
+    gate_lock(g->sched, g->watch);
+    g->held = false;
     gate_wake(g->sched, g->watch);
     gate_unlock(g->sched, g->watch);
 }
@@ -597,6 +606,7 @@ enum status engine_start(struct engine **out, const struct engine_options *o, st
     g->last = &g->first;
     g->valve = (struct valve)VALVE_INIT;
     g->closed = !o->ingest;
+    g->held = o->held;
     g->delivers = outbox_has_server(g->env);
     atomic_store(&g->beat_at, now_mono(g));
     /* Signals are for the thread that asked for the engine. */
@@ -615,6 +625,7 @@ enum status engine_start(struct engine **out, const struct engine_options *o, st
 void engine_halt(struct engine *g)
 {
     env_stop(g->env);
+    engine_release(g);
     gate_lock(g->sched, g->queue);
     g->closed = true;
     gate_wake(g->sched, g->queue);

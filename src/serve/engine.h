@@ -18,6 +18,7 @@ struct engine_options {
     unsigned workers; /* 0: 8 */
     bool scheduled;   /* makes due what comes due by the clock */
     bool ingest;      /* with an ingest thread */
+    bool held;        /* the workers wait for engine_release */
     /* Called every second on the housekeeping thread, e.g. to flush the audit of calls; may be
      * NULL. */
     void (*every_second)(void *ctx);
@@ -41,6 +42,9 @@ enum {
 
 enum status engine_start(struct engine **out, const struct engine_options *o,
                          struct error *e) MUST_USE;
+/* Lets the workers of an engine that is held begin; for any other, nothing. What is decided before,
+ * e.g. that an operation goes back, no worker of ours has had in hand. */
+void engine_release(struct engine *g);
 /* No more claims; requests under way are finished or, after `grace`, abandoned to their leases.
  * Then every thread has ended and the engine is freed. NULL is fine. */
 void engine_stop(struct engine *g, msec grace);

@@ -485,6 +485,10 @@ static void abort_once_more(const char *id)
     assert_int_equal(op_abort(&t.w->env, str_of(id), &e), ST_OK);
     restart();
     assert_int_equal(state_of(id), OP_UNDONE);
+    assert_int_equal(op_abort(&t.w->env, str_of(id), &e), ST_OK); /* asked again: so it is */
+    assert_int_equal(op_resume(&t.w->env, str_of(id), &e), ST_OK);
+    restart();
+    assert_int_equal(state_of(id), OP_UNDONE);
     assert_int_equal(op_write(&t.w->env, str_of(id), &doc, &e), ST_OK);
     assert_true(str_eqz(json_text(buf_str(&doc), S("reason"), &a), "aborted"));
 }

@@ -711,6 +711,7 @@ def a_product_is_made_once_and_found_again(place):
     run.communicate()
     shop.e.no_faults()
     made = shop.run("op", "resume", shop.ops()[0]["id"])["made"]
+    check(shop.run("op", "resume", shop.ops()[0]["id"])["made"] == made, "asked again, it is what it was")
     product = shop.e.get(f"/v1/products/{made[0]}")
     check(product["name"] == "Pro" and product["default_price"] and product["metadata"]["team"] == "a",
           product)
