@@ -281,6 +281,46 @@ static void a_partitioned_table_is_one_table(void **state)
     assert_int_equal(number("select count(distinct a) from t"), 9);
 }
 
+/* Rows of other partitions hold the same values, and refer to nothing. */
+static void a_foreign_key_of_single_partitions_is_followed(void **state)
+{
+    struct leftover_dependent d[4];
+    size_t n;
+
+    (void)state;
+    if (!pg)
+        skip();
+    run("create table p (id int, place int, a text, primary key (id)) partition by range (id);"
+        "create table p1 partition of p for values from (0) to (10);"
+        "create table p2 partition of p for values from (10) to (20);"
+        "create table c (id int primary key, p int) partition by range (id);"
+        "create table c1 partition of c for values from (0) to (10);"
+        "create table c2 partition of c for values from (10) to (20) partition by range (id);"
+        "create table c21 partition of c2 for values from (10) to (15);"
+        "create table c3 partition of c for values from (20) to (30);"
+        "alter table c1 add foreign key (p) references p; alter table c2 add foreign key (p) "
+        "references p;"
+        "create table l (id int primary key, p int references p1 (id) on delete cascade);"
+        "insert into p values (1, 1, '" ONE "'), (11, 2, '" TWO "');"
+        "insert into c values (1, 1), (2, 11), (3, null), (12, 1), (22, 1);"
+        "insert into l values (1, 1), (2, null);");
+    must_look("p.a=delete");
+    assert_int_equal(t.scan.tables.n_links, 2);
+    assert_int_equal(leftovers_dependents(&t.scan, &t.scan.column[0], false, d, COUNT(d), &n, &t.e),
+                     ST_OK);
+    assert_int_equal(n, 2);
+    assert_true(str_eqz(d[0].path[0]->from->name, "c"));
+    assert_int_equal(d[0].rows, 3);
+    assert_true(str_eqz(d[1].path[0]->from->name, "l"));
+    assert_int_equal(d[1].rows, 1);
+    run("delete from c where id < 20");
+    assert_int_equal(try_to_apply(), ST_CONFLICT); /* one of l would go along */
+    says("1 row of l");
+    run("delete from l where id = 1");
+    assert_int_equal(apply().removed, 2);
+    assert_int_equal(undo().removed, 2);
+}
+
 static void ids_in_columns_of_a_fixed_width_are_found_and_come_back(void **state)
 {
     (void)state;
@@ -359,6 +399,7 @@ int main(void)
         EACH(ids_inside_documents_are_told_and_left_to_people),
         EACH(dependents_are_found_along_chains_of_any_columns),
         EACH(a_partitioned_table_is_one_table),
+        EACH(a_foreign_key_of_single_partitions_is_followed),
         EACH(ids_in_columns_of_a_fixed_width_are_found_and_come_back),
         EACH(texts_are_read_alike_whatever_the_server_says_of_backslashes),
         EACH(what_may_not_be_read_is_never_taken_for_clean),

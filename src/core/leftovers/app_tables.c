@@ -63,28 +63,47 @@ enum {
     L_TO_TABLE,
     L_TO_COLUMN,
     L_DELETE,
-    L_UPDATE
+    L_UPDATE,
+    L_PARTS,
+    L_TO_PARTS,
 };
 
+/* A partition may have a foreign key of its own, and be referred to by its own name: that is one
+ * of the whole table, for the rows of those partitions (`parts`, as an array of their numbers; all
+ * that have the same one are taken together). */
 static const char links_pg[] =
-    "select k.oid, n.nspname, c.relname, a.attname, fn.nspname, f.relname, fa.attname, "
-    "(k.confdeltype in ('c', 'n', 'd'))::int, (k.confupdtype in ('c', 'n', 'd'))::int "
-    "from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid "
+    "with k as (select k.oid, k.conname, k.conrelid, k.confrelid, "
+    "coalesce(pg_catalog.pg_partition_root(k.conrelid), k.conrelid) as root, "
+    "coalesce(pg_catalog.pg_partition_root(k.confrelid), k.confrelid) as to_root, "
+    "(k.confdeltype in ('c', 'n', 'd'))::int as on_delete, "
+    "(k.confupdtype in ('c', 'n', 'd'))::int as on_update, "
+    "(select array_agg(a.attname::text order by p.place) from unnest(k.conkey) with ordinality "
+    "as p (n, place) join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = "
+    "p.n) as here, "
+    "(select array_agg(a.attname::text order by p.place) from unnest(k.confkey) with ordinality "
+    "as p (n, place) join pg_catalog.pg_attribute a on a.attrelid = k.confrelid and a.attnum = "
+    "p.n) as there "
+    "from pg_catalog.pg_constraint k where k.contype = 'f' and k.conparentid = 0), "
+    "l as (select min(k.oid::text) as one, min(k.conname) as name, root, to_root, here, there, "
+    "on_delete, on_update, case when bool_or(k.conrelid = root) then '' else "
+    "array_agg(k.conrelid)::text end as parts, case when k.confrelid = to_root then '' else "
+    "array[k.confrelid]::text end as to_parts from k "
+    "group by root, confrelid, to_root, here, there, on_delete, on_update) "
+    "select l.one, n.nspname, c.relname, pair.here, fn.nspname, f.relname, pair.there, "
+    "l.on_delete, l.on_update, l.parts, l.to_parts "
+    "from l join pg_catalog.pg_class c on c.oid = l.root "
     "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
-    "join pg_catalog.pg_class f on f.oid = k.confrelid "
+    "join pg_catalog.pg_class f on f.oid = l.to_root "
     "join pg_catalog.pg_namespace fn on fn.oid = f.relnamespace "
-    "cross join lateral unnest(k.conkey, k.confkey) with ordinality as pair (here, there, place) "
-    "join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = pair.here "
-    "join pg_catalog.pg_attribute fa on fa.attrelid = f.oid and fa.attnum = pair.there "
-    "where k.contype = 'f' and k.conparentid = 0 "
-    "order by n.nspname, c.relname, k.conname, k.oid, pair.place limit $1::bigint "
+    "cross join lateral unnest(l.here, l.there) with ordinality as pair (here, there, place) "
+    "order by n.nspname, c.relname, l.name, l.one, pair.place limit $1::bigint "
     "offset $2::bigint";
 /* A null `to` is the primary key's column at this place. */
 static const char links_sqlite[] =
     "select m.name || ' ' || f.id, '', m.name, f.\"from\", '', f.\"table\", coalesce(f.\"to\", "
     "(select p.name from pragma_table_info(f.\"table\") p where p.pk = f.seq + 1)), "
     "f.on_delete in ('CASCADE', 'SET NULL', 'SET DEFAULT'), "
-    "f.on_update in ('CASCADE', 'SET NULL', 'SET DEFAULT') "
+    "f.on_update in ('CASCADE', 'SET NULL', 'SET DEFAULT'), '', '' "
     "from (select name from sqlite_schema where type = 'table' and sql not like "
     "'create virtual%') m join pragma_foreign_key_list(m.name) f "
     "order by m.name, f.id, f.seq limit $1 offset $2";
@@ -268,6 +287,28 @@ enum status app_is_view(struct database *db, str name, bool *is, struct error *e
 
 /* ---- links --------------------------------------------------------------------------------- */
 
+/* " and the row is in these partitions, or in theirs" */
+static str in_parts(str parts, const char *row, struct arena *a)
+{
+    return parts.n ? arena_printf(a,
+                                  " and %s.tableoid in (select t.relid from "
+                                  "unnest(cast('%.*s' as oid[])) as p (oid), "
+                                  "pg_catalog.pg_partition_tree(p.oid) as t)",
+                                  row, STR_ARG(parts))
+                   : S("");
+}
+
+str app_link_joins(const struct app_link *l, const char *here, const char *there, struct arena *a)
+{
+    str out = S("");
+
+    for (size_t i = 0; i < l->n; i++)
+        out = arena_printf(a, "%.*s%s%s.%.*s = %s.%.*s", STR_ARG(out), i ? " and " : "", here,
+                           STR_ARG(l->here[i]->quoted), there, STR_ARG(l->there[i]->quoted));
+    return arena_printf(a, "%.*s%.*s%.*s", STR_ARG(out), STR_ARG(in_parts(l->parts, here, a)),
+                        STR_ARG(in_parts(l->to_parts, there, a)));
+}
+
 /* False: this pair of columns cannot be followed (SQLite takes links to what is not there). */
 static bool add_pair(const struct app_tables *t, const struct rows *r, size_t i, struct app_link *l,
                      struct arena *a)
@@ -279,6 +320,8 @@ static bool add_pair(const struct app_tables *t, const struct rows *r, size_t i,
     l->to = app_table_named(t, to);
     l->on_delete = row_is(r, i, L_DELETE);
     l->on_update = row_is(r, i, L_UPDATE);
+    l->parts = row_str(r, i, L_PARTS);
+    l->to_parts = row_str(r, i, L_TO_PARTS);
     if (l->n == APP_LINK_COLUMNS_MAX)
         return false;
     l->here[l->n] = app_column_named(t, l->from, row_str(r, i, L_COLUMN));

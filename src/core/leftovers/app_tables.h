@@ -3,7 +3,11 @@
 
 #include "world/database.h"
 
-enum { APP_KEY_MAX = 4, APP_LINK_COLUMNS_MAX = 4, APP_NAME_MAX = 400 };
+enum {
+    APP_KEY_MAX = 4,
+    APP_LINK_COLUMNS_MAX = 32, /* PostgreSQL has no more either */
+    APP_NAME_MAX = 400,
+};
 
 enum app_holds {
     APP_OTHER,    /* numbers, times, uuid, bytea: no ids of Stripe's */
@@ -36,6 +40,8 @@ struct app_link {
     const struct app_table *from, *to;
     const struct app_column *here[APP_LINK_COLUMNS_MAX], *there[APP_LINK_COLUMNS_MAX];
     size_t n;
+    str parts;      /* PostgreSQL: the partitions of `from` that it holds for; "": all rows */
+    str to_parts;   /* likewise of `to` */
     bool on_delete; /* when a row of `to` is deleted, the database changes those of `from` */
     bool on_update; /* likewise when a column `there` changes */
 };
@@ -60,6 +66,10 @@ const struct app_column *app_column_named(const struct app_tables *t, const stru
                                           str name);
 /* Is there a view of this name? Tables of views are not looked at. */
 enum status app_is_view(struct database *db, str name, bool *is, struct error *e) MUST_USE;
+
+/* An SQL condition: the row of `from` known as `here` refers to the one of `to` known as `there`.
+ */
+str app_link_joins(const struct app_link *l, const char *here, const char *there, struct arena *a);
 
 /* "…" with the quotes in it doubled. {NULL, 0}: longer than any name may be. */
 str app_quoted(str name, struct arena *a);

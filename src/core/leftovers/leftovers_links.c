@@ -2,6 +2,7 @@
  * they have and however long their chain is. */
 #include "core/leftovers/leftovers.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -37,17 +38,6 @@ str leftovers_among(bool pg, str column, unsigned n, struct arena *a)
     return arena_printf(a, "%.*s in (select value from json_each($%u))", STR_ARG(column), n);
 }
 
-/* "x1."a" = x0."b" and …" */
-static str joined(const struct app_link *l, size_t depth, struct arena *a)
-{
-    str out = S("");
-
-    for (size_t i = 0; i < l->n; i++)
-        out = arena_printf(a, "%.*s%sx%zu.%.*s = x%zu.%.*s", STR_ARG(out), i ? " and " : "", depth,
-                           STR_ARG(l->here[i]->quoted), depth - 1, STR_ARG(l->there[i]->quoted));
-    return out;
-}
-
 /* Rows of the last table of the path for which there is a chain of rows to one with an id. */
 static str count_sql(const struct leftover_scan *s, const struct leftover_column *c,
                      const struct leftover_dependent *d, struct arena *a)
@@ -56,11 +46,15 @@ static str count_sql(const struct leftover_scan *s, const struct leftover_column
     str inner = arena_printf(a, "select 1 from %.*s x0 where %.*s", STR_ARG(c->table->quoted),
                              STR_ARG(leftovers_among(s->tables.pg, column, 1, a)));
 
-    for (size_t i = 0; i < d->depth; i++)
+    for (size_t i = 0; i < d->depth; i++) {
+        char here[8], there[8];
+        snprintf(here, sizeof here, "x%zu", i + 1);
+        snprintf(there, sizeof there, "x%zu", i);
         inner =
-            arena_printf(a, "select %s from %.*s x%zu where exists (%.*s and %.*s)",
+            arena_printf(a, "select %s from %.*s %s where exists (%.*s and %.*s)",
                          i + 1 == d->depth ? "count(*)" : "1", STR_ARG(d->path[i]->from->quoted),
-                         i + 1, STR_ARG(inner), STR_ARG(joined(d->path[i], i + 1, a)));
+                         here, STR_ARG(inner), STR_ARG(app_link_joins(d->path[i], here, there, a)));
+    }
     return inner;
 }
 

@@ -292,20 +292,16 @@ static enum status count_followers(struct mending *m, const struct app_link *l, 
                                "bigint) and table_name = $2 and column_name = $3";
     const struct leftover_column *c = m->c;
     const str args[] = { run_text(m->run, &a), c->table->name, c->column->name };
-    str joined = S("");
-
-    for (size_t i = 0; i < l->n; i++)
-        joined = arena_printf(&a, "%.*s and x1.%.*s = x0.%.*s", STR_ARG(joined),
-                              STR_ARG(l->here[i]->quoted), STR_ARG(l->there[i]->quoted));
     str but = l->from == c->table && c->whole_row
                   ? arena_printf(&a, " and (x1.%.*s in (%s)) is not true",
                                  STR_ARG(c->column->quoted), kept)
                   : S("");
     str sql = arena_printf(&a,
                            "select count(*) from %.*s x1 where exists (select 1 from %.*s x0 where "
-                           "x0.%.*s in (%s)%.*s)%.*s",
+                           "x0.%.*s in (%s) and %.*s)%.*s",
                            STR_ARG(l->from->quoted), STR_ARG(c->table->quoted),
-                           STR_ARG(c->column->quoted), kept, STR_ARG(joined), STR_ARG(but));
+                           STR_ARG(c->column->quoted), kept,
+                           STR_ARG(app_link_joins(l, "x1", "x0", &a)), STR_ARG(but));
     enum status st = database_run(m->s->db, sql, args, COUNT(args), &r, &a, e);
     if (st == ST_OK)
         (void)str_to_int(row_str(&r, 0, 0), n);
@@ -469,6 +465,13 @@ enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t run,
                             struct leftover_mended *out, struct error *e)
 {
     struct leftover_mended m = { .run = run };
+
+    if (s->tables.n_unlinked)
+        return fail(e, ST_LIMIT,
+                    "The application's database has a foreign key of more than %d columns, so "
+                    "nobody knows what would go with a row. Mend by hand: --sql prints how. "
+                    "Nothing was changed.",
+                    APP_LINK_COLUMNS_MAX);
     enum status st = s->db->ops->begin(s->db, e);
 
     if (st != ST_OK)
