@@ -61,6 +61,53 @@ static void each(struct small_world *w, struct seen *s)
     assert_int_equal(history_each(&w->env, &o, note, s, &e), ST_OK);
 }
 
+static msec tick_wall(struct clock *c)
+{
+    static msec now = 1790000000000;
+
+    (void)c;
+    return ++now;
+}
+
+struct spans {
+    size_t n;
+    msec begins; /* of the version before, which is the later one */
+};
+
+static enum status note_span(void *ctx, const struct version *v, const struct version *older,
+                             struct error *e)
+{
+    struct spans *s = ctx;
+
+    (void)older, (void)e;
+    if (s->n++)
+        assert_int_equal(v->until, s->begins);
+    s->begins = v->since;
+    return ST_OK;
+}
+
+/* However fast the clock moves while it is written. */
+static void a_version_begins_when_the_one_before_it_ends(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    const struct clock_ops *before = w->env.world->clock->ops;
+    const struct clock_ops ticking = { tick_wall, before->mono, before->sleep };
+    ARENA(a, 1 << 20);
+    struct spans s = { 0 };
+    struct error e = { 0 };
+    struct object o;
+
+    w->env.world->clock->ops = &ticking;
+    for (int n = 0; n < 3; n++)
+        put_name(w, n);
+    get(w, &o, &a);
+    assert_int_equal(history_each(&w->env, &o, note_span, &s, &e), ST_OK);
+    w->env.world->clock->ops = before;
+    assert_int_equal(s.n, 3);
+    small_world_free(w);
+}
+
 static void versions_come_newest_first_with_what_brought_them_and_what_changed(void **state)
 {
     (void)state;
@@ -234,6 +281,7 @@ static void retention_searches_by_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_version_begins_when_the_one_before_it_ends),
         cmocka_unit_test(versions_come_newest_first_with_what_brought_them_and_what_changed),
         cmocka_unit_test(more_versions_than_a_piece_are_told_each_once),
         cmocka_unit_test(an_object_that_never_changed_has_no_history),

@@ -43,6 +43,7 @@ struct put {
     struct env *env;
     const struct answer *in;
     struct arena *a;
+    msec at; /* one moment for all that it writes: a version begins when the one before it ends */
     unsigned depth;
     size_t open_lists;
     unsigned *wanted;      /* targets made due, of the whole answer */
@@ -187,9 +188,12 @@ static enum status on_member(void *ctx, const struct ref_member *m, struct error
 
     if (!m->id.n || !m->type.n || p->depth == NESTED_DEPTH_MAX)
         return ST_OK;
-    struct put inner = {
-        .tx = p->tx, .env = p->env, .a = p->a, .depth = p->depth + 1, .wanted = p->wanted
-    };
+    struct put inner = { .tx = p->tx,
+                         .env = p->env,
+                         .a = p->a,
+                         .at = p->at,
+                         .depth = p->depth + 1,
+                         .wanted = p->wanted };
     enum status st = put_in(&inner, &in, &result, NULL, e);
     return st == ST_OK ? add_ref(p, m->field, m->type, m->id, true, false, e) : st;
 }
@@ -253,9 +257,8 @@ static enum status find_open_lists(struct put *p, struct error *e)
 static enum status keep_history(struct put *p, const struct row *row, struct error *e)
 {
     return tx_run(p->tx, STMT_HISTORY_ADD, NULL, p->a, e, V_STR(p->in->type), v_account(p->env),
-                  V_STR(p->in->id), V_INT(row->revision), V_INT(row->changed_at),
-                  V_INT(clock_wall(p->env->world->clock)), V_INT(row->deleted),
-                  V_STR(str_of(p->in->cause)), V_STR(row->data));
+                  V_STR(p->in->id), V_INT(row->revision), V_INT(row->changed_at), V_INT(p->at),
+                  V_INT(row->deleted), V_STR(str_of(p->in->cause)), V_STR(row->data));
 }
 
 /* What the object says of itself, in one pass. */
@@ -277,8 +280,8 @@ static enum status insert_row(struct put *p, int64_t revision, struct error *e)
 
     return tx_run(p->tx, STMT_OBJECT_INSERT, NULL, p->a, e, V_STR(in->type), v_account(p->env),
                   V_STR(in->id), V_STR(in->data), V_INT(0), V_INT(revision), V_INT(in->ticket),
-                  V_INT(clock_wall(p->env->world->clock)), V_STR(in->api_version),
-                  V_STR(str_of(source_name(in->source))), V_INT(0), p->livemode);
+                  V_INT(p->at), V_STR(in->api_version), V_STR(str_of(source_name(in->source))),
+                  V_INT(0), p->livemode);
 }
 
 static enum status update_row(struct put *p, int64_t revision, struct error *e)
@@ -286,9 +289,9 @@ static enum status update_row(struct put *p, int64_t revision, struct error *e)
     const struct answer *in = p->in;
 
     return tx_run(p->tx, STMT_OBJECT_UPDATE, NULL, p->a, e, V_STR(in->data), V_INT(0),
-                  V_INT(revision), V_INT(in->ticket), V_INT(clock_wall(p->env->world->clock)),
-                  V_STR(in->api_version), V_STR(str_of(source_name(in->source))), V_INT(0),
-                  p->livemode, V_STR(in->type), v_account(p->env), V_STR(in->id));
+                  V_INT(revision), V_INT(in->ticket), V_INT(p->at), V_STR(in->api_version),
+                  V_STR(str_of(source_name(in->source))), V_INT(0), p->livemode, V_STR(in->type),
+                  v_account(p->env), V_STR(in->id));
 }
 
 /* The number of open lists is known only after the members were stored. */
@@ -345,7 +348,7 @@ static bool same_content(str x, str y, struct arena *a)
 static enum status note_dropped(struct put *p, const char *reason, struct error *e)
 {
     return tx_run(p->tx, STMT_DROPPED_ADD, NULL, p->a, e, V_STR(p->in->type), v_account(p->env),
-                  V_STR(p->in->id), V_INT(p->in->ticket), V_INT(clock_wall(p->env->world->clock)),
+                  V_STR(p->in->id), V_INT(p->in->ticket), V_INT(p->at),
                   V_STR(str_of(source_name(p->in->source))), V_STR(str_of(reason)));
 }
 
@@ -431,8 +434,7 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
     }
     *result = MIRROR_SAME;
     enum status st = tx_run(p->tx, STMT_OBJECT_TOUCH, NULL, p->a, e, V_INT(in->ticket),
-                            V_INT(clock_wall(p->env->world->clock)), V_STR(in->type),
-                            v_account(p->env), V_STR(in->id));
+                            V_INT(p->at), V_STR(in->type), v_account(p->env), V_STR(in->id));
     if (st == ST_OK)
         st = note_account(p, e);
     if (st == ST_OK)
@@ -502,7 +504,9 @@ enum status mirror_put(struct tx *tx, struct env *env, const struct answer *in,
                        struct error *e)
 {
     unsigned wanted = 0;
-    struct put p = { .tx = tx, .env = env, .a = a, .wanted = &wanted };
+    struct put p = {
+        .tx = tx, .env = env, .a = a, .at = clock_wall(env->world->clock), .wanted = &wanted
+    };
 
     return put_in(&p, in, result, open_lists, e);
 }
@@ -520,8 +524,7 @@ static enum status bury_row(struct put *p, const struct row *row, struct error *
         st = keep_history(p, row, e);
     if (st == ST_OK)
         st = tx_run(p->tx, STMT_OBJECT_BURY, NULL, p->a, e, V_INT(revision), V_INT(p->in->ticket),
-                    V_INT(clock_wall(p->env->world->clock)), V_STR(p->in->type), v_account(p->env),
-                    V_STR(p->in->id));
+                    V_INT(p->at), V_STR(p->in->type), v_account(p->env), V_STR(p->in->id));
     if (st == ST_OK && p->in->resource)
         st = refs_visit(p->in->resource, row->data, &v, p->a, e);
     if (st == ST_OK)
@@ -585,8 +588,7 @@ static enum status bury_unknown(struct put *p, struct error *e)
         st = insert_row(p, revision, e);
     if (st == ST_OK)
         st = tx_run(p->tx, STMT_OBJECT_BURY, NULL, p->a, e, V_INT(revision), V_INT(p->in->ticket),
-                    V_INT(clock_wall(p->env->world->clock)), V_STR(p->in->type), v_account(p->env),
-                    V_STR(p->in->id));
+                    V_INT(p->at), V_STR(p->in->type), v_account(p->env), V_STR(p->in->id));
     if (st != ST_OK) /* a customer may be known by its subscriptions alone */
         return st;
     return state_follow(p->tx, p->env, p->in->type, p->in->id, p->in->data, (str){ 0 }, p->in->pool,
@@ -611,7 +613,7 @@ enum status mirror_bury(struct tx *tx, struct env *env, str type, str id, int64_
 enum status mirror_bury_as(struct tx *tx, struct env *env, const struct answer *in, struct arena *a,
                            struct error *e)
 {
-    struct put p = { .tx = tx, .env = env, .in = in, .a = a };
+    struct put p = { .tx = tx, .env = env, .in = in, .a = a, .at = clock_wall(env->world->clock) };
     struct row row;
 
     read_self(&p);
@@ -632,9 +634,8 @@ enum status mirror_bury_as(struct tx *tx, struct env *env, const struct answer *
     if (row.deleted && (st = bury_members(&p, e)) != ST_OK)
         return st;
     if (row.deleted)
-        return tx_run(tx, STMT_OBJECT_TOUCH, NULL, a, e, V_INT(in->ticket),
-                      V_INT(clock_wall(env->world->clock)), V_STR(in->type), v_account(env),
-                      V_STR(in->id));
+        return tx_run(tx, STMT_OBJECT_TOUCH, NULL, a, e, V_INT(in->ticket), V_INT(p.at),
+                      V_STR(in->type), v_account(env), V_STR(in->id));
     st = bury_row(&p, &row, e);
     return st == ST_OK ? bury_members(&p, e) : st;
 }
