@@ -2,6 +2,7 @@
 
 #include "base/hmac.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct verifier {
@@ -152,4 +153,22 @@ enum verify_result verify_signature(struct verifier *v, str header, str body, ms
     if (p.seconds > now_s + VERIFY_TOLERANCE_S)
         return VERIFY_TOO_NEW;
     return VERIFY_OK;
+}
+
+void verify_ping(const struct secret *secret, const char *env, msec now, struct buf *body,
+                 char signature[VERIFY_SIGNATURE_MAX])
+{
+    unsigned char sum[HMAC_BYTES];
+    char hex[HMAC_HEX], t[24];
+    struct hmac *h = hmac_new(secret_reveal(secret));
+
+    int n = snprintf(t, sizeof t, "%lld", (long long)(now / 1000));
+    buf_printf(body,
+               "{\"id\":\"evt_brindle_ping\",\"object\":\"event\",\"type\":\"" WEBHOOK_PING
+               "\",\"created\":%s,\"env\":\"%s\"}",
+               t, env);
+    hmac_sum(h, (str){ t, (size_t)n }, S("."), buf_str(body), sum);
+    hmac_free(h);
+    hmac_hex(sum, hex);
+    snprintf(signature, VERIFY_SIGNATURE_MAX, "t=%s,v1=%.*s", t, HMAC_HEX, hex);
 }

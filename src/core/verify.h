@@ -4,6 +4,7 @@
  * for each secret; v0 and unknown schemes are ignored. [facts: F-60] */
 #pragma once
 
+#include "base/buf.h"
 #include "base/secret.h"
 
 enum {
@@ -39,3 +40,12 @@ void verifier_free(struct verifier *v);
 /* `now` is wall time. `which` (set on OK, TOO_OLD, TOO_NEW) is the index of the secret. */
 enum verify_result verify_signature(struct verifier *v, str header, str body, msec now,
                                     size_t *which);
+
+/* Whoever knows a secret may ask whether this door knows it, too: a signed event of this type is
+ * answered 200, stored nowhere and counted nowhere. */
+#define WEBHOOK_PING "brindle.ping"
+enum { VERIFY_SIGNATURE_MAX = 128 };
+
+/* Such an event for an environment's door, and the header that Stripe would sign it with now. */
+void verify_ping(const struct secret *secret, const char *env, msec now, struct buf *body,
+                 char signature[VERIFY_SIGNATURE_MAX]);

@@ -20,10 +20,6 @@ enum status webhook_open(struct webhook_door **out, struct env *env, const struc
                          struct error *e) MUST_USE;
 void webhook_close(struct webhook_door *d); /* NULL is fine */
 
-/* Whoever knows a secret may ask whether this door knows it, too: a signed event of this type is
- * answered 200, stored nowhere and counted nowhere. */
-#define WEBHOOK_PING "brindle.ping"
-
 /* One POST. It is answered here when it is refused, else after its commit. */
 void webhook_take(struct webhook_door *d, struct http_exchange *x, const struct http_request *q);
 /* The end of a turn of the loop. */

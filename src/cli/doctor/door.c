@@ -8,10 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/hmac.h"
 #include "cli/wire.h"
+#include "core/verify.h"
 #include "net/http.h"
-#include "serve/webhook.h"
 
 enum { PING_BODY_MAX = 512, REQUEST_MAX = 512, READ_BYTES = 4096 };
 
@@ -43,33 +42,15 @@ enum status door_webhooks(const struct config *c, const char *env, char url[DOOR
 
 /* --- a signed ping ------------------------------------------------------------------------- */
 
-static void sign(const struct secret *secret, str body, msec now, char out[128])
-{
-    unsigned char sum[HMAC_BYTES];
-    char hex[HMAC_HEX], t[24];
-    struct hmac *h = hmac_new(secret_reveal(secret));
-
-    int n = snprintf(t, sizeof t, "%lld", (long long)(now / 1000));
-    hmac_sum(h, (str){ t, (size_t)n }, S("."), body, sum);
-    hmac_free(h);
-    hmac_hex(sum, hex);
-    snprintf(out, 128, "t=%s,v1=%.*s", t, HMAC_HEX, hex);
-}
-
 int door_ping(const struct emulator_sender *sender, const struct secret *secret, const char *env,
               const char *url)
 {
     BUF(body, PING_BODY_MAX);
-    char signature[128];
+    char signature[VERIFY_SIGNATURE_MAX];
     struct error ignored = { 0 };
     int status = 0;
-    msec now = clock_wall(wire_clock());
 
-    buf_printf(&body,
-               "{\"id\":\"evt_brindle_ping\",\"object\":\"event\",\"type\":\"" WEBHOOK_PING
-               "\",\"created\":%lld,\"env\":\"%s\"}",
-               (long long)(now / 1000), env);
-    sign(secret, buf_str(&body), now, signature);
+    verify_ping(secret, env, clock_wall(wire_clock()), &body, signature);
     const struct emulator_header header = { S("Stripe-Signature"), str_of(signature) };
     if (sender->send(sender->ctx, str_of(url), &header, 1, buf_str(&body), DOOR_MS, &status,
                      &ignored) != ST_OK)

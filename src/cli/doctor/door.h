@@ -16,7 +16,7 @@ enum {
 enum status door_webhooks(const struct config *c, const char *env, char url[DOOR_URL_MAX],
                           struct error *e) MUST_USE;
 
-/* What it answers to a ping (serve/webhook.h) that is signed with this secret, as Stripe would;
+/* What it answers to a ping (core/verify.h) that is signed with this secret, as Stripe would;
  * 0: none listens. */
 int door_ping(const struct emulator_sender *sender, const struct secret *secret, const char *env,
               const char *url);

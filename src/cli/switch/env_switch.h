@@ -1,20 +1,8 @@
-/* env_switch.h - from one environment to another as one operation that can be broken off anywhere.
+/* env_switch.h - `brindle env switch`: what it does, and in which order, is in
+ * core/environment/switch.h. Here are its flags, what it prints, and what it needs of this process.
  *
- *     preflight  the target's keys and identity, before anything changes
- *     begun      the source's journal says where to: from here on nobody works for either
- *     drained    what was due at the source is worked off, as far as its key and the time allow
- *     sealed     the source's store is read from now on, never written
- *     opened     the target's identity is proven, its store is there and its own
- *     endpoint   a webhook endpoint of the account leads to it
- *     ping       the daemon takes what is signed with each of its secrets
- *     leftovers  what the target's mirror holds of others, and the application's own database, if
- *                that is configured: reported alone
- *     resumed    the journal is removed: the target is worked for
- *
- * The journal is in the source's store (core/environment/seal.h), so that a crash at any point
- * leaves one environment open, or none; the same command goes on, and a daemon starts it
- * (continuing.h) unless a person made it rest. One process of a data directory is at it
- * (wire_switch_lock). The configuration is read, never written. */
+ * One process of a data directory is at it (wire_switch_lock). The configuration is read, never
+ * written. */
 #pragma once
 
 #include "cli/command.h"
