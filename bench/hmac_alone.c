@@ -15,6 +15,7 @@ int main(int argc, char **argv)
     static char body[BODY_BYTES];
     msec span = argc > 1 ? strtol(argv[1], NULL, 10) : SPAN_MS;
     struct secret secret = { .n = 0 };
+    const struct verify_secrets secrets = { "test", &secret, 1 };
     struct verifier *v = NULL;
     unsigned char sum[HMAC_BYTES];
     char hex[HMAC_HEX], t[24], header[128];
@@ -23,7 +24,8 @@ int main(int argc, char **argv)
     int64_t n = 0;
 
     memset(body, 'x', sizeof body);
-    if (!secret_set(&secret, S("whsec_bench")) || verifier_new(&v, &secret, 1, &e) != ST_OK)
+    if (!secret_set(&secret, S("whsec_bench")) ||
+        verifier_new(&v, "test", &secrets, 1, &e) != ST_OK)
         return fprintf(stderr, "%s\n", e.text), 1;
     snprintf(t, sizeof t, "%d", SECONDS);
     struct hmac *h = hmac_new(secret_reveal(&secret));

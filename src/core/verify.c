@@ -1,9 +1,11 @@
 #include "core/verify.h"
 
 #include "base/hmac.h"
+#include "base/plant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct verifier {
     struct hmac *hmac[VERIFY_SECRETS_MAX];
@@ -47,24 +49,43 @@ const char *verify_hint(enum verify_result r)
     return "?";
 }
 
-enum status verifier_new(struct verifier **out, const struct secret *secret, size_t n,
-                         struct error *e)
+/* Its own, and nobody else's: whoever can sign for one environment has no say in another. */
+static bool is_for(const struct verify_secrets *s, const char *env)
 {
-    if (n > VERIFY_SECRETS_MAX)
+    return strcmp(s->env, env) == 0 || planted(PLANT_SECRET_FALLS_BACK);
+}
+
+static enum status check_secrets(const struct verify_secrets *s, size_t taken, struct error *e)
+{
+    if (taken + s->n > VERIFY_SECRETS_MAX)
         return fail(e, ST_INVALID, "an environment takes %d webhook secrets at most, not %zu",
-                    VERIFY_SECRETS_MAX, n);
-    for (size_t i = 0; i < n; i++)
-        if (secret_is_empty(&secret[i]))
+                    VERIFY_SECRETS_MAX, taken + s->n);
+    for (size_t i = 0; i < s->n; i++)
+        if (secret_is_empty(&s->secret[i]))
             return fail(e, ST_INVALID,
                         "webhook secret %zu is empty: anybody could sign with it. Set the "
                         "endpoint's whsec_… secret",
                         i + 1);
+    return ST_OK;
+}
+
+enum status verifier_new(struct verifier **out, const char *env, const struct verify_secrets *all,
+                         size_t n_all, struct error *e)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_all; i++) {
+        enum status st = is_for(&all[i], env) ? check_secrets(&all[i], n, e) : ST_OK;
+        if (st != ST_OK)
+            return st;
+        n += is_for(&all[i], env) ? all[i].n : 0;
+    }
     struct verifier *v = calloc(1, sizeof *v);
     if (!v)
         return fail(e, ST_LIMIT, "out of memory");
-    for (size_t i = 0; i < n; i++)
-        v->hmac[i] = hmac_new(secret_reveal(&secret[i]));
-    v->n = n;
+    for (size_t i = 0; i < n_all; i++)
+        for (size_t k = 0; is_for(&all[i], env) && k < all[i].n; k++)
+            v->hmac[v->n++] = hmac_new(secret_reveal(&all[i].secret[k]));
     *out = v;
     return ST_OK;
 }

@@ -31,13 +31,22 @@ const char *verify_hint(enum verify_result r);
 
 struct verifier;
 
-/* Keyed once for all its deliveries; used by one thread at a time. ST_INVALID: an empty
- * or blank secret, or too many. With none at all nothing is Stripe's. */
-enum status verifier_new(struct verifier **out, const struct secret *secret, size_t n,
-                         struct error *e) MUST_USE;
+/* What signs the deliveries of one environment: one secret for each of its endpoints. */
+struct verify_secrets {
+    const char *env;
+    const struct secret *secret;
+    size_t n;
+};
+
+/* For the door of `env`: of all secrets that this process knows, its own, and never another
+ * environment's. Keyed once for all its deliveries; used by one thread at a time. ST_INVALID: an
+ * empty or blank secret, or too many. With none at all nothing is Stripe's. */
+enum status verifier_new(struct verifier **out, const char *env, const struct verify_secrets *all,
+                         size_t n_all, struct error *e) MUST_USE;
 void verifier_free(struct verifier *v);
 
-/* `now` is wall time. `which` (set on OK, TOO_OLD, TOO_NEW) is the index of the secret. */
+/* `now` is wall time. `which` (set on OK, TOO_OLD, TOO_NEW) is the index of the secret among its
+ * own. */
 enum verify_result verify_signature(struct verifier *v, str header, str body, msec now,
                                     size_t *which);
 

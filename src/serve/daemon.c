@@ -216,6 +216,18 @@ static enum status listen_for_commands(const struct life *l, struct served *s, s
     return control_listen(&s->control, s->o->socket_path, &host, e);
 }
 
+/* With a closed engine (NULL) it is answered 503. */
+static enum status open_door(struct life *l, struct served *s, struct error *e)
+{
+    struct verify_secrets all[DAEMON_ENVS_MAX];
+    const struct daemon_options *o = l->d.o;
+
+    for (size_t i = 0; i < o->n_envs; i++)
+        all[i] = (struct verify_secrets){ o->env[i].env->name, o->env[i].webhook_secret,
+                                          o->env[i].n_webhook_secrets };
+    return webhook_open(&s->door, s->env, all, o->n_envs, s->engine, o->log, e);
+}
+
 /* Its door stays, so that Stripe is told to come again. */
 static enum status start_closed(struct life *l, struct served *s, struct error *e)
 {
@@ -224,8 +236,7 @@ static enum status start_closed(struct life *l, struct served *s, struct error *
     log_say(log_of(l), o->closed == CLOSED_SEALED ? LOG_INFO : LOG_ERROR, LOG_environment_closed,
             LF_ENV(s->env), LF("reason", str_of(closed_name(o->closed))),
             LF("error", str_of(o->closed_text)));
-    return webhook_open(&s->door, s->env, o->webhook_secret, o->n_webhook_secrets, NULL,
-                        l->d.o->log, e);
+    return open_door(l, s, e);
 }
 
 static enum status start_env(struct life *l, size_t i, struct error *e)
@@ -251,8 +262,7 @@ static enum status start_env(struct life *l, size_t i, struct error *e)
                                            .broken_ctx = &l->broken_at[i] };
     enum status st = engine_start(&s->engine, &engine, e);
     if (st == ST_OK)
-        st = webhook_open(&s->door, o->env, o->webhook_secret, o->n_webhook_secrets, s->engine,
-                          l->d.o->log, e);
+        st = open_door(l, s, e);
     if (st == ST_OK && o->socket_path)
         st = listen_for_commands(l, s, e);
     if (st != ST_OK) {

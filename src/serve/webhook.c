@@ -290,9 +290,9 @@ void webhook_turn(struct webhook_door *d)
 
 /* ---- life ---- */
 
-enum status webhook_open(struct webhook_door **out, struct env *env, const struct secret *secret,
-                         size_t n_secrets, struct engine *engine, const struct log *log,
-                         struct error *e)
+enum status webhook_open(struct webhook_door **out, struct env *env,
+                         const struct verify_secrets *secrets, size_t n_secrets,
+                         struct engine *engine, const struct log *log, struct error *e)
 {
     struct webhook_door *d = calloc(1, sizeof *d);
 
@@ -305,7 +305,7 @@ enum status webhook_open(struct webhook_door **out, struct env *env, const struc
     d->last = &d->first;
     d->refused_lines = (struct valve)VALVE_INIT;
     d->kept_lines = (struct valve)VALVE_INIT;
-    enum status st = verifier_new(&d->verifier, secret, n_secrets, e);
+    enum status st = verifier_new(&d->verifier, env->name, secrets, n_secrets, e);
     if (st != ST_OK) {
         free(d);
         return st;

@@ -12,12 +12,13 @@
 
 struct webhook_door;
 
-/* ST_INVALID: no secret, an empty one, or too many. `engine` ingests, and outlives the door's use:
+/* `secrets`: of all environments of this process; `env` takes its own. ST_INVALID: an empty one, or
+ * too many. `engine` ingests, and outlives the door's use:
  * stop it before webhook_close, for it holds deliveries. NULL: the environment is closed; what is
  * signed is answered 503, so that Stripe sends it again. */
-enum status webhook_open(struct webhook_door **out, struct env *env, const struct secret *secret,
-                         size_t n_secrets, struct engine *engine, const struct log *log,
-                         struct error *e) MUST_USE;
+enum status webhook_open(struct webhook_door **out, struct env *env,
+                         const struct verify_secrets *secrets, size_t n_secrets,
+                         struct engine *engine, const struct log *log, struct error *e) MUST_USE;
 void webhook_close(struct webhook_door *d); /* NULL is fine */
 
 /* One POST. It is answered here when it is refused, else after its commit. */

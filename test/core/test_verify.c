@@ -31,12 +31,13 @@ static str sign(struct arena *a, const char *secret, int64_t t)
 
 static enum verify_result check(str header, size_t *which)
 {
-    const struct secret secrets[] = { secret_of("whsec_old"), secret_of("whsec_new") };
+    const struct secret two[] = { secret_of("whsec_old"), secret_of("whsec_new") };
+    const struct verify_secrets secrets = { "test", two, COUNT(two) };
     struct verifier *v;
     struct error e = { 0 };
     size_t ignored;
 
-    assert_int_equal(verifier_new(&v, secrets, 2, &e), ST_OK);
+    assert_int_equal(verifier_new(&v, "test", &secrets, 1, &e), ST_OK);
     enum verify_result r =
         verify_signature(v, header, body, NOW * 1000LL, which ? which : &ignored);
     verifier_free(v);
@@ -145,9 +146,10 @@ static void an_empty_secret_is_refused(void **state)
     struct verifier *v = NULL;
 
     for (size_t i = 0; i < COUNT(bad); i++) {
-        const struct secret secrets[] = { secret_of("whsec_a"), secret_of(bad[i]) };
+        const struct secret two[] = { secret_of("whsec_a"), secret_of(bad[i]) };
+        const struct verify_secrets secrets = { "test", two, COUNT(two) };
         struct error e = { 0 };
-        assert_int_equal(verifier_new(&v, secrets, 2, &e), ST_INVALID);
+        assert_int_equal(verifier_new(&v, "test", &secrets, 1, &e), ST_INVALID);
     }
 }
 
@@ -160,15 +162,54 @@ static void without_a_secret_nothing_is_stripes(void **state)
     size_t which;
     str signed_by_nobody = sign(&a, "", NOW);
 
-    assert_int_equal(verifier_new(&v, NULL, 0, &e), ST_OK);
+    assert_int_equal(verifier_new(&v, "test", NULL, 0, &e), ST_OK);
     str header = arena_printf(&a, "t=%d,v1=%.*s", NOW, STR_ARG(signed_by_nobody));
     assert_int_not_equal(verify_signature(v, header, body, NOW * 1000LL, &which), VERIFY_OK);
+    verifier_free(v);
+}
+
+static void another_environments_secret_opens_no_door(void **state)
+{
+    (void)state;
+    ARENA(a, 8192);
+    const struct secret ours = secret_of("whsec_ours"), theirs = secret_of("whsec_theirs");
+    const struct verify_secrets all[] = { { "live", &theirs, 1 }, { "test", &ours, 1 } };
+    struct verifier *v = NULL;
+    struct error e = { 0 };
+    size_t which = 1;
+
+    assert_int_equal(verifier_new(&v, "test", all, COUNT(all), &e), ST_OK);
+    str header = arena_printf(&a, "t=%d,v1=%.*s", NOW, STR_ARG(sign(&a, "whsec_theirs", NOW)));
+    assert_int_equal(verify_signature(v, header, body, NOW * 1000LL, &which), VERIFY_MISMATCH);
+    header = arena_printf(&a, "t=%d,v1=%.*s", NOW, STR_ARG(sign(&a, "whsec_ours", NOW)));
+    assert_int_equal(verify_signature(v, header, body, NOW * 1000LL, &which), VERIFY_OK);
+    assert_int_equal(which, 0);
+    verifier_free(v);
+}
+
+static void a_ping_is_signed_as_stripe_signs(void **state)
+{
+    (void)state;
+    BUF(ping, 1024);
+    const struct secret ours = secret_of("whsec_ours");
+    const struct verify_secrets all = { "test", &ours, 1 };
+    char signature[VERIFY_SIGNATURE_MAX];
+    struct verifier *v = NULL;
+    struct error e = { 0 };
+    size_t which;
+
+    verify_ping(&ours, "test", NOW * 1000LL, &ping, signature);
+    assert_int_equal(verifier_new(&v, "test", &all, 1, &e), ST_OK);
+    assert_int_equal(verify_signature(v, str_of(signature), buf_str(&ping), NOW * 1000LL, &which),
+                     VERIFY_OK);
     verifier_free(v);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_environments_secret_opens_no_door),
+        cmocka_unit_test(a_ping_is_signed_as_stripe_signs),
         cmocka_unit_test(without_a_secret_nothing_is_stripes),
         cmocka_unit_test(a_right_signature_is_accepted_and_names_its_secret),
         cmocka_unit_test(one_right_signature_among_several_is_enough),

@@ -18,7 +18,8 @@ static struct verifier *the_verifier(void)
 
     if (!v) {
         must(secret_set(&secret, S("whsec_fuzz")), "the secret is a secret");
-        must(verifier_new(&v, &secret, 1, &e) == ST_OK, "the verifier opens");
+        const struct verify_secrets secrets = { "test", &secret, 1 };
+        must(verifier_new(&v, "test", &secrets, 1, &e) == ST_OK, "the verifier opens");
     }
     return v;
 }

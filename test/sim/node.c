@@ -4,7 +4,6 @@
 #include "backend/store_sqlite.h"
 #include "backend/stripe_logged.h"
 #include "backend/stripe_paced.h"
-#include "base/plant.h"
 #include "catalog/saga.h"
 #include "check.h"
 #include "core/api.h"
@@ -615,21 +614,19 @@ static void reopening(void *arg)
     n->n_running--;
 }
 
-/* As cli/keys.c: its own secrets, and nobody else's. */
+/* As serve/daemon.c: those of all environments are known, and each takes its own. */
 static void take_secrets(struct node *n)
 {
     struct secret secret[SIDES] = { 0 };
+    struct verify_secrets all[SIDES];
     struct error e = { 0 };
-    size_t n_secrets = 1;
 
-    if (!secret_set(&secret[0], str_of(side()->secret)))
-        abort();
-    if (sides() > 1 && planted(PLANT_SECRET_FALLS_BACK)) {
-        if (!secret_set(&secret[1], str_of(side_at(other_side())->secret)))
+    for (unsigned i = 0; i < sides(); i++) {
+        if (!secret_set(&secret[i], str_of(side_at(i)->secret)))
             abort();
-        n_secrets = SIDES;
+        all[i] = (struct verify_secrets){ side_at(i)->name, &secret[i], 1 };
     }
-    if (verifier_new(&n->verifier, secret, n_secrets, &e) != ST_OK)
+    if (verifier_new(&n->verifier, side()->name, all, sides(), &e) != ST_OK)
         abort();
 }
 
