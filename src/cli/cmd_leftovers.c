@@ -114,6 +114,7 @@ static enum status open_environments(struct looking *l, struct error *e)
     if (st != ST_OK)
         return st;
     l->scan.mirror = &l->mirror.env;
+    l->scan.everywhere = l->unknown;
     l->scan.connect = str_eqz(config_text(&l->conf->values, SET_CONNECT), "on");
     open_others(l);
     l->scan.n_others = l->n_others;
@@ -126,7 +127,7 @@ static bool goes_on(void *ctx, const struct leftover_scan *s)
 
     if (s->asked >= l->told + TELL_EVERY && is_terminal(stderr)) {
         l->told = s->asked;
-        say("%lld ids asked for at Stripe", (long long)s->asked);
+        say("%lld requests to Stripe", (long long)s->asked);
     }
     return !cli_interrupted();
 }
@@ -137,6 +138,8 @@ static enum status print_sql(struct looking *l, struct error *e)
 {
     BUF(out, OUT_BYTES_MAX);
 
+    if (l->unknown)
+        (void)leftovers_say_unasked(l->cli, &l->scan);
     leftovers_sql(&l->scan, l->unknown, &out);
     if (out.failed)
         return fail(e, ST_LIMIT, "The SQL is longer than %d bytes: mend column by column.",
@@ -160,6 +163,7 @@ static enum status apply(struct looking *l, struct error *e)
     enum status st = ST_OK;
     int64_t n = 0, stay = leftovers_say_stay(l->cli, &l->scan, l->unknown);
 
+    int64_t unasked = l->unknown ? leftovers_say_unasked(l->cli, &l->scan) : 0;
     bool more = false;
     for (size_t i = 0; i < l->scan.n_columns; i++) {
         n += leftovers_foreign(&l->scan.column[i], l->unknown);
@@ -176,7 +180,7 @@ static enum status apply(struct looking *l, struct error *e)
         leftovers_say_mended(l->cli, "Taken out, and kept in table brindle_leftovers", &m);
     if (st == ST_OK && more)
         say("There are more than fit at once: say it again.");
-    if (st == ST_OK && (stay || more))
+    if (st == ST_OK && (stay || unasked || more))
         cli_exit_with(EXIT_FOUND);
     return st;
 }
@@ -211,12 +215,11 @@ static enum status look(struct looking *l, struct error *e)
             "Environment %s has no application_columns: `brindle check leftovers --discover` "
             "proposes some.",
             l->conf->name);
-    if (l->unknown && (l->apply || l->sql) &&
+    if (l->unknown && l->offline && (l->apply || l->sql) &&
         str_eqz(config_text(&l->conf->values, SET_CONNECT), "on"))
         return fail(e, ST_REFUSED,
-                    "Connect is on in environment %s, and ids of connected accounts are unknown to "
-                    "this check: --unknown would take them out. Leave it away; what is proven to "
-                    "be of elsewhere goes without it.",
+                    "Connect is on in environment %s, and without asking Stripe nobody knows which "
+                    "ids are its connected accounts': leave --offline or --unknown away.",
                     l->conf->name);
     enum status st = leftovers_declare(&l->scan, columns, e);
     if (st == ST_OK)
@@ -225,6 +228,7 @@ static enum status look(struct looking *l, struct error *e)
         st = leftovers_look(&l->scan, e);
     if (st != ST_OK)
         return st;
+    leftovers_say_asked(l->cli, &l->scan);
     if (l->sql)
         return print_sql(l, e);
     return l->apply ? apply(l, e) : report(l, e);
@@ -271,7 +275,7 @@ static enum status count_all(struct looking *l, struct application_leftovers *ou
     }
     for (size_t i = 0; i < l->scan.n_columns && st == ST_OK; i++) {
         out->elsewhere += leftovers_foreign(&l->scan.column[i], false);
-        out->unknown += l->scan.column[i].ids[LEFTOVER_UNKNOWN];
+        out->unknown += leftovers_unknown(&l->scan.column[i]);
     }
     return st;
 }

@@ -26,6 +26,11 @@ int64_t leftovers_foreign(const struct leftover_column *c, bool unknown)
            (unknown ? c->ids[LEFTOVER_UNKNOWN] : 0);
 }
 
+int64_t leftovers_unknown(const struct leftover_column *c)
+{
+    return c->ids[LEFTOVER_UNKNOWN] + c->ids[LEFTOVER_UNASKED];
+}
+
 /* --- sentences ----------------------------------------------------------------------------- */
 
 /* On stderr, no wider than the terminal; the lines behind the first stand under its text. */
@@ -190,7 +195,7 @@ size_t leftovers_in_short(const struct leftover_column *c, struct buf *out)
     struct json_writer w = { .b = out };
     int64_t ids = 0;
 
-    if (leftovers_foreign(c, true) == 0)
+    if (leftovers_foreign(c, false) + leftovers_unknown(c) == 0)
         return 0;
     for (int k = 0; k < LEFTOVER_KINDS; k++)
         ids += c->ids[k];
@@ -198,7 +203,7 @@ size_t leftovers_in_short(const struct leftover_column *c, struct buf *out)
     jw_put_str(&w, "what", S("application"));
     jw_put_str(&w, "column", column_name(c, &a));
     jw_put_int(&w, "ids", ids);
-    jw_put_int(&w, "unknown", c->ids[LEFTOVER_UNKNOWN]);
+    jw_put_int(&w, "unknown", leftovers_unknown(c));
     jw_put_int(&w, "elsewhere", leftovers_foreign(c, false));
     jw_put_str(&w, "see", S("brindle check leftovers"));
     jw_end(&w);
@@ -208,13 +213,23 @@ size_t leftovers_in_short(const struct leftover_column *c, struct buf *out)
 
 /* --- the same for people ------------------------------------------------------------------- */
 
+static str sum(str line, const char *one, const char *other, struct arena *a)
+{
+    int64_t x = 0, y = 0;
+
+    (void)!json_int(line, str_of(one), &x);
+    (void)!json_int(line, str_of(other), &y);
+    return arena_printf(a, "%lld", (long long)(x + y));
+}
+
 static void add_column(struct table *t, str line)
 {
-    static const char *const number[] = { "ids", "here", "deleted", "foreign", "unknown" };
-    str cell[6] = { json_text(line, S("column"), t->arena) };
+    static const char *const number[] = { "ids", "here", "deleted", "foreign" };
+    str cell[COUNT(number) + 2] = { json_text(line, S("column"), t->arena) };
 
     for (size_t i = 0; i < COUNT(number); i++)
         cell[i + 1] = json_member(line, str_of(number[i])).text;
+    cell[COUNT(number) + 1] = sum(line, "unknown", "unasked", t->arena);
     table_row(t, cell);
 }
 
@@ -266,6 +281,7 @@ static void say_about(const struct leftover_column *c, str line)
     say_kind(c, LEFTOVER_OTHER_MODE, "is of the other mode", "are of the other mode");
     say_kind(c, LEFTOVER_OTHER_ACCOUNT, "is of another account", "are of other accounts");
     say_kind(c, LEFTOVER_UNKNOWN, "is unknown", "are unknown");
+    say_kind(c, LEFTOVER_UNASKED, "could not be asked for", "could not be asked for");
     json_init(&r, json_member(line, S("dependents")).text);
     (void)json_next(&r);
     while ((t = json_value(&r)).type == JSON_OBJECT && n++ < DEPENDENTS_SAID_MAX)
@@ -282,7 +298,8 @@ static void say_about(const struct leftover_column *c, str line)
         say_wrapped("  ", "--apply passes it over: %s.", leftovers_why_not(c));
 }
 
-static void say_next(int64_t mendable, int64_t unknown, bool asked, const char *env)
+static void say_next(const struct leftover_scan *s, int64_t mendable, int64_t unknown,
+                     const char *env)
 {
     if (mendable + unknown)
         fputc('\n', stderr);
@@ -291,12 +308,16 @@ static void say_next(int64_t mendable, int64_t unknown, bool asked, const char *
                     "%lld can be mended: `brindle check leftovers --env %s --sql` prints how, "
                     "--apply does it and keeps the old values, --undo puts them back.",
                     (long long)mendable, env);
-    if (unknown)
-        say_wrapped("", "%lld %s unknown: %s. --unknown counts them in.", (long long)unknown,
-                    unknown == 1 ? "is" : "are",
-                    asked ? "Stripe answers a plain 404, as it does for what lived in another "
-                            "account or sandbox"
-                          : "no mirror has them, and Stripe was not asked");
+    if (!unknown)
+        return;
+    const char *why = "no mirror has them, and Stripe was not asked";
+    if (s->stripe)
+        why = "Stripe answers a plain 404, as it does for what lived in another account or sandbox";
+    say_wrapped("", "%lld %s unknown: %s. --unknown %scounts them in.", (long long)unknown,
+                unknown == 1 ? "is" : "are", why,
+                s->connect && s->stripe && !s->everywhere
+                    ? "asks as each connected account, too, and what none of them has either it "
+                    : "");
 }
 
 static void say_all(const struct leftover_scan *s, str lines, const char *env)
@@ -312,7 +333,7 @@ static void say_all(const struct leftover_scan *s, str lines, const char *env)
         mendable += *leftovers_why_not(c) ? 0 : leftovers_foreign(c, false);
         unknown += c->ids[LEFTOVER_UNKNOWN];
     }
-    say_next(mendable, unknown, s->stripe != NULL, env);
+    say_next(s, mendable, unknown, env);
 }
 
 enum status leftovers_report(struct cli *cli, const char *env, struct leftover_scan *s,
@@ -329,7 +350,7 @@ enum status leftovers_report(struct cli *cli, const char *env, struct leftover_s
     *left = 0;
     for (size_t i = 0; i < s->n_columns && st == ST_OK; i++) {
         st = write_column(env, s, &s->column[i], &out, e);
-        *left += leftovers_foreign(&s->column[i], true);
+        *left += leftovers_foreign(&s->column[i], false) + leftovers_unknown(&s->column[i]);
     }
     if (st != ST_OK)
         return st;
@@ -412,6 +433,47 @@ int64_t leftovers_say_stay(struct cli *cli, const struct leftover_scan *s, bool 
             say_wrapped("", "%.*s: %lld id%s stay%s: %s.", STR_ARG(column_name(c, &a)),
                         (long long)n, n == 1 ? "" : "s", n == 1 ? "s" : "", leftovers_why_not(c));
         all += n;
+    }
+    return all;
+}
+
+void leftovers_say_asked(const struct cli *cli, const struct leftover_scan *s)
+{
+    char named[64] = "", in_turn[96] = "", lost[96] = "";
+
+    if (cli->json || !s->connect || !s->stripe)
+        return;
+    if (s->ids_named)
+        snprintf(named, sizeof named, ", %lld as the account that its row names",
+                 (long long)s->ids_named);
+    if (s->ids_in_turn)
+        snprintf(in_turn, sizeof in_turn, ", %lld as each of %s%zu connected account%s",
+                 (long long)s->ids_in_turn, s->accounts.more ? "the first " : "", s->accounts.n,
+                 s->accounts.n == 1 ? "" : "s");
+    if (s->ids_in_turn && s->accounts.unreachable)
+        snprintf(lost, sizeof lost, " The key has no access to %lld more; nobody asked as those.",
+                 (long long)s->accounts.unreachable);
+    if (s->ids_asked == 0)
+        say_wrapped("", "Stripe was asked for no id: the mirrors have them all.");
+    else
+        say_wrapped("", "Stripe was asked for %lld id%s as the platform%s%s.%s",
+                    (long long)s->ids_asked, s->ids_asked == 1 ? "" : "s", named, in_turn, lost);
+}
+
+int64_t leftovers_say_unasked(const struct cli *cli, const struct leftover_scan *s)
+{
+    int64_t all = 0;
+
+    for (size_t i = 0; i < s->n_columns; i++) {
+        ARENA(a, 64 << 10);
+        const struct leftover_column *c = &s->column[i];
+        int64_t n = c->ids[LEFTOVER_UNASKED];
+        all += n;
+        if (!n || cli->json)
+            continue;
+        say_wrapped("", "%.*s: %lld id%s stay%s:", STR_ARG(column_name(c, &a)), (long long)n,
+                    n == 1 ? "" : "s", n == 1 ? "s" : "");
+        say_kind(c, LEFTOVER_UNASKED, "could not be asked for", "could not be asked for");
     }
     return all;
 }

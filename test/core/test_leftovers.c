@@ -179,6 +179,83 @@ static void what_another_mirror_has_is_asked_for_before_it_counts(void **state)
     }
 }
 
+/* As whom Stripe is asked for an id, where there are connected accounts, and what counts. */
+static void with_connect_an_id_is_asked_for_as_each_account_before_it_is_unknown(void **state)
+{
+    enum { NOT = 404, LOST = 401, MAY_NOT = 403 };
+    static const struct {
+        const char *row;          /* the account that the row names */
+        int platform, one, other; /* what Stripe answers as those */
+        bool briefly;             /* not everywhere */
+        enum leftover_kind kind;
+        size_t asked; /* requests */
+    } want[] = { { "", 200, 0, 0, false, LEFTOVER_HERE, 1 },
+                 { "", NOT, NOT, 200, false, LEFTOVER_HERE, 3 },
+                 { "", NOT, NOT, NOT, false, LEFTOVER_UNKNOWN, 3 },
+                 { "", NOT, NOT, NOT, true, LEFTOVER_UNKNOWN, 1 },
+                 { "", NOT, MAY_NOT, NOT, false, LEFTOVER_UNASKED, 3 },
+                 { "", NOT, LOST, NOT, false, LEFTOVER_UNASKED, 3 },
+                 { "", NOT, LOST, 200, false, LEFTOVER_HERE, 3 },
+                 { "acct_other00001", NOT, 200, 200, false, LEFTOVER_HERE, 2 },
+                 { "acct_other00001", NOT, 200, NOT, false, LEFTOVER_UNKNOWN, 2 },
+                 { "acct_other00001", NOT, 0, 200, true, LEFTOVER_HERE, 2 },
+                 { "acct_1", NOT, NOT, 200, false, LEFTOVER_HERE, 3 },
+                 { "acct_gone000001", NOT, 200, 200, false, LEFTOVER_UNASKED, 1 },
+                 { "acct_stranger01", NOT, NOT, 200, false, LEFTOVER_HERE, 4 },
+                 { "acct_stranger01", NOT, NOT, NOT, false, LEFTOVER_UNKNOWN, 4 },
+                 { "", MAY_NOT, 200, 200, false, LEFTOVER_UNASKED, 1 } };
+    static const char *const account[] = { "", "acct_one0000001", "acct_other00001",
+                                           "acct_stranger01" };
+    char sql[200];
+
+    (void)state;
+    in_the_mirror("insert into _accounts (account, state, since) values "
+                  "('acct_one0000001', 'active', 1), ('acct_other00001', 'new', 1), "
+                  "('acct_gone000001', 'unreachable', 1)");
+    run("create table t (id integer primary key, a text, whose text)");
+    for (size_t i = 0; i < COUNT(want); i++) {
+        const int answer[] = { want[i].platform, want[i].one, want[i].other, LOST };
+        run("delete from t");
+        snprintf(sql, sizeof sql, "insert into t values (1, '" WHO "', '%s')", want[i].row);
+        run(sql);
+        t.w->n_script = 0;
+        for (size_t k = 0; k < COUNT(account); k++) {
+            script(t.w, "/v1/customers/" WHO, answer[k],
+                   answer[k] == 200 ? "{\"id\":\"" WHO "\",\"object\":\"customer\"}"
+                   : answer[k] == NOT
+                       ? "{\"error\":{\"code\":\"resource_missing\",\"message\":\"No such\"}}"
+                   : answer[k] == LOST
+                       ? "{\"error\":{\"code\":\"account_invalid\",\"message\":\"The provided key "
+                         "does not have access to account\"}}"
+                       : "{\"error\":{\"message\":\"The provided key does not have the required "
+                         "permissions\"}}");
+            script_last(t.w)->account = account[k];
+        }
+        assert_int_equal(declare("t.a, t.whose"), ST_OK);
+        t.scan.stripe = &t.w->env;
+        t.scan.connect = true;
+        t.scan.everywhere = !want[i].briefly;
+        size_t before = t.w->n_asked;
+        if (i == 0) { /* nobody knows yet which accounts there are */
+            assert_int_equal(leftovers_look(&t.scan, &t.e), ST_REFUSED);
+            says("brindle sync accounts --env");
+            assert_int_equal(t.w->n_asked, before);
+            in_the_mirror("insert into _walks (type, variant, account, complete_at) values "
+                          "('account', '', 'acct_1', 1)");
+            t.scan.accounts.read = false;
+        }
+        t.scan.n_columns = 1;
+        t.scan.column[0].account =
+            app_column_named(&t.scan.tables, t.scan.column[0].table, S("whose"));
+        if (leftovers_look(&t.scan, &t.e) != ST_OK)
+            wrong("%zu: %s", i, t.e.text);
+        if (t.scan.column[0].ids[want[i].kind] != 1)
+            wrong("%zu: not %s", i, leftover_kind_name(want[i].kind));
+        if (t.w->n_asked - before != want[i].asked)
+            wrong("%zu: %zu requests", i, t.w->n_asked - before);
+    }
+}
+
 static void ids_inside_documents_are_told_and_left_to_people(void **state)
 {
     (void)state;
@@ -396,6 +473,7 @@ int main(void)
         EACH(what_is_no_name_is_refused),
         EACH(ids_are_told_apart_however_many_there_are),
         EACH(what_another_mirror_has_is_asked_for_before_it_counts),
+        EACH(with_connect_an_id_is_asked_for_as_each_account_before_it_is_unknown),
         EACH(ids_inside_documents_are_told_and_left_to_people),
         EACH(dependents_are_found_along_chains_of_any_columns),
         EACH(a_partitioned_table_is_one_table),

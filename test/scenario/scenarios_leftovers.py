@@ -60,8 +60,8 @@ class Application:
                 for t in ("accounts", "orders", "stripe_customers", "stripe_payments")}
 
 
-def at_stripe(place, key, path, **params):
-    http = Http(place.emulator.port, {"Authorization": f"Bearer {key}"})
+def at_stripe(place, key, path, account=None, **params):
+    http = Http(place.emulator.port, {"Authorization": f"Bearer {key}", **({"Stripe-Account": account} if account else {})})
     body = urllib.parse.urlencode(form(params))
     status, _, answer = http.ask("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"})
     http.close()
@@ -206,15 +206,44 @@ def an_id_of_unknown_origin_stays_unknown_until_somebody_says_so(place):
     customers = lines(out)["stripe_customers.stripe_customer_id"]
     check((customers["unknown"], customers["other_mode"]) == (1, 0), customers)
     check(place.cluster or not place.one("select count(*) from objects where id = ?", ids["sandbox"]), "adopted")
-    with_connect = place.dir / "brindle.conf"
-    text = with_connect.read_text()
-    with_connect.write_text(text + "connect = on\n")  # of connected accounts nothing is known
-    _, err = leftovers(place, env, "--apply", "--yes", "--unknown", code=4)
-    check("Connect is on" in err, err)
-    with_connect.write_text(text)
     leftovers(place, env, "--apply", "--yes", "--unknown", code=0)
     out, _ = leftovers(place, env, "--json", code=0)
     check(lines(out)["stripe_customers.stripe_customer_id"]["ids"] == 1, out)
+
+
+@scenario("ENV-07B")
+def with_connect_what_a_connected_account_has_is_asked_for_and_kept(place):
+    app, env, ids = hi_events(place)
+    organiser, other, gone = (at_stripe(place, LIVE, "/v1/accounts", type="standard") for _ in range(3))
+    mine, theirs, lost = (at_stripe(place, LIVE, "/v1/customers", account=a, email=f"{a}@x.test") for a in (organiser, other, gone))
+    mirrored = at_stripe(place, LIVE, "/v1/customers", account=other, email="mirrored@x.test")
+    app.run(f"""delete from stripe_payments; delete from orders; delete from accounts; delete from stripe_customers;
+        insert into stripe_customers (id, email, stripe_customer_id, stripe_account_id) values
+            (1, 'a@x.test', '{mine}', '{organiser}'), (2, 'b@x.test', '{theirs}', null), (3, 'c@x.test', '{lost}', '{gone}'),
+            (4, 'd@x.test', '{mirrored}', null), (5, 's@x.test', '{ids["sandbox"]}', null),
+            (6, 'new@x.test', '{ids["new"]}', null);""")
+    conf_file = place.dir / "brindle.conf"
+    conf_file.write_text(conf_file.read_text() + "connect = on\n")
+    # Nobody has told which accounts there are: nothing is asked, nothing goes.
+    _, err = leftovers(place, env, "--apply", "--yes", "--unknown", code=4)
+    check("brindle sync accounts --env live" in err, err)
+    place.run("sync", "accounts", "--env", "live", env=env)
+    place.run("sync", mirrored, "--env", "live", "--account", other, env=env)
+    Http(place.emulator.port, {"Authorization": f"Bearer {LIVE}"}).ask("DELETE", f"/v1/accounts/{gone}")
+    place.run("sync", lost, "--env", "live", "--account", gone, code=None, env=env)
+    _, err = leftovers(place, env, "--apply", "--yes", "--unknown", "--offline", code=4)
+    check("leave --offline or --unknown away" in err, err)
+    after = place.emulator.total()
+    out, err = leftovers(place, env, "--apply", "--yes", "--unknown", code=3)
+    left = app.rows("select stripe_customer_id from stripe_customers order by id")
+    check(left == [(mine,), (theirs,), (lost,), (mirrored,), (ids["new"],)], "what lives somewhere has gone, or too little", left, err)
+    said = " ".join(err.split())
+    check("Stripe was asked for 4 ids as the platform, 1 as the account that its row names, 2 as each of 2 connected accounts."
+          in said, said)
+    check(f"1 id stays: 1 could not be asked for: {lost}" in said and f"its row names {gone}" in said, said)
+    asked = [(r["path"].split("/")[-1], r["account"]) for r in place.emulator.requests("/v1/customers/", after=after) if r["account"]]
+    check((mine, organiser) in asked and (mine, other) not in asked and not [x for x in asked if x[1] == gone], asked)
+    check((mirrored, other) not in asked, "what the mirror has is asked for", asked)
 
 
 @scenario("ENV-25")

@@ -3,11 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "core/api.h"
-#include "core/mirror/mirror.h"
-#include "core/mirror/references.h"
-#include "core/path.h"
 #include "core/resource.h"
 
 enum {
@@ -18,7 +13,6 @@ enum {
     ID_CHARS_LEAST = 8,
     ID_CHARS_MAX = 255,
     PIECE_BYTES_MAX = 32 << 20,
-    ANSWER_BYTES_MAX = 64 << 20,
     TABLES_NAMED_MAX = 8,
 };
 
@@ -30,6 +24,7 @@ const char *leftover_kind_name(enum leftover_kind k)
     case LEFTOVER_OTHER_MODE: return "other_mode";
     case LEFTOVER_OTHER_ACCOUNT: return "other_account";
     case LEFTOVER_UNKNOWN: return "unknown";
+    case LEFTOVER_UNASKED: return "unasked";
     case LEFTOVER_NO_ID: return "no_id";
     case LEFTOVER_KINDS: break;
     }
@@ -252,7 +247,7 @@ enum status leftovers_declare(struct leftover_scan *s, str columns, struct error
 }
 
 /* "cus_" and the like, of the table of resources, and enough behind it. */
-static bool looks_like_id(str v)
+bool leftovers_is_id(str v)
 {
     const char *underscore = v.n ? memchr(v.p, '_', v.n) : NULL;
 
@@ -275,7 +270,7 @@ static bool holds_id(str text)
         size_t from = i;
         while (i < text.n && (text.p[i] == '_' || (is_plain(text.p[i]) && text.p[i] != '-')))
             i++;
-        if (looks_like_id(str_sub(text, from, i)))
+        if (leftovers_is_id(str_sub(text, from, i)))
             return true;
         i += i < text.n;
     }
@@ -301,7 +296,7 @@ static enum status sample(struct leftover_scan *s, struct leftover_column *c, bo
         str text = str_trim(row_str(&r, i, 0));
         bool document = c->column->holds == APP_DOCUMENT || str_starts(text, S("{")) ||
                         str_starts(text, S("["));
-        ids += looks_like_id(text);
+        ids += leftovers_is_id(text);
         documents += document && holds_id(text);
     }
     c->inside = documents > 0;
@@ -347,173 +342,6 @@ enum status leftovers_discover(struct leftover_scan *s, struct error *e)
     return st;
 }
 
-/* ---- whose an id is -------------------------------------------------------------------------- */
-
-struct verdict {
-    enum leftover_kind kind;
-    char why[LEFTOVER_WHY_MAX];
-};
-
-static enum status find_in(struct env *env, str id, bool *there, bool *deleted, struct error *e)
-{
-    ARENA(a, ANSWER_BYTES_MAX);
-    struct object o;
-    enum status st = mirror_get(env, S(""), id, &o, &a, e);
-
-    *there = st == ST_OK;
-    *deleted = st == ST_OK && o.deleted;
-    if (st == ST_NONE)
-        error_clear(e);
-    return st == ST_NONE ? ST_OK : st;
-}
-
-static enum status find_elsewhere(struct leftover_scan *s, str id, struct verdict *v,
-                                  struct error *e)
-{
-    const struct identity *own = &s->mirror->identity;
-
-    for (size_t i = 0; i < s->n_others; i++) {
-        const struct identity *their = &s->other[i]->identity;
-        bool there, deleted;
-        enum status st = find_in(s->other[i], id, &there, &deleted, e);
-        if (st != ST_OK)
-            return st;
-        if (!there)
-            continue;
-        bool same = strcmp(own->account, their->account) == 0;
-        v->kind = same ? LEFTOVER_OTHER_MODE : LEFTOVER_OTHER_ACCOUNT;
-        snprintf(v->why, sizeof v->why, "it stands in the mirror of %s (%s, %s mode)",
-                 s->other[i]->name, their->account, their->livemode ? "live" : "test");
-        return ST_OK;
-    }
-    v->kind = LEFTOVER_KINDS;
-    return ST_OK;
-}
-
-/* Stripe's own words are looked at whole: got->why is cut. */
-static void weigh_answer(const struct api_answer *got, struct verdict *v)
-{
-    ARENA(a, ANSWER_BYTES_MAX);
-    bool gone = json_bool(got->http.body, S("deleted")) == JSON_TRUE;
-    str error = json_member(got->http.body, S("error")).text;
-    str words = arena_copy(&a, json_text(error, S("message"), &a));
-
-    v->kind = LEFTOVER_UNKNOWN;
-    if (got->meaning == API_OK) {
-        v->kind = gone ? LEFTOVER_DELETED : LEFTOVER_HERE;
-        return;
-    }
-    if (words.n && strstr(words.p, "a similar object exists in"))
-        v->kind = LEFTOVER_OTHER_MODE;
-    else if (references_foreign(got->why))
-        v->kind = LEFTOVER_OTHER_ACCOUNT;
-    if (got->meaning == API_GONE && words.n)
-        snprintf(v->why, sizeof v->why, "Stripe says: %.*s", STR_ARG(words));
-    else
-        snprintf(v->why, sizeof v->why, "%s", got->why);
-}
-
-/* `theirs`: what another mirror says; it counts when Stripe does not have the id here. NULL: none
- * knows it. */
-static enum status ask_stripe(struct leftover_scan *s, const struct resource *r, str id,
-                              const struct verdict *theirs, struct verdict *v, struct error *e)
-{
-    ARENA(a, ANSWER_BYTES_MAX);
-    struct api_answer got;
-    str path = path_fill(r->get_path, id, S(""), &a);
-    enum status st = api_get(s->stripe, path, S(""), LANE_BACKFILL, S("leftovers"), &got, &a, e);
-
-    if (st != ST_OK)
-        return st;
-    s->asked++;
-    if (got.meaning == API_KEY)
-        return fail(e, ST_REFUSED, "Stripe refuses the key of %s: %s", s->mirror->name, got.why);
-    if (got.meaning == API_FORBIDDEN && !references_foreign(got.why))
-        snprintf(got.why, sizeof got.why, "the key of %.40s may not read it", s->mirror->name);
-    weigh_answer(&got, v);
-    if (theirs && got.meaning == API_GONE)
-        *v = *theirs;
-    return ST_OK;
-}
-
-/* Was the list of the type read to its end, so that what is not in this mirror was not here? */
-static enum status is_listed(struct env *env, const struct resource *r, bool *whole,
-                             struct error *e)
-{
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    ARENA(a, ANSWER_BYTES_MAX);
-    struct rows rows;
-
-    *whole = false;
-    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_STATUS_WALKS, &rows, &a, e, v_account(env));
-    for (size_t i = 0; st == ST_OK && r && i < rows.n_rows; i++)
-        *whole = *whole || (str_eqz(row_str(&rows, i, 0), r->type) && row_int(&rows, i, 2));
-    return st;
-}
-
-/* An id that somebody chose (a product's, a plan's) can be in both modes: that another mirror knows
- * it proves nothing as long as nobody knows whether it is here, too. */
-static enum status weigh_unasked(struct leftover_scan *s, const struct resource *r,
-                                 const struct verdict *theirs, struct verdict *v, struct error *e)
-{
-    bool whole;
-    enum status st = is_listed(s->mirror, r, &whole, e);
-
-    if (st == ST_OK && whole)
-        *v = *theirs;
-    else if (st == ST_OK)
-        snprintf(v->why, sizeof v->why,
-                 "%.200s, but the mirror of %.40s is not complete, and Stripe was not asked",
-                 theirs->why, s->mirror->name);
-    return st;
-}
-
-/* An account's id: its own is at home, a connected one where Connect is on. */
-static bool judge_account(struct leftover_scan *s, str id, struct verdict *v)
-{
-    if (!str_starts(id, S("acct_")))
-        return false;
-    v->kind = LEFTOVER_OTHER_ACCOUNT;
-    if (str_eqz(id, s->mirror->identity.account))
-        v->kind = LEFTOVER_HERE;
-    else if (s->connect)
-        return false;
-    else
-        snprintf(v->why, sizeof v->why,
-                 "a connected account, and Connect is off: this environment is %s",
-                 s->mirror->identity.account);
-    return true;
-}
-
-static enum status judge(struct leftover_scan *s, str id, struct verdict *v, struct error *e)
-{
-    const struct resource *r = resource_by_id(id);
-    bool there, deleted;
-
-    *v = (struct verdict){ .kind = LEFTOVER_NO_ID };
-    if (!looks_like_id(id) || judge_account(s, id, v))
-        return ST_OK;
-    if (s->mirror->identity.livemode && str_starts(id, S("cs_test_"))) {
-        *v = (struct verdict){ LEFTOVER_OTHER_MODE, "a checkout session of test mode" };
-        return ST_OK;
-    }
-    enum status st = find_in(s->mirror, id, &there, &deleted, e);
-    if (st != ST_OK || there) {
-        v->kind = deleted ? LEFTOVER_DELETED : LEFTOVER_HERE;
-        return st;
-    }
-    struct verdict theirs;
-    st = find_elsewhere(s, id, &theirs, e);
-    if (st != ST_OK)
-        return st;
-    v->kind = LEFTOVER_UNKNOWN;
-    if (s->stripe && resource_fetchable(r))
-        return ask_stripe(s, r, id, theirs.kind == LEFTOVER_KINDS ? NULL : &theirs, v, e);
-    return theirs.kind == LEFTOVER_KINDS ? ST_OK : weigh_unasked(s, r, &theirs, v, e);
-}
-
 /* ---- the look -------------------------------------------------------------------------------- */
 
 static enum status too_many(const struct leftover_column *c, struct error *e)
@@ -523,11 +351,11 @@ static enum status too_many(const struct leftover_column *c, struct error *e)
 }
 
 static enum status keep(struct leftover_scan *s, struct leftover_column *c, str id, int64_t rows,
-                        const struct verdict *v, size_t *room, struct error *e)
+                        const struct leftover_verdict *v, size_t *room, struct error *e)
 {
     c->ids[v->kind]++;
     c->rows[v->kind] += rows;
-    if (!leftover_is_foreign(v->kind, true))
+    if (!leftover_is_foreign(v->kind, true) && v->kind != LEFTOVER_UNASKED)
         return ST_OK;
     c->more = c->n_left == LEFTOVER_KEPT_MAX;
     if (c->more)
@@ -552,17 +380,33 @@ static enum status keep(struct leftover_scan *s, struct leftover_column *c, str 
     return ST_OK;
 }
 
+/* As plain_sql brings it; inside documents nothing names an account. */
+static struct leftover_value value_of(const struct rows *r, size_t i)
+{
+    struct leftover_value v = { .id = row_str(r, i, 0) };
+
+    if (r->n_cols <= 2)
+        return v;
+    v.account[0] = row_str(r, i, 2);
+    v.account[1] = row_str(r, i, 3);
+    if (str_eq(v.account[0], v.account[1]))
+        v.account[1] = S("");
+    v.more = str_eq(row_str(r, i, 4), S("1"));
+    return v;
+}
+
 static enum status look_at_piece(struct leftover_scan *s, struct leftover_column *c,
                                  const struct rows *r, size_t *room, struct error *e)
 {
     enum status st = ST_OK;
 
     for (size_t i = 0; st == ST_OK && i < r->n_rows; i++) {
-        str id = row_str(r, i, 0);
+        const struct leftover_value value = value_of(r, i);
+        str id = value.id;
         int64_t rows = 0;
-        struct verdict v;
+        struct leftover_verdict v;
         (void)str_to_int(row_str(r, i, 1), &rows);
-        st = judge(s, id, &v, e);
+        st = leftovers_judge(s, &value, &v, e);
         if (st == ST_OK && c->inside && v.kind == LEFTOVER_NO_ID)
             continue; /* a word of the document */
         if (st == ST_OK)
@@ -573,6 +417,20 @@ static enum status look_at_piece(struct leftover_scan *s, struct leftover_column
     return st;
 }
 
+/* The accounts that stand beside a value, if there is a column for them: two, and are there more?
+ */
+static str accounts_sql(const struct leftover_column *c, struct arena *a)
+{
+    if (!c->account)
+        return S("");
+    str text = arena_printf(a, "cast(%.*s as text)", STR_ARG(c->account->quoted));
+    str account = arena_printf(a, "case when substr(%.*s, 1, 5) = 'acct_' then %.*s end",
+                               STR_ARG(text), STR_ARG(text));
+    return arena_printf(
+        a, ", min(%.*s), max(%.*s), case when count(distinct %.*s) > 2 then 1 else 0 end",
+        STR_ARG(account), STR_ARG(account), STR_ARG(account));
+}
+
 /* The next values behind $1, each with its rows. Where an index begins with the column, a piece
  * costs no more than what it brings. As a text, a char(n) ends before the blanks behind it. */
 static str plain_sql(const struct leftover_scan *s, const struct leftover_column *c,
@@ -581,13 +439,13 @@ static str plain_sql(const struct leftover_scan *s, const struct leftover_column
     str column = c->column->quoted;
 
     return arena_printf(a,
-                        "select cast(%.*s as text), count(*) from %.*s where %.*s > $1 and "
+                        "select cast(%.*s as text), count(*)%.*s from %.*s where %.*s > $1 and "
                         "length(%.*s) <= %d%s%.*s%s "
                         "group by %.*s order by %.*s limit %d",
-                        STR_ARG(column), STR_ARG(c->table->quoted), STR_ARG(column),
-                        STR_ARG(column), ID_CHARS_MAX, s->tables.pg ? "" : " and typeof(",
-                        STR_ARG(s->tables.pg ? S("") : column), s->tables.pg ? "" : ") = 'text'",
-                        STR_ARG(column), STR_ARG(column), PIECE);
+                        STR_ARG(column), STR_ARG(accounts_sql(c, a)), STR_ARG(c->table->quoted),
+                        STR_ARG(column), STR_ARG(column), ID_CHARS_MAX,
+                        s->tables.pg ? "" : " and typeof(", STR_ARG(s->tables.pg ? S("") : column),
+                        s->tables.pg ? "" : ") = 'text'", STR_ARG(column), STR_ARG(column), PIECE);
 }
 
 /* Whatever looks like an id inside a document or a list, keys of objects included. */
@@ -639,10 +497,43 @@ static enum status look_at_column(struct leftover_scan *s, struct leftover_colum
     return ST_OK;
 }
 
-enum status leftovers_look(struct leftover_scan *s, struct error *e)
+static enum status holds_accounts(struct leftover_scan *s, const struct leftover_column *c,
+                                  bool *does, struct error *e)
+{
+    ARENA(a, PIECE_BYTES_MAX);
+    struct rows r;
+    str sql = arena_printf(
+        &a, "select 1 from %.*s where substr(cast(%.*s as text), 1, 5) = 'acct_' limit 1",
+        STR_ARG(c->table->quoted), STR_ARG(c->column->quoted));
+    enum status st = database_run(s->db, sql, NULL, 0, &r, &a, e);
+
+    *does = st == ST_OK && r.n_rows > 0;
+    return st;
+}
+
+/* A declared column that holds accounts names those of the other columns of its table. */
+static enum status pair_columns(struct leftover_scan *s, struct error *e)
 {
     enum status st = ST_OK;
 
+    for (size_t i = 0; i < s->n_columns && st == ST_OK; i++) {
+        const struct leftover_column *c = &s->column[i];
+        bool does = false;
+        if (!c->inside)
+            st = holds_accounts(s, c, &does, e);
+        for (size_t k = 0; does && k < s->n_columns; k++)
+            if (k != i && s->column[k].table == c->table && !s->column[k].account)
+                s->column[k].account = c->column;
+    }
+    return st;
+}
+
+enum status leftovers_look(struct leftover_scan *s, struct error *e)
+{
+    enum status st = leftovers_whom_to_ask(s, e);
+
+    if (st == ST_OK && s->connect && s->stripe)
+        st = pair_columns(s, e);
     for (size_t i = 0; i < s->n_columns && st == ST_OK; i++)
         st = look_at_column(s, &s->column[i], e);
     return st;

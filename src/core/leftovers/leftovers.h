@@ -2,9 +2,9 @@
  * mended and put back.
  *
  * An id is looked for in this mirror, then in those of the other environments that are configured,
- * then at Stripe. A plain 404 proves nothing: what lived in another account or sandbox, and what
- * was never there, is answered alike [facts: RULES 4.5]. So it stays unknown, and is mended only
- * when somebody asks for that. */
+ * then at Stripe: as the platform, and where Connect is on as connected accounts, too. A plain 404
+ * proves nothing: what lived in another account or sandbox, and what was never there, is answered
+ * alike [facts: RULES 4.5]. So it stays unknown, and is mended only when somebody asks for that. */
 #pragma once
 
 #include "base/buf.h"
@@ -17,7 +17,8 @@ enum leftover_kind {
     LEFTOVER_OTHER_MODE,    /* of the same account's other mode */
     LEFTOVER_OTHER_ACCOUNT, /* of another account; a connected one while Connect is off */
     LEFTOVER_UNKNOWN,       /* Stripe does not have it here, and nobody can say where it is from */
-    LEFTOVER_NO_ID,         /* no id of Stripe's */
+    LEFTOVER_UNASKED, /* likewise, but Stripe could not be asked as everybody whose it may be */
+    LEFTOVER_NO_ID,   /* no id of Stripe's */
     LEFTOVER_KINDS,
 };
 
@@ -31,9 +32,11 @@ enum {
     LEFTOVER_WHYS_MAX = 100,       /* of a kind and column, that keep their sentence */
     LEFTOVER_PATH_MAX = 4,         /* links from a table to one whose rows hang on it */
     LEFTOVER_LINK_IDS_MAX = 20000, /* of a column, that dependent rows are counted for */
+    LEFTOVER_ACCOUNTS_MAX = 100,   /* connected accounts that are asked for an id in turn */
 };
 
-/* One value that does not belong here (of another mode, another account, or unknown). */
+/* One value that does not belong here (of another mode, another account, or unknown), or of which
+ * that could not be told (unasked). */
 struct leftover {
     str id;
     int64_t rows;
@@ -44,6 +47,7 @@ struct leftover {
 struct leftover_column {
     const struct app_table *table;
     const struct app_column *column;
+    const struct app_column *account; /* of the same row: names the connected account; NULL: none */
     bool whole_row; /* a row with a leftover goes as a whole: "table.column=delete" */
     bool inside;    /* ids stand inside documents or lists: told, and mended by hand */
     int64_t ids[LEFTOVER_KINDS], rows[LEFTOVER_KINDS];
@@ -62,8 +66,18 @@ struct leftover_scan {
     struct env *stripe;                   /* the same, to ask Stripe with; NULL: nobody is asked */
     struct env *other[LEFTOVER_ENVS_MAX]; /* mirrors of other environments, to read */
     size_t n_others;
-    bool connect; /* connected accounts are at home here */
-    int64_t asked;
+    bool connect;    /* connected accounts are at home here */
+    bool everywhere; /* what is unknown is asked for as each of them, where its row names none */
+    struct {
+        bool read;   /* what follows was read */
+        bool listed; /* their list was once read to its end */
+        bool more;   /* there are more than fit */
+        str id[LEFTOVER_ACCOUNTS_MAX];
+        size_t n;
+        int64_t unreachable; /* that the key has lost: nobody asks as those */
+    } accounts;
+    int64_t asked;                             /* requests */
+    int64_t ids_asked, ids_named, ids_in_turn; /* as the platform, as the row's account, as each */
     bool (*goes_on)(void *ctx, const struct leftover_scan *s); /* between ids; false: stop */
     void *ctx;
     struct arena *a;
@@ -82,7 +96,9 @@ enum status leftovers_discover(struct leftover_scan *s, struct error *e) MUST_US
 str leftovers_name(const struct leftover_column *c, struct arena *a);
 
 /* Looks at every value of the columns, in pieces, each in a transaction of its own that can write
- * nothing. ST_RETRY: Stripe is away, or goes_on said no. ST_REFUSED: the key is refused. */
+ * nothing. A declared column of the same table that holds accounts' ids names the connected account
+ * of its rows. ST_RETRY: Stripe is away, or goes_on said no. ST_REFUSED: the key is refused; or
+ * each connected account should be asked, and nobody knows which there are. */
 enum status leftovers_look(struct leftover_scan *s, struct error *e) MUST_USE;
 /* Is this kind one that does not belong here? With `unknown`, what nobody knows counts, too. */
 bool leftover_is_foreign(enum leftover_kind k, bool unknown);
@@ -122,6 +138,23 @@ enum status leftovers_undo(struct database *db, struct leftover_mended *out,
                            struct error *e) MUST_USE;
 
 /* ---- for leftovers_*.c ---- */
+
+struct leftover_value {
+    str id;
+    str account[2]; /* which the rows name; "": none */
+    bool more;      /* they name more than two */
+};
+struct leftover_verdict {
+    enum leftover_kind kind;
+    char why[LEFTOVER_WHY_MAX];
+};
+/* "cus_" and the like, of the table of resources, and enough behind it. */
+bool leftovers_is_id(str v);
+/* Statuses as leftovers_look. */
+enum status leftovers_judge(struct leftover_scan *s, const struct leftover_value *in,
+                            struct leftover_verdict *v, struct error *e) MUST_USE;
+/* ST_REFUSED: as leftovers_look. */
+enum status leftovers_whom_to_ask(struct leftover_scan *s, struct error *e) MUST_USE;
 
 /* '…' with the quotes in it doubled. */
 void leftovers_literal(struct buf *out, str v);
