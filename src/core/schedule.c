@@ -51,11 +51,9 @@ static enum status want_absent(struct env *env, struct error *e)
 /* The type that was not looked at for the longest time. */
 static enum status want_check(struct env *env, struct error *e)
 {
-    const struct drift_order o = { .repair = true, .paced = true };
-    const struct resource *r;
-    enum status st = drift_next(env, &r, e);
+    bool wanted;
 
-    return st == ST_OK && r ? drift_want(env, r, &o, e) : st;
+    return drift_schedule(env, &wanted, e);
 }
 
 enum status schedule_run(struct env *env, struct error *e)

@@ -1,5 +1,5 @@
--- core/mirror/parents.c: lists of a type that are yet to be walked, and lists under parents that were given up
+-- core/mirror/parents.c: lists of a type that are yet to be walked, and those that were given up
 select (select count(*) from _due where kind = 'walk' and type = $1 and account = $2 and id <> 'parents'
         and done_gen < gen and dead = 0),
-    (select count(*) from _due where kind = 'walk' and type = $1 and account = $2 and id like 'parent=%'
+    (select count(*) from _due where kind = 'walk' and type = $1 and account = $2 and id <> 'parents'
         and done_gen < gen and dead = 1)

@@ -454,7 +454,7 @@ select t.type, t.view, e.account, coalesce(n.n, 0) - coalesce(d.n, 0) as objects
     coalesce(d.n, 0) as tombstones, coalesce(l.n, 0) as open_lists, t.events,
     case w.state when 0 then 'failed' when 1 then 'walking' when 2 then 'waiting'
         when 3 then 'skipped' when 4 then 'complete' end as walk,
-    case when t.walked = 0 and w.state = 3 then 'unlisted'
+    case when t.walked = 0 and w.state = 3 then case when w.reason like 'each of %' then 'unlisted' else 'skipped' end
         when t.walked = 0 and w.type is not null and w.since = 0 then case w.state when 0 then 'failed' else 'partial' end
         when t.walked = 0 and coalesce(w.since, 0) = 0 then 'along'
         when w.type is null then 'never'

@@ -3,6 +3,7 @@
 
 #include "core/due.h"
 #include "core/mirror/sync.h"
+#include "core/schedule.h"
 #include "core/work.h"
 #include "small_world.h"
 
@@ -171,6 +172,229 @@ static void lists_under_parents_end_where_the_clock_is_set_back(void **state)
     sync_all(w);
     work_long(w);
     assert_int_equal(asked(w, "/v1/products/prod_1/features"), 2);
+    small_world_free(w);
+}
+
+#define FEATURE(id) "{\"id\":\"" id "\",\"object\":\"product_feature\",\"livemode\":false}"
+#define TROUBLE "{\"error\":{\"message\":\"trouble\"}}"
+
+static const char *features(struct small_world *w, const char *what)
+{
+    char sql[256];
+
+    snprintf(sql, sizeof sql,
+             "select %s from _walks where type = 'product_feature' and variant = 'parents'", what);
+    return ask_text(w, sql);
+}
+
+static void work_for(struct small_world *w, int seconds)
+{
+    struct error e = { 0 };
+
+    for (int i = 0; i < seconds; i++) {
+        assert_int_equal(schedule_run(&w->env, &e), ST_OK);
+        work_off(w);
+        pass(w, 1000);
+    }
+}
+
+/* Two products; prod_2's features do not come until that was given up. */
+static struct small_world *world_with_a_list_given_up(void)
+{
+    struct small_world *w = small_world_new();
+
+    w->env.set.attempts_max = 2;
+    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
+    script(w, "/v1/products/prod_1/features", 200, LIST(FEATURE("pf_1"), "false"));
+    script(w, "/v1/products/prod_2/features", 200, LIST(FEATURE("pf_2"), "false"));
+    script(w, "/v1/products/prod_2/features", 500, TROUBLE);
+    script_last(w)->times = 2 * 3; /* each attempt asks three times */
+    sync_all(w);
+    work_long(w);
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1 and id like 'parent=%'"),
+                     1);
+    return w;
+}
+
+static void a_list_under_a_parent_that_was_given_up_is_asked_for_by_the_next_sync(void **state)
+{
+    (void)state;
+    struct small_world *w = world_with_a_list_given_up();
+
+    assert_string_equal(features(w, "state"), "failed");
+    assert_string_equal(features(w, "reason"), "1 of the lists were given up");
+    assert_int_equal(ask_int(w, "select count(*) from product_features"), 1);
+    sync_all(w);
+    assert_int_equal(ask_int(w, "select count(*) from _walks where state = 'failed'"), 0);
+    work_long(w);
+    assert_string_equal(features(w, "state"), "complete");
+    assert_int_equal(ask_int(w, "select count(*) from product_features"), 2);
+    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen and kind = 'walk'"),
+                     0);
+    assert_int_equal(asked(w, "/v1/products/prod_1/features"), 1); /* that one was read already */
+    small_world_free(w);
+}
+
+static void lists_under_parents_are_not_complete_while_a_list_of_parents_is_not(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    w->env.set.attempts_max = 2;
+    script(w, "/v1/products", 500, TROUBLE);
+    sync_all(w);
+    work_long(w);
+    assert_string_equal(features(w, "state"), "failed");
+    assert_string_equal(features(w, "reason"),
+                        "not every product is known, for a list of theirs was given up");
+    script(w, "/v1/products", 200, LIST(PR("prod_1"), "false"));
+    script(w, "/v1/products/prod_1/features", 200, LIST(FEATURE("pf_1"), "false"));
+    sync_all(w);
+    work_long(w);
+    assert_string_equal(features(w, "state"), "complete");
+    small_world_free(w);
+}
+
+static void lists_under_parents_are_walked_by_the_clock_a_request_a_second(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
+    script(w, "/v1/products/prod_1/features", 200, LIST("", "false"));
+    script(w, "/v1/products/prod_2/features", 200, LIST("", "false"));
+    sync_all(w);
+    work_long(w);
+    w->env.set.check_ms = 0;
+    w->env.set.relist_ms = 60000;
+    w->env.set.catch_up_ms = 0;
+    script(w, "/v1/products/prod_1/features?limit=100", 200, LIST(FEATURE("pf_1"), "true"));
+    script(w, "/v1/products/prod_1/features?limit=100&starting_after=pf_1", 200,
+           LIST(FEATURE("pf_2"), "false"));
+    script(w, "/v1/products/prod_2/features", 200, LIST(FEATURE("pf_3"), "false"));
+    size_t before = asked(w, "/v1/products/prod_1/features");
+    for (int i = 0; i < 400 && ask_int(w, "select count(*) from product_features") < 3; i++) {
+        size_t n = w->n_asked;
+        work_for(w, 1);
+        assert_true(w->n_asked <= n + 1);
+    }
+    assert_int_equal(ask_int(w, "select count(*) from product_features"), 3);
+    assert_int_equal(asked(w, "/v1/products/prod_1/features"), before + 2);
+    work_for(w, 3);
+    assert_string_equal(features(w, "state"), "complete");
+    assert_int_equal(ask_int(w, "select count(*) from _coverage c join _walks w on w.type = c.type "
+                                "where c.type = 'product_feature' and c.state = 'complete' and "
+                                "c.fresh_at = w.complete_at and w.variant = 'parents'"),
+                     1);
+    small_world_free(w);
+}
+
+static void the_clock_asks_again_for_lists_under_parents_that_were_given_up(void **state)
+{
+    (void)state;
+    struct small_world *w = world_with_a_list_given_up();
+
+    w->env.set.check_ms = 0;
+    w->env.set.relist_ms = 60000;
+    w->env.set.catch_up_ms = 0;
+    for (int i = 0; i < 400 && ask_int(w, "select count(*) from product_features") < 2; i++)
+        work_for(w, 1);
+    assert_int_equal(ask_int(w, "select count(*) from product_features"), 2);
+    work_for(w, 3);
+    assert_string_equal(features(w, "state"), "complete");
+    assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1 and kind = 'walk'"), 0);
+    small_world_free(w);
+}
+
+static void whoever_syncs_need_not_wait_for_the_pace_of_the_clock(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2") "," PR("prod_3"), "false"));
+    script(w, "/v1/products/prod_1/features", 200, LIST("", "false"));
+    script(w, "/v1/products/prod_2/features", 200, LIST("", "false"));
+    script(w, "/v1/products/prod_3/features", 200, LIST("", "false"));
+    sync_all(w);
+    work_long(w);
+    w->env.set.check_ms = 0;
+    w->env.set.relist_ms = 60000;
+    w->env.set.catch_up_ms = 0;
+    size_t before = asked(w, "/v1/products/prod_1/features");
+    for (int i = 0; i < 400 && asked(w, "/v1/products/prod_1/features") == before; i++)
+        work_for(w, 1);
+    sync_all(w);
+    work_off(w);
+    pass(w, 300);
+    work_off(w);
+    assert_int_equal(ask_int(w, "select count(*) from _due where type = 'product_feature' and "
+                                "done_gen < gen and id like 'parent=%'"),
+                     0);
+    assert_int_equal(asked(w, "/v1/products/prod_3/features"), 2);
+    small_world_free(w);
+}
+
+static void a_list_under_a_parent_that_may_not_be_read_is_said_to_be_missing(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
+    script(w, "/v1/products/prod_1/features", 200, LIST(FEATURE("pf_1"), "false"));
+    script(w, "/v1/products/prod_2/features", 403, "{\"error\":{\"message\":\"no right\"}}");
+    sync_all(w);
+    work_long(w);
+    assert_string_equal(features(w, "state"), "skipped");
+    assert_non_null(strstr(features(w, "reason"), "no right"));
+    assert_string_equal(ask_text(w, "select state from _coverage where type = 'product_feature'"),
+                        "skipped");
+    script(w, "/v1/products/prod_2/features", 200, LIST(FEATURE("pf_2"), "false"));
+    sync_all(w);
+    work_long(w);
+    assert_string_equal(ask_text(w, "select state from _coverage where type = 'product_feature'"),
+                        "complete");
+    small_world_free(w);
+}
+
+/* A request for each of so many nobody has permitted. */
+static void the_clock_walks_no_lists_under_more_parents_than_permitted(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
+    script(w, "/v1/products/prod_1/features", 200, LIST("", "false"));
+    script(w, "/v1/products/prod_2/features", 200, LIST("", "false"));
+    sync_all(w);
+    work_long(w);
+    w->env.set.parents_max = 1;
+    w->env.set.check_ms = 0;
+    w->env.set.relist_ms = 60000;
+    size_t before = asked(w, "/v1/products/prod_1/features");
+    work_for(w, 200);
+    assert_int_equal(asked(w, "/v1/products/prod_1/features"), before);
+    assert_string_equal(features(w, "state"), "complete");
+    small_world_free(w);
+}
+
+static void what_no_list_under_a_parent_shows_any_more_is_fetched_before_it_is_buried(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+#define TOKEN(id) "{\"id\":\"" id "\",\"object\":\"issuing.token\",\"livemode\":false}"
+    script(w, "/v1/issuing/cards", 200,
+           LIST("{\"id\":\"ic_1\",\"object\":\"issuing.card\",\"livemode\":false}", "false"));
+    script(w, "/v1/issuing/tokens", 200, LIST(TOKEN("intok_1") "," TOKEN("intok_2"), "false"));
+    sync_all(w);
+    work_long(w);
+    assert_int_equal(ask_int(w, "select count(*) from issuing_tokens"), 2);
+    script(w, "/v1/issuing/tokens", 200, LIST("", "false"));
+    script(w, "/v1/issuing/tokens/intok_1", 200, TOKEN("intok_1")); /* merely hidden */
+    sync_all(w);
+    work_long(w);
+    assert_int_equal(ask_int(w, "select deleted from objects where id = 'intok_1'"), 0);
+    assert_int_equal(ask_int(w, "select deleted from objects where id = 'intok_2'"), 1);
     small_world_free(w);
 }
 
@@ -507,6 +731,14 @@ int main(void)
         cmocka_unit_test(a_list_that_may_not_be_read_is_skipped_and_says_why),
         cmocka_unit_test(a_list_that_comes_whole_is_asked_for_without_a_limit),
         cmocka_unit_test(lists_under_parents_end_where_the_clock_is_set_back),
+        cmocka_unit_test(a_list_under_a_parent_that_was_given_up_is_asked_for_by_the_next_sync),
+        cmocka_unit_test(lists_under_parents_are_not_complete_while_a_list_of_parents_is_not),
+        cmocka_unit_test(lists_under_parents_are_walked_by_the_clock_a_request_a_second),
+        cmocka_unit_test(the_clock_asks_again_for_lists_under_parents_that_were_given_up),
+        cmocka_unit_test(whoever_syncs_need_not_wait_for_the_pace_of_the_clock),
+        cmocka_unit_test(a_list_under_a_parent_that_may_not_be_read_is_said_to_be_missing),
+        cmocka_unit_test(the_clock_walks_no_lists_under_more_parents_than_permitted),
+        cmocka_unit_test(what_no_list_under_a_parent_shows_any_more_is_fetched_before_it_is_buried),
         cmocka_unit_test(a_singleton_that_a_server_lacks_is_no_failure),
         cmocka_unit_test(a_page_in_flight_does_not_undo_a_change),
         cmocka_unit_test(a_truncated_nested_list_is_read_to_its_end),

@@ -3,6 +3,7 @@ import itertools
 import json
 import signal
 import subprocess
+import time
 from collections import Counter
 
 from place import BRINDLE, check, until
@@ -251,6 +252,42 @@ def what_default_lists_hide_is_there_after_a_sync(place):
     check(more[0]["id"] in place.mirrored("customer_balance_transaction"), "not there when it is named")
     check(state_of(place, "customer_balance_transaction") == "complete", "not complete when all were named")
     place.check_mirror()
+
+
+@scenario("MIRROR-08B")
+def lists_under_parents_are_asked_for_again_by_a_sync_and_by_the_clock(place):
+    e = place.emulator
+    customers = [e.post("/v1/customers", email=f"c{i}@example.com") for i in range(2)]
+
+    def credit(customer):
+        return e.post(f"/v1/customers/{customer['id']}/balance_transactions", amount=-5, currency="usd")["id"]
+
+    def has(ident):
+        return ident in place.mirrored("customer_balance_transaction")
+
+    def now():
+        return next(t for t in status_of(place)["types"] if t["type"] == "customer_balance_transaction")
+    # No event tells of these: the daemon asks by itself, for what came since too.
+    place.run("sync", "customers", "customer_balance_transactions")
+    before, first = now(), [credit(c) for c in customers]
+    check(before["state"] == "complete" and not has(first[0]), before)
+    until("its time has come", lambda: time.time() * 1000 > before["fresh_at"] + 1500)
+    d = place.start(BRINDLE_RELIST_SECONDS="1")
+    until("the clock brings them", lambda: all(map(has, first)))
+    d.stop()
+    # A list that fails is a hole until a sync has asked for it again.
+    path = f"/v1/customers/{customers[1]['id']}/balance_transactions"
+    second = [credit(c) for c in customers]
+    e.fault(f"error;method=GET;path={path}")
+    code, _ = sync_until(place, "it has failed", lambda: has(second[0]) and place.rows(
+        "select 1 from _due where kind = 'walk' and id = ? and attempts > 0", f"parent={customers[1]['id']}"), signal.SIGTERM)
+    check(code != 0 and not has(second[1]), "a sync with a hole ended with", code)
+    place.write(f"update _due set dead = 1, claimed = 0 where id = 'parent={customers[1]['id']}'")  # after five hundred attempts
+    check(status_of(place)["dead"] == 1 and now()["walk"] != "complete", now())
+    e.no_faults()
+    place.run("sync")
+    check(has(second[1]) and now()["walk"] == now()["state"] == "complete", "not asked for again:", now())
+    check(status_of(place)["dead"] == 0 and status_of(place)["due"] == 0, "something is left")
 
 
 @scenario("MIRROR-03")

@@ -147,15 +147,12 @@ static enum status events_round(struct env *root, bool begins, struct error *e)
 /* ST_NONE: one was found. */
 static enum status want_check(struct env *root, str account, struct error *e)
 {
-    const struct drift_order o = { .repair = true, .paced = true };
-    const struct resource *r = NULL;
     struct acting act;
+    bool wanted;
 
     acting_init(&act, root, account);
-    enum status st = drift_next(&act.env, &r, e);
-    if (st == ST_OK && r)
-        st = drift_want(&act.env, r, &o, e);
-    return st == ST_OK && r ? ST_NONE : st;
+    enum status st = drift_schedule(&act.env, &wanted, e);
+    return st == ST_OK && wanted ? ST_NONE : st;
 }
 
 static enum status checks_round(struct env *root, struct error *e)

@@ -5,6 +5,7 @@
 #include "base/url.h"
 #include "core/api.h"
 #include "core/mirror/drift_check.h"
+#include "core/mirror/parents.h"
 #include "core/mirror/sync.h"
 #include "core/mirror/walk.h"
 #include "core/page.h"
@@ -441,28 +442,68 @@ static msec interval_of(const struct env *env, const struct resource *r)
     return r->events[0] ? env->set.check_ms : env->set.relist_ms;
 }
 
-enum status drift_next(struct env *env, const struct resource **out, struct error *e)
+static bool is_time(const struct env *env, const struct resource *r, msec since, msec now)
+{
+    msec interval = interval_of(env, r);
+
+    return interval && (now - since >= interval || since > now + interval);
+}
+
+/* One type; NULL: none, or one is under way. */
+static enum status find_next(struct tx *tx, struct env *env, const struct resource **out,
+                             struct arena *a, struct error *e)
+{
+    msec now = clock_wall(env->world->clock);
+    struct rows r;
+    enum status st = tx_run(tx, STMT_CHECK_DUE, &r, a, e, drift_account(env));
+
+    for (size_t i = 0; st == ST_OK && i < r.n_rows && !*out; i++) {
+        const struct resource *res = resource_by_type(row_str(&r, i, 0));
+        bool may = false;
+        if (row_int(&r, i, 2)) /* one at a time */
+            return ST_OK;
+        if (!res || !is_time(env, res, row_int(&r, i, 1), now))
+            continue;
+        if (parents_hide(res))
+            st = parents_are_few(tx, env, res, &may, a, e);
+        else
+            may = drift_checks(env, res);
+        if (may)
+            *out = res;
+    }
+    return st;
+}
+
+static enum status walk_parents(struct env *env, const struct resource *r, struct error *e)
 {
     ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    msec now = clock_wall(env->world->clock);
-    struct rows r;
+    const struct walk_order o = { .again = true, .lane = LANE_BACKFILL, .paced = true };
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = parents_want(&tx, env, r, &o, &a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        env_ring(env);
+    return st;
+}
+
+enum status drift_schedule(struct env *env, bool *wanted, struct error *e)
+{
+    ARENA(a, DRIFT_SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct drift_order o = { .repair = true, .paced = true };
+    const struct resource *r = NULL;
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
-    *out = NULL;
+    *wanted = false;
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_CHECK_DUE, &r, &a, e, drift_account(env));
-    if (st != ST_OK)
+        st = find_next(&tx, env, &r, &a, e);
+    tx_end(&tx);
+    if (st != ST_OK || !r)
         return st;
-    for (size_t i = 0; i < r.n_rows && !*out; i++) {
-        const struct resource *res = resource_by_type(row_str(&r, i, 0));
-        if (row_int(&r, i, 2)) /* one at a time */
-            return ST_OK;
-        if (!res || !drift_checks(env, res) || !interval_of(env, res))
-            continue;
-        msec since = row_int(&r, i, 1);
-        if (now - since >= interval_of(env, res) || since > now + interval_of(env, res))
-            *out = res;
-    }
-    return ST_OK;
+    *wanted = true;
+    return parents_hide(r) ? walk_parents(env, r, e) : drift_want(env, r, &o, e);
 }

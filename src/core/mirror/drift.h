@@ -36,6 +36,7 @@ struct drift_counts {
 enum status drift_report(struct env *env, const struct resource *r, struct buf *out,
                          struct drift_counts *counts, struct error *e) MUST_USE;
 
-/* One type whose last walk or check began so long ago that a scheduled one is due; NULL: none, or
- * one is under way. */
-enum status drift_next(struct env *env, const struct resource **out, struct error *e) MUST_USE;
+/* By the clock: of a type whose last walk or check began so long ago that its time has come, a
+ * paced check with repair is wanted, or, where Stripe has its lists only under other objects
+ * (parents.h), a paced walk of them all. One at a time. */
+enum status drift_schedule(struct env *env, bool *wanted, struct error *e) MUST_USE;

@@ -194,6 +194,7 @@ static enum status believe_all(struct check *k, const struct candidate *c, size_
 {
     ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct walk_order again = { .again = true, .lane = LANE_BACKFILL };
     enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
 
     for (size_t i = 0; i < n && st == ST_OK; i++)
@@ -202,7 +203,7 @@ static enum status believe_all(struct check *k, const struct candidate *c, size_
     str rest = str_of(k->r->list_query ? k->r->list_query : ""), variant;
     while (k->repair && n && st == ST_OK && rest.p) {
         rest = str_cut(rest, '|', &variant);
-        st = walk_want(&tx, k->env, k->r, variant, true, LANE_BACKFILL, &a, e);
+        st = walk_want(&tx, k->env, k->r, variant, &again, &a, e);
     }
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }

@@ -1,6 +1,6 @@
 #include "core/mirror/parents.h"
 
-#include "core/mirror/walk.h"
+#include "core/mirror/followup.h"
 #include "core/sequence.h"
 
 #include <stdio.h>
@@ -45,12 +45,46 @@ static enum status begin_anew(struct tx *tx, const struct env *env, const struct
                   V_INT(clock_wall(env->world->clock)), type, V_STR(S(VARIANT)), account);
 }
 
-enum status parents_want(struct tx *tx, struct env *env, const struct resource *r, bool again,
-                         enum stripe_lane lane, struct arena *a, struct error *e)
+/* What failed or was given up before this moment is tried again, and what took its time has
+ * somebody who waits for it now. */
+static enum status ask_again(struct tx *tx, const struct env *env, const struct resource *r,
+                             struct arena *a, struct error *e)
 {
-    enum status st = walk_want(tx, env, r, S(VARIANT), again, lane, a, e);
+    const struct value type = V_STR(str_of(r->type)), account = v_account(env);
+    enum status st = tx_run(tx, STMT_PARENTS_AGAIN, NULL, a, e, type, account);
 
-    return st == ST_OK ? begin_anew(tx, env, r, a, e) : st;
+    return st == ST_OK ? tx_run(tx, STMT_PARENTS_HURRY, NULL, a, e,
+                                V_INT(clock_wall(env->world->clock)), type, account)
+                       : st;
+}
+
+enum status parents_want(struct tx *tx, struct env *env, const struct resource *r,
+                         const struct walk_order *o, struct arena *a, struct error *e)
+{
+    struct walk_order mine = *o;
+    struct rows paced;
+    enum status st =
+        tx_run(tx, STMT_PARENTS_PACED, &paced, a, e, V_STR(str_of(r->type)), v_account(env));
+
+    /* What the clock has begun it began earlier: nobody has seen that yet, and nobody waited. */
+    mine.again |= st == ST_OK && paced.n_rows;
+    if (st == ST_OK)
+        st = walk_want(tx, env, r, S(VARIANT), &mine, a, e);
+    if (st == ST_OK)
+        st = begin_anew(tx, env, r, a, e);
+    return st == ST_OK && !o->paced ? ask_again(tx, env, r, a, e) : st;
+}
+
+enum status parents_are_few(struct tx *tx, struct env *env, const struct resource *r, bool *few,
+                            struct arena *a, struct error *e)
+{
+    struct rows n;
+    enum status st =
+        tx_run(tx, STMT_PARENTS_COUNT, &n, a, e, V_STR(str_of(r->parent)), v_account(env));
+
+    if (st == ST_OK)
+        *few = row_int(&n, 0, 0) <= env->set.parents_max;
+    return st;
 }
 
 /* ---- what is yet to be done --------------------------------------------------------------- */
@@ -63,8 +97,10 @@ struct parents {
     msec since;       /* wall */
     int64_t open;     /* lists of the parents' type, or under them, that are yet to be walked */
     int64_t given_up; /* lists under them */
+    int64_t unknown;  /* lists of the parents' type that were given up */
     int64_t n;        /* parents; counted where there are too many */
     struct rows unlisted;
+    str refused; /* the answer to one that is not there for this account or key; or empty */
 };
 
 static enum status read_pending(struct tx *tx, struct parents *p, const char *type, bool own,
@@ -77,8 +113,7 @@ static enum status read_pending(struct tx *tx, struct parents *p, const char *ty
     if (st != ST_OK)
         return st;
     p->open += row_int(&r, 0, 0);
-    if (own)
-        p->given_up = row_int(&r, 0, 1);
+    *(own ? &p->given_up : &p->unknown) = row_int(&r, 0, 1);
     return ST_OK;
 }
 
@@ -108,6 +143,10 @@ static enum status read_unlisted(struct tx *tx, struct parents *p, struct arena 
         st = tx_run(tx, STMT_PARENTS_COUNT, &r, a, e, parent, account);
     if (st == ST_OK)
         p->n = row_int(&r, 0, 0);
+    if (st == ST_OK)
+        st = tx_run(tx, STMT_PARENTS_REFUSED, &r, a, e, parent, V_STR(str_of(p->r->type)), account);
+    if (st == ST_OK && r.n_rows)
+        p->refused = row_str(&r, 0, 0);
     return st;
 }
 
@@ -140,6 +179,8 @@ static enum status end(struct parents *p, const char *state, const char *reason,
                     reason ? V_STR(str_of(reason)) : V_NULL,
                     V_INT(clock_wall(p->env->world->clock)), V_STR(k->type), V_STR(k->id),
                     v_account(p->env), V_INT(p->run), V_INT(p->c->ticket));
+    if (st == ST_OK && strcmp(state, "complete") == 0 && resource_fetchable(p->r))
+        st = followup_want_sweep(&tx, p->env, k->type, a, e);
     if (st == ST_OK)
         st = due_finish(&tx, p->env, p->c, a, e);
     if (st == ST_OK)
@@ -162,15 +203,18 @@ static enum status skip(struct parents *p, struct arena *a, struct error *e)
 static enum status want_lists(struct parents *p, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct walk_order o = { .again = true, .lane = p->c->lane, .paced = walk_is_paced(p->c) };
     enum status st = tx_begin(&tx, p->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
         st = tx_run(&tx, STMT_WALK_RESUME, NULL, a, e, V_STR(str_of(p->r->type)), V_STR(S(VARIANT)),
                     v_account(p->env));
-    for (size_t i = 0; st == ST_OK && i < p->unlisted.n_rows; i++)
-        st =
-            walk_want(&tx, p->env, p->r, arena_concat(a, S("parent="), row_str(&p->unlisted, i, 0)),
-                      true, p->c->lane, a, e);
+    for (size_t i = 0; st == ST_OK && i < p->unlisted.n_rows; i++) {
+        st = walk_want(&tx, p->env, p->r,
+                       arena_concat(a, S("parent="), row_str(&p->unlisted, i, 0)), &o, a, e);
+        if (o.paced) /* the next behind it */
+            break;
+    }
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
@@ -183,6 +227,8 @@ static enum status wait_for_lists(struct parents *p, struct error *e)
 {
     msec pause = (clock_wall(p->env->world->clock) - p->since) / PAUSE_SHARE;
 
+    if (walk_is_paced(p->c))
+        return due_postpone(p->env, p->c, WALK_PACE_MS, e);
     pause = pause < PAUSE_MS ? PAUSE_MS : pause;
     return due_postpone(p->env, p->c, pause > PAUSE_MS_MAX ? PAUSE_MS_MAX : pause, e);
 }
@@ -204,10 +250,16 @@ enum status parents_run(struct env *env, struct claim *c, struct work_report *re
         st = want_lists(&p, &a, e);
         return st == ST_OK ? wait_for_lists(&p, e) : st;
     }
-    if (!p.given_up)
+    if (!p.given_up && !p.unknown && p.refused.n)
+        return end(&p, "skipped", p.refused.p, &a, e);
+    if (!p.given_up && !p.unknown)
         return end(&p, "complete", NULL, &a, e);
     report->failed = true;
-    snprintf(report->why, sizeof report->why, "%lld of the lists were given up",
-             (long long)p.given_up);
+    if (p.unknown)
+        snprintf(report->why, sizeof report->why,
+                 "not every %s is known, for a list of theirs was given up", p.r->parent);
+    else
+        snprintf(report->why, sizeof report->why, "%lld of the lists were given up",
+                 (long long)p.given_up);
     return end(&p, "failed", report->why, &a, e);
 }

@@ -4,12 +4,14 @@
  * `sync` walks them, too, as long as a type's parents are no more than a setting permits
  * (env_settings.parents_max): behind the parents' own lists, a walk for each. Where there are more
  * the type is skipped, with a reason that says so, until it is named. All of them together are a
- * row of `_walks`, whose variant is "parents": complete when all of them are. */
+ * row of `_walks`, whose variant is "parents": complete when all of them are, and all lists of the
+ * parents' type. A list that was given up is asked for again by the next sync, and by the schedule
+ * (drift.h), which walks them anew at the pace of a check. */
 #pragma once
 
 #include "core/due.h"
+#include "core/mirror/walk.h"
 #include "core/resource.h"
-#include "core/work.h"
 
 enum { PARENTS_MAX_LIMIT = 1000 }; /* of the setting: they are wanted in one transaction */
 
@@ -17,9 +19,13 @@ enum { PARENTS_MAX_LIMIT = 1000 }; /* of the setting: they are wanted in one tra
 bool parents_hide(const struct resource *r);
 bool parents_is_variant(str variant);
 
-/* All its lists are wanted. */
-enum status parents_want(struct tx *tx, struct env *env, const struct resource *r, bool again,
-                         enum stripe_lane lane, struct arena *a, struct error *e) MUST_USE;
+/* All its lists are wanted; without `again` those that are yet to be walked since they were wanted
+ * last, and those that were given up. Somebody who waits (not paced) hurries paced ones. */
+enum status parents_want(struct tx *tx, struct env *env, const struct resource *r,
+                         const struct walk_order *o, struct arena *a, struct error *e) MUST_USE;
+/* Are its parents few enough that they may be walked unasked? */
+enum status parents_are_few(struct tx *tx, struct env *env, const struct resource *r, bool *few,
+                            struct arena *a, struct error *e) MUST_USE;
 /* Wants what is missing, waits for it (puts itself back), and ends. */
 enum status parents_run(struct env *env, struct claim *c, struct work_report *report,
                         struct error *e) MUST_USE;

@@ -35,11 +35,12 @@ static enum status want_lists(struct tx *tx, struct env *env, const struct resou
                               enum stripe_lane lane, struct sync *out, struct arena *a,
                               struct error *e)
 {
+    const struct walk_order o = { .again = again, .lane = lane };
     enum status st = ST_OK;
 
     for (str rest = str_of(r->list_query ? r->list_query : ""), variant; rest.p && st == ST_OK;) {
         rest = str_cut(rest, '|', &variant);
-        st = walk_want(tx, env, r, variant, again, lane, a, e);
+        st = walk_want(tx, env, r, variant, &o, a, e);
         out->n_walks++;
     }
     return st;
@@ -53,6 +54,7 @@ static enum status want_under_piece(struct env *env, const struct resource *r, b
 {
     ARENA(a, SYNC_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct walk_order o = { .again = again, .lane = lane };
     struct rows rows;
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
@@ -62,8 +64,8 @@ static enum status want_under_piece(struct env *env, const struct resource *r, b
     if (st != ST_OK)
         return st;
     for (size_t i = 0; i < rows.n_rows && st == ST_OK; i++)
-        st = walk_want(&tx, env, r, arena_concat(&a, S("parent="), row_str(&rows, i, 0)), again,
-                       lane, &a, e);
+        st =
+            walk_want(&tx, env, r, arena_concat(&a, S("parent="), row_str(&rows, i, 0)), &o, &a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st != ST_OK)
@@ -103,7 +105,7 @@ static enum status want_type(struct tx *tx, struct env *env, const struct resour
         return fail(e, ST_INVALID, "%s cannot be listed: it comes with the objects that name it",
                     r->view);
     if (parents_hide(r))
-        st = parents_want(tx, env, r, again, lane, a, e);
+        st = parents_want(tx, env, r, &(struct walk_order){ .again = again, .lane = lane }, a, e);
     if (is_under_parent(r))
         return st; /* in transactions of their own, behind this one */
     return want_lists(tx, env, r, again, lane, out, a, e);
@@ -134,7 +136,8 @@ static enum status want_everything(struct tx *tx, struct env *env, bool again,
         if (st == ST_OK && (singleton || sync_walks(&env->identity, r)))
             st = want_type(tx, env, r, again, lane, out, a, e);
         else if (st == ST_OK && parents_hide(r)) {
-            st = parents_want(tx, env, r, again, lane, a, e);
+            st = parents_want(tx, env, r, &(struct walk_order){ .again = again, .lane = lane }, a,
+                              e);
             out->n_walks++;
         }
     }

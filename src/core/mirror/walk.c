@@ -38,14 +38,21 @@ struct walk {
     unsigned restarts;
 };
 
+#define PACED "schedule" /* the cause of a list that nobody waits for */
+
+bool walk_is_paced(const struct claim *c)
+{
+    return str_eqz(c->cause, PACED);
+}
+
 enum status walk_want(struct tx *tx, struct env *env, const struct resource *r, str variant,
-                      bool again, enum stripe_lane lane, struct arena *a, struct error *e)
+                      const struct walk_order *o, struct arena *a, struct error *e)
 {
     struct due_mark m = { .key = { DUE_WALK, str_of(r->type), variant },
-                          .lane = lane,
-                          .cause = "sync" };
+                          .lane = o->lane,
+                          .cause = o->paced ? PACED : "sync" };
     enum status st = tx_run(tx, STMT_WALK_WANT, NULL, a, e, V_STR(str_of(r->type)), V_STR(variant),
-                            v_account(env), V_INT(clock_wall(env->world->clock)), V_INT(again));
+                            v_account(env), V_INT(clock_wall(env->world->clock)), V_INT(o->again));
 
     return st == ST_OK ? due_mark(tx, env, &m, a, e) : st;
 }
@@ -375,6 +382,8 @@ static enum status note_failure(struct walk *w, const char *why, int http_status
 
 /* ---- behind a finished list */
 
+static const struct walk_order behind_a_list = { .lane = LANE_BACKFILL };
+
 /* What lives on a test clock is in no default list: it is listed once more for each clock.
  * [facts: F-01] */
 static enum status want_clock_lists(struct tx *tx, struct env *env, str clock, struct arena *a,
@@ -389,8 +398,7 @@ static enum status want_clock_lists(struct tx *tx, struct env *env, str clock, s
         str on_clock = arena_concat(a, S("test_clock="), url_escape_in(a, clock));
         for (str rest = str_of(r->list_query), variant; rest.p && st == ST_OK;) {
             rest = str_cut(rest, '|', &variant);
-            st =
-                walk_want(tx, env, r, query_join(variant, on_clock, a), false, LANE_BACKFILL, a, e);
+            st = walk_want(tx, env, r, query_join(variant, on_clock, a), &behind_a_list, a, e);
         }
     }
     return st;
@@ -412,8 +420,7 @@ static enum status want_customer_lists(struct tx *tx, struct env *env, str clock
             str of_customer = arena_concat(a, S("customer="), url_escape_in(a, after));
             for (size_t k = 0; k < resource_count && st == ST_OK; k++)
                 if (resource_table[k].flags & RES_CLOCK_CUSTOMER)
-                    st = walk_want(tx, env, &resource_table[k], of_customer, false, LANE_BACKFILL,
-                                   a, e);
+                    st = walk_want(tx, env, &resource_table[k], of_customer, &behind_a_list, a, e);
         }
         if (st != ST_OK)
             return st;
@@ -549,6 +556,8 @@ enum status walk_run(struct env *env, struct claim *c, struct work_report *repor
             return due_release(env, c, e);
         if (pages >= TURN_PAGES && env_root(env)->connect)
             return due_postpone(env, c, 0, e);
+        if (pages && walk_is_paced(c) && w.cursor[0]) /* stored: not of a list begun once more */
+            return due_postpone(env, c, WALK_PACE_MS, e);
         st = one_page(&w, &step, e);
     }
     return st;

@@ -15,7 +15,17 @@
 enum status walk_run(struct env *env, struct claim *c, struct work_report *report,
                      struct error *e) MUST_USE;
 
-/* A list is wanted from its start, or from where it stands (`again` false and under way). Rings
- * nobody. The variant is the list's query; "parent=ID" for a list under a parent. */
+struct walk_order {
+    bool again; /* from its start, even where it is under way; else from where it stands */
+    enum stripe_lane lane;
+    bool paced; /* nobody waits for it: a request a second */
+};
+
+enum { WALK_PACE_MS = 1000 }; /* of paced ones, between two requests */
+
+/* A list is wanted. Rings nobody. The variant is the list's query; "parent=ID" for a list under a
+ * parent. One that is due already keeps its pace (parents_want). */
 enum status walk_want(struct tx *tx, struct env *env, const struct resource *r, str variant,
-                      bool again, enum stripe_lane lane, struct arena *a, struct error *e) MUST_USE;
+                      const struct walk_order *o, struct arena *a, struct error *e) MUST_USE;
+/* Is this claim of a list that nobody waits for? */
+bool walk_is_paced(const struct claim *c);
