@@ -1,5 +1,6 @@
 """Connected accounts, whole: walked by themselves, and apart wherever somebody asks."""
 import json
+import signal
 
 from place import check, until
 from scenarios_customers import ask
@@ -177,6 +178,37 @@ def connected_accounts_are_walked_by_themselves_each_to_its_end(place):
     d.deliver_ok({**told(late, "product.created"), "id": "evt_first"})
     until("the new one is walked", lambda: place.one("select count(*) from products where account = ?", late.id) == 2)
     check(place.one("select name from products where id = ?", second["id"]) == "second", "its product")
+    d.stop()
+
+
+@scenario("ENV-15D")
+def a_flood_in_one_account_holds_no_other_up(place):
+    e, flood = place.emulator, 240
+    loud, quiet = connected(place), connected(place)
+    loud.http.ask("POST", "/_emulator/bulk", json.dumps({"type": "product", "count": flood}))
+    single, own = (owner.post("/v1/products", name="one")["id"] for owner in (quiet, e))
+    d = place.start(**ON, BRINDLE_CATCH_UP_SECONDS="0", BRINDLE_CHECK_SECONDS="0", BRINDLE_RELIST_SECONDS="0")
+    place.run("sync", "accounts", env=ON)
+    until_walked(place, loud.id, quiet.id)
+    many = [x for x, in place.rows("select id from objects where type = 'product' and account = ?", loud.id)]
+    check(len(many) == flood, "the flood", len(many))
+    news = {"object": "event", "type": "product.updated", "livemode": False, "created": 1790000000}
+    before = e.total()
+    e.process.send_signal(signal.SIGSTOP)  # whoever asks waits: all of it is due, and nothing is done
+    try:
+        for owner, products in ((loud, many), (quiet, [single]), (None, [own])):
+            for p in products:
+                d.deliver_ok({**news, "id": f"evt_{p}", **({"account": owner.id} if owner else {}),
+                              "data": {"object": {"id": p, "object": "product"}}})
+    finally:
+        e.process.send_signal(signal.SIGCONT)
+    d.idle()
+    asked = [(r["account"], r["path"].split("/")[3].split("?")[0]) for r in e.requests("/v1/products/", after=before)]
+    check(len({p for a, p in asked if a == loud.id}) == flood, "not all of the flood was asked for", len(asked))
+    # In the order in which Stripe was asked: behind what was under way, and a turn or two.
+    for name, p in ((quiet.id, single), ("", own)):
+        at = [x for x, (_, q) in enumerate(asked) if q == p]
+        check(at and at[0] < 40, "it waited for the flood", name, at, len(asked))
     d.stop()
 
 
