@@ -177,39 +177,65 @@ static enum status do_repair_refs(const struct command *c, struct error *e)
     return st == ST_OK ? watch_sync(c, &s, e) : st;
 }
 
-/* All types that can be checked, or those that are named. */
-static enum status want_drift(const struct command *c, const struct drift_order *o, struct error *e)
+/* The types that are named; none: all. */
+struct drift_types {
+    const struct resource *r[SYNC_ARGS_MAX];
+    size_t n;
+};
+
+static enum status drift_types(const struct command *c, struct drift_types *out, struct error *e)
 {
     str arg[SYNC_ARGS_MAX];
-    size_t n = 0;
-    enum status st = sync_args(c, arg, &n, e);
+    enum status st = sync_args(c, arg, &out->n, e);
 
-    for (size_t i = 0; i < n && st == ST_OK; i++) {
-        const struct resource *r = resource_by_name(arg[i]);
-        st = r && drift_checks(c->env, r)
-                 ? drift_want(c->env, r, o, e)
-                 : fail(e, ST_INVALID, "\"%.*s\" is no type whose list is walked by itself",
+    for (size_t i = 0; i < out->n && st == ST_OK; i++) {
+        out->r[i] = resource_by_name(arg[i]);
+        if (!out->r[i] || !drift_checks(c->env, out->r[i]))
+            return fail(e, ST_INVALID, "\"%.*s\" is no type whose list is walked by itself",
                         STR_ARG(arg[i]));
     }
-    for (size_t i = 0; i < resource_count && st == ST_OK && n == 0; i++)
+    return st;
+}
+
+static enum status want_drift(const struct command *c, const struct drift_types *t,
+                              const struct drift_order *o, struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < t->n && st == ST_OK; i++)
+        st = drift_want(c->env, t->r[i], o, e);
+    for (size_t i = 0; i < resource_count && st == ST_OK && t->n == 0; i++)
         if (drift_checks(c->env, &resource_table[i]))
             st = drift_want(c->env, &resource_table[i], o, e);
+    return st;
+}
+
+/* A person's word is for the types that he named, and for no others. */
+static enum status mend_fuse(const struct command *c, const struct drift_types *t, struct error *e)
+{
+    int64_t revived;
+    enum status st = t->n ? ST_OK : fuse_mend(c->env, &revived, e);
+
+    for (size_t i = 0; i < t->n && st == ST_OK; i++)
+        st = fuse_mend_type(c->env, str_of(t->r[i]->type), &revived, e);
     return st;
 }
 
 static enum status do_drift(const struct command *c, struct error *e)
 {
     struct sync s;
-    int64_t revived;
+    struct drift_types t = { 0 };
     const struct drift_order o = { .repair = json_bool(c->line, S("repair")) == JSON_TRUE,
                                    .permitted = json_bool(c->line, S("yes")) == JSON_TRUE };
 
     if (was_asked(c, &s))
         return watch_sync(c, &s, e);
     s.since = clock_wall(c->env->world->clock);
-    enum status st = o.repair && o.permitted ? fuse_mend(c->env, &revived, e) : ST_OK;
+    enum status st = drift_types(c, &t, e);
+    if (st == ST_OK && o.repair && o.permitted)
+        st = mend_fuse(c, &t, e);
     if (st == ST_OK)
-        st = want_drift(c, &o, e);
+        st = want_drift(c, &t, &o, e);
     return st == ST_OK ? watch_sync(c, &s, e) : st;
 }
 

@@ -2,6 +2,9 @@
 #include "unit.h"
 
 #include "base/json.h"
+#include "core/counters.h"
+#include "core/due.h"
+#include "core/environment/fuse.h"
 #include "house.h"
 #include "serve/control.h"
 
@@ -244,6 +247,67 @@ static void what_was_asked_for_before_is_watched_and_not_begun_anew(void **state
     assert_int_equal(run(h, "{\"op\":\"repair_refs\",\"since\":1}", &heard, &e), ST_OK);
     assert_int_equal(house_int(h, "select count(*) from _due"), 1);
     engine_stop(g, 10000);
+    house_free(h);
+}
+
+/* The fuse has blown, and holds one key of each type. */
+static void blow_fuse(struct house *h, const char *const *type, size_t n)
+{
+    ARENA(a, 1 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+
+    assert_ok(tx_begin(&tx, h->env.world->store, TX_WRITE, &e), &e);
+    assert_ok(counter_set(&tx, counter_of(&h->env, COUNTER_FUSE_BLOWN, &a), 1, &a, &e), &e);
+    for (size_t i = 0; i < n; i++) {
+        const struct due_mark m = { .key = { DUE_OBJECT, str_of(type[i]), S("x_1") },
+                                    .cause = "test" };
+        assert_ok(due_mark(&tx, &h->env, &m, &a, &e), &e);
+    }
+    assert_ok(tx_commit(&tx, &e), &e);
+    for (size_t i = 0; i < n; i++) {
+        struct claim c;
+        assert_ok(due_claim(&h->env, &c, &a, &e), &e);
+        assert_ok(due_refuse(&h->env, &c, FUSE_REASON "test", 404, &e), &e);
+    }
+}
+
+#define HELD "select count(*) from _due where dead = 1"
+#define BLOWN "select value from _counters where name = 'fuse_blown'"
+
+static void a_word_for_one_type_is_none_for_another(void **state)
+{
+    static const char *const types[] = { "coupon", "product" };
+    struct house *h = house_new();
+    struct heard heard = { .patience = 1 };
+    const struct control_host host = host_of(h);
+    struct error e = { 0 };
+
+    (void)state;
+    blow_fuse(h, types, COUNT(types));
+    assert_int_equal(control_run(&host,
+                                 S("{\"op\":\"drift\",\"repair\":true,\"yes\":true,"
+                                   "\"args\":[\"coupons\",\"nothing\"]}"),
+                                 hear, &heard, &e),
+                     ST_INVALID);
+    assert_int_equal(house_int(h, HELD), 2); /* and a word that was not understood is for none */
+    heard = (struct heard){ .patience = 1 };
+    assert_int_equal(
+        control_run(&host,
+                    S("{\"op\":\"drift\",\"repair\":true,\"yes\":true,\"args\":[\"coupons\"]}"),
+                    hear, &heard, &e),
+        ST_RETRY); /* nobody does the work */
+    assert_int_equal(house_int(h, HELD), 1);
+    assert_string_equal(house_text(h, "select type from _due where dead = 1"), "product");
+    assert_int_equal(house_int(h, BLOWN), 1);
+    heard = (struct heard){ .patience = 1 };
+    assert_int_equal(
+        control_run(&host,
+                    S("{\"op\":\"drift\",\"repair\":true,\"yes\":true,\"args\":[\"products\"]}"),
+                    hear, &heard, &e),
+        ST_RETRY);
+    assert_int_equal(house_int(h, HELD), 0);
+    assert_int_equal(house_int(h, BLOWN), 0);
     house_free(h);
 }
 
@@ -562,6 +626,7 @@ int main(void)
         cmocka_unit_test(a_sync_is_watched_until_it_is_done),
         cmocka_unit_test(progress_tells_what_only_its_host_knows),
         cmocka_unit_test(what_was_asked_for_before_is_watched_and_not_begun_anew),
+        cmocka_unit_test(a_word_for_one_type_is_none_for_another),
         cmocka_unit_test(a_sync_that_nobody_watches_ends_at_once),
         cmocka_unit_test(a_sync_whose_listener_is_gone_goes_on_alone),
         cmocka_unit_test(a_sync_ends_when_the_environment_stops),

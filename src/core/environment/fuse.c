@@ -89,12 +89,18 @@ enum status fuse_read(struct tx *tx, const struct env *env, struct fuse_state *o
     return st;
 }
 
-static enum status mend_counters(struct env *env, struct error *e)
+/* `unless_held`: not while it still holds something. */
+static enum status mend_counters(struct env *env, bool unless_held, struct error *e)
 {
     ARENA(a, FUSE_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows held;
     enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
 
+    if (st == ST_OK && unless_held)
+        st = tx_run(&tx, STMT_FUSE_HELD, &held, &a, e, V_STR(S(FUSE_REASON "%")), v_account(env));
+    if (st == ST_OK && unless_held && row_int(&held, 0, 0))
+        return ST_OK;
     if (st == ST_OK)
         st = counter_set(&tx, counter_of(env, COUNTER_FUSE_BLOWN, &a), 0, &a, e);
     if (st == ST_OK)
@@ -102,7 +108,7 @@ static enum status mend_counters(struct env *env, struct error *e)
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-static enum status revive_piece(struct env *env, int64_t *n, struct error *e)
+static enum status revive_piece(struct env *env, str type, int64_t *n, struct error *e)
 {
     ARENA(a, FUSE_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
@@ -111,23 +117,43 @@ static enum status revive_piece(struct env *env, int64_t *n, struct error *e)
 
     if (st == ST_OK)
         st = tx_run(&tx, STMT_FUSE_RELEASE, &r, &a, e, V_STR(S(FUSE_REASON "%")), v_account(env),
-                    V_INT(FUSE_PIECE));
+                    V_STR(type), V_INT(FUSE_PIECE));
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     *n = r.n_changed;
     return st;
 }
 
-enum status fuse_mend(struct env *env, int64_t *revived, struct error *e)
+static enum status revive(struct env *env, str type, int64_t *revived, struct error *e)
 {
     int64_t n = FUSE_PIECE;
-    enum status st = mend_counters(env, e);
+    enum status st = ST_OK;
 
-    *revived = 0;
     while (st == ST_OK && n == FUSE_PIECE) {
-        st = revive_piece(env, &n, e);
+        st = revive_piece(env, type, &n, e);
         *revived += st == ST_OK ? n : 0;
     }
+    return st;
+}
+
+enum status fuse_mend(struct env *env, int64_t *revived, struct error *e)
+{
+    enum status st = mend_counters(env, false, e);
+
+    *revived = 0;
+    if (st == ST_OK)
+        st = revive(env, S(""), revived, e);
+    if (st == ST_OK)
+        env_ring(env);
+    return st;
+}
+
+enum status fuse_mend_type(struct env *env, str type, int64_t *revived, struct error *e)
+{
+    *revived = 0;
+    enum status st = revive(env, type, revived, e);
+    if (st == ST_OK)
+        st = mend_counters(env, true, e);
     if (st == ST_OK)
         env_ring(env);
     return st;

@@ -35,3 +35,6 @@ enum status fuse_read(struct tx *tx, const struct env *env, struct fuse_state *o
 /* A person has said so: the fuse is whole again, and what it held is due once more and permitted.
  * What shows as gone later than that counts again. `*revived`: how many it held. */
 enum status fuse_mend(struct env *env, int64_t *revived, struct error *e) MUST_USE;
+/* The same for one type alone: what it held of others waits on, and it is whole again only when
+ * nothing waits any more. */
+enum status fuse_mend_type(struct env *env, str type, int64_t *revived, struct error *e) MUST_USE;
