@@ -1,6 +1,7 @@
 /* Lists walked page by page, resumed where they stood, and what follows them. */
 #include "../unit.h"
 
+#include "base/buf.h"
 #include "core/due.h"
 #include "core/mirror/sync.h"
 #include "core/schedule.h"
@@ -398,6 +399,63 @@ static void what_no_list_under_a_parent_shows_any_more_is_fetched_before_it_is_b
     small_world_free(w);
 }
 
+#define CLOCK(id) "{\"id\":\"" id "\",\"object\":\"test_helpers.test_clock\"}"
+#define ON_CLOCK(id, clock) \
+    "{\"id\":\"" id "\",\"object\":\"customer\",\"test_clock\":\"" clock "\"}"
+
+#define EXPANDED "&expand[0]=data.sources&expand[1]=data.tax_ids"
+
+enum { MANY_CLOCKS = 5000 };
+
+static void the_lists_on_any_number_of_clocks_are_walked(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct work_report report = { 0 };
+    struct error e = { 0 };
+    BUF(body, 1 << 20);
+
+    buf_append(&body, S("{\"object\":\"list\",\"has_more\":false,\"data\":["));
+    for (int i = 0; i < MANY_CLOCKS; i++)
+        buf_printf(&body, "%s" CLOCK("clock_%d"), i ? "," : "", i);
+    buf_append(&body, S("]}"));
+    buf_char(&body, '\0');
+    script(w, "/v1/test_helpers/test_clocks", 200, buf_str(&body).p);
+    sync_of(w, "test_clocks", false);
+    assert_int_equal(work_one(&w->env, &report, &e), ST_OK); /* the list alone, not what follows */
+    assert_string_equal(
+        ask_text(w, "select state from _walks where type = 'test_helpers.test_clock'"), "complete");
+    assert_int_equal(
+        ask_int(w, "select count(*) from _walks where type = 'customer' and state = 'waiting'"),
+        MANY_CLOCKS);
+    small_world_free(w);
+}
+
+static void what_is_listed_by_the_customers_on_a_clock_is_walked_once(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/test_helpers/test_clocks", 200,
+           LIST(CLOCK("clock_1") "," CLOCK("clock_2"), "false"));
+    script(w, "/v1/customers?limit=100&test_clock=clock_1" EXPANDED, 200,
+           LIST(ON_CLOCK("cus_1", "clock_1"), "false"));
+    script(w, "/v1/customers?limit=100&test_clock=clock_2" EXPANDED, 200,
+           LIST(ON_CLOCK("cus_2", "clock_2"), "false"));
+    script(w, "/v1/subscription_schedules", 200, LIST("", "false"));
+    sync_of(w, "test_clocks", false);
+    work_long(w);
+    for (int i = 1; i <= 2; i++) {
+        char path[96];
+        size_t n = 0;
+        snprintf(path, sizeof path, "/v1/subscription_schedules?limit=100&customer=cus_%d", i);
+        for (size_t k = 0; k < w->n_asked; k++)
+            n += strstr(w->asked[k], path) != NULL;
+        assert_int_equal(n, 1);
+    }
+    small_world_free(w);
+}
+
 static void a_singleton_that_a_server_lacks_is_no_failure(void **state)
 {
     (void)state;
@@ -739,6 +797,8 @@ int main(void)
         cmocka_unit_test(a_list_under_a_parent_that_may_not_be_read_is_said_to_be_missing),
         cmocka_unit_test(the_clock_walks_no_lists_under_more_parents_than_permitted),
         cmocka_unit_test(what_no_list_under_a_parent_shows_any_more_is_fetched_before_it_is_buried),
+        cmocka_unit_test(the_lists_on_any_number_of_clocks_are_walked),
+        cmocka_unit_test(what_is_listed_by_the_customers_on_a_clock_is_walked_once),
         cmocka_unit_test(a_singleton_that_a_server_lacks_is_no_failure),
         cmocka_unit_test(a_page_in_flight_does_not_undo_a_change),
         cmocka_unit_test(a_truncated_nested_list_is_read_to_its_end),

@@ -20,10 +20,9 @@ enum {
     PIECE_BYTES_MAX = 512 << 10, /* of objects stored in one transaction */
     PIECE_RUNS_MAX = 2000,       /* statements after which it takes no further object */
     CURSOR_MAX = 255,
-    RESTARTS_MAX = 5, /* a cursor that vanished: from the start again, so often */
-    SWEEP_PIECE = 200,
+    RESTARTS_MAX = 5,  /* a cursor that vanished: from the start again, so often */
     TURN_PAGES = 10,   /* of a walk in one turn, where connected accounts wait for theirs */
-    CLOCKS_MAX = 1000, /* test clocks whose lists are walked */
+    CLOCKS_PIECE = 50, /* test clocks, or customers on one, whose lists one transaction wants */
 };
 
 /* One walk under way. */
@@ -405,59 +404,83 @@ static enum status want_clock_lists(struct tx *tx, struct env *env, str clock, s
 }
 
 /* Some lists know no test_clock=: they are asked for by each customer on the clock. */
-static enum status want_customer_lists(struct tx *tx, struct env *env, str clock, struct arena *a,
-                                       struct error *e)
+static enum status want_customer_lists(struct tx *tx, struct env *env, str customer,
+                                       struct arena *a, struct error *e)
 {
-    str after = S("");
-    struct rows r;
+    str of_customer = arena_concat(a, S("customer="), url_escape_in(a, customer));
+    enum status st = ST_OK;
 
-    do {
-        enum status st = tx_run(tx, STMT_REFS_FROM, &r, a, e, V_STR(S("test_helpers.test_clock")),
-                                v_account(env), V_STR(clock), V_STR(S("customer")), V_STR(after),
-                                V_INT(SWEEP_PIECE));
-        for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
-            after = row_str(&r, i, 0);
-            str of_customer = arena_concat(a, S("customer="), url_escape_in(a, after));
-            for (size_t k = 0; k < resource_count && st == ST_OK; k++)
-                if (resource_table[k].flags & RES_CLOCK_CUSTOMER)
-                    st = walk_want(tx, env, &resource_table[k], of_customer, &behind_a_list, a, e);
-        }
-        if (st != ST_OK)
-            return st;
-    } while (r.n_rows == SWEEP_PIECE);
-    return ST_OK;
-}
-
-static enum status want_for_each_clock(struct tx *tx, struct walk *w, struct arena *a,
-                                       struct error *e)
-{
-    struct rows r;
-    enum status st = tx_run(tx, STMT_OBJECT_IDS, &r, a, e, V_STR(S("test_helpers.test_clock")),
-                            v_account(w->env), V_STR(S("")), V_INT(CLOCKS_MAX));
-
-    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
-        st = strcmp(w->r->type, "customer") == 0
-                 ? want_customer_lists(tx, w->env, row_str(&r, i, 0), a, e)
-                 : want_clock_lists(tx, w->env, row_str(&r, i, 0), a, e);
+    for (size_t i = 0; st == ST_OK && i < resource_count; i++)
+        if (resource_table[i].flags & RES_CLOCK_CUSTOMER)
+            st = walk_want(tx, env, &resource_table[i], of_customer, &behind_a_list, a, e);
     return st;
 }
 
-/* Behind the list of clocks come the lists on each clock; behind the customers on clocks, theirs.
- */
+/* Behind what lists are wanted, piece by piece: all clocks, or the customers on one of them. */
+struct on_clocks {
+    str clock; /* empty: all clocks */
+    str after; /* the last one that was seen */
+    size_t n;
+};
+
+static enum status want_piece(struct env *env, struct on_clocks *o, struct arena *keep,
+                              struct error *e)
+{
+    ARENA(a, 1 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct value clocks = V_STR(S("test_helpers.test_clock"));
+    struct rows r = { 0 };
+
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+    if (st == ST_OK && o->clock.n)
+        st = tx_run(&tx, STMT_REFS_FROM, &r, &a, e, clocks, v_account(env), V_STR(o->clock),
+                    V_STR(S("customer")), V_STR(o->after), V_INT(CLOCKS_PIECE));
+    else if (st == ST_OK)
+        st = tx_run(&tx, STMT_OBJECT_IDS, &r, &a, e, clocks, v_account(env), V_STR(o->after),
+                    V_INT(CLOCKS_PIECE));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+        st = o->clock.n ? want_customer_lists(&tx, env, row_str(&r, i, 0), &a, e)
+                        : want_clock_lists(&tx, env, row_str(&r, i, 0), &a, e);
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st != ST_OK)
+        return st;
+    o->n = r.n_rows;
+    arena_free(keep);
+    o->after = o->n ? arena_copy(keep, row_str(&r, o->n - 1, 0)) : S("");
+    return o->after.p ? ST_OK : fail(e, ST_LIMIT, "the id of a test clock is too long");
+}
+
+/* Behind the list of clocks come the lists on each clock; behind the customers on a clock, theirs.
+ * What was wanted before a crash is wanted once more: the walk has not ended. */
 static enum status on_clocks(struct walk *w, struct error *e)
 {
-    ARENA(a, 16 << 20);
-    CLEANUP(tx_end) struct tx tx = { 0 };
+    ARENA(a, 64 << 10);
+    ARENA(keep, 64 << 10);
+    struct on_clocks o = { .after = S(""), .n = CLOCKS_PIECE };
+    str on = S("test_clock=");
     bool clocks = strcmp(w->r->type, "test_helpers.test_clock") == 0;
-    bool customers =
-        strcmp(w->r->type, "customer") == 0 && str_starts(w->c->key.id, S("test_clock="));
+    bool customers = strcmp(w->r->type, "customer") == 0 && str_starts(w->c->key.id, on);
+    enum status st = ST_OK;
+    unsigned attempt = 1;
 
     if (!clocks && !customers)
         return ST_OK;
-    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
-    if (st == ST_OK)
-        st = want_for_each_clock(&tx, w, &a, e);
-    return st == ST_OK ? tx_commit(&tx, e) : st;
+    if (customers) {
+        str_cut(str_sub(w->c->key.id, on.n, w->c->key.id.n), '&', &o.clock);
+        if (!url_unescape(&a, o.clock, false, &o.clock) || !o.clock.n)
+            return ST_OK;
+    }
+    while (st == ST_OK && o.n == CLOCKS_PIECE) {
+        st = want_piece(w->env, &o, &keep, e);
+        bool again = tx_again(w->env->world->store, st, attempt);
+        attempt = again ? attempt + 1 : 1;
+        if (again) {
+            error_clear(e);
+            st = ST_OK;
+        }
+    }
+    return st;
 }
 
 /* The list is at its end: the sweep behind it is due in the same transaction. */
