@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+from shake import hold, send
+
 SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{dir}'
@@ -161,11 +163,10 @@ class Cluster:
     def freeze(self):
         """Stops the server and the processes that it has made, and tells which."""
         first = self.postmaster()
-        send(first, signal.SIGSTOP)  # it makes no more of them
+        hold(first)  # it makes no more of them
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(first)], capture_output=True)
         family = [first] + [int(p) for p in children.stdout.split()]
-        for pid in family:
-            send(pid, signal.SIGSTOP)
+        hold(*family)
         return family
 
     def thaw(self, family):
@@ -225,13 +226,6 @@ class Cluster:
         text = self.sql(database, f"select row_to_json(t) from ({sql}) t;", schema)
         return [tuple(v for _, v in json.loads(line, object_pairs_hook=list))
                 for line in text.split("\n") if line]
-
-
-def send(pid, what):
-    try:
-        os.kill(pid, what)
-    except ProcessLookupError:
-        pass
 
 
 def alive(pid):

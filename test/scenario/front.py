@@ -11,9 +11,35 @@ import struct
 import subprocess
 import threading
 
-from place import PATIENCE, Skip
+from place import PATIENCE, Skip, until
 
-PASSED = ("content-type", "request-id", "stripe-should-retry", "stripe-version", "retry-after")
+PASSED = ("content-type", "request-id", "stripe-should-retry", "stripe-version", "retry-after",
+          "idempotent-replayed", "original-request", "stripe-rate-limited-reason")
+
+
+class Gate:
+    """Holds answers back: of the requests whose path begins so, `count` of them (all, without one)
+    behind the first `after`. They have been carried out; whoever asked waits until it is opened."""
+
+    def __init__(self, method, path, after, count):
+        self.method, self.path, self.after, self.count = method, path, after, count
+        self.lock, self.opened = threading.Lock(), threading.Event()
+        self.seen = self.held = 0
+
+    def meets(self, method, path):
+        if method != self.method or not path.startswith(self.path):
+            return False
+        with self.lock:
+            self.seen += 1
+            mine = self.seen > self.after and (self.count is None or self.held < self.count)
+            self.held += mine
+            return mine
+
+    def come(self, n=1):
+        until(f"{n} x {self.method} {self.path} waits for its answer", lambda: self.held >= n)
+
+    def open(self):
+        self.opened.set()
 
 
 class Front:
@@ -24,10 +50,13 @@ class Front:
         self.bend = None
         self.cut = False  # nothing is passed on, and nobody answers
         self.asked = []
+        self.gates = []
         front = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # headers and body leave together
+            disable_nagle_algorithm = True
 
             def pass_on(self):
                 if front.cut:
@@ -43,6 +72,9 @@ class Front:
                 kind, bent = answer.headers["Content-Type"], None
                 if front.bend and (bent := front.bend(self.path, status, body)):
                     status, kind, body = bent
+                gates = [g for g in front.gates if not g.opened.is_set()]
+                if gate := next((g for g in gates if g.meets(self.command, self.path)), None):
+                    gate.opened.wait()
                 self.send_response(status)
                 for name, value in answer.headers.items():
                     if name.lower() in PASSED and name.lower() != "content-type":
@@ -72,9 +104,22 @@ class Front:
     def env(self):
         return {"STRIPE_API_BASE": f"http://127.0.0.1:{self.server.server_port}"}
 
+    def gate(self, method, path, after=0, count=None):
+        self.gates.append(Gate(method, path, after, count))
+        return self.gates[-1]
+
     def stop(self):
+        for gate in self.gates:
+            gate.open()
         self.server.shutdown()
         self.server.server_close()
+
+
+def stand_before(place):
+    """From now on the place's daemons and commands reach the emulator through a Front."""
+    place.front = Front(place.emulator)
+    place.things.append(place.front)
+    return place.front
 
 
 CLOCK = r"""

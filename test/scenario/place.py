@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import sqlite3
@@ -43,10 +44,25 @@ def check(truth, *words):
         raise Failure(" ".join(str(w) for w in words))
 
 
+PORTS = range(10000, 32000)  # below those that the kernel gives to whoever asks for any
+ports_taken = []
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that stays free until it is listened at: nobody gets it by chance, and whoever else asks here,
+    in any process, sees that it is taken. For as long as its place is there."""
+    while True:
+        port, sign = random.choice(PORTS), socket.socket(socket.AF_UNIX)
+        try:
+            sign.bind(f"\0brindle-port-{port}")
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            sign.close()
+            continue
+        ports_taken.append(sign)
+        return port
 
 
 def canonical(value):
@@ -284,6 +300,7 @@ class Place:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="brindle-scenario-", dir=memory))
         self.guard = Guard(self.dir)
         self.emulator = None
+        self.front = None  # of front.py, where it stands before the emulator
         self.clock = None  # of front.py, where it is not the machine's
         self.things = []
         self.said = []
@@ -296,7 +313,7 @@ class Place:
 
     def env(self):
         return {**self.bare_env(), **(self.clock.env if self.clock else {}), "STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET,
-                "STRIPE_API_BASE": f"http://127.0.0.1:{self.emulator.port}",
+                "STRIPE_API_BASE": f"http://127.0.0.1:{self.emulator.port}", **(self.front.env if self.front else {}),
                 "DATABASE_URL": self.cluster.url(self.database) if self.cluster else
                 f"sqlite:{self.dir / 'data'}", "BRINDLE_TOKEN": TOKEN,
                 # Events are read where a scenario is about that.
@@ -524,3 +541,5 @@ class Place:
             except Exception:
                 thing.process.kill()
         self.guard.end(keep)
+        while ports_taken:
+            ports_taken.pop().close()

@@ -4,6 +4,7 @@
     run.py [WORD]…     only those whose name holds one of the words
     run.py --store pg  on a PostgreSQL of its own instead of SQLite
     run.py --store pgbouncer  and that behind a pooler in transaction mode
+    run.py --shake …   while whoever takes part stands still now and then (shake.py); before the words
     BRINDLE=…/brindle  the program that is tested (default: build/brindle)
     SOAK=10            ten times as many kills
     PG_BIN=…/bin       the PostgreSQL to start (default: the newest of Debian's)
@@ -25,6 +26,7 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import place as places
+import shake
 from cluster import Cluster, Missing, programs
 
 PR_SET_PDEATHSIG = 1
@@ -79,11 +81,12 @@ def play(name, function, cluster):
         return False, said
 
 
-def player(store, chosen, next_one, results):
+def player(store, shaken, chosen, next_one, results):
     """One of those who play at once, with a server of its own: takes the next until none is left. Ends
     with the one who started it, and each place with its player."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     cluster = Cluster(pooler=store == "pgbouncer") if store else None
+    shaker = shake.begin(cluster) if shaken else None
     try:
         while True:
             with next_one.get_lock():
@@ -93,12 +96,17 @@ def player(store, chosen, next_one, results):
                 break
             results.put(play(*chosen[at], cluster))
     finally:
+        if shaker:
+            shaker.terminate()
+            shaker.join()
         if cluster:
             cluster.remove()
 
 
 def main():
     words = sys.argv[1:]
+    shaken = "--shake" in words
+    words = [w for w in words if w != "--shake"]
     store = None
     if words[:1] == ["--store"]:
         store, words = words[1], words[2:]
@@ -110,7 +118,7 @@ def main():
     chosen = [(n, f) for n, f in scenarios(store) if not words or any(w in n for w in words)]
     fork = multiprocessing.get_context("fork")
     next_one, results = fork.Value("i", 0), fork.Queue()
-    players = [fork.Process(target=player, args=(store, chosen, next_one, results), daemon=False)
+    players = [fork.Process(target=player, args=(store, shaken, chosen, next_one, results), daemon=False)
                for _ in range(min(JOBS, len(chosen)))]
     for p in players:
         p.start()

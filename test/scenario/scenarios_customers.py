@@ -3,6 +3,7 @@ import json
 import threading
 import time
 
+from front import stand_before
 from place import Http, check, until
 from scenarios_state import event, fetches, shop
 
@@ -140,14 +141,17 @@ def an_eager_sync_joins_no_earlier_fetch(place):
     e = place.emulator
     _, price, customer = shop(e)
     sub = subscribe(e, customer, price)
+    front = stand_before(place)
     d = place.start()
     sync(d, customer["id"])
     # a fetch is under way whose answer is old by the time it arrives
-    e.fault("slow;method=GET;path=/v1/subscriptions;delay_ms=1500;count=1")
+    first_list = front.gate("GET", "/v1/subscriptions?", count=1)
     first = threading.Thread(target=lambda: sync_on(d, customer))
     after = e.total()
     first.start()
-    until("the first list is under way", lambda: fetches(e, "/v1/subscriptions", after))
+    first_list.come()
+    asked = lambda: place.one("select gen from _due where kind = 'customer' and id = ?", customer["id"])
+    before = asked()
     e.delete(f"/v1/subscriptions/{sub['id']}")
     results = []
     threads = [threading.Thread(target=lambda: results.append(sync_on(d, customer))) for _ in range(10)]
@@ -155,6 +159,8 @@ def an_eager_sync_joins_no_earlier_fetch(place):
         event(f"evt_{i}", "customer.subscription.updated", sub), http_client=Http(d.port))) for i in range(10)]
     for t in threads + deliveries:
         t.start()
+    until("all have asked", lambda: asked() - before >= len(threads + deliveries))
+    first_list.open()
     for t in [first, *threads, *deliveries]:
         t.join()
     check([r["status"] for r in results] == ["canceled"] * 10, "an old answer was given:",

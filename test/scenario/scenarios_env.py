@@ -163,9 +163,10 @@ def a_start_tries_until_its_deadline_and_writes_nothing_unverified(place):
         check("identity not verified" in err, err)
         check(not place.has_store("test"), "a store was made")
         e.no_faults()
-    check(len(e.requests("/v1/account")) > 2, "it was not tried again")
+    before = e.total()
     e.fault("reset;method=GET;path=/v1/account;count=4")  # within the deadline it is back
     place.run("sync", "products")
+    check(len(e.requests("/v1/account", after=before)) >= 5, "it was not tried again")
     e.no_faults()
     before = everything(place)
     e.fault("reset;method=GET;path=/v1/balance")
@@ -713,7 +714,7 @@ def a_webhook_secret_that_was_not_switched_is_noticed(place):
     check(health()["status"] == "webhook_broken", health())
     check("webhook secret does not match this environment" in health()["detail"], health())
     check(d.deliver(events[0]) == 400, "it was taken")
-    check(place.one("select count(*) from _inbox where secret <> ''") == 0, "something was taken for a delivery")
+    check(place.one("select count(*) from _inbox where secret not in ('', 'events')") == 0, "something was taken for a delivery")
     until("the list of events brings it", lambda: late["id"] in place.mirrored("product"))
     check(health()["status"] == "webhook_broken", health())
     d.stop()
@@ -744,8 +745,7 @@ def errors_logs_and_answers_say_of_which_environment(place):
     d = place.start()
     e.fault("permission;path=/v1/products")
     d.deliver_ok(*touched(place, made))
-    d.idle()
-    line = [x for x in place.text_of("daemon.log").splitlines() if "event=work_dead" in x][-1]
+    line = until("it is told", lambda: [x for x in place.text_of("daemon.log").splitlines() if "event=work_dead" in x])[-1]
     check(f"env=test account={account} mode=test" in line and "req_" in line, line)
     status, _, answer = d.http.ask("GET", "/api/test/customers/cus_nobody/state")
     error = json.loads(answer)["error"]

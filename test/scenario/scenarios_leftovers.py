@@ -265,7 +265,7 @@ def orders_of_another_modes_payments_are_unpayable_and_asked_for_once(place):
 
 # Long enough to be killed in, wherever a row of the application changes.
 SLOW = {False: """create trigger slow_u before update on accounts begin select (with recursive c (i) as
-            (select 1 union all select i + 1 from c where i < 20000000) select count(*) from c); end;""",
+            (select 1 union all select i + 1 from c where i < 20000000000) select count(*) from c); end;""",
         True: """create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(60); return new; end';
             create trigger slow_u before update on accounts for each row execute function slow();"""}
 FAST = {False: "drop trigger slow_u", True: "drop trigger slow_u on accounts; drop function slow()"}

@@ -3,6 +3,7 @@ import json
 import threading
 from random import Random
 
+from front import stand_before
 from place import Http, check, until
 from scenarios_state import event, fetches, shop
 
@@ -204,14 +205,15 @@ def a_customers_deletion_cascades_into_nothing_here(place):
 def the_slow_answer_of_an_earlier_fetch_never_wins(place):
     e = place.emulator
     product = e.post("/v1/products", name="old")
-    d = place.start()
     path = f"/v1/products/{product['id']}"
-    e.fault(f"slow;method=GET;path={path};count=1;delay_ms=1500")
+    slow = stand_before(place).gate("GET", path, count=1)
+    d = place.start()
     d.deliver_ok(event("evt_1", "product.created", product))
-    until("the first fetch is under way", lambda: fetches(e, path, 0))
+    slow.come()
     e.post(path, name="new")
     out, _ = place.run("sync", "products")
     check(place.one("select name from products") == "new", "the walk did not bring the new name")
+    slow.open()
     d.idle()
     check(place.one("select name from products") == "new", "the slow answer won")
     check(not place.rows("select 1 from _history where data like '%\"new\"%'"), "it went back in between")

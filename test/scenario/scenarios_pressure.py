@@ -3,12 +3,14 @@ import json
 import random
 import threading
 
+from front import stand_before
 from place import Http, check, until
 from scenarios_customers import state, subscribe, sync
 from scenarios_state import event, fetches, shop
 
 SCENARIOS = []
 LISTS = "/v1/subscriptions"
+WORKERS = 8
 
 
 def scenario(ident):
@@ -33,9 +35,9 @@ def dirty_crowd(place, n, rate):
 
 @scenario("STATE-22")
 def who_waits_overtakes_the_backlog_and_nobody_starves(place):
-    # fewer customers and a higher limit than in the field: the proportions are the same
-    e, customers, events = dirty_crowd(place, 40, 80)
-    d = place.start(BRINDLE_RATE_LIMIT="80")
+    # A limit that leaves a backlog for long; what is under way when somebody stands still comes at once.
+    e, customers, events = dirty_crowd(place, 40, 80 + WORKERS)
+    d = place.start(BRINDLE_RATE_LIMIT="10")
     d.deliver_ok(*events)
     overtaken = 0
     for customer in customers[-3:]:
@@ -46,6 +48,8 @@ def who_waits_overtakes_the_backlog_and_nobody_starves(place):
         check(len(others) <= before, "it waited for", len(others), "others")
         overtaken += d.status()["due"] > 0
     check(overtaken == 3, "those who waited did not overtake the backlog")
+    d.stop()
+    d = place.start(BRINDLE_RATE_LIMIT="80")
     # somebody who asks again and again keeps nobody else from his turn
     until("everybody had his turn", lambda: sync(d, customers[0]["id"]) and d.status()["due"] == 0)
     for customer in customers:
@@ -56,7 +60,7 @@ def who_waits_overtakes_the_backlog_and_nobody_starves(place):
 
 @scenario("STATE-30")
 def ten_restarts_lose_no_mark_and_repeat_only_what_was_under_way(place):
-    n, workers = 30, 8
+    n = 30
     e, customers, events = dirty_crowd(place, n, 100)
     d = place.start(BRINDLE_RATE_LIMIT="100")
     d.deliver_ok(*events)
@@ -71,7 +75,7 @@ def ten_restarts_lose_no_mark_and_repeat_only_what_was_under_way(place):
         check(state(d, customer)["status"] == "active", customer["id"], "was lost")
     asked = len([r for r in e.requests("/v1/", after=after)
                  if "/customers" in r["path"] or "/subscriptions" in r["path"] or "entitle" in r["path"]])
-    check(asked <= once + 10 * workers * 3, asked, "requests for", n, "customers")
+    check(asked <= once + 10 * WORKERS * 3, asked, "requests for", n, "customers")
 
 
 @scenario("STATE-23")
@@ -80,19 +84,21 @@ def a_list_that_fails_in_the_middle_takes_nothing_away(place):
     _, price, customer = shop(e)
     for _ in range(405):
         subscribe(e, customer, price, trial_period_days=30)
+    front = stand_before(place)
     d = place.start()
     check(sync(d, customer["id"], "&timeout=60")[0] == 200, "the first sync failed")
     lost = e.get(LISTS, customer=customer["id"], limit=1)["data"][0]
     e.delete(f"/v1/subscriptions/{lost['id']}")
     after = e.total()
-    e.fault(f"slow;method=GET;path={LISTS};count=1;delay_ms=400")
+    first_page = front.gate("GET", f"{LISTS}?", count=1)
     waiting = threading.Thread(target=lambda: Http(d.port, d.http.headers).ask(
         "POST", f"/api/test/sync/{customer['id']}?wait=1&timeout=60", b""))
     waiting.start()
-    until("the first page is under way", lambda: fetches(e, LISTS, after))
+    first_page.come()
     e.fault(f"rate_limit;method=GET;path={LISTS};count=1")
     e.fault(f"error;method=GET;path={LISTS};count=2")
     e.fault(f"reset;method=GET;path={LISTS};count=2")
+    first_page.open()
     until("the second page has failed", lambda: len(fetches(e, LISTS, after)) >= 3)
     here = place.one("select count(*) from subscriptions")
     check(here == 405, "a half list left", here)
@@ -113,15 +119,16 @@ def a_cursor_that_left_the_list_begins_it_anew(place):
     e = place.emulator
     for i in range(250):
         e.post("/v1/products", name=f"p{i}")
+    first_page = stand_before(place).gate("GET", "/v1/products?", count=1)
     d = place.start()
     page = e.get("/v1/products", limit=100)["data"]
     after = e.total()
-    e.fault("slow;method=GET;path=/v1/products;count=1;delay_ms=500")
     done = threading.Thread(target=lambda: place.run("sync", "products"))
     done.start()
-    until("the first page is under way", lambda: fetches(e, "/v1/products", after))
+    first_page.come()
     e.delete(f"/v1/products/{page[99]['id']}")  # the cursor, as the second page will be asked for
     e.delete(f"/v1/products/{page[98]['id']}")  # and one that nobody asks for again
+    first_page.open()
     done.join()
     lists = [r for r in fetches(e, "/v1/products", after)]
     check(any(r["status"] in (400, 404) for r in lists) or len(lists) >= 4, "the cursor was there:",
@@ -215,9 +222,9 @@ def events_that_come_while_stripe_is_away_cost_two_fetches_each(place):
     d.idle()
     for c, s in zip(customers, subs):
         check(state(d, c)["status"] == "canceled" and not state(d, c)["stale"], "afterwards:", state(d, c))
-        n = len(fetches(e, f"/v1/subscriptions/{s['id']}", after))
+        n = len([r for r in fetches(e, f"/v1/subscriptions/{s['id']}", after) if r["status"] == 200])
         check(n <= 2, "fetched", n, "times")
-        lists = [r for r in e.requests(LISTS, after=after) if c["id"] in r["path"]]
+        lists = [r for r in e.requests(LISTS, after=after) if c["id"] in r["path"] and r["status"] == 200]
         check(len(lists) <= 2, "listed", len(lists), "times")
     place.check_mirror(["customer", "subscription"])
 

@@ -101,7 +101,7 @@ def a_server_that_was_down_or_emptied_gets_everything_later(place):
     until_status(redis, first, "canceled")
     until_status(redis, second, "active")  # nothing about it has changed: the empty server was noticed
     check("outbox_waits" in place.text_of("daemon.log"), "the log does not tell")
-    check("outbox_goes_on" in place.text_of("daemon.log"), "the log does not tell the end")
+    until("the log tells the end", lambda: "outbox_goes_on" in place.text_of("daemon.log"))
     until("nothing waits", lambda: d.status()["states_due"] == 0)
 
 

@@ -4,10 +4,12 @@ import pathlib
 import signal
 import sqlite3
 import subprocess
+import threading
 
 from front import Front
 from place import BRINDLE, KEY, PATIENCE, SOAK, check, free_port, until
 from scenarios_env import LIVE, QUICK, TWO, account_of, as_key, conf, ids_of, one, start, told
+from shake import hold
 
 SCENARIOS = []
 
@@ -26,7 +28,9 @@ def switch(place, env, *words, code=0):
 
 
 def words_of(d):
-    return {name: x["status"] for name, x in d.ready()[1]["environments"].items()}
+    """None of any environment, while the daemon begins anew."""
+    answer = json.loads(d.http.ask("GET", "/readyz")[2] or b"{}")
+    return {name: x["status"] for name, x in answer.get("environments", {}).items()}
 
 
 def states(place, env):
@@ -52,8 +56,7 @@ def a_switch_leaves_one_environment_open_or_none_wherever_it_is_broken_off(place
         check("failed" not in told.values(), told, err)
         if step == "preflight":
             continue
-        until("the daemon lets go", lambda: "ok" not in d_env().values() if not d.gone() and
-              d.http.ask("GET", "/livez")[0] == 200 else False)
+        until("the daemon lets go", lambda: (lambda now: now and "ok" not in now.values())(d_env()))
         check(states(place, env)["test"] == "switching", states(place, env))
         for name in ("test", "live"):  # neither is written while it lasts
             _, err = place.run("sync", "products", "--env", name, code=5, env=env)
@@ -64,7 +67,7 @@ def a_switch_leaves_one_environment_open_or_none_wherever_it_is_broken_off(place
     told, _ = switch(place, env, "live")
     check(told["resumed"] == "ok" and told["ping"] == "ok" and "failed" not in told.values(), told)
     d.until_word("live", "ok")
-    check(d_env() == {"live": "ok", "test": "sealed"}, d_env())
+    until("one is open", lambda: d_env() == {"live": "ok", "test": "sealed"})
     check(states(place, env) == {"live": "open", "test": "sealed"}, states(place, env))
     check(d.deliver_to("live", event, "whsec_of_live")[0] == 200, "the new one takes no events")
     until("it is fetched", lambda: event["data"]["object"]["id"] in ids_of(place, "live"))
@@ -78,7 +81,7 @@ def a_switch_leaves_one_environment_open_or_none_wherever_it_is_broken_off(place
     # and back again
     told, _ = switch(place, env, "test", "--from", "live")
     d.until_word("test", "ok")
-    check(d_env() == {"live": "sealed", "test": "ok"}, d_env())
+    until("the other one is open", lambda: d_env() == {"live": "sealed", "test": "ok"})
     check([w for w, in place.rows("select what from _audit order by seq")]
           == ["made", "key", "switch_begun", "sealed", "switched", "opened_again"], "the audit")
     d.stop()
@@ -164,7 +167,7 @@ def a_switch_that_a_partition_has_cut_goes_on_by_itself(place):
     check(place.text_of_store("test") == before, "the sealed store was written")
     front.cut = False
     d.until_word("live", "ok")  # nobody has said anything
-    check(words_of(d) == {"live": "ok", "test": "sealed"}, words_of(d))
+    until("one is open", lambda: words_of(d) == {"live": "ok", "test": "sealed"})
     said = place.text_of("daemon.log")
     check("event=switch_goes_on to=live" in said, "the log does not say so")
     check("step=ping outcome=ok" in said and "step=resumed outcome=ok" in said, "no checklist in the log")
@@ -279,20 +282,26 @@ def a_switch_that_is_killed_anywhere_goes_on_or_goes_back(place):
     check((place.dir / "brindle.conf").read_bytes() == wrote, "the configuration was written")
 
 
-def signalled(place, d, front, env, proof, number, *words):
+def signalled(place, d, front, env, proof, number, *words, then=None):
     """The command that begins a switch, and gets a signal at its n-th proof of an identity: the second is the old
-    environment's, that is drained, the third the new one's, when the old one is sealed."""
-    proofs = []
+    environment's, that is drained, the third the new one's, when the old one is sealed. What follows at Stripe is
+    bent by `then`."""
+    proofs, begun, sent = [], threading.Event(), threading.Event()
 
     def bend(path, *_):
         proofs.append(path)
         if proofs.count("/v1/account") == proof and path == "/v1/account":
-            process.send_signal(number)
+            front.bend = then
+            begun.wait()
+            hold(process.pid) if number == signal.SIGSTOP else process.send_signal(number)
+            sent.set()
     front.bend = bend
     process = subprocess.Popen([BRINDLE, "env", "switch", "live", "--from", "test", *words], cwd=place.dir, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                                env={**place.env(), **env, "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"})
     place.guard.watch(process)
+    begun.set()
+    check(sent.wait(PATIENCE), "it has come to no such proof")
     return process
 
 
@@ -316,10 +325,11 @@ def whoever_is_killed_meanwhile_the_daemon_goes_on(place):
     both = TWO.replace("@API", front.env["STRIPE_API_BASE"])
     place.run("sync", old, env=conf(place, TEST_ALONE))
     d = start(place, conf(place, both))
-    dead = signalled(place, d, front, conf(place, both), 2, signal.SIGKILL)
+    looked = threading.Event()  # the daemon goes on by itself, and asks Stripe first
+    dead = signalled(place, d, front, conf(place, both), 2, signal.SIGKILL, then=lambda *_: looked.wait(PATIENCE) and None)
     said_by(place, dead)
     check(stores(place)["test"][:2] == ("", "live"), "it was killed elsewhere", stores(place))
-    front.bend = None
+    looked.set()
     is_over(place)
     d.until_word("live", "ok")
     whole(place, "live", "killed while it drained")
@@ -327,11 +337,11 @@ def whoever_is_killed_meanwhile_the_daemon_goes_on(place):
     # killed behind the seal; and so is the daemon that went on
     place.run("env", "switch", "test", "--from", "live", env={**conf(place, both), "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"})
     d.until_word("test", "ok")
-    said_by(place, signalled(place, d, front, conf(place, both), 3, signal.SIGKILL))
-    check(stores(place)["test"][:2] == ("live", "live"), "it was killed elsewhere", stores(place))
-    front.bend = lambda *_: d.process.kill()  # by the next request of whoever goes on
+    said_by(place, signalled(place, d, front, conf(place, both), 3, signal.SIGKILL,
+                             then=lambda *_: d.process.kill()))  # by the next request of whoever goes on
     until("the daemon is killed when it goes on", d.gone)
     front.bend = None
+    check(stores(place)["test"][:2] == ("live", "live"), "it was killed elsewhere", stores(place))
     d = start(place, conf(place, both), port=d.port)
     is_over(place)
     d.until_word("live", "ok")

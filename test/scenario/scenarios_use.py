@@ -436,10 +436,13 @@ def a_sync_hands_over_to_a_daemon_that_starts_and_sees_its_end(place):
     objects, pages, workers = 2500, 25, 8
     e.admin("POST", "/bulk", {"type": "product", "count": objects})
     place.run("sync", "products")
-    e.fault("slow;method=GET;path=/v1/products;delay_ms=40")
+    # a few pages at once, and then each so slowly that the daemon comes before the end
+    e.fault("slow;method=GET;path=/v1/products;delay_ms=1;count=5")
+    e.fault("slow;method=GET;path=/v1/products;delay_ms=1000")
     before = e.total()
     sync = begin_sync(place, "--again")
     d = place.start()
+    e.no_faults()
     out, err = sync.communicate(timeout=60)
     told = lines(out.decode())
     check(sync.returncode == 0 and told[-1] == {"end": True, "status": "ok"}, sync.returncode, told[-1:], err)
