@@ -65,10 +65,12 @@ static bool plan_parent(struct plan *p, const struct event *ev, const struct res
     return false;
 }
 
-/* Plans and prices are two views of the same thing, and each has its row. [facts: R-38] */
-static void plan_twin(struct plan *p, const struct resource *r, str id, bool gone)
+/* Plans and prices are two views of the same thing, and each has its row; but what is sold once has
+ * no plan, and a price never changes its type. [facts: R-38] */
+static void plan_twin(struct plan *p, const struct event *ev, const struct resource *r, str id,
+                      bool gone, struct arena *a)
 {
-    if (strcmp(r->type, "price") == 0)
+    if (strcmp(r->type, "price") == 0 && !str_eqz(json_text(ev->object, S("type"), a), "one_time"))
         add_key(p, S("plan"), id, gone);
     else if (strcmp(r->type, "plan") == 0)
         add_key(p, S("price"), id, gone);
@@ -128,7 +130,7 @@ static struct plan plan_own(const struct event *ev, const struct resource *r, st
          * nothing. */
         bool gone = str_ends(ev->type, S(".deleted")) && strcmp(r->type, "subscription") != 0;
         add_key(&p, str_of(r->type), object_id, gone);
-        plan_twin(&p, r, object_id, gone);
+        plan_twin(&p, ev, r, object_id, gone, a);
         return p;
     }
     if (ev->object.n && plan_parent(&p, ev, r, a))

@@ -168,6 +168,23 @@ static void a_lost_account_is_told_of_once_and_found_again(void **state)
     small_world_free(w);
 }
 
+static void what_another_key_cannot_reach_is_not_lost(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    struct acting act;
+
+    find(w, "acct_9");
+    acting_init(&act, &w->env, S("acct_9"));
+    act.stripe.access = ACCESS_UNREACHABLE;
+    act.stripe.key = w->env.proven_key + 1;
+    assert_int_equal(acting_note(&act, &e), ST_RETRY);
+    assert_non_null(strstr(e.text, "another key"));
+    assert_string_equal(ask_text(w, STATE), "new");
+    small_world_free(w);
+}
+
 static struct inbox_result deliver_of(struct small_world *w, const char *account)
 {
     ARENA(a, 64 << 10);
@@ -245,6 +262,7 @@ int main(void)
         cmocka_unit_test(every_request_carries_the_accounts_header),
         cmocka_unit_test(it_is_the_accounts_identity_in_the_platforms_mode),
         cmocka_unit_test(a_lost_account_is_told_of_once_and_found_again),
+        cmocka_unit_test(what_another_key_cannot_reach_is_not_lost),
         cmocka_unit_test(an_unknown_accounts_events_wait_until_stripe_has_shown_it),
         cmocka_unit_test(each_account_comes_once_page_after_page),
     };

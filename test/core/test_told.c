@@ -73,6 +73,20 @@ static void an_older_event_changes_nothing_not_even_in_the_same_batch(void **sta
     small_world_free(w);
 }
 
+static void in_one_second_a_creation_comes_first_and_a_deletion_last(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    deliver(w, EVENT("evt_2", "sun.updated", "2000", SUN("red")));
+    deliver(w, EVENT("evt_1", "sun.created", "2000", SUN("gray")));
+    assert_string_equal(ask_text(w, "select data from objects"), SUN("red"));
+    deliver(w, EVENT("evt_3", "sun.deleted", "2000", SUN("red")));
+    deliver(w, EVENT("evt_4", "sun.updated", "2000", SUN("late")));
+    assert_int_equal(ask_int(w, "select deleted from objects"), 1);
+    small_world_free(w);
+}
+
 static void its_deletion_is_a_tombstone_with_the_last_known_state(void **state)
 {
     (void)state;
@@ -173,7 +187,7 @@ static void what_a_connected_accounts_event_tells_is_that_accounts(void **state)
     w->env.connect = true;
     find_acct_9(w);
     deliver(w, THEIRS("evt_1", "1000", UPCOMING("5")));
-    assert_string_equal(ask_text(w, KEPT), "acct_9 sub_1 5 1000");
+    assert_string_equal(ask_text(w, KEPT), "acct_9 sub_1 5 4001");
     small_world_free(w);
 }
 
@@ -190,7 +204,7 @@ static void what_waited_for_its_account_is_taken_as_if_it_came_now(void **state)
                                 "reason = 'unknown_account'"),
                      2);
     find_acct_9(w);
-    assert_string_equal(ask_text(w, KEPT), "acct_9 sub_1 7 2000");
+    assert_string_equal(ask_text(w, KEPT), "acct_9 sub_1 7 8001");
     assert_int_equal(ask_int(w, "select count(*) from _inbox where outcome = 'quarantined'"), 0);
     assert_int_equal(ask_int(w, "select count(*) from _inbox where reason = 'unknown_account'"), 0);
     small_world_free(w);
@@ -271,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_upcoming_invoice_is_kept_as_its_event_says),
         cmocka_unit_test(an_older_event_changes_nothing_not_even_in_the_same_batch),
+        cmocka_unit_test(in_one_second_a_creation_comes_first_and_a_deletion_last),
         cmocka_unit_test(its_deletion_is_a_tombstone_with_the_last_known_state),
         cmocka_unit_test(an_answer_of_stripe_wins_over_what_was_told),
         cmocka_unit_test(what_contradicts_its_events_mode_stays_in_the_inbox_alone),

@@ -48,6 +48,7 @@ static enum status acting_call(struct stripe *s, const struct stripe_request *q,
     if (st == ST_OK && access_told(p->http_status, p->body) != ACCESS_UNSAID) {
         act->access = access_told(p->http_status, p->body);
         act->asked_at = now;
+        act->key = p->key;
     }
     return st;
 }
@@ -214,6 +215,9 @@ enum status acting_note(struct acting *act, struct error *e)
     if (now == ACCOUNT_ACTIVE && account_is_lost(was) && act->stripe.asked_at <= lost_at)
         return ST_OK; /* it was asked before the access was lost */
     tx_end(&tx);
+    st = env_believe(act->env.root, act->stripe.key, e);
+    if (st != ST_OK) /* another key's access is not ours */
+        return st;
     st = tx_begin(&tx, store, TX_WRITE, e);
     if (st == ST_OK && now == ACCOUNT_ACTIVE)
         st = account_found(&tx, act->env.root, str_of(act->stripe.account), &a, e);

@@ -19,6 +19,7 @@ struct stripe_acting {
     _Atomic enum access access;
     struct clock *clock;
     _Atomic msec asked_at; /* wall; when what has told of the access was asked */
+    _Atomic uint64_t key;  /* with which key (stripe_response.key) */
 };
 
 struct acting {
