@@ -218,8 +218,9 @@ static enum status env_check(struct cli *cli, struct env_config *conf, struct er
     if (n)
         cli_exit_with(EXIT_FOUND);
     if (!cli->json)
-        say("%s (%s, %s mode): %zu leftover%s.", conf->name, wire.env.identity.account,
-            mode_name(wire.env.identity.livemode), n, n == 1 ? "" : "s");
+        say("%s (%s, %s mode): %s%zu %s%s.", conf->name, wire.env.identity.account,
+            mode_name(wire.env.identity.livemode), n ? "leftovers in " : "", n,
+            n ? "place" : "leftover", n == 1 ? "" : "s");
     if (!cli->json && n > mirror)
         say("`brindle check leftovers --env %s` tells of the application's.", conf->name);
     return ST_OK;

@@ -53,12 +53,14 @@ static enum status open_application(struct looking *l, struct error *e)
                                    : st;
 }
 
-/* Those that are configured and have a store; what cannot be read is said, and nothing is made of
+/* Those that have a store, configured or not; what cannot be read is said, and nothing is made of
  * it. */
 static void open_others(struct looking *l)
 {
     struct config *c = &l->cli->config;
+    struct error ignored = { 0 };
 
+    (void)!config_find_all(c, &ignored);
     for (size_t i = 0; i < c->n_envs && l->n_others < LEFTOVER_ENVS_MAX; i++) {
         struct error why = { 0 };
         struct wire *w = &l->other[l->n_others];
@@ -103,12 +105,13 @@ static enum status open_environments(struct looking *l, struct error *e)
 {
     enum status st = wire_open(&l->mirror, &l->cli->config, l->conf, WIRE_READ, e);
 
-    if (st == ST_NONE)
-        return fail(
-            e, ST_NONE,
-            "Environment %s has no mirror yet, so nothing is known of it. Run `brindle sync` "
-            "first.",
-            l->conf->name);
+    if (st == ST_NONE) {
+        error_clear(e);
+        return fail(e, ST_NONE,
+                    "Environment %s has no mirror yet, so nothing is known of it. `brindle env "
+                    "switch %s` makes it, and so does `brindle sync --env %s`.",
+                    l->conf->name, l->conf->name, l->conf->name);
+    }
     if (st == ST_OK)
         st = open_stripe(l, e);
     if (st != ST_OK)

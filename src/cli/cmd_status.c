@@ -201,10 +201,10 @@ static void print_connected(const struct mirror_status *m)
         return;
     count_text(rest > 0 ? rest : 0, walked);
     line("connected", m->accounts_lost ? COLOR_WARN : COLOR_GOOD,
-         "%lld accounts: %s walked, %lld being walked, %lld to come, %lld out of reach%s",
-         (long long)m->accounts, walked, (long long)m->accounts_walking,
-         (long long)m->accounts_unwalked, (long long)m->accounts_lost,
-         m->accounts_lost ? "; `brindle status --accounts`" : "");
+         "%lld account%s: %s walked, %lld being walked, %lld to come, %lld out of reach%s",
+         (long long)m->accounts, m->accounts == 1 ? "" : "s", walked,
+         (long long)m->accounts_walking, (long long)m->accounts_unwalked,
+         (long long)m->accounts_lost, m->accounts_lost ? "; `brindle status --accounts`" : "");
 }
 
 static void print_numbers(const struct shown *s, const struct env *env,

@@ -177,6 +177,14 @@ static void what_another_mirror_has_is_asked_for_before_it_counts(void **state)
         if (t.scan.column[0].ids[want[i].kind] != 1)
             wrong("%zu: not %s", i, leftover_kind_name(want[i].kind));
     }
+    /* An older copy of the same mirror is nowhere else. */
+    static struct env copy;
+    copy = ours;
+    assert_int_equal(declare("t.a"), ST_OK);
+    t.scan.mirror = &ours;
+    t.scan.other[t.scan.n_others++] = &copy;
+    assert_int_equal(leftovers_look(&t.scan, &t.e), ST_OK);
+    assert_int_equal(t.scan.column[0].ids[LEFTOVER_UNKNOWN], 1);
 }
 
 /* As whom Stripe is asked for an id, where there are connected accounts, and what counts. */

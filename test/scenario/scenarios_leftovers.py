@@ -145,6 +145,10 @@ def what_is_left_of_another_environment_is_counted_and_nothing_is_written(place)
     path.write_text(path.read_text().replace("application_columns = \n", out))
     check(set(lines(leftovers(place, env, "--json")[0])) == set(found), "the proposal is not what can be pasted")
     check(app.everything() == before, "the proposal has written")
+    # A mirror that nobody configures any more is read all the same.
+    path.write_text(path.read_text()[path.read_text().index("[env live]"):])
+    why = lines(leftovers(place, env, "--json")[0])["stripe_customers.stripe_customer_id"]["examples"][0]["why"]
+    check(place.cluster or "mirror of test" in why, why)
 
 
 @scenario("ENV-06")

@@ -222,6 +222,9 @@ static enum status plan_to_look(struct switching *s, struct env *reader, struct 
                     "the daemon, if there is one, would be sent a signed test event");
     if (st == ST_OK && reader)
         st = look_for_leftovers(s, reader, e);
+    else if (st == ST_OK)
+        switch_tell(s, "leftovers", SWITCH_PLANNED,
+                    "ids of elsewhere would be looked for in the application's database");
     switch_close(s, &asker);
     return st;
 }

@@ -1,7 +1,7 @@
 /* leftovers.h - ids of another environment in the application's own database: found, told apart,
  * mended and put back.
  *
- * An id is looked for in this mirror, then in those of the other environments that are configured,
+ * An id is looked for in this mirror, then in those of the other environments,
  * then at Stripe: as the platform, and where Connect is on as connected accounts, too. A plain 404
  * proves nothing: what lived in another account or sandbox, and what was never there, is answered
  * alike [facts: RULES 4.5]. So it stays unknown, and is mended only when somebody asks for that. */

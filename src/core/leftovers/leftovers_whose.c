@@ -84,6 +84,8 @@ static enum status find_elsewhere(struct leftover_scan *s, const struct resource
         const struct identity *their = &s->other[i]->identity;
         struct home home = { 0 };
         bool there, deleted;
+        if (identity_same(own, their)) /* a copy or an older one of this */
+            continue;
         enum status st = find_in(s->other[i], id, &there, &deleted, e);
         if (st == ST_OK && !there)
             st = find_home(s->other[i], r, id, &home, e);
