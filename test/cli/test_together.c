@@ -55,6 +55,27 @@ static void post(struct fixture *f, const char *path, const char *form, char id[
     assert_int_equal(sscanf(answer, "{\"id\":\"%127[^\"]", id), 1);
 }
 
+/* Speaks to the emulator itself: POSTs a document, or DELETEs without one. */
+static void admin(struct fixture *f, const char *path, const char *document)
+{
+    char url[256], answer[8192] = "";
+    struct curl_slist *header = curl_slist_append(NULL, "Content-Type: application/json");
+    CURL *h = curl_easy_init();
+
+    snprintf(url, sizeof url, "%s/_emulator%s", f->base, path);
+    curl_easy_setopt(h, CURLOPT_URL, url);
+    curl_easy_setopt(h, CURLOPT_USERPWD, f->key);
+    curl_easy_setopt(h, CURLOPT_HTTPHEADER, header);
+    curl_easy_setopt(h, document ? CURLOPT_POSTFIELDS : CURLOPT_CUSTOMREQUEST,
+                     document ? document : "DELETE");
+    curl_easy_setopt(h, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, keep_answer);
+    curl_easy_setopt(h, CURLOPT_WRITEDATA, answer);
+    assert_int_equal(curl_easy_perform(h), CURLE_OK);
+    curl_easy_cleanup(h);
+    curl_slist_free_all(header);
+}
+
 static int begin_with(void **state, const char *fault)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -98,7 +119,7 @@ static int begin_silent(void **state)
 
 static int begin_slow(void **state)
 {
-    return begin_with(state, "slow;delay_ms=500;path=/v1/customers;count=20");
+    return begin_with(state, "slow;delay_ms=1000;path=/v1/customers");
 }
 
 static int end_with(void **state, int code)
@@ -261,10 +282,13 @@ static void a_daemon_that_starts_takes_a_running_sync_over(void **state)
     struct running sync, daemon;
     char ada[128];
 
+    /* Thirty pages, a second each, until the daemon is there. */
+    admin(f, "/bulk", "{\"type\":\"customer\",\"count\":3000}");
     post(f, "/v1/customers", "name=Ada", ada);
     run_start(&sync, f->dir, f->env, (const char *const[]){ "sync", "customers", NULL });
     assert_int_equal(sync.line[0], '{');
     start_daemon(f, &daemon);
+    admin(f, "/faults", NULL);
     assert_int_equal(run_wait(&sync, said, sizeof said), 0);
     assert_non_null(strstr(said, "{\"end\":true,\"status\":\"ok\"}"));
     assert_true(file_has(f->log, "event=command_accepted env=test account="));
