@@ -319,11 +319,11 @@ def who_refer_to_each_other_may_come_in_any_order(place):
     check(not [one for one in dangling(place) if one["state"] == "wanted"], "something dangles:", dangling(place))
 
 
-def sync_until(place, gate, sign, *args):
-    """A sync that gets this signal when an answer that it asked for is held: its exit code and what it said."""
+def sync_until(place, what, question, sign, *args):
+    """A sync that gets this signal when the time has come: its exit code and what it said."""
     one = subprocess.Popen([BRINDLE, "sync", *args], cwd=place.dir, env=place.env(), stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    gate.come()
+    until(what, question)
     one.send_signal(sign)
     out, err = one.communicate(timeout=PATIENCE)
     return one.returncode, (out + err).decode()
@@ -341,7 +341,7 @@ def whatever_the_hole_no_sync_calls_it_complete(place):
     front = stand_before(place)
     for sign in (signal.SIGKILL, signal.SIGTERM):
         second_page = front.gate("GET", "/v1/tax_rates?", after=int(sign == signal.SIGKILL))
-        code, _ = sync_until(place, second_page, sign, "tax_rates")
+        code, _ = sync_until(place, "a page is held back", lambda: second_page.held, sign, "tax_rates")
         second_page.open()
         check(code != 0, "half a sync ended with 0")
         state = coverage(place)["tax_rate"]
