@@ -413,22 +413,21 @@ def a_scheduled_check_finds_mends_and_says_so(place):
 @scenario("MIRROR-17C")
 def the_fuse_keeps_what_vanished_until_a_person_says_so(place):
     e = place.emulator
-    coupons = [e.post("/v1/coupons", percent_off=5, duration="once", name=f"c{i}") for i in range(30)]
+    coupons = [e.post("/v1/coupons", percent_off=5, duration="once", name=f"c{i}") for i in range(40)]
     place.run("sync")
     for one in coupons:
         e.delete(f"/v1/coupons/{one['id']}")
-    fuse = {"BRINDLE_FUSE": "10"}
-    _, err = place.run("sync", "coupons", code=1, env=fuse)
+    _, err = place.run("sync", "coupons", code=1)
     check("the fuse has blown" in err, "sync does not say why:", err[-300:])
     left = place.one("select count(*) from coupons")
-    check(left == 20, "not ten were let go, left are", left)
+    check(left == 20, "not twenty were let go, left are", left)
     now = status_of(place)
     check(now["fuse_blown_at"] > 0 and now["fuse_held"] == 20, now)
-    found, err = drift(place, "coupons", "--repair", code=3, env=fuse)
+    found, err = drift(place, "coupons", "--repair", code=3)
     check(len(found) == 20 and all(f["state"] == "failed" for f in found), found[:2])
     check("--repair --yes" in err, err)
     check(place.one("select count(*) from coupons") == 20, "the fuse does not hold")
-    found, _ = drift(place, "coupons", "--repair", "--yes", code=0, env=fuse)
+    found, _ = drift(place, "coupons", "--repair", "--yes", code=0)
     check(place.one("select count(*) from coupons") == 0, "what a person permitted is still there")
     check(status_of(place)["fuse_blown_at"] == 0 and status_of(place)["dead"] == 0, "the fuse is not mended")
 
