@@ -18,10 +18,7 @@ static void on_progress(void *ctx, const struct copy_report *r)
         env_stop(s->to);
     if (!s->draws)
         return;
-    if (r->table)
-        fprintf(stderr, "\r\033[K%s: %lld rows", r->table, (long long)r->rows);
-    else
-        fprintf(stderr, "\r\033[Kcomparing");
+    fprintf(stderr, "\r\033[K%s: %lld rows", r->table, (long long)r->rows);
 }
 
 /* The same configuration with another database. The copy borrows everything else. */
@@ -31,6 +28,20 @@ static enum status with_database(const struct config *c, const char *url, struct
     *out = *c;
     out->arena = (struct arena){ .max = CONFIG_PATH_MAX * 4 };
     return config_set_database(out, url, e);
+}
+
+/* The target of a switch: its journal is in the store of where it comes from. */
+static enum status must_be_no_target(const struct config *c, const char *name, struct error *e)
+{
+    char from[ENV_NAME_MAX + 1];
+
+    wire_switch_from(c, name, from);
+    if (!from[0])
+        return ST_OK;
+    return fail(e, ST_CONFLICT,
+                "A switch from environment %s to %s is under way: finish it (`brindle env switch "
+                "%s`), or go back (`brindle env switch %s`), and copy then.",
+                from, name, name, from);
 }
 
 static enum status copy_between(const struct config *from, const struct config *to,
@@ -43,10 +54,13 @@ static enum status copy_between(const struct config *from, const struct config *
         return fail(e, ST_CONFLICT,
                     "A daemon or command writes the mirror of %s just now: stop it first.",
                     conf->name);
-    enum status st = wire_open(&old, from, conf, WIRE_READ, e);
-    if (st != ST_OK)
-        return st;
-    st = wire_open(&new, to, conf, WIRE_FILL, e);
+    enum status st = must_be_no_target(from, conf->name, e);
+    if (st == ST_OK)
+        st = wire_open(&old, from, conf, WIRE_READ, e);
+    if (st == ST_OK)
+        st = wire_hold(&old, e);
+    if (st == ST_OK)
+        st = wire_open(&new, to, conf, WIRE_FILL, e);
     if (st != ST_OK)
         return st;
     struct showing s = { &new.env, is_terminal(stderr) };

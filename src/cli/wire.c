@@ -527,6 +527,23 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     return ST_OK;
 }
 
+enum status wire_hold(struct wire *w, struct error *e)
+{
+    struct error why = { 0 };
+    int lock = 0;
+
+    if (w->on_pg)
+        return ST_OK;
+    enum status st = lock_file_take(w->store_path, &lock, &why);
+    if (st == ST_CONFLICT)
+        return fail(e, ST_CONFLICT,
+                    "A daemon or command writes the mirror of %s just now: stop it first.",
+                    w->conf->name);
+    if (st == ST_OK) /* where no such file can be made, nobody can write */
+        w->place_lock = lock;
+    return ST_OK;
+}
+
 enum status wire_identity(struct wire *w, struct identity *out, struct error *e)
 {
     return prove(w, out, e);

@@ -41,7 +41,7 @@ struct wire {
     unsigned rate;                        /* requests a second; 0: unlimited */
     bool made;                            /* the environment was initialised */
     bool on_pg;                           /* the store is PostgreSQL's: no lock, no socket */
-    int place_lock;                       /* with on_pg: keeps env.owner ours; 0: none */
+    int place_lock; /* with on_pg: keeps env.owner ours; else wire_hold's; 0: none */
     const char *data_dir;
     bool adopted;     /* WIRE_WRITE: the store is this identity's own */
     bool key_changed; /* WIRE_WRITE: it was another one before, of the same account */
@@ -73,6 +73,9 @@ bool wire_switch_rests(const struct config *c, const char *name);
  * process ends, however that ends. ST_CONFLICT: another process does. */
 enum status wire_switch_lock(const struct config *c, int *lock, struct error *e) MUST_USE;
 void wire_switch_unlock(int lock);
+/* WIRE_READ of a SQLite store: nobody writes into it until wire_close. ST_CONFLICT: somebody does.
+ * On PostgreSQL nothing is done. */
+enum status wire_hold(struct wire *w, struct error *e) MUST_USE;
 /* Whose key this is, for WIRE_ASK: proven at Stripe, or declared. Statuses as WIRE_WRITE's. */
 enum status wire_identity(struct wire *w, struct identity *out, struct error *e) MUST_USE;
 void wire_close(struct wire *w); /* writes the audit of the last calls */

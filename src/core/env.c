@@ -178,30 +178,36 @@ static void sql_text(struct buf *b, const char *text)
  * which the database itself refuses objects of the other mode. (A column of its own carries the
  * check on SQLite, which adds constraints in no other way; a trigger would cost half as much as the
  * insert.) */
-static enum status claim_store(struct env *env, const struct identity *id, struct error *e)
+static enum status claim_store(struct env *env, const struct identity *id, const char *sealed_for,
+                               int64_t sequence, struct error *e)
 {
     BUF(sql, 4096);
     struct store *store = env->world->store;
     msec now = clock_wall(env->world->clock);
 
-    buf_append(
-        &sql, S("insert into _environment (one, name, account, livemode, created_at) values (1, "));
+    if (sequence < now * 1000)
+        sequence = now * 1000;
+    buf_append(&sql,
+               S("insert into _environment (one, name, account, livemode, created_at, sealed_for) "
+                 "values (1, "));
     sql_text(&sql, env->name);
     buf_append(&sql, S(", "));
     sql_text(&sql, id->account);
-    buf_printf(&sql, ", %d, %lld);\n", id->livemode, (long long)now);
+    buf_printf(&sql, ", %d, %lld, ", id->livemode, (long long)now);
+    sql_text(&sql, sealed_for);
+    buf_append(&sql, S(");\n"));
     if (strcmp(store->ops->dialect, "sqlite") == 0)
         buf_printf(&sql,
                    "insert into _sequence (one, value) values (1, %lld);\n"
                    "alter table objects add column one_mode integer "
                    "check (livemode is null or livemode = %d);\n",
-                   (long long)now * 1000, id->livemode);
+                   (long long)sequence, id->livemode);
     else
         buf_printf(&sql,
                    "select setval('_sequence', %lld);\n"
                    "alter table objects add constraint one_mode "
                    "check (livemode is null or livemode = %d);\n",
-                   (long long)now * 1000, id->livemode);
+                   (long long)sequence, id->livemode);
     buf_printf(&sql, "insert into _audit (at, what, detail) values (%lld, 'made', ",
                (long long)now);
     sql_text(&sql, id->account);
@@ -236,13 +242,14 @@ static enum status make_views(struct env *env, const char *made_by, struct error
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
-enum status env_adopt(struct env *env, const struct identity *id, struct error *e)
+static enum status adopt(struct env *env, const struct identity *id, const char *sealed_for,
+                         int64_t sequence, struct error *e)
 {
     struct recorded rec = { 0 };
     enum status st = read_record(env, &rec, e);
 
     if (st == ST_NONE) {
-        st = claim_store(env, id, e);
+        st = claim_store(env, id, sealed_for, sequence, e);
         if (st == ST_CONFLICT) { /* another process was first, just now */
             error_clear(e);
             st = read_record(env, &rec, e);
@@ -257,6 +264,17 @@ enum status env_adopt(struct env *env, const struct identity *id, struct error *
     env->proven_key = id->key;
     st = make_views(env, rec.views, e);
     return st == ST_OK ? erase_look(env, e) : st;
+}
+
+enum status env_adopt(struct env *env, const struct identity *id, struct error *e)
+{
+    return adopt(env, id, "", 0, e);
+}
+
+enum status env_adopt_copy(struct env *env, const struct identity *id, const char *sealed_for,
+                           int64_t last, struct error *e)
+{
+    return adopt(env, id, sealed_for, last, e);
 }
 
 enum status env_recall(struct env *env, struct error *e)

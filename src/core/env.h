@@ -122,6 +122,11 @@ const char *mode_name(bool livemode); /* "live" or "test" */
  * the store belongs to another account or mode; nothing was written. */
 enum status env_adopt(struct env *env, const struct identity *id, struct error *e) MUST_USE;
 
+/* The same for a copy, whose new store is nobody's yet: it is sealed if the old one was (seal.h; or
+ * ""), and its sequence begins behind `last`. */
+enum status env_adopt_copy(struct env *env, const struct identity *id, const char *sealed_for,
+                           int64_t last, struct error *e) MUST_USE;
+
 /* The identity is proven; has the key been another one before (`*changed`)? Then it was rotated,
  * which needs no ceremony: it is noted in the audit, as a few bits of its hash. */
 enum status env_note_key(struct env *env, const struct secret *key, bool *changed,

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -136,6 +137,17 @@ def a_mirror_moves_to_sqlite_and_back_without_asking_stripe(place):
     out = place.run("copy", here, there)[1]
     check("equal on both sides" in out, "it says", out)
     check(place.run("copy", here, there, code=None)[1].count("already"), "it copies over a mirror")
+    # as one that was broken off before its last step looks; since then the old one was written to
+    with contextlib.closing(sqlite3.connect(place.dir / "moved" / "test.db", isolation_level=None)) as moved:
+        moved.executescript("delete from _environment; delete from _sequence; alter table objects drop column one_mode")
+        place.write("update _due set gen = gen + 1, last_error = 'late' where id = (select min(id) from _due where kind = 'object');"
+                    "update _environment set sealed_for = 'live'")
+        place.run("copy", here, there)
+        check(moved.execute("select count(*) from _due where last_error = 'late' and done_gen < gen").fetchone()[0] == 1,
+              "acknowledged work is lost")
+        check(moved.execute("select sealed_for from _environment").fetchone()[0] == "live", "the copy of a sealed one is open")
+        moved.execute("update _environment set sealed_for = ''")
+        moved.execute("update _due set last_error = null, gen = gen - 1 where last_error = 'late'")
     back = place.cluster.url(place.cluster.database())
     place.run("copy", there, back)
     check(e.total() == asked, "Stripe was asked", e.total() - asked, "times")
