@@ -22,6 +22,8 @@ static void examine(struct doctor *d, bool offline)
         d->env = conf->name;
         d->hears = false;
         doctor_settings(d, conf);
+        if (conf->fault[0])
+            continue;
         bool ask = reach.stripe && !conf->found && !offline;
         if (reach.store)
             ask = doctor_store(d, conf) && ask;
@@ -93,11 +95,9 @@ enum status cmd_doctor(struct cli *cli, struct error *e)
         return ST_OK;
     }
     load(&d, &usable);
-    if (usable && cli->env_name) {
+    if (usable && cli->env_name && !config_has(&cli->config, cli->env_name)) {
         struct env_config *chosen;
-        st = config_env(&cli->config, cli->env_name, &chosen, e);
-        if (st != ST_OK)
-            return st;
+        return config_env(&cli->config, cli->env_name, &chosen, e);
     }
     if (usable)
         examine(&d, offline);

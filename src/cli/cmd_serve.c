@@ -99,6 +99,8 @@ static enum status open_one(struct serving *s, struct env_config *conf, bool alo
         return ST_OK;
     enum status st = config_refuse_demo(c, conf, why);
     if (st == ST_OK)
+        st = serving_hears(conf, why);
+    if (st == ST_OK)
         st = open_or_take_over(&s->wire[s->n], c, conf, why);
     if (st == ST_OK) {
         serving_add(s);
@@ -111,11 +113,6 @@ static enum status open_one(struct serving *s, struct env_config *conf, bool alo
     return st;
 }
 
-static bool is_chosen(const struct cli *cli, const struct env_config *conf)
-{
-    return !conf->found && (!cli->env_name || str_eqz(str_of(cli->env_name), conf->name));
-}
-
 static enum status open_each(struct serving *s, struct cli *cli, size_t chosen, bool once,
                              struct error *e)
 {
@@ -124,7 +121,7 @@ static enum status open_each(struct serving *s, struct cli *cli, size_t chosen, 
 
     for (size_t i = 0; i < c->n_envs; i++) {
         struct error why = { 0 };
-        if (!is_chosen(cli, &c->env[i]))
+        if (!serving_is_chosen(cli, &c->env[i]))
             continue;
         c->env[i].try_once = once;
         enum status st = open_one(s, &c->env[i], chosen == 1, &why);
@@ -144,7 +141,7 @@ static enum status open_all(struct serving *s, struct cli *cli, struct error *e)
     size_t chosen = 0;
 
     for (size_t i = 0; i < c->n_envs; i++)
-        chosen += is_chosen(cli, &c->env[i]);
+        chosen += serving_is_chosen(cli, &c->env[i]);
     enum status st = open_each(s, cli, chosen, chosen > 1, e);
     if (chosen > 1 && !s->n_usable && st == ST_RETRY) {
         serving_forget(s);

@@ -387,6 +387,26 @@ static enum status show_env(struct shown *s, struct error *e)
     return st == ST_OK ? show_open(s, &w.env, e) : st;
 }
 
+/* One that cannot be shown hides no other. */
+static enum status show_each(struct shown *s, const struct env_config *only, struct error *e)
+{
+    const struct config *c = &s->cli->config;
+    enum status first = ST_OK;
+
+    for (size_t i = 0; i < c->n_envs; i++) {
+        struct error why = { 0 };
+        if (only && only != &c->env[i])
+            continue;
+        s->conf = &c->env[i];
+        enum status st = show_env(s, &why);
+        if (st == ST_OK || first != ST_OK)
+            continue;
+        first = st;
+        *e = why;
+    }
+    return first;
+}
+
 enum status cmd_status(struct cli *cli, struct error *e)
 {
     struct config *c = &cli->config;
@@ -406,11 +426,5 @@ enum status cmd_status(struct cli *cli, struct error *e)
     if (st == ST_OK && (cli->env_name || c->n_envs == 0))
         st = config_env(c, cli->env_name, &only, e);
     s.several = c->n_envs > 1;
-    for (size_t i = 0; i < c->n_envs && st == ST_OK; i++) {
-        if (only && only != &c->env[i])
-            continue;
-        s.conf = &c->env[i];
-        st = show_env(&s, e);
-    }
-    return st;
+    return st == ST_OK ? show_each(&s, only, e) : st;
 }

@@ -256,24 +256,19 @@ static enum status unknown_setting(const struct config *c, const char *section, 
                 meant ? "\"?" : "");
 }
 
-static enum status take_line(struct config *c, const char *section, const char *name, str value,
-                             struct error *e)
+/* The first sentence stands for all that is wrong in an environment's own section. */
+static void keep_fault(struct env_config *env, const struct error *why)
 {
-    struct env_config *env = NULL;
+    if (!env->fault[0])
+        snprintf(env->fault, sizeof env->fault, "%s", why->text);
+}
+
+static enum status take_setting(struct config *c, struct env_config *env, const char *section,
+                                const char *name, str value, struct error *e)
+{
+    enum setting_section which = env ? SECTION_ENV : SECTION_BRINDLE;
     char place[256];
 
-    if (str_starts(str_of(section), S("env "))) {
-        enum status st = env_add(c, str_trim(str_of(section + 4)), &env, e);
-        if (st != ST_OK) {
-            error_prefix(e, "%s: ", c->path);
-            return st;
-        }
-    } else if (strcmp(section, "brindle") != 0) {
-        return fail(e, ST_INVALID,
-                    "%s: \"%s\" stands in the section [%s]; there are [brindle] and [env NAME].",
-                    c->path, name, section);
-    }
-    enum setting_section which = env ? SECTION_ENV : SECTION_BRINDLE;
     for (size_t id = 0; id < SETTING_COUNT; id++) {
         const struct setting *s = &setting_table[id];
         if (s->section != which || strcmp(s->name, name) != 0)
@@ -286,6 +281,49 @@ static enum status take_line(struct config *c, const char *section, const char *
         return put(c, env, (enum setting_id)id, value, ORIGIN_FILE, place, e);
     }
     return unknown_setting(c, section, name, which, e);
+}
+
+static enum status take_line(struct config *c, const char *section, const char *name, str value,
+                             struct error *e)
+{
+    struct env_config *env = NULL;
+    struct error why = { 0 };
+
+    if (str_starts(str_of(section), S("env "))) {
+        enum status st = env_add(c, str_trim(str_of(section + 4)), &env, e);
+        if (st != ST_OK) {
+            error_prefix(e, "%s: ", c->path);
+            return st;
+        }
+    } else if (strcmp(section, "brindle") != 0) {
+        return fail(e, ST_INVALID,
+                    "%s: \"%s\" stands in the section [%s]; there are [brindle] and [env NAME].",
+                    c->path, name, section);
+    }
+    enum status st = take_setting(c, env, section, name, value, &why);
+    if (st == ST_INVALID && env) {
+        keep_fault(env, &why);
+        return ST_OK;
+    }
+    if (st != ST_OK)
+        *e = why;
+    return st;
+}
+
+/* A line that is nothing, in an environment's section: its fault alone. */
+static bool take_strange_line(void *user, str section, unsigned line)
+{
+    struct reading *r = user;
+    struct env_config *env = NULL;
+    struct error why = { 0 };
+
+    if (!str_starts(section, S("env ")) ||
+        env_add(r->c, str_trim(str_sub(section, 4, section.n)), &env, &why) != ST_OK)
+        return false;
+    (void)fail(&why, ST_INVALID, "%s: line %u is neither [section] nor name = value.", r->c->path,
+               line);
+    keep_fault(env, &why);
+    return true;
 }
 
 static int on_line(void *user, const char *section, const char *name, const char *value)
@@ -316,6 +354,7 @@ static enum status parse_file(struct config *c, char *text, size_t n, struct err
         error_prefix(e, "%s: ", c->path);
         return st;
     }
+    config_lines_strange(&folded, take_strange_line, &r);
     buf_char(&folded, '\0');
     int line = folded.failed ? 1 : ini_parse_string(folded.p, on_line, &r);
     explicit_bzero(folded.p, folded.n);
@@ -528,6 +567,9 @@ static enum status check_env(const struct env_config *env, struct error *e)
     str connect = config_text(&env->values, SET_CONNECT);
     if (!str_eqz(connect, "on") && !str_eqz(connect, "off"))
         return fail(e, ST_INVALID, "connect of environment %s must be on or off.", env->name);
+    if (config_text(&env->values, SET_SCHEMA).n > SCHEMA_NAME_MAX)
+        return fail(e, ST_INVALID, "schema of environment %s is longer than %d bytes.", env->name,
+                    SCHEMA_NAME_MAX);
     if (account.n && (!str_starts(account, S("acct_")) || account.n > ACCOUNT_ID_MAX))
         return fail(e, ST_INVALID, "account of environment %s must be an id like acct_1ABC.",
                     env->name);
@@ -542,8 +584,11 @@ static enum status check_whole(struct config *c, struct error *e)
         st = check_choice(c, SET_LOG_LEVEL, S("debug info warn error"), e);
     if (st == ST_OK)
         st = check_choice(c, SET_LOG_FORMAT, S("logfmt json"), e);
-    for (size_t i = 0; i < c->n_envs && st == ST_OK; i++)
-        st = check_env(&c->env[i], e);
+    for (size_t i = 0; i < c->n_envs; i++) {
+        struct error why = { 0 };
+        if (check_env(&c->env[i], &why) != ST_OK)
+            keep_fault(&c->env[i], &why);
+    }
     return st == ST_OK ? keys_apart(c, NULL, e) : st;
 }
 
@@ -623,6 +668,23 @@ static struct env_config *env_named(struct config *c, const char *name)
     return NULL;
 }
 
+bool config_has(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_envs; i++)
+        if (strcmp(c->env[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* With a fault it is chosen by nobody. */
+static enum status take_env(struct env_config *env, struct env_config **out, struct error *e)
+{
+    if (env->fault[0])
+        return fail(e, ST_INVALID, "%s", env->fault);
+    *out = env;
+    return ST_OK;
+}
+
 enum status config_find_stores(struct config *c, const char *name, struct error *e)
 {
     if (c->n_envs && (!name || env_named(c, name)))
@@ -647,17 +709,15 @@ enum status config_env(struct config *c, const char *name, struct env_config **o
     if (st != ST_OK)
         return st;
     if (name) {
-        *out = env_named(c, name);
-        if (*out)
-            return ST_OK;
+        struct env_config *named = env_named(c, name);
+        if (named)
+            return take_env(named, out, e);
         return fail(e, ST_INVALID,
                     "There is no environment \"%s\": it is neither configured nor in %s.", name,
                     c->data_dir);
     }
-    if (c->n_envs == 1) {
-        *out = &c->env[0];
-        return ST_OK;
-    }
+    if (c->n_envs == 1)
+        return take_env(&c->env[0], out, e);
     if (c->n_envs == 0)
         return fail(e, ST_NONE,
                     "No environment is configured and none is in %s: set STRIPE_SECRET_KEY, or %s.",

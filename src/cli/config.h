@@ -16,6 +16,7 @@ enum {
     CONFIG_PATH_MAX = 1024,
     WORKERS_MAX = 64,
     KEPT_DAYS_MAX = 36500,
+    SCHEMA_NAME_MAX = 63, /* PostgreSQL's own */
 };
 
 enum setting_section { SECTION_BRINDLE, SECTION_ENV };
@@ -62,6 +63,7 @@ struct env_config {
     struct secret secret_key;
     struct secret webhook_secret[VERIFY_SECRETS_MAX];
     size_t n_webhook_secrets;
+    char fault[ERROR_TEXT_MAX]; /* what of its own settings cannot be used; "": nothing */
     bool found;     /* nobody configured it: its store lies in the data directory. To read alone */
     bool try_once;  /* a start asks Stripe once whose key it is: others are not to wait for it */
     bool switching; /* `env switch` may open what is sealed, or the target of a switch */
@@ -90,7 +92,9 @@ struct config_flags {
 };
 
 /* ST_INVALID: what is set cannot be read or used; the sentence names the setting and its place.
- * ST_NONE: a file that was named is not there. Free it in both cases. */
+ * What is wrong within an environment's own section is no failure: it is the environment's `fault`,
+ * with which it is not opened, and others are. ST_NONE: a file that was named is not there. Free it
+ * in any case. */
 enum status config_load(struct config *c, const struct config_flags *f, struct error *e) MUST_USE;
 void config_free(struct config *c); /* wipes the secrets */
 
@@ -107,9 +111,13 @@ int64_t config_number(const struct values *v, enum setting_id id); /* -1: empty 
 
 /* The environment of this name, or the only one when `name` is NULL. Those whose store merely lies
  * in the data directory count if nothing is configured, or if they are named. ST_INVALID: there are
- * several, or none of that name; the sentence lists them. ST_NONE: there is none at all. */
+ * several, or none of that name; the sentence lists them; or it has a fault, and the sentence is
+ * that. ST_NONE: there is none at all. */
 enum status config_env(struct config *c, const char *name, struct env_config **out,
                        struct error *e) MUST_USE;
+
+/* Is there one of this name, with or without a fault? */
+bool config_has(const struct config *c, const char *name);
 
 /* Adds what lies in the data directory when nothing is configured, for commands that read. */
 enum status config_find_stores(struct config *c, const char *name, struct error *e) MUST_USE;

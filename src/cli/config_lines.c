@@ -100,6 +100,32 @@ enum status config_lines_fold(struct config_lines *l, str text, bool (*is_list)(
     return st == ST_OK && out->failed ? fail(e, ST_LIMIT, "it is too large.") : st;
 }
 
+/* "[env live]" -> "env live"; "" when it does not end, and inih says so. */
+static str section_of(str line)
+{
+    return str_sub(line, 1, str_find(line, ']') < line.n ? str_find(line, ']') : 1);
+}
+
+void config_lines_strange(struct buf *text, bool (*take)(void *ctx, str section, unsigned line),
+                          void *ctx)
+{
+    str left = buf_str(text), section = S("");
+
+    for (unsigned number = 1; left.n; number++) {
+        str line;
+        left = str_cut(left, '\n', &line);
+        str words = str_trim(line);
+        if (words.n && words.p[0] == '[') {
+            section = section_of(words);
+            continue;
+        }
+        bool strange = words.n && !is_blank(line.p[0]) && !is_comment(line) &&
+                       str_find(words, '=') == words.n && str_find(words, ':') == words.n;
+        if (strange && take(ctx, section, number))
+            memset(text->p + (line.p - text->p), ' ', line.n);
+    }
+}
+
 str config_lines_value(const struct config_lines *l, str value)
 {
     int64_t n = 0;

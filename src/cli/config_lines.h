@@ -23,5 +23,9 @@ struct config_lines {
  * ST_INVALID: a long line of another form, or a byte 0, with the line's number. */
 enum status config_lines_fold(struct config_lines *l, str text, bool (*is_list)(str name),
                               struct buf *out, struct error *e) MUST_USE;
+/* Of the text that config_lines_fold wrote: lines that are neither a section, name = value, nor a
+ * comment are offered to `take` with their section and number; those that it takes are blanked. */
+void config_lines_strange(struct buf *text, bool (*take)(void *ctx, str section, unsigned line),
+                          void *ctx);
 /* What a value that inih gives stands for: itself, or what was put aside. */
 str config_lines_value(const struct config_lines *l, str value);

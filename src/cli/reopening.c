@@ -167,6 +167,57 @@ bool reopening_is_due(void *reopening)
     return atomic_load(&r->due);
 }
 
+/* Closed already: what is wrong with it is told, and no reason to keep from the others what is new.
+ */
+static bool is_closed_now(const struct reopening *r, const char *name)
+{
+    for (size_t i = 0; i < r->s->n; i++)
+        if (strcmp(r->s->env[i].env->name, name) == 0)
+            return r->s->env[i].closed != CLOSED_NOT;
+    return false;
+}
+
+/* All that can be known of it without asking anybody. */
+static enum status try_env(const struct config *c, const struct env_config *conf, struct error *e)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    enum status st = config_refuse_demo(c, conf, e);
+
+    if (st == ST_OK)
+        st = serving_hears(conf, e);
+    return st == ST_OK ? wire_open(&w, c, conf, WIRE_ASK, e) : st;
+}
+
+static enum status try_all(const struct reopening *r, struct config *c, struct error *e)
+{
+    struct http_address address;
+    size_t n = 0;
+    enum status st = config_load(c, &r->s->cli->flags, e);
+
+    if (st == ST_OK)
+        st = http_address_parse(config_text(&c->values, SET_LISTEN), &address, e);
+    for (size_t i = 0; i < c->n_envs && st == ST_OK; i++) {
+        if (!serving_is_chosen(r->s->cli, &c->env[i]))
+            continue;
+        n++;
+        if (!is_closed_now(r, c->env[i].name))
+            st = try_env(c, &c->env[i], e);
+    }
+    return st == ST_OK && !n ? fail(e, ST_INVALID, "No environment is configured any more.") : st;
+}
+
+enum status reopening_try(void *reopening, struct error *e)
+{
+    struct config *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return fail(e, ST_LIMIT, "out of memory");
+    enum status st = try_all(reopening, c, e);
+    config_free(c);
+    free(c);
+    return st;
+}
+
 enum status reopening_begin(struct reopening **out, struct serving *s, struct error *e)
 {
     struct reopening *r = calloc(1, sizeof *r);

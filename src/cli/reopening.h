@@ -21,3 +21,6 @@ enum {
 enum status reopening_begin(struct reopening **out, struct serving *s, struct error *e) MUST_USE;
 void reopening_end(struct reopening *r); /* NULL is fine */
 bool reopening_is_due(void *reopening);  /* from any thread */
+/* From any thread, and at a time from one: could a start begin with what is configured now, and
+ * open what is open now? ST_INVALID, and others of config_load's and wire_open's: not, and why. */
+enum status reopening_try(void *reopening, struct error *e) MUST_USE;

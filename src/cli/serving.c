@@ -15,13 +15,6 @@ static enum log_level level_named(str name)
     return LOG_INFO; /* the configuration was checked when it was read */
 }
 
-static enum status check_listen(str listen, struct error *e)
-{
-    struct http_address address;
-
-    return http_address_parse(listen, &address, e);
-}
-
 enum status serving_begin(struct serving *s, struct error *e)
 {
     struct config *c = &s->cli->config;
@@ -30,7 +23,8 @@ enum status serving_begin(struct serving *s, struct error *e)
     s->log = (struct log){ .fd = STDERR_FILENO,
                            .least = level_named(config_text(&c->values, SET_LOG_LEVEL)),
                            .json = str_eqz(config_text(&c->values, SET_LOG_FORMAT), "json") };
-    enum status st = check_listen(s->listen, e);
+    struct http_address address;
+    enum status st = http_address_parse(s->listen, &address, e);
     if (st == ST_OK)
         st = datadir_make(c->data_dir, e);
     if (st != ST_OK)
@@ -40,6 +34,22 @@ enum status serving_begin(struct serving *s, struct error *e)
         return ST_OK;
     }
     return datadir_secret(c->data_dir, "token", "", wire_rng(), &s->token, &s->token_made, e);
+}
+
+bool serving_is_chosen(const struct cli *cli, const struct env_config *conf)
+{
+    return !conf->found && (!cli->env_name || str_eqz(str_of(cli->env_name), conf->name));
+}
+
+enum status serving_hears(const struct env_config *conf, struct error *e)
+{
+    if (conf->n_webhook_secrets || config_number(&conf->values, SET_CATCH_UP) != 0)
+        return ST_OK;
+    return fail(e, ST_INVALID,
+                "Environment %s has no webhook secret and does not read the list of events either, "
+                "so that it would hear of nothing: set webhook_secret in its section of "
+                "brindle.conf, or STRIPE_WEBHOOK_SECRET, or catch_up_seconds.",
+                conf->name);
 }
 
 void serving_add(struct serving *s)
@@ -96,6 +106,7 @@ enum status serving_run(struct serving *s, void (*ready)(void *ctx, unsigned por
         .ready = ready,
         .ctx = ctx,
         .changed = s->reopening ? reopening_is_due : NULL,
+        .may_begin_anew = reopening_try,
         .reopening = s->reopening,
         .reload = s->reopening ? &s->reload : NULL,
     };

@@ -26,6 +26,11 @@ struct serving {
 
 /* Makes the data directory, reads or makes the token. `cli` is set. */
 enum status serving_begin(struct serving *s, struct error *e) MUST_USE;
+/* Is it among those that this daemon is to serve? */
+bool serving_is_chosen(const struct cli *cli, const struct env_config *conf);
+/* ST_INVALID: it has no webhook secret and does not read the list of events either, so that it
+ * would hear of nothing. */
+enum status serving_hears(const struct env_config *conf, struct error *e) MUST_USE;
 /* wire[n] was opened for writing: the daemon will serve it. */
 void serving_add(struct serving *s);
 /* This environment could not be opened, or may not be: it is closed, and read as far as it can be.

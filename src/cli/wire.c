@@ -339,7 +339,7 @@ static enum status adopt(struct wire *w, const struct config *c, const struct id
 
 static enum status open_pg(struct wire *w, const struct config *c, struct error *e)
 {
-    char schema[ENV_NAME_MAX * 4];
+    char schema[SCHEMA_NAME_MAX + 1];
     str named = config_text(&w->conf->values, SET_SCHEMA);
     const struct store_pg_options o = {
         .url = c->pg_url,
@@ -498,6 +498,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
              STR_ARG(config_text(&conf->values, SET_ACCOUNT)));
     w->env.connect = str_eqz(config_text(&conf->values, SET_CONNECT), "on");
     w->env.set.fuse_max = config_number(&conf->values, SET_FUSE);
+    if (conf->fault[0])
+        return fail(e, ST_INVALID, "%s", conf->fault);
     if (mode == WIRE_WRITE || mode == WIRE_ASK)
         st = open_stripe(w, e);
     if (st == ST_OK)

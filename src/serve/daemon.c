@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,6 +30,7 @@ struct life {
     bool engines_gone;
     _Atomic(struct http_server *) http; /* once it can be stopped */
     _Atomic msec stop_asked_at;         /* monotonic; 0: not yet */
+    char refused[ERROR_TEXT_MAX];       /* why, last; the life thread's alone */
     sigset_t signals, signals_before;
     pthread_t thread; /* takes the signals and pings the watchdog */
     bool has_thread;
@@ -102,10 +104,29 @@ static bool engines_alive(struct life *l)
     return alive;
 }
 
+/* What is configured now is looked at first: a mistake in it ends nobody's work. It is logged when
+ * it is another one than before. */
+static bool may_begin_anew(struct life *l)
+{
+    struct error why = { 0 };
+
+    if (l->d.o->may_begin_anew(l->d.o->reopening, &why) == ST_OK) {
+        l->refused[0] = '\0';
+        atomic_store(&l->d.refused, false);
+        return true;
+    }
+    atomic_store(&l->d.refused, true);
+    if (strcmp(l->refused, why.text) != 0)
+        log_say(log_of(l), LOG_ERROR, LOG_reload_refused, LF("error", str_of(why.text)));
+    snprintf(l->refused, sizeof l->refused, "%s", why.text);
+    return false;
+}
+
 static void begin_anew(struct life *l)
 {
     *l->d.o->reload = true;
     service_reloading();
+    ask_to_stop(l);
 }
 
 /* What kept an environment closed, or stopped it, is over. */
@@ -115,9 +136,22 @@ static void look_for_change(struct life *l)
 
     if (!o->changed || !o->reload || atomic_load(&l->stop_asked_at) || !o->changed(o->reopening))
         return;
+    if (!may_begin_anew(l))
+        return;
     log_say(log_of(l), LOG_INFO, LOG_reloading, LF("why", S("what may be worked for has changed")));
     begin_anew(l);
-    ask_to_stop(l);
+}
+
+/* SIGHUP. Whoever waits for the end of a reload hears of that, too, when there is none. */
+static void reload(struct life *l)
+{
+    l->refused[0] = '\0'; /* told again: somebody has just asked */
+    if (may_begin_anew(l)) {
+        begin_anew(l);
+        return;
+    }
+    service_reloading();
+    service_ready();
 }
 
 static void take_signal(struct life *l, int signo)
@@ -126,11 +160,12 @@ static void take_signal(struct life *l, int signo)
         return;
     if (atomic_load(&l->stop_asked_at)) /* asked twice: recovery is the ordinary path */
         _exit(128 + signo);
+    if (signo == SIGHUP && l->d.o->reload) {
+        reload(l);
+        return;
+    }
     log_say(log_of(l), LOG_INFO, LOG_stopping, LF("signal", str_of(strsignal(signo))));
-    if (signo == SIGHUP && l->d.o->reload)
-        begin_anew(l);
-    else
-        service_stopping();
+    service_stopping();
     ask_to_stop(l);
 }
 

@@ -57,6 +57,10 @@ struct daemon_options {
     /* Asked every second, on a thread of the daemon's: true ends it as SIGHUP does, with `*reload`.
      * May be NULL. */
     bool (*changed)(void *reopening);
+    /* Asked before the end, on the same thread: could the process begin anew with what is
+     * configured now? If not, the daemon works on with what it has, and says so (log, /readyz). May
+     * be NULL when `reload` is. */
+    enum status (*may_begin_anew)(void *reopening, struct error *e);
     void *reopening;
     bool
         *reload; /* set when the daemon has ended to be begun anew; NULL: SIGHUP ends it for good */

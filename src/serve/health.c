@@ -49,8 +49,10 @@ static const char *health_detail(enum health h)
     case HEALTH_STALE: return "work waits; see oldest_due_ms and brindle status";
     case HEALTH_RATE_LIMITED: return "Stripe limits our requests";
     case HEALTH_WEBHOOK_BROKEN:
-        return "the webhook secret does not match this environment: the last deliveries were signed "
-               "with another one or at a wrong time, and none rightly; is webhook_secret that of this "
+        return "the webhook secret does not match this environment: the last deliveries were "
+               "signed "
+               "with another one or at a wrong time, and none rightly; is webhook_secret that of "
+               "this "
                "endpoint, and the clock right?";
     case HEALTH_WORKERS_LOST:
         return "fewer workers run than the setting workers asks for; see the log, and restart "
@@ -129,7 +131,9 @@ static const char *closed_detail(enum closed c)
                "one, and reload (SIGHUP)";
     case CLOSED_AWAY: return "Stripe has not told yet whose key it is; tried again";
     case CLOSED_LOCKED: return "another process has its store";
-    case CLOSED_UNUSABLE: return "a setting or the store cannot be used; see the log";
+    case CLOSED_UNUSABLE:
+        return "a setting or the store cannot be used; see the log, correct it, and reload "
+               "(SIGHUP)";
     }
     return NULL;
 }
@@ -144,7 +148,14 @@ static const char *detail_of(const struct served *s, enum health h)
     return h == HEALTH_CLOSED ? closed_detail(s->o->closed) : health_detail(h);
 }
 
-static enum health write_env(struct served *s, struct json_writer *w)
+/* Anybody may ask: the sentence, with its paths, is in the log, and doctor finds it. */
+static void write_configuration(const struct daemon *d, struct json_writer *w)
+{
+    if (atomic_load(&d->refused))
+        jw_put_str(w, "configuration", S("refused"));
+}
+
+static enum health write_env(const struct daemon *d, struct served *s, struct json_writer *w)
 {
     struct mirror_status numbers = { 0 };
     bool have_numbers = false;
@@ -156,6 +167,7 @@ static enum health write_env(struct served *s, struct json_writer *w)
     if (detail_of(s, h)) {
         jw_put_str(w, "detail", str_of(detail_of(s, h)));
     }
+    write_configuration(d, w);
     if (have_numbers) {
         jw_put_int(w, "oldest_due_ms", numbers.oldest_due_ms);
         jw_put_int(w, "due", numbers.due);
@@ -190,7 +202,7 @@ void health_ready(const struct route_call *c)
     jw_object(&each);
     for (size_t i = 0; i < c->d->n_envs; i++) {
         struct served *s = &c->d->env[i];
-        enum health h = write_env(s, &each);
+        enum health h = write_env(c->d, s, &each);
         fit = fit || is_fit(h);
         if (h <= worst || (s->o->closed == CLOSED_SEALED && c->d->n_envs > 1))
             continue;
@@ -200,6 +212,7 @@ void health_ready(const struct route_call *c)
     jw_end(&each);
     jw_object(&w);
     jw_put_str(&w, "status", str_of(word));
+    write_configuration(c->d, &w);
     jw_key(&w, S("environments"));
     jw_raw(&w, buf_str(&envs));
     jw_end(&w);
@@ -218,7 +231,7 @@ void health_ready_env(const struct route_call *c)
         return;
     }
     jw_object(&w);
-    enum health h = write_env(s, &w);
+    enum health h = write_env(c->d, s, &w);
     jw_end(&w);
     reply_json(c->x, is_fit(h) ? 200 : 503, buf_str(&body));
 }

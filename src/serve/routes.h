@@ -1,6 +1,8 @@
 /* routes.h - what the daemon has open, and which address leads where. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "serve/control.h"
 #include "serve/daemon.h"
 #include "serve/desk.h"
@@ -26,7 +28,8 @@ struct daemon {
     struct waiting *waiting;
     struct served env[DAEMON_ENVS_MAX];
     size_t n_envs;
-    msec started_at; /* monotonic */
+    msec started_at;     /* monotonic */
+    atomic_bool refused; /* what is configured now cannot be used: we work with what was */
 };
 
 enum { ROUTE_ARGS_MAX = 3 };

@@ -67,6 +67,13 @@ static enum status load(struct place *p, const struct config_flags *f)
     return config_load(&p->c, f ? f : &(struct config_flags){ .path = NULL }, &p->e);
 }
 
+/* What is wrong in the environment's own section keeps the others from nothing. */
+static const char *fault_of_first(struct place *p)
+{
+    assert_int_equal(load(p, NULL), ST_OK);
+    return p->c.env[0].fault;
+}
+
 static bool is(str s, const char *z)
 {
     return str_eqz(s, z);
@@ -133,8 +140,7 @@ static void a_value_can_point_at_a_file_or_a_variable(void **state)
     assert_true(is(secret_reveal(&p->c.env[0].webhook_secret[0]), "whsec_from_variable"));
     assert_false(p->c.holds_secrets);
     unsetenv("HOOK");
-    assert_int_equal(load(p, NULL), ST_INVALID);
-    assert_non_null(strstr(p->e.text, "HOOK"));
+    assert_non_null(strstr(fault_of_first(p), "HOOK"));
 }
 
 static void a_file_with_secrets_that_others_may_read_is_noticed(void **state)
@@ -156,15 +162,9 @@ static void what_cannot_be_meant_is_refused_with_a_sentence(void **state)
     } row[] = {
         { "[brindle]\nlissten = 1\n", "did you mean \"listen\"?" },
         { "[brindle]\nsecret_key = sk_test_1\n", "belongs into an [env NAME] section" },
-        { "[env a]\nlisten = 1\n", "belongs into [brindle]" },
         { "[other]\nlisten = 1\n", "there are [brindle] and [env NAME]" },
         { "listen = 1\n", "there are [brindle] and [env NAME]" },
         { "[env A B]\nworkers = 1\n", "cannot name an environment" },
-        { "[env a]\nworkers = many\n", "must be a number" },
-        { "[env a]\nworkers = 0\n", "must be 1 to 64" },
-        { "[env a]\nlivemode = yes\n", "must be true or false" },
-        { "[env a]\naccount = me\n", "acct_" },
-        { "[env a]\nsecret_key = file:/nowhere/at/all\n", "cannot be read" },
         { "[brindle]\nlisten = 1\nlisten = 2\n", "set twice" },
         { "[brindle]\ndatabase = mysql://h/d\n", "must be sqlite:DIR" },
         { "[brindle]\ndatabase = ./dir\n", "must be sqlite:DIR" },
@@ -179,6 +179,39 @@ static void what_cannot_be_meant_is_refused_with_a_sentence(void **state)
         if (!strstr(p->e.text, row[i].says))
             wrong("%s: \"%s\" does not say \"%s\"", row[i].file, p->e.text, row[i].says);
         assert_null(strstr(p->e.text, "sk_test_1"));
+    }
+}
+
+static void what_is_wrong_in_a_section_is_that_environments_alone(void **state)
+{
+    static const struct {
+        const char *line, *says;
+    } row[] = {
+        { "listen = 1", "belongs into [brindle]" },
+        { "workers = many", "must be a number" },
+        { "workers = 0", "must be 1 to 64" },
+        { "livemode = yes", "must be true or false" },
+        { "account = me", "acct_" },
+        { "secret_key = file:/nowhere/at/all", "cannot be read" },
+        { "fuze = 3", "did you mean \"fuse\"?" },
+        { "connect = on\nconnect = off", "set twice" },
+        { "nonsense", "line 2 is neither" },
+        { "connect = on\n  more", "set twice" },
+    };
+    struct place *p = *state;
+    struct env_config *env = NULL;
+    char text[256];
+
+    for (size_t i = 0; i < COUNT(row); i++) {
+        snprintf(text, sizeof text, "[env a]\n%s\n[env b]\nworkers = 2\n", row[i].line);
+        run_write(p->dir, "brindle.conf", text, 0600);
+        if (!strstr(fault_of_first(p), row[i].says))
+            wrong("%s: \"%s\" does not say \"%s\"", row[i].line, p->c.env[0].fault, row[i].says);
+        assert_string_equal(p->c.env[1].fault, "");
+        assert_int_equal(config_env(&p->c, "b", &env, &p->e), ST_OK);
+        assert_int_equal(config_env(&p->c, "a", &env, &p->e), ST_INVALID);
+        assert_string_equal(p->e.text, p->c.env[0].fault);
+        assert_true(config_has(&p->c, "a"));
     }
 }
 
@@ -208,15 +241,13 @@ static void a_list_goes_on_in_the_lines_below(void **state)
               "    c.d=delete\n# a remark\n  \"x ; y\".e\n"
               "secret_key = sk_test_0123456789\n  schema = s\n",
               0600);
-    assert_int_equal(load(p, NULL), ST_INVALID); /* no list: what stands below is none of its */
-    assert_non_null(strstr(p->e.text, "set twice"));
+    assert_non_null(strstr(fault_of_first(p), "set twice")); /* no list: that is none of its */
     run_write(p->dir, "brindle.conf",
               "[env a]\napplication_columns = a.b,  ; the first\n"
               "    c.d=delete\n# a remark\n  \"x ; y\".e\n"
               "secret_key = sk_test_0123456789\nno line of ours\n",
               0600);
-    assert_int_equal(load(p, NULL), ST_INVALID); /* lines keep their numbers */
-    assert_non_null(strstr(p->e.text, "line 7 is neither"));
+    assert_non_null(strstr(fault_of_first(p), "line 7 is neither")); /* lines keep their numbers */
     run_write(p->dir, "brindle.conf",
               "[env a]\napplication_columns = a.b,  ; the first\n"
               "    c.d=delete\n# a remark\n  \"x ; y\".e\n"
@@ -443,6 +474,7 @@ int main(void)
         CASE(a_value_can_point_at_a_file_or_a_variable),
         CASE(a_file_with_secrets_that_others_may_read_is_noticed),
         CASE(what_cannot_be_meant_is_refused_with_a_sentence),
+        CASE(what_is_wrong_in_a_section_is_that_environments_alone),
         CASE(a_value_may_be_longer_than_the_parsers_lines),
         CASE(a_list_goes_on_in_the_lines_below),
         CASE(a_long_line_that_is_no_value_is_refused),

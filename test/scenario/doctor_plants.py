@@ -41,6 +41,7 @@ def with_file(w, *flags, says="", **text):
 @plant("configuration", MACHINE)
 def a_setting_that_does_not_exist(w):
     with_file(w, brindle="lissten = 1", says="listen")
+    with_file(w, env="workers = 99999", says="1 to 64")
 
 
 @plant("key_shared", MACHINE)
@@ -649,6 +650,28 @@ def the_daemon_listens_at_another_port(w):
 @plant("daemon_other_secret", DAEMON)
 def the_daemon_was_started_with_another_secret(w):
     offline(w, STRIPE_WEBHOOK_SECRET="whsec_new", says="secret 1")
+
+
+@plant("daemon_older_configuration", DAEMON)
+def a_mistake_in_the_file_that_was_to_be_read_anew(w):
+    env, path = w.copy()
+    w.base = set()
+    text = (f"[brindle]\nlisten = 127.0.0.1:{free_port()}\ndatabase = {env['DATABASE_URL']}\n[env test]\n"
+            f"secret_key = {KEY}\nwebhook_secret = {w.healthy['STRIPE_WEBHOOK_SECRET']}\nrate_limit = 0\n"
+            f"api_base = http://127.0.0.1:{w.e.port}\n")
+    conf = w.conf(text, name="reload.conf")
+    d = w.place.start(port=int(text.split(":")[1].split()[0]), BRINDLE_CONFIG=conf, **{k: "" for k in w.place.env()
+                      if k.startswith(("STRIPE_", "BRINDLE_", "DATABASE_"))}, BRINDLE_LISTEN="")
+    ready = lambda: d.http.ask("GET", "/readyz")[2]  # nothing, while it begins anew
+    w.conf(text + "workers = many\n", name="reload.conf")
+    d.process.send_signal(signal.SIGHUP)
+    until("it is refused", lambda: b'"configuration":"refused"' in ready())
+    w.conf(text, name="reload.conf")
+    w.finds("--offline", "--config", conf)
+    d.process.send_signal(signal.SIGHUP)
+    until("it has begun anew", lambda: b"refused" not in (ready() or b"refused"))
+    w.well("--offline", "--config", conf)
+    d.stop()
 
 
 @plant("webhook_secret_mismatch", DAEMON)

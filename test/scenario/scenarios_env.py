@@ -347,6 +347,45 @@ def an_environment_whose_stripe_is_away_is_opened_when_it_is_back(place):
     d.stop()
 
 
+@scenario("ENV-28C")
+def a_mistake_in_the_file_closes_one_environment_and_ends_no_daemon(place):
+    live = TWO[TWO.index("[env live]"):]
+    test = TWO.removesuffix(live)
+    bad = {"a number out of its range": live.replace("workers = 3", "workers = 99999"),
+           "a line that is nothing": live + "nonsense\n", "an unknown name": live + "fuze = 3\n"}
+    for what, section in bad.items():  # a start: that one is closed
+        d = start(place, conf(place, test + section))
+        check(d.ready("live")[1]["status"] == "unusable" and d.ready("test")[0] == 200, what, d.ready())
+        if what != "an unknown name":
+            d.stop()
+    _, err = place.run("list", "products", "--env", "live", env=conf(place, test + bad["an unknown name"]), code=2)
+    check("did you mean" in err, err)
+    out, err = place.run("status", "--json", env=conf(place, test + bad["an unknown name"]), code=2)
+    check('"environment":"test"' in out and "fuze" in err, out, err)
+    conf(place, TWO)
+    d.process.send_signal(signal.SIGHUP)
+    d.until_word("live", "ok")
+    # while it runs: it works on with what it has, and says so
+    asked = place.text_of("daemon.log").count("event=started")
+    worse = {"a choice that is none": TWO.replace("[env test]", "[brindle]\nlog_level = loud\n[env test]"), "no file": None,
+             "no environment": "[brindle]\n", "a rate beyond all": test + live.replace("rate_limit = 0", "rate_limit = 99999999")}
+    path = place.dir / "brindle.conf"
+    for n, (what, text) in enumerate({**{k: test + v for k, v in bad.items()}, **worse}.items(), 1):
+        conf(place, text) if text else path.unlink()
+        d.process.send_signal(signal.SIGHUP)
+        until(what, lambda: place.text_of("daemon.log").count("event=reload_refused") == n)
+        status, ready = d.ready()
+        check(status == 200 and ready["configuration"] == "refused", what, ready)
+        check({e["status"] for e in ready["environments"].values()} == {"ok"}, what, ready)
+    check(place.text_of("daemon.log").count("event=started") == asked, "it began anew")
+    conf(place, TWO)
+    d.process.send_signal(signal.SIGHUP)
+    until("it begins anew", lambda: place.text_of("daemon.log").count("event=started") == asked + 1)
+    d.until_word("live", "ok")
+    check("configuration" not in d.ready()[1], d.ready())
+    d.stop()
+
+
 def connected(place, **params):
     """A connected account, and the emulator as its platform speaks for it."""
     account = place.emulator.post("/v1/accounts", type="standard", **params)["id"]

@@ -78,6 +78,10 @@ static bool ask_door(struct doctor *d, const struct wire *w)
     struct json_token env = json_member(buf_str(&body), str_of(w->conf->name));
     if (env.type != JSON_OBJECT)
         return false;
+    if (json_text(env.text, S("configuration"), &a).n)
+        found(d, FOUND_DAEMON_OLDER_CONFIGURATION, NULL,
+              "the daemon refused what was configured when it last looked, and works on with what "
+              "it had before");
     judge_word(d, json_text(env.text, S("status"), &a), json_text(env.text, S("detail"), &a));
     return true;
 }

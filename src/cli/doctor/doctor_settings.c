@@ -188,6 +188,11 @@ static void check_application(struct doctor *d, const struct env_config *conf)
 
 void doctor_settings(struct doctor *d, const struct env_config *conf)
 {
+    looked(d);
+    if (conf->fault[0]) {
+        found(d, FOUND_CONFIGURATION, NULL, "%s", conf->fault);
+        return;
+    }
     if (conf->found) { /* nobody configured it: its store is merely read */
         looked(d);
         if (!conf->demo)
