@@ -23,7 +23,7 @@ struct args args_of(struct call *c);
 /* False when absent. A value that is no hash is refused. */
 bool args_sub(const struct args *a, const char *name, struct args *out);
 /* The elements of a list, in order; those that are no hash are refused when `hashes`. */
-enum { ARGS_LIST_MAX = 256 };
+enum { ARGS_LIST_MAX = 512 }; /* an endpoint may name each of some 280 types of events */
 size_t args_list(const struct args *a, const char *name, struct args *out, size_t max);
 /* The strings of a list; 0 when absent or empty. */
 size_t args_strings(const struct args *a, const char *name, str *out, size_t max);

@@ -522,6 +522,31 @@ def the_endpoint_is_disabled(w):
 def the_endpoint_sends_a_few_events(w):
     w.e.post(f"/v1/webhook_endpoints/{w.endpoint['id']}", enabled_events=["invoice.paid", "price.created"])
     w.finds(fix=with_yes, says="product.updated, price.updated")
+    sends = w.e.get(f"/v1/webhook_endpoints/{w.endpoint['id']}")["enabled_events"]
+    check("invoice.paid" in sends and "*" not in sends and len(sends) == len(set(sends)), sends)
+    w.e.post(f"/v1/webhook_endpoints/{w.endpoint['id']}", enabled_events=["*"])
+
+
+@plant("events_missing", STRIPE)
+def a_colleagues_endpoint_has_the_same_path(w):
+    # type by type, one of them such that no star brings it
+    sends = ["product.created", "identity.verification_session.redacted"]
+    other = w.e.post("/v1/webhook_endpoints", url="https://colleague.example/webhooks/test", enabled_events=sends)
+    w.base = {"not_mended"}
+    w.finds("--fix", "--yes", mend=False, says=other["url"])  # nobody has said whose is whose
+    w.base = set()
+    new = "https://new.example/webhooks/test"
+    for _ in range(2):  # whole addresses are compared
+        w.run([BRINDLE, "doctor", "--fix", "--url", new, "--yes"], {})
+        leads = w.e.get("/v1/webhook_endpoints", limit=100)["data"]
+        check(sorted(e["url"] for e in leads) == sorted([w.url, other["url"], new]), leads)
+    check(next(e for e in leads if e["id"] == other["id"])["enabled_events"] == sends, "the colleague's was changed")
+    made = next(e for e in leads if e["url"] == new)
+    w.run([BRINDLE, "doctor", "--fix", "--url", other["url"], "--yes"], {})
+    sends = w.e.get(f"/v1/webhook_endpoints/{other['id']}")["enabled_events"]
+    check("identity.verification_session.redacted" in sends and "product.updated" in sends, sends)
+    for one in (made, other):
+        w.e.delete(f"/v1/webhook_endpoints/{one['id']}")
 
 
 @plant("events_missing", STRIPE)
@@ -530,6 +555,7 @@ def the_endpoint_sends_all_but_the_changes_of_products(w):
              .splitlines() if '"' in line and "." in line.split('"')[1]]
     w.e.post(f"/v1/webhook_endpoints/{w.endpoint['id']}", enabled_events=[t for t in every if t != "product.updated"])
     w.finds(fix=with_yes, says=": product.updated")
+    w.e.post(f"/v1/webhook_endpoints/{w.endpoint['id']}", enabled_events=["*"])
 
 
 @plant("endpoint_version", STRIPE)

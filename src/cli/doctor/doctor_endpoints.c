@@ -12,7 +12,8 @@
 enum {
     ANSWER_BYTES_MAX = 16 << 20,
     EVENTS_NAMED_MAX = 6,
-    FORM_BYTES_MAX = 16 << 10,
+    FORM_BYTES_MAX = 64 << 10,
+    WISH_BYTES_MAX = 256,
     KEY_RANDOM = 16,
     POST_ATTEMPTS_MAX = 4,
     ENDPOINTS_MAX = 16, /* of an account in one mode [facts: F-67] */
@@ -24,8 +25,10 @@ enum {
 
 /* One endpoint of ours, and what is wrong with it. */
 struct endpoint {
-    str id;
-    bool disabled, lacks_events;
+    str id, url;
+    struct json_token enabled; /* what it sends */
+    bool disabled;
+    size_t lacks;              /* types of events that it should send, too */
     unsigned errors, warnings; /* what that has counted */
 };
 
@@ -47,75 +50,123 @@ static bool names_event(struct json_token list, str type)
 
 /* Does the mirror's freshness depend on it? Every event of a core type does; products and prices
  * are named first, for without those an invoice brings prices that nobody has heard of. */
-static size_t list_missing(struct json_token enabled, char named[512])
-{
-    static const char *const first[] = { "product.updated", "price.updated" };
-    size_t missing = 0, n = 0, told = 0;
+static const char *const named_first[] = { "product.updated", "price.updated" };
 
-    for (size_t i = 0; i < COUNT(first); i++)
-        if (!names_event(enabled, str_of(first[i])) && ++told)
-            n += (size_t)snprintf(named + n, 512 - n, "%s%s", n ? ", " : "", first[i]);
+static bool is_named_first(str type)
+{
+    return str_eqz(type, named_first[0]) || str_eqz(type, named_first[1]);
+}
+
+static bool holds_word(const char *words, str word)
+{
+    for (str left = str_of(words), one; left.n;) {
+        left = str_cut(left, ' ', &one);
+        if (str_eq(one, word))
+            return true;
+    }
+    return false;
+}
+
+static const char *wanted_by(size_t i)
+{
+    return resource_table[i].flags & RES_CORE ? resource_table[i].events : "";
+}
+
+/* One event may speak of objects of several types. */
+static bool wanted_before(size_t i, str type)
+{
+    while (i-- > 0)
+        if (holds_word(wanted_by(i), type))
+            return true;
+    return false;
+}
+
+/* The types that are wanted and not sent, one after another to `tell`; how many. */
+static size_t each_missing(struct json_token enabled, void (*tell)(void *ctx, str type), void *ctx)
+{
+    size_t missing = 0;
+
+    for (size_t i = 0; i < COUNT(named_first); i++)
+        if (!names_event(enabled, str_of(named_first[i])) && ++missing)
+            tell(ctx, str_of(named_first[i]));
     for (size_t i = 0; i < resource_count; i++) {
-        str left = str_of(resource_table[i].flags & RES_CORE ? resource_table[i].events : "");
-        while (left.n) {
-            str type;
+        for (str left = str_of(wanted_by(i)), type; left.n;) {
             left = str_cut(left, ' ', &type);
-            if (!type.n || names_event(enabled, type))
-                continue;
-            missing++;
-            if (told == EVENTS_NAMED_MAX || str_eqz(type, first[0]) || str_eqz(type, first[1]))
-                continue;
-            told++;
-            n += (size_t)snprintf(named + n, 512 - n, "%s%.*s", n ? ", " : "",
-                                  (int)(type.n < 60 ? type.n : 60), type.p);
+            if (type.n && !is_named_first(type) && !names_event(enabled, type) &&
+                !wanted_before(i, type) && ++missing)
+                tell(ctx, type);
         }
     }
     return missing;
 }
 
-static void check_events(struct doctor *d, str endpoint, struct endpoint *x)
+struct naming {
+    struct buf *out;
+    size_t told;
+};
+
+static void name_event(void *ctx, str type)
 {
-    char named[512] = "";
+    struct naming *n = ctx;
+
+    if (n->told++ < EVENTS_NAMED_MAX)
+        buf_printf(n->out, "%s%.*s", n->told > 1 ? ", " : "", STR_ARG(type));
+}
+
+static void check_events(struct doctor *d, struct endpoint *x)
+{
+    BUF(named, EVENTS_NAMED_MAX * WISH_BYTES_MAX);
+    struct naming n = { .out = &named };
 
     looked(d);
-    size_t missing = list_missing(json_member(endpoint, S("enabled_events")), named);
-    x->lacks_events = missing > 0;
-    if (missing)
-        found(d, FOUND_EVENTS_MISSING, NULL,
-              "endpoint %.*s does not send %zu types of events that the mirror wants: %s%s",
-              STR_ARG(x->id), missing, named, missing > EVENTS_NAMED_MAX ? ", …" : "");
+    x->lacks = each_missing(x->enabled, name_event, &n);
+    if (x->lacks)
+        found(d, FOUND_EVENTS_MISSING, x->url.p,
+              "endpoint %.*s (%.*s) does not send %zu types of events that the mirror wants: "
+              "%.*s%s",
+              STR_ARG(x->id), STR_ARG(x->url), x->lacks, STR_ARG(buf_str(&named)),
+              x->lacks > EVENTS_NAMED_MAX ? ", …" : "");
 }
 
 static struct endpoint check_endpoint(struct doctor *d, str endpoint, struct arena *a)
 {
-    struct endpoint x = { .id = json_text(endpoint, S("id"), a) };
+    struct endpoint x = { .id = json_text(endpoint, S("id"), a),
+                          .url = arena_copy(a, json_text(endpoint, S("url"), a)),
+                          .enabled = json_member(endpoint, S("enabled_events")) };
     str version = json_text(endpoint, S("api_version"), a);
     unsigned errors = d->errors, warnings = d->warnings;
 
     looked(d);
     x.disabled = str_eqz(json_text(endpoint, S("status"), a), "disabled");
     if (x.disabled)
-        found(d, FOUND_ENDPOINT_DISABLED, NULL,
-              "webhook endpoint %.*s is disabled: no events arrive", STR_ARG(x.id));
+        found(d, FOUND_ENDPOINT_DISABLED, x.url.p,
+              "webhook endpoint %.*s (%.*s) is disabled: no events arrive", STR_ARG(x.id),
+              STR_ARG(x.url));
     if (version.n && !str_eqz(version, STRIPE_API_VERSION))
         found(d, FOUND_ENDPOINT_VERSION, NULL,
               "endpoint %.*s sends events of API version %.*s; that is fine, Brindle fetches in %s",
               STR_ARG(x.id), STR_ARG(version), STRIPE_API_VERSION);
-    check_events(d, endpoint, &x);
+    check_events(d, &x);
     x.errors = d->errors - errors;
     x.warnings = d->warnings - warnings;
     return x;
 }
 
-/* Our public address is the proxy's business, so an endpoint is ours if its path is. Without a name
- * it is the only environment's. */
-static bool is_ours(const struct doctor *d, str url, const char *env)
+/* Our public address is the proxy's business, so an endpoint looks like ours if its path does.
+ * Without a name it is the only environment's. */
+static bool has_our_path(const struct doctor *d, str url, const char *env)
 {
     char path[ENV_NAME_MAX + 16];
 
     snprintf(path, sizeof path, "/webhooks/%s", env);
     return str_ends(url, str_of(path)) ||
            (d->cli->config.n_envs <= 1 && str_ends(url, S("/webhooks")));
+}
+
+/* Somebody else's may have the same path: once the address is said, that alone is ours. */
+static bool is_ours(const struct doctor *d, str url, const char *env)
+{
+    return d->url ? str_eqz(url, d->url) : has_our_path(d, url, env);
 }
 
 /* "https://shop.example/webhooks/live" -> "https://shop.example": the address of a Brindle, but not
@@ -202,22 +253,56 @@ static void say_mended(struct doctor *d, const char *what, str id)
         printf("{\"mended\":\"endpoint\",\"env\":\"%s\",\"id\":\"%.*s\"}\n", d->env, STR_ARG(id));
 }
 
+struct adding {
+    struct buf *form;
+    size_t n;
+};
+
+static void add_event(void *ctx, str type)
+{
+    struct adding *a = ctx;
+
+    buf_printf(a->form, "%senabled_events[%zu]=", a->form->n ? "&" : "", a->n++);
+    url_escape(a->form, type);
+}
+
+/* What it sends, and what is missing: who else lives on it loses nothing. [facts: F-65] */
+static void add_events(const struct endpoint *x, struct buf *form)
+{
+    struct adding adding = { .form = form };
+    struct json_reader r;
+
+    json_init(&r, x->enabled.text);
+    json_next(&r);
+    for (struct json_token t = json_next(&r); t.type == JSON_STRING; t = json_next(&r))
+        add_event(&adding, t.text);
+    each_missing(x->enabled, add_event, &adding);
+}
+
 static void mend(struct doctor *d, struct wire *w, const struct endpoint *x)
 {
     ARENA(a, ANSWER_BYTES_MAX);
     BUF(form, FORM_BYTES_MAX);
     BUF(path, FORM_BYTES_MAX);
+    BUF(wish, WISH_BYTES_MAX);
     struct error why = { 0 };
     str answer;
 
     if (x->disabled)
         buf_append(&form, S("disabled=false"));
-    if (x->lacks_events)
-        buf_printf(&form, "%senabled_events[0]=*", form.n ? "&" : "");
+    if (x->lacks)
+        add_events(x, &form);
     buf_append(&path, S("/v1/webhook_endpoints/"));
     url_escape(&path, x->id);
-    enum status st = confirm(d->cli, &why, "Change endpoint %.*s at Stripe (%.*s)?", STR_ARG(x->id),
-                             STR_ARG(buf_str(&form)));
+    buf_append(&wish, x->disabled ? S("enable it") : S(""));
+    if (x->lacks)
+        buf_printf(&wish, "%slet it send %zu more types of events", wish.n ? ", " : "", x->lacks);
+    enum status st = form.failed
+                         ? fail(&why, ST_LIMIT, "it names too many types of events")
+                         : confirm(d->cli, &why,
+                                   "Change endpoint %.*s at Stripe, which leads to %.*s: "
+                                   "%.*s?",
+                                   STR_ARG(x->id), STR_ARG(x->url), STR_ARG(buf_str(&wish)));
     if (st == ST_OK)
         st = change(w, buf_str(&path), buf_str(&form), NULL, &answer, &a, &why);
     if (st != ST_OK) {
@@ -264,7 +349,7 @@ static bool make(struct doctor *d, struct wire *w)
 
     if (!str_starts(url, S("https://")) && !wire_is_loopback(url))
         st = fail(&why, ST_INVALID, "--url must begin with https://");
-    else if (!is_ours(d, url, d->env))
+    else if (!has_our_path(d, url, d->env))
         st = fail(&why, ST_INVALID, "--url must end with /webhooks/%s", d->env);
     buf_append(&form, S("enabled_events[0]=*&api_version=" STRIPE_API_VERSION
                         "&description=Brindle&url="));
@@ -289,6 +374,7 @@ static bool make(struct doctor *d, struct wire *w)
 /* What the account's list of endpoints holds for this environment. */
 struct seen {
     size_t all, ours, connect;         /* connect: of ours, those for connected accounts */
+    bool apart;                        /* ours lead to several addresses: nobody knows which is */
     char url[2][ENDPOINT_URL_MAX + 1]; /* of the last one of ours, of each kind */
     char other[ENDPOINT_URL_MAX + 1];  /* where one for another environment leads: its host */
 };
@@ -314,8 +400,16 @@ static void check_one(struct doctor *d, struct wire *w, str object, struct seen 
     snprintf(s->url[connect], sizeof s->url[connect], "%.*s",
              (int)(url.n <= ENDPOINT_URL_MAX ? url.n : 0), url.p);
     struct endpoint x = check_endpoint(d, object, a);
-    if (d->fix && (x.disabled || x.lacks_events))
+    if (!d->fix || (!x.disabled && !x.lacks))
+        return;
+    if (!s->apart)
         mend(d, w, &x);
+    else
+        found(
+            d, FOUND_NOT_MENDED, NULL,
+            "endpoint %.*s (%.*s) stays as it is: several addresses end in /webhooks/%s; say with "
+            "--url which is this Brindle's",
+            STR_ARG(x.id), STR_ARG(x.url), w->conf->name);
 }
 
 static void check_missing(struct doctor *d, struct wire *w, const struct seen *s)
@@ -349,6 +443,24 @@ static void check_connect(struct doctor *d, const struct wire *w, const struct s
               "quarantined");
 }
 
+static bool lead_apart(const struct doctor *d, const struct wire *w, str list, struct arena *a)
+{
+    struct json_reader r;
+    str first = S("");
+
+    json_init(&r, list);
+    json_next(&r);
+    for (struct json_token t = json_value(&r); t.type == JSON_OBJECT; t = json_value(&r)) {
+        str url = json_text(t.text, S("url"), a);
+        if (!is_ours(d, url, w->conf->name))
+            continue;
+        if (first.n && !str_eq(first, url))
+            return true;
+        first = url;
+    }
+    return false;
+}
+
 static void check_list(struct doctor *d, struct wire *w, str body, struct seen *s, struct arena *a)
 {
     struct json_reader r;
@@ -356,6 +468,7 @@ static void check_list(struct doctor *d, struct wire *w, str body, struct seen *
     json_init(&r, json_member(body, S("data")).text);
     if (json_next(&r).type != JSON_ARRAY)
         return;
+    s->apart = lead_apart(d, w, json_member(body, S("data")).text, a);
     for (struct json_token t = json_value(&r); t.type == JSON_OBJECT; t = json_value(&r))
         check_one(d, w, t.text, s, a);
     looked(d);
