@@ -12,7 +12,6 @@
 enum {
     SMALL_BYTES = 64 << 10,
     DEAD_PAGE = 500,
-    DUE_ID_MAX = 1024,   /* of an id, or a walk's variant: longer ones are of no use */
     GUESTS_TRIED = 8,    /* accounts looked at in one turn */
     DUE_PIECE = 1000,    /* keys that one transaction changes */
     WHY_BYTES_MAX = 400, /* of a sentence that is kept with the key */

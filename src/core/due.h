@@ -13,6 +13,8 @@
 #include "core/env.h"
 
 enum {
+    DUE_TYPE_MAX = 255,
+    DUE_ID_MAX = 1024, /* of an id, or a walk's variant: longer ones are of no use */
     DUE_TROUBLE_BYTES = 320,
     DUE_TROUBLE_LOOKED = 10000,
 };

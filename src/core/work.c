@@ -429,6 +429,38 @@ static enum status do_acting(struct env *root, struct claim *c, struct work_repo
     return st; /* a note that could not be taken is taken with the next answer */
 }
 
+/* Whatever failed, the claim may have been let go of before: then nobody has its ticket. */
+static void leave(struct work_left *left, const struct claim *c)
+{
+    if (c->key.type.n > DUE_TYPE_MAX || c->key.id.n > DUE_ID_MAX || c->account.n > ACCOUNT_ID_MAX)
+        return;
+    *left = (struct work_left){ .kind = c->key.kind, .ticket = c->ticket, .misses = c->misses };
+    snprintf(left->type, sizeof left->type, "%.*s", STR_ARG(c->key.type));
+    snprintf(left->id, sizeof left->id, "%.*s", STR_ARG(c->key.id));
+    snprintf(left->account, sizeof left->account, "%.*s", STR_ARG(c->account));
+}
+
+enum status work_let_go(struct env *env, struct work_left *left, struct error *e)
+{
+    const struct claim c = { .key = { left->kind, str_of(left->type), str_of(left->id) },
+                             .ticket = left->ticket,
+                             .misses = left->misses };
+    struct acting act;
+
+    if (!left->ticket)
+        return ST_OK;
+    if (strcmp(left->account, env->identity.account) != 0) {
+        acting_init(&act, env, str_of(left->account));
+        env = &act.env;
+    }
+    enum status st = due_release(env, &c, e);
+    if (st != ST_OK)
+        return st;
+    left->ticket = 0;
+    env_ring(env);
+    return ST_OK;
+}
+
 enum status work_one(struct env *env, struct work_report *report, struct error *e)
 {
     ARENA(a, CLAIM_BYTES_MAX);
@@ -444,5 +476,8 @@ enum status work_one(struct env *env, struct work_report *report, struct error *
     snprintf(report->key, sizeof report->key, "%s %.*s %.*s%s%.*s", due_kind_name(c.key.kind),
              STR_ARG(c.key.type), STR_ARG(c.key.id), own ? "" : " of ", own ? 0 : (int)c.account.n,
              own ? "" : c.account.p);
-    return own ? do_claimed(env, &c, report, e) : do_acting(env, &c, report, e);
+    st = own ? do_claimed(env, &c, report, e) : do_acting(env, &c, report, e);
+    if (st != ST_OK)
+        leave(&report->left, &c);
+    return st;
 }

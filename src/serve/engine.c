@@ -216,6 +216,24 @@ static void pause_work(struct engine *g)
         env_wait(g->env, &heard, until);
 }
 
+/* Until the store is there again to take back what this worker has claimed. False: it is damaged.
+ */
+static bool rest_and_let_go(struct engine *g, struct work_left *left)
+{
+    enum status st = ST_RETRY;
+
+    while (st != ST_OK && !env_stopping(g->env)) {
+        struct error e = { 0 };
+        pause_work(g);
+        st = work_let_go(g->env, left, &e);
+        if (st == ST_BROKEN) {
+            broke(g, &e);
+            return false;
+        }
+    }
+    return true;
+}
+
 static void ring_outbox(struct engine *g)
 {
     if (!g->delivers)
@@ -256,8 +274,7 @@ static bool work_once(struct engine *g)
         break;
     }
     say(g, LOG_WARN, LOG_work_failed, report.key, e.text);
-    pause_work(g);
-    return true;
+    return rest_and_let_go(g, &report.left);
 }
 
 static void *worker_main(void *arg)

@@ -353,6 +353,33 @@ static void a_store_that_refuses_for_a_while_ends_no_worker(void **state)
     crowd_free(c);
 }
 
+/* It has asked Stripe when the disk fills up. Nobody else may have what it claimed for minutes. */
+static void what_a_worker_cannot_store_is_done_as_soon_as_the_store_is_back(void **state)
+{
+    struct crowd *c = crowd_new(1);
+
+    (void)state;
+    atomic_store(&c->h->stripe_held, true);
+    assert_true(hand_in(c, 0, 1));
+    await_done(c, 1);
+    while (atomic_load(&c->h->stripe_calls) < 1)
+        clock_sleep(c->h->world.clock, 1);
+    pthread_mutex_lock(&c->h->store.lock);
+    c->h->store.begin_fails = ST_LIMIT;
+    pthread_mutex_unlock(&c->h->store.lock);
+    atomic_store(&c->h->stripe_held, false);
+    while (house_logged(c->h, "event=work_failed") == 0)
+        clock_sleep(c->h->world.clock, 5);
+    pthread_mutex_lock(&c->h->store.lock);
+    c->h->store.begin_fails = ST_OK;
+    pthread_mutex_unlock(&c->h->store.lock);
+    while (engine_counters(c->g).work_done == 0)
+        clock_sleep(c->h->world.clock, 5);
+    assert_int_equal(house_int(c->h, "select count(*) from objects where id = 'cus_1'"), 1);
+    assert_int_equal(house_int(c->h, "select count(*) from _due where done_gen < gen"), 0);
+    crowd_free(c);
+}
+
 static void a_worker_that_ends_is_missed(void **state)
 {
     struct crowd *c = crowd_new(3);
@@ -527,6 +554,7 @@ int main(void)
         cmocka_unit_test(workers_do_what_an_event_has_made_due),
         cmocka_unit_test(failing_work_is_logged_and_counted),
         cmocka_unit_test(a_store_that_refuses_for_a_while_ends_no_worker),
+        cmocka_unit_test(what_a_worker_cannot_store_is_done_as_soon_as_the_store_is_back),
         cmocka_unit_test(a_worker_that_ends_is_missed),
         cmocka_unit_test(damage_is_told_once_and_stops_everything),
         cmocka_unit_test(an_idle_engine_notices_that_its_store_is_gone),
