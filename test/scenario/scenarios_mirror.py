@@ -387,8 +387,10 @@ def drift_is_found_exactly_and_mended_exactly(place):
           "a check without --repair changed something")
     found, _ = drift(place, "--repair", code=0)
     names = {(f["type"], f["id"]) for f in found}
-    check(names == set(told), "the repair found something else:", sorted(names - set(told))[:3], "and not:",
-          sorted(set(told) - names)[:3], len(found), "of", len(told))
+    # A product that is missing may have come by the mended price that refers to it before its own turn.
+    by_reference = {("product", p["product"]) for p in e.state("price") if told.get(("price", p["id"])) == "missing"}
+    check(names <= set(told) and set(told) - names <= by_reference, "the repair found something else:",
+          sorted(names - set(told))[:3], "and not:", sorted(set(told) - names)[:3], len(found), "of", len(told))
     check(all(f["state"] == "mended" for f in found), [f for f in found if f["state"] != "mended"][:3])
     after = {(t, i): r for t, i, r in place.rows("select type, id, revision from objects")}
     was = {(t, i): r for t, i, r in before}
