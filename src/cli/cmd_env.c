@@ -61,7 +61,10 @@ static void write_env(const struct config *c, const struct env_config *conf, str
     jw_put_str(w, "mode", st == ST_OK ? str_of(mode_name(wire.env.identity.livemode)) : (str){ 0 });
     jw_put_str(w, "key", str_of(key_name(conf)));
     jw_key(w, S("served"));
-    jw_bool(w, st == ST_OK && !c->pg_url && local_is_served(c, conf->name));
+    if (st == ST_OK && c->pg_url) /* nobody there tells who works on it, from which machine */
+        jw_null(w);
+    else
+        jw_bool(w, st == ST_OK && local_is_served(c, conf->name));
     if (seal.sealed_for[0])
         jw_put_str(w, "sealed_for", str_of(seal.sealed_for));
     if (seal.target[0]) {
@@ -78,7 +81,8 @@ static void add_env(struct table *t, str line)
 
     for (size_t i = 0; i < COUNT(name); i++)
         cell[i] = json_text(line, str_of(name[i]), t->arena);
-    cell[COUNT(name)] = json_bool(line, S("served")) == JSON_TRUE ? S("yes") : S("no");
+    enum json_type served = json_bool(line, S("served"));
+    cell[COUNT(name)] = served == JSON_TRUE ? S("yes") : served == JSON_FALSE ? S("no") : S("?");
     table_row(t, cell);
 }
 
@@ -136,7 +140,7 @@ static enum status env_show(struct cli *cli, const struct env_config *conf, stru
     BUF(out, ENV_BYTES_MAX);
     struct json_writer w = { .b = &out };
     const struct config *c = &cli->config;
-    enum status st = wire_open(&wire, c, conf, WIRE_READ, e);
+    enum status st = reader_of(cli, conf, &wire, e);
 
     if (st != ST_OK)
         return st;
@@ -202,7 +206,7 @@ static enum status env_check(struct cli *cli, struct env_config *conf, struct er
     CLEANUP(wire_close) struct wire wire = { 0 };
     struct table t = { .arena = &a, .head = { "WHAT", "WHERE", "FOUND", "WHICH" }, .n_columns = 4 };
     size_t n = 0, mirror = 0;
-    enum status st = wire_open(&wire, &cli->config, conf, WIRE_READ, e);
+    enum status st = reader_of(cli, conf, &wire, e);
 
     if (st == ST_OK)
         st = foreign_write(&wire.env, &out, &n, e);
@@ -260,7 +264,7 @@ static enum status env_purge(struct cli *cli, struct env_config *conf, int64_t p
 
     if (!cli->yes) {
         CLEANUP(wire_close) struct wire wire = { 0 };
-        enum status st = wire_open(&wire, &cli->config, conf, WIRE_READ, e);
+        enum status st = reader_of(cli, conf, &wire, e);
         if (st == ST_OK)
             st = purge_count(&wire.env, &p, e);
         if (st == ST_OK)

@@ -43,6 +43,12 @@ static const char *ago(msec span, char text[48])
     return text;
 }
 
+/* For programs: does a daemon run? On PostgreSQL nobody can tell. */
+static const char *daemon_word(const struct shown *s)
+{
+    return s->cli->config.pg_url ? "null" : s->served ? "true" : "false";
+}
+
 static void print_work(const struct shown *s, const struct mirror_status *m)
 {
     char due[32], retrying[32], dead[32], oldest[32], since[48];
@@ -216,7 +222,9 @@ static void print_numbers(const struct shown *s, const struct env *env,
     printf("%s%s%s  %s, %s mode%s%s\n", color_on(stdout, COLOR_BOLD), env->name, color_off(stdout),
            env->identity.account, env->identity.livemode ? "live" : "test",
            env->root ? "; connected to " : "", env->root ? env->root->identity.account : "");
-    if (s->served)
+    if (s->cli->config.pg_url) /* it needs no lock, and may be on any machine */
+        line("daemon", COLOR_PLAIN, "not known: on PostgreSQL it may run anywhere");
+    else if (s->served)
         line("daemon", COLOR_GOOD, "runs");
     else
         line("daemon", COLOR_WARN, "does not run: `%s` starts it", config_start_command(s->conf));
@@ -347,7 +355,7 @@ static enum status show_open(const struct shown *s, struct env *env, struct erro
         return st;
     if (s->cli->json) {
         str rest = str_trim(buf_str(&json));
-        printf("{\"daemon\":%s,", s->served ? "true" : "false");
+        printf("{\"daemon\":%s,", daemon_word(s));
         print_operations_json(buf_str(&operations));
         printf("%.*s\n", STR_ARG(str_sub(rest, 1, rest.n)));
         return ST_OK;
@@ -367,8 +375,8 @@ static enum status show_open(const struct shown *s, struct env *env, struct erro
 static void show_missing(const struct shown *s)
 {
     if (s->cli->json)
-        printf("{\"daemon\":%s,\"environment\":\"%s\",\"account\":null}\n",
-               s->served ? "true" : "false", s->conf->name);
+        printf("{\"daemon\":%s,\"environment\":\"%s\",\"account\":null}\n", daemon_word(s),
+               s->conf->name);
     else
         printf("%s%s%s  has no mirror yet: `brindle sync` or `brindle serve` makes it\n",
                color_on(stdout, COLOR_BOLD), s->conf->name, color_off(stdout));

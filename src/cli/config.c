@@ -676,6 +676,16 @@ bool config_has(const struct config *c, const char *name)
     return false;
 }
 
+enum status config_no_env(const struct config *c, const char *name, struct error *e)
+{
+    return fail(
+        e, ST_INVALID,
+        "There is no environment \"%s\": it is neither configured nor in %s. `brindle env "
+        "list` shows those that are there; a new one needs a key, secret_key in [env %s] of "
+        "brindle.conf.",
+        name, c->pg_url ? "the database" : c->data_dir, name);
+}
+
 /* With a fault it is chosen by nobody. */
 static enum status take_env(struct env_config *env, struct env_config **out, struct error *e)
 {
@@ -712,9 +722,7 @@ enum status config_env(struct config *c, const char *name, struct env_config **o
         struct env_config *named = env_named(c, name);
         if (named)
             return take_env(named, out, e);
-        return fail(e, ST_INVALID,
-                    "There is no environment \"%s\": it is neither configured nor in %s.", name,
-                    c->data_dir);
+        return config_no_env(c, name, e);
     }
     if (c->n_envs == 1)
         return take_env(&c->env[0], out, e);

@@ -116,6 +116,9 @@ int64_t config_number(const struct values *v, enum setting_id id); /* -1: empty 
 enum status config_env(struct config *c, const char *name, struct env_config **out,
                        struct error *e) MUST_USE;
 
+/* The sentence for a name that is neither configured nor has a store, and ST_INVALID. */
+enum status config_no_env(const struct config *c, const char *name, struct error *e);
+
 /* Is there one of this name, with or without a fault? */
 bool config_has(const struct config *c, const char *name);
 

@@ -55,6 +55,10 @@ enum status reader_of(const struct cli *cli, const struct env_config *conf, stru
 {
     enum status st = wire_open(w, &cli->config, conf, WIRE_READ, e);
 
+    if (st == ST_NONE && conf->found) { /* on PostgreSQL a name alone is believed until here */
+        error_clear(e);
+        return config_no_env(&cli->config, conf->name, e);
+    }
     return st == ST_OK && cli->account ? read_as(w, str_of(cli->account), e) : st;
 }
 

@@ -9,6 +9,10 @@ enum {
     EVENT_NAME_MAX = 255, /* of its object's type and id, its account, its API version */
 };
 
+/* How an event was found that nobody delivered: in Stripe's list of them, where nothing is signed.
+ * The inbox keeps it in place of the secret's number. */
+#define EVENT_VIA_LIST "events"
+
 struct event {
     str id, type;
     str api_version; /* may be empty */
@@ -24,7 +28,7 @@ struct event {
 
     msec received_at; /* wall */
     str twin;         /* of a thin event: the snapshot event of the same change; may be empty */
-    const char *via;  /* NULL: a delivery; else how it was found: "events" */
+    const char *via;  /* NULL: a delivery; else how it was found: EVENT_VIA_LIST */
     bool late;        /* found so long after it happened that it is in no hurry */
     size_t secret;    /* index of the secret whose signature matched */
 };

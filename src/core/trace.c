@@ -1,7 +1,7 @@
 #include "core/trace.h"
 
 #include "core/environment/acting.h"
-
+#include "core/event.h"
 #include "core/mirror/history.h"
 #include "core/path.h"
 
@@ -34,15 +34,25 @@ static struct trace_step *add(struct teller *t, msec at, const char *what)
 
 /* ---- what is on record -------------------------------------------------------------------- */
 
+/* What is read from the list has come over a connection to Stripe; a delivery was signed. */
+static str tell_arrival(str type, str secret, struct arena *a)
+{
+    if (str_eqz(secret, EVENT_VIA_LIST))
+        return arena_printf(a, "%.*s was read from the list of events", STR_ARG(type));
+    return arena_printf(a, "%.*s arrived, its signature fits secret %.*s", STR_ARG(type),
+                        STR_ARG(secret));
+}
+
 static str tell_delivery(const struct rows *r, size_t i, struct arena *a)
 {
     str outcome = row_str(r, i, 6), reason = row_str(r, i, 7);
     int64_t again = row_int(r, i, 4) - 1;
-    str head = arena_printf(a, "%.*s arrived, its signature fits secret %.*s",
-                            STR_ARG(row_str(r, i, 1)), STR_ARG(row_str(r, i, 3)));
+    bool listed = str_eqz(row_str(r, i, 3), EVENT_VIA_LIST);
+    str head = tell_arrival(row_str(r, i, 1), row_str(r, i, 3), a);
 
     if (again)
-        head = arena_printf(a, "%.*s; delivered again %lld times", STR_ARG(head), (long long)again);
+        head = arena_printf(a, "%.*s; delivered %s %lld time%s", STR_ARG(head),
+                            listed ? "later" : "again", (long long)again, again == 1 ? "" : "s");
     if (str_eq(outcome, S("due")))
         return arena_printf(a, "%.*s; its object was made due", STR_ARG(head));
     return arena_printf(a, "%.*s; %.*s%s%.*s", STR_ARG(head), STR_ARG(outcome),
@@ -271,9 +281,9 @@ static enum status tell_alone(struct teller *t, const struct rows *r, struct err
         return fail(e, ST_LIMIT, "out of memory for the story");
     s = add(t, row_int(r, 0, 8), "received");
     s->event = t->out->event;
-    s->text = arena_printf(t->a, "%.*s arrived, its signature fits secret %.*s; %.*s%s%.*s",
-                           STR_ARG(t->out->event_type), STR_ARG(row_str(r, 0, 9)), STR_ARG(outcome),
-                           reason.n ? ": " : "", STR_ARG(reason));
+    s->text = arena_printf(t->a, "%.*s; %.*s%s%.*s",
+                           STR_ARG(tell_arrival(t->out->event_type, row_str(r, 0, 9), t->a)),
+                           STR_ARG(outcome), reason.n ? ": " : "", STR_ARG(reason));
     add(t, clock_wall(t->env->world->clock), "done")->text = S("it makes nothing due");
     return ST_OK;
 }

@@ -1,9 +1,12 @@
 /* A story names what was dropped, what failed and what is due. */
 #include "../unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/due.h"
+#include "core/event.h"
+#include "core/inbox.h"
 #include "core/trace.h"
 #include "small_world.h"
 
@@ -67,6 +70,65 @@ static void what_failed_and_what_was_given_up_is_told(void **state)
     small_world_free(w);
 }
 
+static void must(enum status st, const struct error *e)
+{
+    if (st != ST_OK)
+        print_error("%s: %s", status_name(st), e->text);
+    assert_int_equal(st, ST_OK);
+}
+
+/* What trace_event says first of an event about prod_1, or about nothing. */
+static void told_of(struct small_world *w, const char *event, char text[256])
+{
+    ARENA(a, 16 << 20);
+    struct error e = { 0 };
+    struct trace t;
+
+    must(trace_event(&w->env, str_of(event), &t, &a, &e), &e);
+    snprintf(text, 256, "%.*s", STR_ARG(t.step[0].text));
+}
+
+static void put_listed(struct small_world *w, const char *body)
+{
+    ARENA(a, 1 << 20);
+    struct error e = { 0 };
+    struct inbox_result result;
+    struct event ev;
+
+    must(event_parse(str_of(body), &ev, &a, &e), &e);
+    ev.received_at = w->wall;
+    ev.via = EVENT_VIA_LIST;
+    must(inbox_put_many(&w->env, &ev, 1, &result, &e), &e);
+}
+
+static void an_event_of_the_list_has_no_signature_and_a_delivery_has(void **state)
+{
+    static const char listed[] =
+        "{\"id\":\"evt_1\",\"object\":\"event\",\"type\":\"product.updated\","
+        "\"livemode\":false,\"data\":{\"object\":{\"id\":\"prod_1\","
+        "\"object\":\"product\"}}}",
+                      alone[] = "{\"id\":\"evt_2\",\"object\":\"event\",\"type\":\"wand.waved\","
+                                "\"livemode\":false,\"data\":{\"object\":{\"object\":\"wand\"}}}";
+    (void)state;
+    struct small_world *w = small_world_new();
+    char text[256];
+
+    put_listed(w, listed);
+    told_of(w, "evt_1", text);
+    assert_string_equal(
+        text, "product.updated was read from the list of events; its object was made due");
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
+    told_of(w, "evt_1", text);
+    assert_non_null(strstr(text, "was read from the list of events; delivered later 1 time;"));
+    put_listed(w, alone);
+    told_of(w, "evt_2", text);
+    assert_non_null(strstr(text, "wand.waved was read from the list of events; "));
+    deliver_event(w, "evt_3", "product.updated", "product", "prod_2");
+    told_of(w, "evt_3", text);
+    assert_non_null(strstr(text, "arrived, its signature fits secret 1; "));
+    small_world_free(w);
+}
+
 static void of_what_nobody_has_heard_there_is_no_story(void **state)
 {
     (void)state;
@@ -85,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_that_was_overtaken_is_told_as_dropped),
         cmocka_unit_test(what_failed_and_what_was_given_up_is_told),
+        cmocka_unit_test(an_event_of_the_list_has_no_signature_and_a_delivery_has),
         cmocka_unit_test(of_what_nobody_has_heard_there_is_no_story),
     };
 

@@ -340,3 +340,20 @@ def what_is_made_of_several_objects_is_right_whoever_stores_them_last(place):
         wrong = [c["id"] for c in customers
                  if states.get(c["id"], {}).get("cancelAtPeriodEnd") != (turn % 2 == 0)]
         check(not wrong, len(wrong), "states are wrong:", wrong[:3], states.get((wrong or [0])[0]))
+
+
+@scenario("PG-12")
+def nobody_claims_to_know_who_works_and_an_unknown_name_is_no_environment(place):
+    _, err = place.run("env", "check", "test", code=1)  # configured, and nothing is in it
+    check("brindle serve or sync fills it" in err, err)
+    place.emulator.post("/v1/products", name="p")
+    place.run("sync", "products")
+    for _ in range(2):  # without a daemon, and with one
+        one = json.loads(place.run("env", "list", "--json")[0])
+        check(one["served"] is None and json.loads(place.run("env", "show", "test")[0])["served"] is None, one)
+        check(json.loads(place.run("status", "--json")[0])["daemon"] is None, "status claims to know")
+        check("may run anywhere" in place.run("status")[0], "status says nothing")
+        place.start()
+    for what in ("check", "show", "purge"):
+        _, err = place.run("env", what, "nope", code=2)
+        check('no environment "nope"' in err and "brindle env list" in err, err)

@@ -120,7 +120,7 @@ static enum status read_events(struct reading *r, str body, bool *more, struct a
         if (st != ST_OK)
             break;
         ev[n].received_at = clock_wall(r->env->world->clock);
-        ev[n].via = "events";
+        ev[n].via = EVENT_VIA_LIST;
         if (r->env->root && !ev[n].account.n)
             ev[n].account = str_of(r->env->identity.account);
         ev[n].late = ev[n].created < r->date / 1000 - EVENTS_LATE_S;
