@@ -18,9 +18,10 @@ enum {
 };
 
 enum {
-    WIRE_PG_LEASE_MS = 30 * 1000, /* how long the work of a machine that died rests */
-    WIRE_PG_CONNECTIONS = 12,     /* that an environment's store opens at most */
-    WIRE_PLACES = 8,              /* processes on one data directory whose claims are told apart */
+    WIRE_PG_LEASE_MS =
+        30 * 1000, /* how long the work of a machine that died rests; who works renews it */
+    WIRE_PG_CONNECTIONS = 12, /* that an environment's store opens at most */
+    WIRE_PLACES = 8,          /* processes on one data directory whose claims are told apart */
 };
 
 enum wire_mode {

@@ -15,6 +15,7 @@ enum {
     GUESTS_TRIED = 8,    /* accounts looked at in one turn */
     DUE_PIECE = 1000,    /* keys that one transaction changes */
     WHY_BYTES_MAX = 400, /* of a sentence that is kept with the key */
+    HELD_MAX = 256,      /* leases that one call renews: more than there are workers */
 };
 
 static const msec news_age_max_ms = 30ll * 86400 * 1000; /* Stripe keeps events so long */
@@ -501,6 +502,88 @@ enum status due_extend(struct tx *tx, const struct env *env, struct claim *c, st
                     due_kind_name(c->key.kind), STR_ARG(c->key.type), STR_ARG(c->key.id));
     c->ticket = ticket;
     return ST_OK;
+}
+
+/* ---- claims that are worked on ---- */
+
+void due_hold(struct env *env, struct held *h, const struct claim *c)
+{
+    struct sched *s = env->world->sched;
+
+    env = env_root(env);
+    gate_lock(s, env->gate);
+    *h = (struct held){ c->key, c->account, c->claimed_at, env->held };
+    env->held = h;
+    gate_unlock(s, env->gate);
+}
+
+void due_unhold(struct env *env, struct held *h)
+{
+    struct sched *s = env->world->sched;
+    struct held **at = &env_root(env)->held;
+
+    env = env_root(env);
+    gate_lock(s, env->gate);
+    while (*at && *at != h)
+        at = &(*at)->next;
+    assert(*at == h);
+    *at = h->next;
+    gate_unlock(s, env->gate);
+}
+
+/* Copies one whose lease is to be renewed, for its holder may let go of it at any moment. */
+static bool next_to_keep(struct env *env, msec now, struct held *out, struct arena *a)
+{
+    struct sched *s = env->world->sched;
+    bool found = false;
+
+    gate_lock(s, env->gate);
+    for (struct held *h = env->held; h && !found; h = h->next) {
+        if (now - h->kept_at < env->set.lease_ms / DUE_KEEP_PART)
+            continue;
+        h->kept_at = now;
+        *out = (struct held){ { h->key.kind, arena_copy(a, h->key.type), arena_copy(a, h->key.id) },
+                              arena_copy(a, h->account),
+                              now,
+                              NULL };
+        found = out->key.type.p && out->key.id.p && out->account.p;
+    }
+    gate_unlock(s, env->gate);
+    return found;
+}
+
+static enum status keep(struct env *env, const struct held *h, msec now, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_DUE_KEEP, NULL, &a, e, V_INT(now), V_INT(env->set.lease_ms),
+                    v_kind(&h->key), V_STR(h->key.type), V_STR(h->key.id), V_STR(h->account),
+                    V_INT(env->owner > 1 ? env->owner : 1));
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* A transaction each: whoever holds several rows may wait for somebody who waits for him. */
+enum status due_keep(struct env *env, struct error *e)
+{
+    struct error why = { 0 };
+    enum status st = ST_OK;
+
+    for (unsigned i = 0; i < HELD_MAX; i++) {
+        ARENA(a, SMALL_BYTES);
+        struct held h;
+        msec now = clock_mono(env->world->clock);
+        if (!next_to_keep(env, now, &h, &a))
+            break;
+        enum status one = keep(env, &h, now, &why);
+        if (one != ST_OK && st == ST_OK) {
+            st = one;
+            *e = why;
+        }
+    }
+    return st;
 }
 
 /* An update of any number of keys, in transactions of DUE_PIECE rows. */

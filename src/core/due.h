@@ -17,6 +17,7 @@ enum {
     DUE_ID_MAX = 1024, /* of an id, or a walk's variant: longer ones are of no use */
     DUE_TROUBLE_BYTES = 320,
     DUE_TROUBLE_LOOKED = 10000,
+    DUE_KEEP_PART = 3, /* of a lease is used up before it is renewed */
 };
 
 enum due_kind {
@@ -111,6 +112,23 @@ enum status due_extend(struct tx *tx, const struct env *env, struct claim *c, st
                        struct error *e) MUST_USE;
 /* Lets go of a claim without an outcome: shutdown. */
 enum status due_release(struct env *env, const struct claim *c, struct error *e) MUST_USE;
+
+/* A claim while it is worked on: the holder's own memory, in a list of the environment's. */
+struct held {
+    struct due_key key;
+    str account;
+    msec kept_at; /* monotonic; when its lease began */
+    struct held *next;
+};
+
+/* From here until due_unhold due_keep keeps the claim ours, however long a request takes. What the
+ * claim's slices point to outlives that. */
+void due_hold(struct env *env, struct held *h, const struct claim *c);
+void due_unhold(struct env *env, struct held *h);
+/* Another lease for each claim that is held and has used up a part of its own (DUE_KEEP_PART); to
+ * be called twice in such a part. A process that dies does not call it: then its claims end with
+ * their leases. Statuses as the store's; what was not kept is kept by the next call. */
+enum status due_keep(struct env *env, struct error *e) MUST_USE;
 
 /* At start: no claim of an earlier life holds, and every pause is over. */
 enum status due_restart(struct env *env, struct error *e) MUST_USE;

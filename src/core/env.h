@@ -23,7 +23,7 @@ struct identity {
 
 /* What holds for connected accounts, too: an environment that acts for one has a copy of it all. */
 struct env_settings {
-    msec lease_ms;         /* how long a claim may take before somebody else may have it */
+    msec lease_ms;         /* after which somebody else may have a claim that nobody renews */
     msec settle_ms;        /* a key is claimed at most once in this span: a burst is two fetches */
     unsigned attempts_max; /* failures in a row before due work is dead */
     msec backoff_ms, backoff_ms_max;
@@ -49,6 +49,7 @@ struct schedule_times {
 
 struct env;
 struct claim;
+struct held;
 struct work_report;
 
 enum { KEY_LABEL_MAX = 31 };
@@ -77,6 +78,7 @@ struct env {
     bool has_erased; /* somebody was erased (erase.h): what arrives is looked at; atomic */
 
     struct gate *gate; /* guards what follows, and is where workers wait */
+    struct held *held; /* claims that are worked on just now (due_hold) */
     uint64_t rings;    /* how often there was new due work */
     bool stopping;
     struct {

@@ -476,7 +476,10 @@ enum status work_one(struct env *env, struct work_report *report, struct error *
     snprintf(report->key, sizeof report->key, "%s %.*s %.*s%s%.*s", due_kind_name(c.key.kind),
              STR_ARG(c.key.type), STR_ARG(c.key.id), own ? "" : " of ", own ? 0 : (int)c.account.n,
              own ? "" : c.account.p);
+    struct held held;
+    due_hold(env, &held, &c);
     st = own ? do_claimed(env, &c, report, e) : do_acting(env, &c, report, e);
+    due_unhold(env, &held);
     if (st != ST_OK)
         leave(&report->left, &c);
     return st;

@@ -23,7 +23,7 @@ enum {
     SINGLE_FAILURES_MAX = 2,  /* a batch failed: give up trying its items one by one */
     OUTBOX_LOOK_MS = 50,      /* how often it looks when no bell has rung */
     OUTBOX_AWAY_MS = 1000,    /* pause before an absent key-value server is asked again */
-    THREADS_MAX = ENGINE_WORKERS_MAX + 3,
+    THREADS_MAX = ENGINE_WORKERS_MAX + 4,
 };
 
 struct engine {
@@ -569,6 +569,27 @@ static void *housekeeping_main(void *arg)
     return ended(g);
 }
 
+/* ---- leases ---- */
+
+/* A thread of its own: nothing that takes its time may come before it. */
+static void *keeper_main(void *arg)
+{
+    struct engine *g = arg;
+    const msec pause = g->env->set.lease_ms / (2 * DUE_KEEP_PART);
+
+    while (await_tick(g, now_mono(g) + pause)) {
+        struct error e = { 0 };
+        enum status st = due_keep(g->env, &e);
+        if (st == ST_BROKEN) {
+            broke(g, &e);
+            break;
+        }
+        if (st != ST_OK)
+            say(g, LOG_WARN, LOG_housekeeping_failed, "", e.text);
+    }
+    return ended(g);
+}
+
 /* ---- life ---- */
 
 static enum status start_thread(struct engine *g, void *(*run)(void *), struct error *e)
@@ -590,6 +611,8 @@ static enum status start_threads(struct engine *g, struct error *e)
 {
     enum status st = start_thread(g, housekeeping_main, e);
 
+    if (st == ST_OK)
+        st = start_thread(g, keeper_main, e);
     if (st == ST_OK && g->o.ingest)
         st = start_thread(g, ingest_main, e);
     if (st == ST_OK && g->delivers)

@@ -500,6 +500,59 @@ static void what_has_been_due_for_longest_goes_first(void **state)
     small_world_free(w);
 }
 
+/* The answer takes three quarters of a lease, and as long once more. */
+static void answer_slowly(void *ctx)
+{
+    ARENA(a, 1 << 20);
+    struct small_world *w = ctx;
+    struct error e = { 0 };
+    struct claim c;
+
+    for (int i = 0; i < 6; i++) {
+        pass(w, w->env.set.lease_ms / 4);
+        assert_int_equal(due_keep(&w->env, &e), ST_OK);
+        assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_NONE);
+    }
+}
+
+static void a_claim_is_kept_for_as_long_as_it_is_worked_on(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct work_report report;
+    struct error e = { 0 };
+
+    script(w, "/v1/products/prod_1", 200, "{\"id\":\"prod_1\",\"object\":\"product\"}");
+    script_last(w)->meanwhile = answer_slowly;
+    script_last(w)->ctx = w;
+    deliver_event(w, "evt_1", "product.created", "product", "prod_1");
+    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
+    assert_false(report.failed);
+    assert_int_equal(ask_int(w, "select count(*) from products"), 1);
+    assert_int_equal(asked(w, "/v1/products/prod_1"), 1);
+    assert_null(w->env.held);
+    small_world_free(w);
+}
+
+/* Its holder has died, or could not let go of it. */
+static void a_claim_that_nobody_works_on_ends_with_its_lease(void **state)
+{
+    (void)state;
+    ARENA(a, 1 << 20);
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    struct claim c;
+
+    deliver_event(w, "evt_1", "product.created", "product", "prod_1");
+    assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_OK);
+    pass(w, w->env.set.lease_ms / 2);
+    assert_int_equal(due_keep(&w->env, &e), ST_OK);
+    assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_NONE);
+    pass(w, w->env.set.lease_ms / 2);
+    assert_int_equal(due_claim(&w->env, &c, &a, &e), ST_OK);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -527,6 +580,8 @@ int main(void)
         cmocka_unit_test(the_holder_of_a_lost_lease_moves_nothing),
         cmocka_unit_test(a_restart_with_any_number_of_due_keys_is_possible),
         cmocka_unit_test(what_has_been_due_for_longest_goes_first),
+        cmocka_unit_test(a_claim_is_kept_for_as_long_as_it_is_worked_on),
+        cmocka_unit_test(a_claim_that_nobody_works_on_ends_with_its_lease),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

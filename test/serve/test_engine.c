@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "caller.h"
+#include "core/due.h"
 #include "house.h"
 
 #include <stdio.h>
@@ -488,6 +489,49 @@ static void who_works_leaves_the_watch_to_another(void **state)
     crowd_free(c);
 }
 
+#define LEASE "select not_before from _due where id = 'cus_1'"
+
+static void want_customer(struct house *h)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_mark m = { .key = { DUE_OBJECT, S("customer"), S("cus_1") }, .cause = "test" };
+    struct error e = { 0 };
+
+    assert_ok(tx_begin(&tx, h->env.world->store, TX_WRITE, &e), &e);
+    assert_ok(due_mark(&tx, &h->env, &m, &a, &e), &e);
+    assert_ok(tx_commit(&tx, &e), &e);
+}
+
+/* The lease would be over many times before the answer comes. */
+static void a_claim_is_kept_while_stripe_takes_its_time(void **state)
+{
+    struct house *h = house_new();
+    struct engine *g = NULL;
+    struct error e = { 0 };
+    struct engine_options o = { .env = &h->env, .log = &h->log, .workers = 1 };
+
+    (void)state;
+    h->env.set.lease_ms = 60;
+    atomic_store(&h->stripe_held, true);
+    want_customer(h);
+    assert_ok(engine_start(&g, &o, &e), &e);
+    while (atomic_load(&h->stripe_calls) < 1)
+        clock_sleep(h->world.clock, 1);
+    int64_t first = house_int(h, LEASE), now = first;
+    for (int renewals = 0; renewals < 5; now = house_int(h, LEASE)) {
+        renewals += now > first;
+        first = now;
+        clock_sleep(h->world.clock, 1);
+    }
+    atomic_store(&h->stripe_held, false);
+    while (engine_counters(g).work_done < 1)
+        clock_sleep(h->world.clock, 1);
+    assert_int_equal(house_int(h, "select count(*) from objects"), 1);
+    engine_stop(g, 10000);
+    house_free(h);
+}
+
 struct abandoned {
     atomic_bool asked;
     struct house *h;
@@ -560,6 +604,7 @@ int main(void)
         cmocka_unit_test(an_idle_engine_notices_that_its_store_is_gone),
         cmocka_unit_test(one_idle_worker_looks_for_all),
         cmocka_unit_test(who_works_leaves_the_watch_to_another),
+        cmocka_unit_test(a_claim_is_kept_while_stripe_takes_its_time),
         cmocka_unit_test(calls_under_way_are_abandoned_when_the_grace_is_over),
         cmocka_unit_test(too_many_workers_are_refused),
     };
