@@ -28,7 +28,8 @@ enum {
 static const char script[] = "local old = redis.call('GET', KEYS[1]) "
                              "if old then local r = string.match(old, '\"revision\":(%d+)') "
                              "if r and tonumber(r) > tonumber(ARGV[2]) then return 0 end end "
-                             "redis.call('SET', KEYS[1], ARGV[1]) return 1";
+                             "if ARGV[1] == '' then redis.call('DEL', KEYS[1]) "
+                             "else redis.call('SET', KEYS[1], ARGV[1]) end return 1";
 
 struct redis {
     struct kv base; /* first: a struct kv * is a struct redis * */
@@ -216,7 +217,8 @@ static enum status send_item(struct redis *r, const struct kv_item *item, struct
     char revision[REVISION_CHARS];
 
     snprintf(revision, sizeof revision, "%lld", (long long)item->revision);
-    const char *p[] = { "EVALSHA", r->sha, "1", item->key.p, item->value.p, revision };
+    const char *p[] = { "EVALSHA", r->sha, "1", item->key.p, item->value.n ? item->value.p : "",
+                        revision };
     const size_t length[] = { 7, SHA_CHARS, 1, item->key.n, item->value.n, strlen(revision) };
     if (redisAppendCommandArgv(r->c, COUNT(p), p, length) != REDIS_OK)
         return fail_connection(r, e);

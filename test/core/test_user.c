@@ -433,9 +433,8 @@ static void who_is_erased_leaves_nothing(void **state)
     assert_int_equal(erase_run(&w->env, S("cus_1"), &x, &a, &e), ST_OK);
     assert_int_equal(ask_int(w, "select count(*) from _user_links"), 0);
     assert_int_equal(ask_int(w, "select count(*) from _user_history"), 0);
-    assert_int_equal(ask_int(w, "select count(*) from _users where customer is null and state = "
-                                "'none'"),
-                     1);
+    assert_int_equal(ask_int(w, "select count(*) from _users"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _due where kind = 'user'"), 0);
     small_world_free(w);
 }
 

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import termios
 import time
+import urllib.parse
 
 from place import BRINDLE, ROOT, Http, check, until
 from scenarios_state import event, shop
@@ -109,23 +110,29 @@ def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
     prices.append(e.post("/v1/prices", product=product["id"], unit_amount=500, currency="usd",
                          recurring={"interval": "month"}))
 
-    def join(email):
-        cus = e.post("/v1/customers", email=email, name=f"name of {email}")
+    def join(email, user):
+        cus = e.post("/v1/customers", email=email, name=f"name of {email}", metadata={"userId": user})
         pm = e.post("/v1/payment_methods/pm_card_visa/attach", customer=cus["id"])
         e.post(f"/v1/customers/{cus['id']}", invoice_settings={"default_payment_method": pm["id"]})
         sub = e.post("/v1/subscriptions", customer=cus["id"], items=[{"price": prices[0]["id"]}])
         return cus, pm, sub
 
-    ada, ada_pm, ada_sub = join(address)
-    bob, _, bob_sub = join("bob@example.com")
+    user = "ada+mail@home.example"  # the application's id of her
+    ada, ada_pm, ada_sub = join(address, user)
+    bob, _, bob_sub = join("bob@example.com", "user_bob")
     place.catch_up(d)
     place.run("sync")
     e.post(f"/v1/customers/{ada['id']}", name="Ada, Countess of Lovelace")
     e.post(f"/v1/products/{product['id']}", description="for jimbob@example.com")  # not Bob
     place.catch_up(d)
     e.post(f"/v1/products/{product['id']}", description="for jimbob@example.com alone")
+    e.post(f"/v1/products/{product['id']}", description="https://shop.example/?for=ada%2Bmail%40home.example")
     place.catch_up(d)
-    check(address_in_files(place, address), "the address is nowhere, before")
+    e.post(f"/v1/products/{product['id']}", description="tea")
+    place.catch_up(d)
+    status, _, answer = d.http.ask("POST", f"/api/test/users/{urllib.parse.quote(user)}/customer", b"{}")
+    check(status == 200 and json.loads(answer)["customerId"] == ada["id"], "the user's customer:", status, answer)
+    check(address_in_files(place, address) and address_in_files(place, "home.example"), "the address is nowhere, before")
     place.run("erase", ada["id"], code=2)  # no terminal, no --yes
     plan = json.loads(place.run("erase", ada["id"], "--dry-run", "--json")[0])
     check(plan["types"]["customer"] == 1 and plan["types"]["subscription"] == 1 and not plan["erased"], plan)
@@ -137,6 +144,8 @@ def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
     found = address_in_files(place, address)
     check(not found, "the address is still in", found)
     check(not address_in_files(place, "Lovelace"), "the name is still there")
+    check(not address_in_files(place, "home.example"), "the user's id is still in", address_in_files(place, "home.example"))
+    check(place.rows("select user_id from _users") == [("user_bob",)], "users are", place.rows("select user_id from _users"))
     place.run("get", ada["id"], code=1)
     check(place.one("select count(*) from customers") == 1, "not one customer is left")
     check(place.one("select count(*) from subscriptions where customer = ?", bob["id"]) == 1, "Bob's is gone")
@@ -152,7 +161,7 @@ def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
     check(place.one("select count(*) from invoice_items where customer = ?", ada["id"]) == 0, "an invoice item came")
     check(place.one("select status from subscriptions where id = ?", bob_sub["id"]) == bob_sub["status"], "Bob's")
     place.run("check", "drift", code=0)
-    check(not address_in_files(place, address), "a check brought it back")
+    check(not address_in_files(place, address) and not address_in_files(place, "home.example"), "a check brought it back")
     d.stop()
     found = address_in_files(place, address)
     check(not found, "after the end it is in", found)

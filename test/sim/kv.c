@@ -87,6 +87,16 @@ static void set(struct memory *m, const char *key, const char *value)
     e->value = copy(str_of(value));
 }
 
+static void drop(struct memory *m, const char *key)
+{
+    struct entry *e = find(m, key);
+
+    if (!e)
+        return;
+    free(e->value);
+    *e = m->entry[--m->n];
+}
+
 static void forget(struct memory *m)
 {
     for (size_t i = 0; i < m->n; i++)
@@ -137,7 +147,10 @@ static void apply(const char *key, const char *value)
     if (old > new &&new >= 0)
         broke(PROMISE_PROJECTED, "the key-value server goes back: %s had revision %lld, now %lld",
               key, old, new);
-    set(&now, key, value);
+    if (value[0])
+        set(&now, key, value);
+    else
+        drop(&now, key);
 }
 
 static void lose(const char *how)
@@ -221,7 +234,7 @@ static void send_late(const struct kv_item *item, size_t n)
         late[i].used = true;
         late[i].session = session;
         for (size_t k = 0; k < n; k++)
-            set(&late[i].items, item[k].key.p, item[k].value.p);
+            set(&late[i].items, item[k].key.p, item[k].value.n ? item[k].value.p : "");
         fibre_spawn(OUTSIDE, "kv", arrive_late, &late[i]);
         return;
     }
@@ -233,7 +246,7 @@ static enum status put_now(const struct kv_item *item, size_t n, struct error *e
     size_t arrived = torn ? (size_t)seed_between(0, (int64_t)n) : n;
 
     for (size_t i = 0; i < arrived; i++)
-        apply(item[i].key.p, item[i].value.p);
+        apply(item[i].key.p, item[i].value.n ? item[i].value.p : "");
     unsigned was = session;
     fibre_pause(seed_between(0, 20));
     if (torn || was != session || seed_chance(climate->kv_lost_after)) {

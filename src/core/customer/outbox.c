@@ -37,6 +37,12 @@ static bool is_of_user(const struct rows *r, size_t i)
     return row_int(r, i, 3) != 0;
 }
 
+/* A user who was forgotten: the pair is removed, then the row (user_forget). */
+static bool is_forgotten(const struct rows *r, size_t i)
+{
+    return row_int(r, i, 3) == 2;
+}
+
 /* A connected account's keys carry its id, as its environment's prefix does (acting.c). */
 static str key_of_row(struct env *env, const struct rows *r, size_t i, struct arena *a)
 {
@@ -53,10 +59,12 @@ static str key_of_row(struct env *env, const struct rows *r, size_t i, struct ar
 static enum status read_due(struct env *env, struct rows *r, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
+    msec grace = env->world->store->ops->crowded ? OUTBOX_GRACE_MS : 0;
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
     return st == ST_OK
-               ? tx_run(&tx, STMT_OUTBOX_NEXT, r, a, e, V_INT(KV_ITEMS_MAX - 1)) /* and our mark */
+               ? tx_run(&tx, STMT_OUTBOX_NEXT, r, a, e, V_INT(KV_ITEMS_MAX - 1), /* and our mark */
+                        V_INT(clock_wall(env->world->clock) - grace))
                : st;
 }
 
@@ -74,16 +82,16 @@ static enum status make_item(struct env *env, const struct rows *r, size_t i, st
                              struct arena *a, struct error *e)
 {
     BUF(b, BATCH_BYTES_MAX);
-    bool of_user = is_of_user(r, i);
+    bool removed = is_forgotten(r, i);
 
-    if (of_user)
+    if (is_of_user(r, i) && !removed)
         print_user(row_str(r, i, 1), row_int(r, i, 2), &b);
-    else
+    else if (!removed)
         state_print_stored(row_str(r, i, 1), row_int(r, i, 2), clock_wall(env->world->clock), &b);
     *item = (struct kv_item){ .key = key_of_row(env, r, i, a),
                               .value = arena_copy(a, buf_str(&b)),
                               .revision = row_int(r, i, 2) };
-    if (b.failed || !item->value.p || !item->key.p)
+    if (b.failed || (!item->value.p && !removed) || !item->key.p)
         return fail(e, ST_LIMIT, "the state of %.*s is too large to be delivered",
                     STR_ARG(row_str(r, i, 0)));
     return ST_OK;
@@ -158,9 +166,15 @@ static enum status note_rows(struct tx *tx, const struct rows *r, size_t n, stru
 {
     enum status st = ST_OK;
 
-    for (size_t i = 0; st == ST_OK && i < n; i++)
+    for (size_t i = 0; st == ST_OK && i < n; i++) {
+        if (is_forgotten(r, i)) {
+            st = tx_run(tx, STMT_USER_GONE, NULL, a, e, V_STR(row_str(r, i, 0)),
+                        V_STR(row_str(r, i, 4)), V_INT(row_int(r, i, 2)));
+            continue;
+        }
         st = tx_run(tx, is_of_user(r, i) ? STMT_OUTBOX_DONE_USER : STMT_OUTBOX_DONE, NULL, a, e,
                     V_INT(row_int(r, i, 2)), V_STR(row_str(r, i, 0)), V_STR(row_str(r, i, 4)));
+    }
     return st;
 }
 

@@ -15,7 +15,8 @@
 
 enum {
     OUTBOX_CHECK_MS = 10 * 1000,
-    OUTBOX_PIECE = 100,          /* states that are made anew in one transaction */
+    OUTBOX_GRACE_MS = 8000, /* by then no other process of the store delivers what it read before */
+    OUTBOX_PIECE = 100,     /* states that are made anew in one transaction */
     OUTBOX_PIECE_NUMBERS = 1000, /* that get a new revision and nothing else */
 };
 

@@ -6,6 +6,7 @@
 #include "core/counters.h"
 #include "core/due.h"
 #include "core/environment/acting.h"
+#include "core/page.h"
 
 #include <string.h>
 
@@ -14,7 +15,8 @@ enum {
     LOOK_BYTES_MAX = 64 << 20,
     LOOK_PIECE = 100, /* customers that are looked through in one transaction */
     HISTORY_SHOWN = 100,
-    KEY_HASH_BITS = 52, /* a counter that JSON can hold */
+    USERS_OF_ONE_MAX = 10000, /* who ever had one customer */
+    KEY_HASH_BITS = 52,       /* a counter that JSON can hold */
 };
 
 const char *user_state_name(enum user_state s)
@@ -156,7 +158,8 @@ enum status user_read(struct tx *tx, const struct env *env, str user, struct use
                           .attempt = row_int(&r, 0, 7),
                           .started_at = row_int(&r, 0, 8),
                           .key_at = row_int(&r, 0, 9),
-                          .revision = row_int(&r, 0, 10) };
+                          .revision = row_int(&r, 0, 10),
+                          .delivered = row_int(&r, 0, 11) > 0 };
     return ST_OK;
 }
 
@@ -346,12 +349,71 @@ enum status user_follow(struct tx *tx, struct env *env, str customer, str before
     return st == ST_OK && !after.n ? release(tx, env, customer, "deleted at Stripe", a, e) : st;
 }
 
+/* Whoever has no customer, and for whom nobody asks at this moment. */
+static enum status is_nobodys(struct tx *tx, struct env *env, str user, struct user *now,
+                              bool *nobodys, struct arena *a, struct error *e)
+{
+    struct rows link, due;
+    enum status st = user_read(tx, env, user, now, a, e);
+
+    if (st == ST_OK)
+        st = tx_run(tx, STMT_USER_BEST, &link, a, e, v_account(env), V_STR(user));
+    if (st == ST_OK)
+        st = tx_run(tx, STMT_DUE_GET, &due, a, e, V_STR(S("user")), V_STR(S("user")), V_STR(user),
+                    v_account(env));
+    if (st != ST_OK)
+        return st;
+    bool asked = due.n_rows && row_int(&due, 0, 1) < row_int(&due, 0, 0) && !row_int(&due, 0, 2);
+    *nobodys = now->state == USER_NONE && !now->customer.n && !link.n_rows && !asked;
+    return ST_OK;
+}
+
+/* Is there a key-value server that may know the user: ours, or that of another process? */
+static bool is_projected(const struct env *env, const struct user *now)
+{
+    return strcmp(env->world->kv->ops->name, "none") != 0 ||
+           (env->world->store->ops->crowded && now->delivered);
+}
+
+static enum status drop_row(struct tx *tx, struct env *env, str user, const struct user *now,
+                            struct arena *a, struct error *e)
+{
+    int64_t revision;
+
+    if (!is_projected(env, now))
+        return tx_run(tx, STMT_USER_DROP, NULL, a, e, V_STR(user), v_account(env));
+    enum status st = sequence_draw(tx, 1, &revision, a, e);
+    return st == ST_OK ? tx_run(tx, STMT_USER_HIDE, NULL, a, e, V_INT(revision),
+                                V_INT(clock_wall(env->world->clock)), V_STR(user), v_account(env))
+                       : st;
+}
+
+enum status user_forget(struct tx *tx, struct env *env, str user, struct arena *a, struct error *e)
+{
+    bool nobodys = false;
+    struct user now;
+    enum status st = user_lock(tx, env, user, e);
+
+    if (st == ST_OK)
+        st = is_nobodys(tx, env, user, &now, &nobodys, a, e);
+    if (st != ST_OK || !nobodys)
+        return st;
+    st = tx_run(tx, STMT_ERASE_DUE, NULL, a, e, V_STR(S("user")), V_STR(S("user")), V_STR(user),
+                v_account(env));
+    if (st == ST_OK)
+        st = tx_run(tx, STMT_USER_HISTORIES_FORGET, NULL, a, e, V_STR(user), v_account(env));
+    return st == ST_OK ? drop_row(tx, env, user, &now, a, e) : st;
+}
+
 enum status user_erase(struct tx *tx, struct env *env, str customer, struct arena *a,
                        struct error *e)
 {
-    struct rows r;
-    enum status st = unlink_customer(tx, env, customer, a, e);
+    struct rows all, r;
+    enum status st = tx_run(tx, STMT_USERS_OF_CUSTOMER, &all, a, e, v_account(env), V_STR(customer),
+                            V_INT(USERS_OF_ONE_MAX));
 
+    if (st == ST_OK)
+        st = unlink_customer(tx, env, customer, a, e);
     if (st == ST_OK)
         st = tx_run(tx, STMT_USER_OF_CUSTOMER, &r, a, e, v_account(env), V_STR(customer));
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
@@ -360,7 +422,34 @@ enum status user_erase(struct tx *tx, struct env *env, str customer, struct aren
         st = release(tx, env, customer, "erased", a, e);
     if (st == ST_OK)
         st = tx_run(tx, STMT_USER_HISTORY_FORGET, NULL, a, e, v_account(env), V_STR(customer));
+    for (size_t i = 0; st == ST_OK && i < all.n_rows; i++)
+        st = user_forget(tx, env, row_str(&all, i, 0), a, e);
     return st;
+}
+
+/* ---- how it is searched for ------------------------------------------------------------------ */
+
+static void quote_term(struct buf *q, str text)
+{
+    buf_char(q, '"');
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"' || text.p[i] == '\\')
+            buf_char(q, '\\');
+        buf_char(q, text.p[i]);
+    }
+    buf_char(q, '"');
+}
+
+str user_search_query(const struct env *env, str user, struct arena *a)
+{
+    BUF(q, 4096);
+
+    buf_append(&q, S("metadata["));
+    quote_term(&q, str_of(env->user_key));
+    buf_append(&q, S("]:"));
+    quote_term(&q, user);
+    return arena_printf(a, "limit=%d&query=%.*s", PAGE_LIMIT,
+                        STR_ARG(url_escape_in(a, buf_str(&q))));
 }
 
 /* ---- another member of the metadata ---------------------------------------------------------- */

@@ -41,6 +41,7 @@ struct user {
     int64_t attempt;
     msec started_at, key_at;
     int64_t revision;
+    bool delivered; /* a key-value server has had it, in whatever state */
 };
 
 const char *user_state_name(enum user_state s);
@@ -70,15 +71,24 @@ enum status user_want(struct env *env, str user, str form, int64_t *gen, struct 
  * empty; with an empty `after` it was deleted, and who was bound to it is so no more. */
 enum status user_follow(struct tx *tx, struct env *env, str customer, str before, str after,
                         struct sequence_pool *pool, struct arena *a, struct error *e) MUST_USE;
-/* The customer was erased: nothing here names it any more. */
+/* The customer was erased: nothing here names it any more, and users who had no other are
+ * forgotten. */
 enum status user_erase(struct tx *tx, struct env *env, str customer, struct arena *a,
                        struct error *e) MUST_USE;
+/* Nothing knows of the user any more, unless there is a customer of theirs, or somebody is asking
+ * for one. Where there is a key-value server, the row stays, without content, until the pair is
+ * removed there (outbox.h). */
+enum status user_forget(struct tx *tx, struct env *env, str user, struct arena *a,
+                        struct error *e) MUST_USE;
+#define USER_SEARCH_PATH "/v1/customers/search"
+/* The query of a search for a user's customers. */
+str user_search_query(const struct env *env, str user, struct arena *a);
 /* Looks through all customers if the member of the metadata is another one than last time. */
 enum status user_rekey(struct env *env, struct error *e) MUST_USE;
 
 /* ---- for derived_users.c */
 
-/* The user whom a customer's metadata names, or empty. */
+/* The user whom a customer's metadata names, or empty. Also for erase_plan.c. */
 str user_named_by(const struct env *env, str customer, struct arena *a);
 /* Makes the link as the customer's object says; `data` empty: it is no more. `*then` gets the user
  * whom the link named before, or empty; `*differs` is false where nothing was to be done. */

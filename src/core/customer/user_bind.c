@@ -307,21 +307,43 @@ struct found {
     int64_t created;
 };
 
-static void consider(const struct bind *b, const struct page_item *item, struct found *f)
+/* A person who was erased and comes back gets another customer. */
+static enum status is_erased(const struct bind *b, str customer, bool *erased, struct error *e)
+{
+    ARENA(a, 1 << 16);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, b->env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_OBJECT_STATE, &r, &a, e, V_STR(S("customer")), v_account(b->env),
+                    V_STR(customer));
+    if (st == ST_OK)
+        *erased = r.n_rows && row_int(&r, 0, 0) == MIRROR_ROW_ERASED;
+    return st;
+}
+
+static enum status consider(const struct bind *b, const struct page_item *item, struct found *f,
+                            struct error *e)
 {
     ARENA(a, 1 << 16);
     struct json_token metadata = json_member(item->data, S("metadata"));
     int64_t created = 0;
+    bool erased = false;
 
     if (metadata.type != JSON_OBJECT || item->id.n > CURSOR_MAX ||
         !str_eq(json_text(metadata.text, str_of(b->env->user_key), &a), b->user))
-        return;
+        return ST_OK;
     (void)!json_int(item->data, S("created"), &created);
     if (f->id[0] &&
         (created > f->created || (created == f->created && str_cmp(item->id, str_of(f->id)) > 0)))
-        return;
+        return ST_OK;
+    enum status st = is_erased(b, item->id, &erased, e);
+    if (st != ST_OK || erased)
+        return st;
     snprintf(f->id, sizeof f->id, "%.*s", STR_ARG(item->id));
     f->created = created;
+    return ST_OK;
 }
 
 static enum status consider_page(struct bind *b, str body, struct found *f, char *cursor,
@@ -334,7 +356,7 @@ static enum status consider_page(struct bind *b, str body, struct found *f, char
 
     snprintf(before, sizeof before, "%s", cursor);
     while (st == ST_OK && (st = page_next(&page, &item, a, e)) == ST_OK) {
-        consider(b, &item, f);
+        st = consider(b, &item, f, e);
         snprintf(cursor, CURSOR_MAX + 1, "%.*s", STR_ARG(item.id));
     }
     if (st != ST_NONE)
@@ -409,35 +431,17 @@ static enum status all_are_known(struct bind *b, bool *known, struct error *e)
     return st;
 }
 
-static void quote_term(struct buf *q, str text)
-{
-    buf_char(q, '"');
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '"' || text.p[i] == '\\')
-            buf_char(q, '\\');
-        buf_char(q, text.p[i]);
-    }
-    buf_char(q, '"');
-}
-
 /* Customers from before our time, where the mirror does not have them all. */
 static enum status search(struct bind *b, struct found *f, struct error *e)
 {
     ARENA(a, BIND_BYTES_MAX);
-    BUF(q, 4096);
     struct error why = { 0 };
     struct api_answer got = { 0 };
     char cursor[CURSOR_MAX + 1] = "";
     bool more;
 
-    buf_append(&q, S("metadata["));
-    quote_term(&q, str_of(b->env->user_key));
-    buf_append(&q, S("]:"));
-    quote_term(&q, b->user);
-    str query = arena_printf(&a, "limit=%d&query=%.*s", PAGE_LIMIT,
-                             STR_ARG(url_escape_in(&a, buf_str(&q))));
-    enum status st =
-        api_get(b->env, S("/v1/customers/search"), query, b->c->lane, b->c->cause, &got, &a, &why);
+    enum status st = api_get(b->env, S(USER_SEARCH_PATH), user_search_query(b->env, b->user, &a),
+                             b->c->lane, b->c->cause, &got, &a, &why);
     if (st == ST_OK && got.meaning != API_OK && got.meaning != API_KEY) {
         char text[ERROR_TEXT_MAX];
         snprintf(text, sizeof text,

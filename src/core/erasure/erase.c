@@ -1,6 +1,8 @@
 #include "core/erasure/erase.h"
 
 #include "base/json.h"
+#include "base/url.h"
+#include "core/customer/outbox.h"
 #include "core/customer/state.h"
 #include "core/customer/user.h"
 #include "core/due.h"
@@ -21,7 +23,11 @@ enum {
     VERSIONS_PIECE = 200,         /* objects whose former versions one transaction looks through */
     ROUNDS_MAX = 10,              /* for what arrived while we were forgetting */
     HEARD_MS = 2 * ERASE_LOOK_MS, /* by then every process of the store has looked */
-    ERASED = 2,                   /* objects.deleted */
+    ERASED = MIRROR_ROW_ERASED,
+    CALLS_PIECE = 200,
+    CALL_PATH_MAX = 384,    /* as stripe_logged.c keeps it */
+    REMOVAL_MS = 30 * 1000, /* that a key-value server gets to remove users' pairs */
+    REMOVAL_LOOK_MS = 50,
 };
 
 static void set_erased(struct env *env)
@@ -492,6 +498,169 @@ static enum status forget_versions(struct env *env, struct erasure *x,
     return st;
 }
 
+/* ---- users and the calls that name somebody ----------------------------------------------------
+ */
+
+/* What of a call's address says which list or search it was, and nothing of the one who is named.
+ */
+static str without_name(str path, const struct name *n)
+{
+    str head;
+
+    (void)str_cut(path, '?', &head);
+    return n && name_in(n, head) ? S("(erased)") : head;
+}
+
+/* Whom calls may name: a user whose customers were searched for, or an address. */
+struct caller {
+    str search;  /* path and query of the search, as long as one is kept; or empty */
+    str quoted;  /* as it stands in a search by another member of the metadata; or empty */
+    size_t word; /* of an address; words->n: none */
+};
+
+static enum status forget_calls_piece(struct env *env, const struct erase_words *words,
+                                      const struct caller *of, int64_t *from, struct error *e)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_CALLS_NAMING, &r, &a, e, V_INT(*from), V_STR(of->search),
+                    V_STR(erase_hint(words, of->word)), V_STR(of->quoted), V_INT(CALLS_PIECE));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        const struct name *n = of->word < words->n ? &words->name[of->word] : NULL;
+        str path = row_str(&r, i, 1);
+        if (n && !name_in(n, path))
+            continue;
+        st = tx_run(&tx, STMT_ERASE_CALL, NULL, &a, e, V_STR(without_name(path, n)),
+                    V_INT(row_int(&r, i, 0)));
+    }
+    if (st == ST_OK)
+        st = tx_commit(&tx, e);
+    if (st == ST_OK)
+        *from = r.n_rows == CALLS_PIECE ? row_int(&r, r.n_rows - 1, 0) : -1;
+    return st;
+}
+
+static enum status forget_calls_of(struct env *env, const struct erase_words *words,
+                                   const struct caller *of, struct error *e)
+{
+    enum status st = ST_OK;
+    unsigned attempt = 1;
+
+    for (int64_t from = 0; st == ST_OK && from >= 0;) {
+        st = forget_calls_piece(env, words, of, &from, e);
+        once_more(env, &st, &attempt, e);
+    }
+    return st;
+}
+
+static enum status forget_calls_of_user(struct env *env, const struct erase_words *words, str user,
+                                        struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    str search = arena_concat(&a, S(USER_SEARCH_PATH "?"), user_search_query(env, user, &a));
+    str term = arena_printf(&a, ":\"%.*s\"", STR_ARG(user));
+    struct caller of = { .search = str_sub(search, 0,
+                                           search.n < CALL_PATH_MAX ? search.n : CALL_PATH_MAX - 1),
+                         .quoted = url_escape_in(&a, term),
+                         .word = words->n };
+
+    if (!search.p || !of.quoted.p)
+        return fail(e, ST_LIMIT, "out of memory for a user's calls");
+    return forget_calls_of(env, words, &of, e);
+}
+
+/* The audit keeps addresses of requests. An id of Stripe's in them says nothing of a person any
+ * more; an id of a user's does, and an address. */
+static enum status forget_calls(struct env *env, const struct erase_words *words, struct error *e)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < words->n_users && st == ST_OK; i++)
+        st = forget_calls_of_user(env, words, words->user[i], e);
+    for (size_t i = 1; i < words->n && st == ST_OK; i++) {
+        const struct caller of = { .search = S(""), .quoted = S(""), .word = i };
+        st = forget_calls_of(env, words, &of, e);
+    }
+    return st;
+}
+
+/* Those whose customer it was once, too. */
+static enum status forget_user(struct env *env, str user, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = user_forget(&tx, env, user, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+static enum status forget_users(struct env *env, const struct erase_words *words, struct error *e)
+{
+    enum status st = ST_OK;
+    unsigned attempt = 1;
+
+    for (size_t i = 0; i < words->n_users && st == ST_OK;) {
+        st = forget_user(env, words->user[i], e);
+        i += st == ST_OK;
+        once_more(env, &st, &attempt, e);
+    }
+    return st;
+}
+
+static enum status count_hidden(struct env *env, int64_t *n, struct error *e)
+{
+    ARENA(a, SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_USER_HIDDEN, &r, &a, e, v_account(env));
+    if (st == ST_OK)
+        *n = row_int(&r, 0, 0);
+    return st;
+}
+
+/* There was a key-value server once. Nobody delivers to one: then nobody reads one, either. */
+static enum status drop_hidden(struct env *env, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_USER_DROP_HIDDEN, NULL, NULL, e, v_account(env));
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* Whoever delivers removes users' pairs, and then their rows: this process, or on PostgreSQL
+ * another one. */
+static enum status await_removal(struct env *env, struct error *e)
+{
+    msec until = clock_mono(env->world->clock) + REMOVAL_MS;
+    int64_t n = 0;
+    enum status st = count_hidden(env, &n, e);
+
+    env_ring(env);
+    while (st == ST_OK && n && !env_stopping(env) && clock_mono(env->world->clock) < until) {
+        clock_sleep(env->world->clock, REMOVAL_LOOK_MS);
+        st = count_hidden(env, &n, e);
+    }
+    if (st == ST_OK && n && !outbox_has_server(env))
+        return drop_hidden(env, e);
+    if (st == ST_OK && n)
+        return fail(e, ST_RETRY,
+                    "the key-value server does not answer and may still have which customer %s "
+                    "had: run it again when it is back",
+                    n == 1 ? "a user" : "users");
+    return st;
+}
+
 /* Bodies and former versions that name the customer, whatever they are about. */
 static enum status forget_naming(struct env *env, struct erasure *x,
                                  const struct erase_words *words, struct error *e)
@@ -503,7 +672,7 @@ static enum status forget_naming(struct env *env, struct erasure *x,
         if (st == ST_OK)
             st = forget_versions(env, x, words, i, e);
     }
-    return st;
+    return st == ST_OK ? forget_calls(env, words, e) : st;
 }
 
 /* What arrived between the look and the block. */
@@ -553,6 +722,15 @@ enum status erase_run(struct env *env, str customer, struct erasure *out, struct
     if (st == ST_OK)
         st = forget_late_ones(env, out, e);
     if (st == ST_OK)
+        st = forget_users(env, &words, e);
+    if (st == ST_OK)
         st = forget_naming(env, out, &words, e);
-    return st == ST_OK ? env->world->store->ops->scrub(env->world->store, e) : st;
+    if (st != ST_OK)
+        return st;
+    struct error server = { 0 };
+    enum status removed = await_removal(env, &server);
+    st = env->world->store->ops->scrub(env->world->store, e);
+    if (st == ST_OK && removed != ST_OK)
+        *e = server;
+    return st == ST_OK ? removed : st;
 }

@@ -2,6 +2,7 @@
 #include "core/erasure/erase_plan.h"
 
 #include "base/json.h"
+#include "core/customer/user.h"
 
 #include <string.h>
 
@@ -356,7 +357,7 @@ static enum status weigh_former(struct closure *c, struct tx *tx, const struct e
 static enum status find_former(struct closure *c, const struct erase_words *words, struct error *e)
 {
     CLEANUP(place_free) struct place at = place_at_start();
-    const struct erase_words id = { words->name, words->hint, 1, 1 };
+    const struct erase_words id = { .name = words->name, .hint = words->hint, .n = 1, .room = 1 };
 
     while (at.more) {
         ARENA(a, PIECE_BYTES_MAX);
@@ -392,21 +393,21 @@ static bool grow(struct closure *c, struct erase_words *words)
         memcpy(name, words->name, words->n * sizeof *name);
         memcpy(hint, words->hint, words->n * sizeof *hint);
     }
-    *words = (struct erase_words){ name, hint, words->n, room };
+    words->name = name;
+    words->hint = hint;
+    words->room = room;
     return true;
 }
 
 static enum status add_word(struct closure *c, struct erase_words *words, struct name name,
-                            struct error *e)
+                            str hint, struct error *e)
 {
-    str hint = name_hint(&name, c->a);
-
     if (words->n == ERASE_WORDS_MAX)
         return fail(
             e, ST_LIMIT,
             "%.*s has had more than %d e-mail addresses, and each is looked for in all that "
             "is kept: nothing is erased. Let history_days pass, or set it to less",
-            STR_ARG(c->out->id), ERASE_WORDS_MAX - 1);
+            STR_ARG(c->out->id), ERASE_ADDRESSES_MAX);
     if (!name.text.n || !hint.p || (words->n == words->room && !grow(c, words)))
         return fail(e, ST_LIMIT, "out of memory for the names of %.*s", STR_ARG(c->out->id));
     words->name[words->n] = name;
@@ -414,18 +415,70 @@ static enum status add_word(struct closure *c, struct erase_words *words, struct
     return ST_OK;
 }
 
-static enum status add_address(struct closure *c, struct erase_words *words, str data,
+static enum status add_address(struct closure *c, struct erase_words *words, str email,
                                struct error *e)
 {
-    str email = json_text(data, S("email"), c->a);
-
     if (!email.n)
         return ST_OK;
     struct name name = name_of_address(email, c->a);
     for (size_t i = 1; i < words->n; i++)
         if (str_eq(words->name[i].text, name.text))
             return ST_OK;
-    return add_word(c, words, name, e);
+    str in_urls = name_url_hint(&name);
+    enum status st = add_word(c, words, name, name_hint(&name, c->a), e);
+    return st == ST_OK && in_urls.n ? add_word(c, words, name, in_urls, e) : st;
+}
+
+static bool is_address(str user)
+{
+    const char *sign = memchr(user.p, '@', user.n);
+
+    return sign && sign > user.p && sign < user.p + user.n - 1;
+}
+
+static enum status add_user(struct closure *c, struct erase_words *words, str user, struct error *e)
+{
+    if (!user.n)
+        return ST_OK;
+    for (size_t i = 0; i < words->n_users; i++)
+        if (str_eq(words->user[i], user))
+            return ST_OK;
+    if (!words->user)
+        words->user = arena_alloc(c->a, ERASE_USERS_MAX * sizeof *words->user);
+    str kept = arena_copy(c->a, user);
+    if (!words->user || !kept.p)
+        return fail(e, ST_LIMIT, "out of memory for the users of %.*s", STR_ARG(c->out->id));
+    if (words->n_users == ERASE_USERS_MAX)
+        return fail(e, ST_LIMIT,
+                    "%.*s has been of more than %d users: nothing is erased. Let history_days "
+                    "pass, or set it to less",
+                    STR_ARG(c->out->id), ERASE_USERS_MAX);
+    words->user[words->n_users++] = kept;
+    return is_address(kept) ? add_address(c, words, kept, e) : ST_OK;
+}
+
+/* What a version of the customer says of who it is. */
+static enum status add_version(struct closure *c, struct erase_words *words, str data,
+                               struct error *e)
+{
+    enum status st = add_address(c, words, json_text(data, S("email"), c->a), e);
+
+    return st == ST_OK ? add_user(c, words, user_named_by(c->env, data, c->a), e) : st;
+}
+
+static enum status add_users(struct closure *c, struct erase_words *words, struct error *e)
+{
+    ARENA(a, PIECE_BYTES_MAX);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows r;
+    enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_USERS_OF_CUSTOMER, &r, &a, e, v_account(c->env), V_STR(c->out->id),
+                    V_INT(ERASE_USERS_MAX + 1));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+        st = add_user(c, words, row_str(&r, i, 0), e);
+    return st;
 }
 
 /* Addresses that it had and has no more stand in other texts, too. */
@@ -446,7 +499,7 @@ static enum status find_former_addresses(struct closure *c, struct erase_words *
             return st;
         n = r.n_rows;
         for (size_t i = 0; i < n && st == ST_OK; i++)
-            st = add_address(c, words, row_str(&r, i, 5), e);
+            st = add_version(c, words, row_str(&r, i, 5), e);
         if (st != ST_OK)
             return st;
         before = n ? row_int(&r, n - 1, 0) : 0;
@@ -467,9 +520,12 @@ static enum status look_at_customer(struct closure *c, struct erase_words *words
         return st;
     }
     c->out->known = st == ST_OK;
-    st = add_word(c, words, (struct name){ c->out->id, false }, e);
+    const struct name id = { c->out->id, false };
+    st = add_word(c, words, id, name_hint(&id, c->a), e);
     if (st == ST_OK && c->out->known)
-        st = add_address(c, words, o.data, e);
+        st = add_version(c, words, o.data, e);
+    if (st == ST_OK)
+        st = add_users(c, words, e);
     return st == ST_OK ? find_former_addresses(c, words, e) : st;
 }
 

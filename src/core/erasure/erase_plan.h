@@ -6,16 +6,22 @@
 #include "core/erasure/naming.h"
 
 enum {
-    ERASE_WORDS_MAX = 1000,             /* each pair of them is a walk through all texts */
+    ERASE_ADDRESSES_MAX = 999,
+    /* The id, and each address as it is and as URLs write it; a pair is a walk through all texts */
+    ERASE_WORDS_MAX = 1 + 2 * ERASE_ADDRESSES_MAX,
+    ERASE_USERS_MAX = 1000,
     ERASE_NAMING_BYTES_MAX = 256 << 20, /* a piece of texts that name somebody */
 };
 
 /* The customer's id, and behind it every e-mail address that the mirror knows it had, the latest
- * first. */
+ * first; and the users of the application whose customer it is or was. A user's id that is an
+ * address is one of the words. */
 struct erase_words {
     struct name *name;
     str *hint; /* what statements look for */
     size_t n, room;
+    str *user; /* ERASE_USERS_MAX */
+    size_t n_users;
 };
 
 /* Statements look for two words at once. */

@@ -62,6 +62,44 @@ static struct glyph glyph_at(str t, size_t at)
     return (struct glyph){ c, 6, false };
 }
 
+static int hex_digit(char c)
+{
+    uint32_t d = small((unsigned char)c);
+
+    return d >= '0' && d <= '9' ? (int)(d - '0') : d >= 'a' && d <= 'f' ? (int)(d - 'a') + 10 : -1;
+}
+
+/* The byte of %XX; -1: there is none. */
+static int percent_at(str t, size_t at)
+{
+    if (t.n - at < 3 || t.p[at] != '%' || hex_digit(t.p[at + 1]) < 0 || hex_digit(t.p[at + 2]) < 0)
+        return -1;
+    return hex_digit(t.p[at + 1]) << 4 | hex_digit(t.p[at + 2]);
+}
+
+/* As an address stands in a URL: jo%40example.com. A letter of several bytes is as many times %XX.
+ */
+static struct glyph url_glyph_at(str t, size_t at)
+{
+    char byte[4];
+    size_t n = 0;
+
+    for (int b; n < sizeof byte && (b = percent_at(t, at + 3 * n)) >= 0; n++)
+        byte[n] = (char)b;
+    if (!n)
+        return glyph_at(t, at);
+    struct glyph g = utf8_at((str){ byte, n }, 0);
+    return (struct glyph){ g.c, 3 * g.n, false };
+}
+
+/* What stands before: the character that %XX means, whatever its digits look like. */
+static uint32_t char_before(str t, size_t at, uint32_t last)
+{
+    int b = at >= 3 ? percent_at(t, at - 3) : -1;
+
+    return b < 0 ? last : b >= 0x80 ? 0xC0 : (uint32_t)b; /* of a letter beyond ASCII */
+}
+
 /* Letters of Europe's scripts count: jörg@… is not rg@…; what stands beyond them, as quotation
  * marks and scripts without blanks do, does not. */
 static bool is_letter(uint32_t c)
@@ -92,6 +130,7 @@ static bool goes_on_behind(const struct name *n, str t, size_t at)
     struct glyph g = glyph_at(t, at);
     if (!n->address)
         return is_of_id(g.c);
+    g = url_glyph_at(t, at);
     if ((g.c == '.' || g.c == '-') && at + g.n < t.n)
         return is_letter(glyph_at(t, at + g.n).c);
     return is_letter(g.c);
@@ -104,6 +143,8 @@ static size_t match(const struct name *n, str t, size_t at)
         if (at >= t.n)
             return 0;
         struct glyph want = utf8_at(n->text, i), got = glyph_at(t, at);
+        if (n->address && got.c == '%' && want.c != '%')
+            got = url_glyph_at(t, at);
         if (got.raw_quote || (n->address ? small(got.c) : got.c) != want.c)
             return 0;
         i += want.n;
@@ -125,7 +166,7 @@ static bool find(const struct name *n, str t, bool as_value)
         g = glyph_at(t, at);
         if (end && as_value && opens && end < t.n && t.p[end] == '"')
             return true;
-        if (end && !as_value && !goes_on_before(n, last, last_but_one) &&
+        if (end && !as_value && !goes_on_before(n, char_before(t, at, last), last_but_one) &&
             !goes_on_behind(n, t, end))
             return true;
         opens = g.raw_quote;
@@ -159,17 +200,40 @@ struct name name_of_address(str decoded, struct arena *a)
     return (struct name){ small_copy(decoded, a), true };
 }
 
-str name_hint(const struct name *n, struct arena *a)
+static str longest_piece(str text, struct arena *a)
 {
     str best = S("");
 
-    for (size_t from = 0; from < n->text.n;) {
+    for (size_t from = 0; from < text.n;) {
         size_t to = from;
-        while (to < n->text.n && !strchr("/\"\\", n->text.p[to]))
+        while (to < text.n && !strchr("/\"\\", text.p[to]))
             to++;
         if (to - from > best.n)
-            best = str_sub(n->text, from, to);
+            best = str_sub(text, from, to);
         from = to + 1;
     }
     return small_copy(best, a);
+}
+
+/* What JSON and URLs write as it is. */
+static bool is_plain(char c)
+{
+    return c > 0 && (is_letter((unsigned char)c) || strchr("-._~", c));
+}
+
+str name_hint(const struct name *n, struct arena *a)
+{
+    const char *sign = n->address && n->text.n ? memrchr(n->text.p, '@', n->text.n) : NULL;
+    size_t from = sign ? (size_t)(sign - n->text.p) : 0, to = sign ? from + 1 : n->text.n;
+
+    while (sign && from && is_plain(n->text.p[from - 1]))
+        from--;
+    while (sign && to < n->text.n && is_plain(n->text.p[to]))
+        to++;
+    return longest_piece(str_sub(n->text, from, to), a);
+}
+
+str name_url_hint(const struct name *n)
+{
+    return n->address && n->text.n && memchr(n->text.p, '@', n->text.n) ? S("%40") : S("");
 }

@@ -34,6 +34,8 @@ struct answer {
     struct known *known;        /* rows that were looked up ahead (known.h); may be NULL */
 };
 
+enum { MIRROR_ROW_ERASED = 2 }; /* objects.deleted: blocked, without content (erase.h) */
+
 enum mirror_result {
     MIRROR_INSERTED,
     MIRROR_UPDATED,

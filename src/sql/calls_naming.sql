@@ -1,0 +1,4 @@
+-- core/erasure/erase.c: calls whose address names a user, or may name an address; reads all of them
+select seq, path from _calls
+where seq > $1 and (path = $2 or ($3 <> '' and instr(lower(path), $3) > 0) or ($4 <> '' and instr(path, $4) > 0))
+order by seq limit $5
