@@ -3,7 +3,8 @@
  * Bare ingest: one connection, arrays of a batch through unnest into a table with the inbox's
  * columns and indexes, a commit a batch. Ours: inbox_put_many of the same batch, with the work that
  * each event makes due. Bare reads: one connection, a prepared select of an object by its key, one
- * after the other. Ours: the same object by the store, in a transaction of its own. Use:
+ * after the other. Ours: the same object by the store, in a transaction of its own.
+ * Claims, one after the other, of what those events made due; bare: the update and its commit. Use:
  * bench_pg_alone URL [MILLISECONDS]; makes and drops what it needs. */
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "backend/rng_os.h"
 #include "backend/sched_pthread.h"
 #include "backend/store_pg.h"
+#include "core/due.h"
 #include "core/env.h"
 #include "core/inbox.h"
 #include "world/tx.h"
@@ -184,6 +186,40 @@ static double our_reads(struct env *env)
     return n * 1000 / (double)(now - start);
 }
 
+static double bare_claims(PGconn *c)
+{
+    double n = 0;
+
+    PQclear(PQprepare(c, "take",
+                      "update brindle_bench._due set claimed = 1 where (kind, type, id, account) = "
+                      "(select kind, type, id, account from brindle_bench._due where claimed = 0 "
+                      "and gen > done_gen limit 1 for update skip locked)",
+                      0, NULL));
+    msec start = clock_mono(clock_os()), now = start;
+    for (; now - start < span; now = clock_mono(clock_os()), n++) {
+        PGresult *r = PQexecPrepared(c, "take", 0, NULL, NULL, NULL, 0);
+        if (PQresultStatus(r) != PGRES_COMMAND_OK)
+            quit("take", PQerrorMessage(c));
+        PQclear(r);
+    }
+    return n * 1000 / (double)(now - start);
+}
+
+static double our_claims(struct env *env)
+{
+    struct error e = { 0 };
+    double n = 0;
+
+    msec start = clock_mono(clock_os()), now = start;
+    for (; now - start < span; now = clock_mono(clock_os()), n++) {
+        ARENA(a, 1 << 20);
+        struct claim c;
+        if (due_claim(env, &c, &a, &e) != ST_OK)
+            quit("due_claim", e.text);
+    }
+    return n * 1000 / (double)(now - start);
+}
+
 int main(int argc, char **argv)
 {
     const struct identity id = { .account = "acct_bench" };
@@ -217,6 +253,10 @@ int main(int argc, char **argv)
     double alone = bare_reads(c), mine = our_reads(&env);
     printf("%-36s %10.0f %10.0f %6.2f\n", "objects of 3 KB read a second", alone, mine,
            mine / alone);
+    exec(c, "vacuum analyze brindle_bench._due");
+    mine = our_claims(&env);
+    alone = bare_claims(c);
+    printf("%-36s %10.0f %10.0f %6.2f\n", "claims a second", alone, mine, mine / alone);
     env_free(&env);
     w.store->ops->close(w.store);
     exec(c, "drop schema brindle_bench cascade");

@@ -21,6 +21,8 @@ enum {
     OID_INT8S = 1016,
 };
 
+#define SQLSTATE_CHECK "23514" /* a constraint of a table's own */
+
 /* A transaction that ends up committed must be on disk whatever the role's settings say; one whose
  * process hangs must not hold its locks for ever. Rows that decide something are locked one by one:
  * a stricter isolation, as a role may have by default, would only make more to be tried again.
@@ -40,7 +42,9 @@ static const char *const verb_text[] = {
     "commit",
     "rollback",
     "select pg_xact_status($1::xid8)",
-    "insert into _commits (session, n) values ($1::uuid, $2)",
+    "lock table _switch in row share mode",
+    "insert into _commits (session, n, barred) values ($1::uuid, $2, "
+    "case when $3 = 1 then (select nullif(sealed_for, '') from _environment where one = 1) end)",
     "delete from _commits where session = $1::uuid and n >= $2 and n < $3",
     "select 1 from _commits where session = $1::uuid and n = $2",
 };
@@ -63,7 +67,7 @@ static const char *name_of(unsigned what)
 {
     static const char *const verb[] = { "begin",  "begin",    "begin",  "begin",
                                         "commit", "rollback", "commit", "commit",
-                                        "commit", "commit",   "prepare" };
+                                        "commit", "commit",   "commit", "prepare" };
 
     if (pg_stmt_of(what) < STMT_COUNT)
         return stmt_table[pg_stmt_of(what)].name;
@@ -155,6 +159,24 @@ static enum status fail_result(struct pg_conn *c, const PGresult *r, const char 
     const char *text = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 
     return fail_with(c, state, text ? text : PQerrorMessage(c->pg), doing, e);
+}
+
+/* The one constraint that a mark can break: schema-001.pg.sql. */
+static enum status fail_sealed(struct pg_conn *c, struct error *e)
+{
+    snprintf(c->sqlstate, sizeof c->sqlstate, "%s", SQLSTATE_CHECK);
+    e->sealed = true;
+    return fail(e, ST_REFUSED,
+                "%s is sealed: another environment took over, and nothing is written into it any "
+                "more (`brindle env list` says which)",
+                c->label);
+}
+
+static bool is_sealed(const PGresult *r, unsigned what)
+{
+    const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+
+    return what == PG_MARK_ADD && state && strcmp(state, SQLSTATE_CHECK) == 0;
 }
 
 /* libpq could not send: there is no connection any more, or no memory. */
@@ -502,6 +524,8 @@ static enum status read_one(struct pg_conn *c, size_t at, bool last, struct rows
         c->lost = c->lost || !r;
         if (got == PGRES_PIPELINE_ABORTED)
             st = ST_RETRY;
+        else if (is_sealed(r, what))
+            st = fail_sealed(c, e);
         else
             st = fail_result(c, r, name_of(what), e);
     }

@@ -19,7 +19,9 @@ enum pg_verb { /* numbered behind the statements */
                PG_COMMIT,
                PG_ROLLBACK,
                PG_XACT_STATUS,  /* $1 a transaction's number */
-               PG_MARK_ADD,     /* $1 a session's key, $2 its n: see pg_mark.h */
+               PG_SEAL_SHARE,   /* nobody seals the environment until this transaction ends */
+               PG_MARK_ADD,     /* $1 a session's key, $2 its n, $3 1: not where the environment is
+                                   sealed (error.sealed): see pg_mark.h */
                PG_MARKS_FORGET, /* $1 the key, from n = $2 to below $3 */
                PG_MARK_FIND,    /* $1 the key, $2 its n */
                PG_TEXTS,

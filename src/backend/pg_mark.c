@@ -19,7 +19,7 @@ static int64_t forgettable(const struct pg_marks *m)
     return m->n - m->forgotten >= PG_MARKS_KEPT ? m->n : m->forgotten;
 }
 
-enum status pg_mark_send(struct pg_conn *c, struct pg_marks *m, struct error *e)
+enum status pg_mark_send(struct pg_conn *c, struct pg_marks *m, bool past_seal, struct error *e)
 {
     const struct value key = V_STR(str_of(m->key));
     const struct value old[] = { key, V_INT(m->forgotten), V_INT(forgettable(m)) };
@@ -28,7 +28,10 @@ enum status pg_mark_send(struct pg_conn *c, struct pg_marks *m, struct error *e)
     m->n++;
     if (old[2].i > old[1].i)
         st = pg_send(c, PG_MARKS_FORGET, old, COUNT(old), NULL, e);
-    const struct value mine[] = { key, V_INT(m->n) };
+    /* Two statements: the second one sees what was committed while the first one waited. */
+    if (st == ST_OK && !past_seal)
+        st = pg_send(c, PG_SEAL_SHARE, NULL, 0, NULL, e);
+    const struct value mine[] = { key, V_INT(m->n), V_INT(past_seal ? 0 : 1) };
     return st == ST_OK ? pg_send(c, PG_MARK_ADD, mine, COUNT(mine), NULL, e) : st;
 }
 

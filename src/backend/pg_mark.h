@@ -4,7 +4,13 @@
  * never reached its disk, and so does a standby that takes over; the same numbers then go to
  * others, and those may commit. So each write transaction leaves a row of its own in _commits,
  * which is there if and only if the transaction is. The row travels with the commit and costs no
- * wait. */
+ * wait.
+ *
+ * With it travels what keeps a sealed environment closed (core/environment/seal.h). Whoever commits
+ * first takes a lock that those who write share, and that whoever changes the seal has alone
+ * (seal_take.pg.sql); then the row looks at the seal, and is refused where there is one. So a seal
+ * waits for those who are just committing, and nothing is committed behind it. The lock is held for
+ * the commit alone, however long the transaction, or its process stood still, before. */
 #pragma once
 
 #include "backend/pg_conn.h"
@@ -31,8 +37,10 @@ enum pg_outcome {
 };
 
 void pg_marks_init(struct pg_marks *m, struct rng *rng);
-/* Sends the row of the transaction that is about to be committed. Nothing is awaited. */
-enum status pg_mark_send(struct pg_conn *c, struct pg_marks *m, struct error *e) MUST_USE;
+/* Sends the row of the transaction that is about to be committed; with `past_seal`, whether the
+ * environment is sealed or not. Nothing is awaited. */
+enum status pg_mark_send(struct pg_conn *c, struct pg_marks *m, bool past_seal,
+                         struct error *e) MUST_USE;
 /* The commit behind it was answered. */
 void pg_mark_kept(struct pg_marks *m);
 /* What became of the latest, whose transaction had this number. */

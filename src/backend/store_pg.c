@@ -25,6 +25,7 @@ struct session {
     struct pg_batch *batch; /* NULL for readers */
     struct session *next;
     bool doomed;
+    bool sealing; /* this transaction has the seal to itself */
     struct error why;
 };
 
@@ -41,7 +42,7 @@ struct store_pg {
     char label[LABEL_MAX];
     struct sched *sched;
     struct clock *clock;
-    bool read_only;
+    bool read_only, past_seal;
     msec patience_ms;
     struct gate *gate;   /* guards the pools' idle lists */
     struct pool pool[2]; /* by enum tx_mode */
@@ -130,7 +131,7 @@ static enum status send_begin(struct store_pg *s, struct session *x, enum tx_mod
     const struct value path = V_STR(str_of(s->path));
     bool writing = mode == TX_WRITE;
 
-    x->doomed = x->c.committed = false;
+    x->doomed = x->sealing = x->c.committed = false;
     x->c.changed = 0;
     x->c.xid[0] = '\0';
     enum status st = pg_send(&x->c, writing ? PG_BEGIN_WRITE : PG_BEGIN_READ, NULL, 0, NULL, e);
@@ -230,6 +231,7 @@ static enum status pg_run(struct tx *tx, enum stmt id, const struct value *args,
         return x->why.status;
     }
     enum status st = send_run(tx, x, id, args, n_args, rows, &why);
+    x->sealing = x->sealing || id == STMT_SEAL_TAKE;
     tx->later = NULL;
     if (st != ST_OK)
         return doom(x, st, &why, e);
@@ -314,7 +316,7 @@ static enum status commit_write(struct store_pg *s, struct session *x, struct er
     }
     enum status st = pg_batch_send(x->batch, &x->c, &why);
     if (st == ST_OK)
-        st = pg_mark_send(&x->c, &x->marks, &why);
+        st = pg_mark_send(&x->c, &x->marks, s->past_seal || x->sealing, &why);
     if (st == ST_OK)
         st = pg_send(&x->c, PG_COMMIT, NULL, 0, NULL, &why);
     if (st == ST_OK)
@@ -483,6 +485,7 @@ static struct store_pg *store_new(const struct store_pg_options *o)
     s->sched = o->sched;
     s->clock = o->clock;
     s->read_only = o->read_only;
+    s->past_seal = o->past_seal;
     s->patience_ms = o->patience_ms ? o->patience_ms : STORE_PG_PATIENCE_MS;
     s->gate = gate_new(o->sched);
     snprintf(s->schema, sizeof s->schema, "%s", o->schema);

@@ -6,7 +6,10 @@
  *
  * When the server goes away, begin waits for it a while and connects anew. A commit whose answer
  * was lost is looked up by what the transaction left behind (pg_mark.h); what was not kept, or
- * cannot be found out, is ST_RETRY. */
+ * cannot be found out, is ST_RETRY.
+ *
+ * Once an environment is sealed (STMT_SEAL_TAKE, and what is run behind it in the same transaction)
+ * no other transaction is committed, whenever it began. */
 #pragma once
 
 #include "world/clock.h"
@@ -27,7 +30,9 @@ struct store_pg_options {
     struct sched *sched;
     struct clock *clock;
     struct rng *rng;
-    bool read_only;                  /* changes nothing, makes nothing */
+    bool read_only; /* changes nothing, makes nothing */
+    bool past_seal; /* writes, whether the environment is sealed or not: for who prepares it to be
+                       opened again. Otherwise ST_REFUSED from commit, error.sealed */
     size_t writers_max, readers_max; /* 0: the numbers above */
     msec patience_ms;                /* 0: STORE_PG_PATIENCE_MS */
 };

@@ -66,6 +66,7 @@ struct env_config {
     char fault[ERROR_TEXT_MAX]; /* what of its own settings cannot be used; "": nothing */
     bool found;     /* nobody configured it: its store lies in the data directory. To read alone */
     bool try_once;  /* a start asks Stripe once whose key it is: others are not to wait for it */
+    bool past_seal; /* and write into what is sealed: the target, before it is opened again */
     bool switching; /* `env switch` may open what is sealed, or the target of a switch */
     bool demo;      /* found, and beside it the Stripe of `brindle demo` */
 };

@@ -144,15 +144,15 @@ static void on_handover(void *ctx)
 /* Recovery is a restart; from a full disk, too. */
 static void on_broken(void *ctx, const struct error *e)
 {
-    bool again = e->status == ST_LIMIT || e->restart;
-    str line[] = { again ? S("brindle: ") : S("brindle: damaged: "), str_of(e->text),
+    bool again = e->status == ST_LIMIT || e->restart, sealed = e->status == ST_REFUSED;
+    str line[] = { again || sealed ? S("brindle: ") : S("brindle: damaged: "), str_of(e->text),
                    again ? S("; nothing is damaged: run the same once more, it goes on\n")
                          : S("\n") };
 
     (void)ctx;
     for (size_t i = 0; i < COUNT(line); i++)
         (void)!write(STDERR_FILENO, line[i].p, line[i].n);
-    _exit(again ? EXIT_FAILED : EXIT_DAMAGED);
+    _exit(again ? EXIT_FAILED : sealed ? EXIT_CONFLICT : EXIT_DAMAGED);
 }
 
 /* An abort is decided before a worker takes the operation forward: the workers wait until the

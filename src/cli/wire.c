@@ -348,6 +348,7 @@ static enum status open_pg(struct wire *w, const struct config *c, struct error 
         .clock = w->world.clock,
         .rng = w->world.rng,
         .read_only = w->mode == WIRE_READ,
+        .past_seal = w->conf->past_seal,
     };
 
     if (named.n >= sizeof schema)

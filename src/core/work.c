@@ -291,6 +291,10 @@ static enum status on_object(struct job *j, const struct api_answer *got, struct
     if (!is_asked_for(j, in.data))
         return put_back(j, "Stripe answered with another object than the one asked for", 200, e);
     enum status st = apply_anew(j, &in, &open_lists, &why);
+    if (st == ST_REFUSED && why.sealed) { /* nor can it be noted */
+        *e = why;
+        return st;
+    }
     if (st == ST_REFUSED || st == ST_CONFLICT || st == ST_INVALID)
         return give_up(j, why.text, 200, e);
     if (st == ST_RETRY || st == ST_LIMIT)

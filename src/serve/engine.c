@@ -262,6 +262,10 @@ static bool work_once(struct engine *g)
             tell_stopped(g);
             return false;
         }
+        if (e.sealed && !g->o.ingest) { /* a command; a daemon is begun anew (cli/reopening) */
+            broke(g, &e);
+            return false;
+        }
         __attribute__((fallthrough)); /* the store refuses: its trouble may be mended meanwhile */
     case ST_RETRY:
     case ST_CONFLICT:

@@ -435,10 +435,12 @@ create sequence _sequence increment by 128;
 
 -- What each write transaction leaves behind, for the case that the answer to its commit is lost: its
 -- row is here if and only if it was committed. A session is one connection of one process.
+-- And what keeps a sealed environment closed: see backend/pg_mark.h.
 create table _commits (
     session uuid not null,
     n bigint not null,
     at timestamptz not null default now(),
+    barred text constraint environment_is_open check (barred is null), -- who took over; null: nobody
     primary key (session, n)
 );
 

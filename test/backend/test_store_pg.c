@@ -1,12 +1,16 @@
 /* What store_pg.h promises beyond the contract of world/store.h. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/clock_os.h"
 #include "backend/pg_facts.h"
+#include "backend/rng_os.h"
+#include "backend/sched_pthread.h"
 #include "pg_fixture.h"
 
 /* A session begins with its connection. */
@@ -175,6 +179,150 @@ static void a_number_that_another_transaction_got_proves_nothing(void **state)
     s->ops->close(s);
 }
 
+/* ---- the seal ----------------------------------------------------------------------------- */
+
+static void make_environment(void)
+{
+    sql("insert into brindle_test._environment (one, name, account, livemode, created_at) "
+        "values (1, 'test', 'acct_t', 0, 0)",
+        NULL, 0);
+}
+
+static enum status count_one(struct tx *tx, struct error *e)
+{
+    return tx_run(tx, STMT_COUNTER_ADD, NULL, NULL, e, V_STR(S("c")), V_INT(1));
+}
+
+/* As core/environment/seal.c does, past tx_begin, which lets a thread have one at a time. */
+static enum status seal_for(struct store *s, const char *who, struct error *e)
+{
+    struct tx tx = { 0 };
+    enum status st = s->ops->begin(s, TX_WRITE, &tx, e);
+
+    if (st == ST_OK)
+        st = tx_run0(&tx, STMT_SEAL_HOLD, NULL, NULL, e);
+    if (st == ST_OK)
+        st = tx_run0(&tx, STMT_SEAL_TAKE, NULL, NULL, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_ENVIRONMENT_SEAL, NULL, NULL, e, V_STR(str_of(who)));
+    return s->ops->commit(&tx, e);
+}
+
+static void assert_sealed(enum status st, const struct error *e)
+{
+    assert_int_equal(st, ST_REFUSED);
+    assert_true(e->sealed);
+    assert_non_null(strstr(e->text, "another environment took over"));
+}
+
+static void behind_a_seal_nothing_is_committed_whenever_it_began(void **state)
+{
+    ARENA(a, 4096);
+    struct store *s = open_store();
+    struct error e = { 0 };
+    struct rows r;
+
+    (void)state;
+    make_environment();
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    assert_ok(tx_begin(&tx, s, TX_WRITE, &why));
+    assert_ok(tx_run(&tx, STMT_COUNTER_ADD, &r, &a, &why, V_STR(S("c")), V_INT(1)));
+    assert_ok(seal_for(s, "live", &why)); /* while the other one stands still */
+    assert_sealed(tx_commit(&tx, &e), &e);
+    error_clear(&e);
+    assert_ok(tx_begin(&tx, s, TX_WRITE, &why));
+    assert_ok(count_one(&tx, &why));
+    assert_sealed(tx_commit(&tx, &e), &e);
+    assert_answer("select count(*) from brindle_test._counters", "0");
+    assert_ok(seal_for(s, "", &why));
+    assert_ok(tx_begin(&tx, s, TX_WRITE, &why));
+    assert_ok(count_one(&tx, &why));
+    assert_ok(tx_commit(&tx, &why));
+    assert_answer("select value from brindle_test._counters where name = 'c'", "1");
+    s->ops->close(s);
+}
+
+static void who_prepares_a_sealed_store_may_write_into_it(void **state)
+{
+    struct store *s = open_store(), *past;
+
+    (void)state;
+    make_environment();
+    assert_ok(seal_for(s, "live", &why));
+    const struct store_pg_options o = { .url = url,
+                                        .schema = "brindle_test",
+                                        .sched = sched_pthread(),
+                                        .clock = clock_os(),
+                                        .rng = rng_os(),
+                                        .past_seal = true };
+    assert_ok(store_pg_open(&past, &o, &why));
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    assert_ok(tx_begin(&tx, past, TX_WRITE, &why));
+    assert_ok(count_one(&tx, &why));
+    assert_ok(tx_commit(&tx, &why));
+    past->ops->close(past);
+    s->ops->close(s);
+}
+
+struct sealing {
+    struct store *store;
+    PGconn *look, *lock; /* the sealer's, to see who waits; and the one that holds a commit up */
+    enum status st;
+    struct error e;
+    atomic_bool sealed;
+    bool too_early; /* it was sealed while the commit was held up */
+};
+
+static void *seal_meanwhile(void *arg)
+{
+    struct sealing *x = arg;
+
+    await_waiting(x->look, 1);
+    x->st = seal_for(x->store, "live", &x->e);
+    atomic_store(&x->sealed, true);
+    return NULL;
+}
+
+static void *let_go_of_two(void *arg)
+{
+    struct sealing *x = arg;
+    char waits[8] = "f";
+
+    while (strcmp(waits, "t") != 0 && !atomic_load(&x->sealed))
+        ask(x->lock,
+            "select count(*) > 0 from pg_locks where locktype = 'relation' and not granted", waits,
+            sizeof waits);
+    x->too_early = atomic_load(&x->sealed);
+    let_go(x->lock);
+    return NULL;
+}
+
+static void a_seal_waits_for_a_commit_under_way(void **state)
+{
+    struct store *s = open_store();
+    struct sealing x = { .store = s, .look = connect_apart(), .lock = hold_up_commits() };
+    pthread_t sealer, opener;
+
+    (void)state;
+    make_environment();
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    assert_ok(tx_begin(&tx, s, TX_WRITE, &why));
+    assert_ok(count_one(&tx, &why));
+    pthread_create(&sealer, NULL, seal_meanwhile, &x);
+    pthread_create(&opener, NULL, let_go_of_two, &x);
+    enum status st = tx_commit(&tx, &why);
+    pthread_join(opener, NULL);
+    pthread_join(sealer, NULL);
+    PQfinish(x.lock);
+    PQfinish(x.look);
+    assert_false(x.too_early);
+    assert_int_equal(st, ST_OK);
+    assert_int_equal(x.st, ST_OK);
+    assert_answer("select value from brindle_test._counters where name = 'c'", "1");
+    assert_answer("select sealed_for from brindle_test._environment", "live");
+    s->ops->close(s);
+}
+
 static void a_reader_that_idled_for_too_long_is_told_to_try_again(void **state)
 {
     ARENA(a, 1 << 20);
@@ -249,6 +397,9 @@ int main(void)
         in_a_database(sessions_that_end_come_back_and_lose_nothing),
         in_a_database(a_commit_whose_answer_was_lost_is_looked_up),
         in_a_database(a_number_that_another_transaction_got_proves_nothing),
+        in_a_database(behind_a_seal_nothing_is_committed_whenever_it_began),
+        in_a_database(who_prepares_a_sealed_store_may_write_into_it),
+        in_a_database(a_seal_waits_for_a_commit_under_way),
         in_a_database(a_reader_that_idled_for_too_long_is_told_to_try_again),
         in_a_database(what_the_server_says_of_itself_is_read),
         cmocka_unit_test(deadlocks_are_for_trying_again),

@@ -350,7 +350,7 @@ def whoever_is_killed_meanwhile_the_daemon_goes_on(place):
     place.run("env", "switch", "test", "--from", "live", env={**conf(place, both), "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"})
     d.until_word("test", "ok")
     process = signalled(place, d, front, conf(place, both), 3, signal.SIGSTOP, "--json")
-    until("it stands still", lambda: pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    until("it stands still", lambda: stands_still(process.pid))
     front.bend = None
     d.kill()
     d = start(place, conf(place, both), port=d.port)
@@ -391,4 +391,65 @@ def a_switch_that_a_person_stops_rests(place):
     told, _ = switch(place, env, "test")
     check(told == {"resumed": "ok"}, told)
     d.until_word("test", "ok")
+    d.stop()
+
+
+def freezes(place, path, now=lambda: None):
+    """What stands in front of Stripe, and has a process stopped when it asks for this: its answer waits."""
+    front = Front(place.emulator)
+    place.things.append(front)
+    frozen = []
+
+    def bend(asked, *_):
+        if asked.split("?")[0] == path and not frozen:
+            now().send_signal(signal.SIGSTOP)
+            frozen.append(now().pid)
+    front.bend = bend
+    return front, lambda: frozen and stands_still(frozen[0])
+
+
+def stands_still(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+@scenario("ENV-20G")
+def what_comes_late_is_not_written_behind_the_seal(place):
+    """A daemon stands still between Stripe's answer and its store, while another process switches. On PostgreSQL the
+    switch ends, and the answer is refused; on SQLite the store is the daemon's until it has let go of it."""
+    old = place.emulator.post("/v1/products", name="old")["id"]
+    place.run("sync", old, env=conf(place, TEST_ALONE))
+    front, frozen = freezes(place, f"/v1/products/{old}", lambda: d.process)
+    d = start(place, {**conf(place, TEST_ALONE), **front.env})
+    env = {**conf(place, TWO), "BRINDLE_LISTEN": f"127.0.0.1:{free_port() if place.cluster else d.port}"}
+    place.emulator.post(f"/v1/products/{old}", name="late")
+    event = place.emulator.events(type="product.updated")[0]
+    check(d.deliver_to("test", event, "whsec_of_test")[0] == 200, "the event was not taken")
+    until("the daemon stands still", frozen)
+    named = lambda: json.loads(place.run("get", old, "--env", "test", env=env)[0])["name"]
+    process = subprocess.Popen([BRINDLE, "env", "switch", "live", "--drain-seconds", "1", "--json"], cwd=place.dir, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                               env={**place.env(), **env})
+    place.guard.watch(process)
+    if not place.cluster:
+        try:
+            process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            pass
+        check(process.poll() is None and stores(place)["test"][:2] == ("", ""), "it was sealed under the daemon's hands")
+        d.process.send_signal(signal.SIGCONT)
+    out, err = said_by(place, process)
+    check(process.returncode == 0, process.returncode, out, err)
+    whole(place, "live", "frozen,")
+    before = place.text_of_store("test")
+    if place.cluster:
+        check(stands_still(d.process.pid) and named() == "old", "the daemon did not stand still")
+        answers = []
+        late = threading.Thread(target=lambda: answers.append(d.deliver_to("test", {**event, "id": "evt_late"}, "whsec_of_test")))
+        late.start()
+        d.process.send_signal(signal.SIGCONT)
+        late.join()
+        check(not answers or answers[0][0] != 200, "a delivery was taken behind the seal", answers)
+    d.until_word("test", "sealed")
+    check(place.text_of_store("test") == before, "the sealed store was written")
+    check(named() == ("old" if place.cluster else "late"), "the answer is", named())
     d.stop()

@@ -90,6 +90,7 @@ enum status switcher_open(struct switch_world *w, const char *env, enum switch_m
     assert(i < SWITCHER_OPEN_MAX);
     struct wire *wire = &s->wire[i];
     conf->switching = true;
+    conf->past_seal = mode == SWITCH_TO_OPEN; /* what is opened again may be sealed until then */
     conf->try_once = mode == SWITCH_TO_DRAIN;
     enum status st = wire_open(wire, s->c, conf, wire_mode_of(mode), e);
     *locked = st == ST_CONFLICT && wire->locked;

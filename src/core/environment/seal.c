@@ -40,12 +40,18 @@ enum status seal_read(struct env *env, struct seal *out, struct error *e)
     return st == ST_OK ? read_in(&tx, out, &a, e) : st;
 }
 
-/* What every change begins with, and how it ends: with a line in the audit that says so. */
+/* What every change begins with, and how it ends: with a line in the audit that says so. Nobody
+ * else changes the seal meanwhile, and what others write is committed before this begins, or not at
+ * all if this seals the store. */
 static enum status begin(struct tx *tx, struct env *env, struct seal *now, struct arena *a,
                          struct error *e)
 {
     enum status st = tx_begin(tx, env->world->store, TX_WRITE, e);
 
+    if (st == ST_OK)
+        st = tx_run0(tx, STMT_SEAL_HOLD, NULL, a, e);
+    if (st == ST_OK)
+        st = tx_run0(tx, STMT_SEAL_TAKE, NULL, a, e);
     return st == ST_OK ? read_in(tx, now, a, e) : st;
 }
 

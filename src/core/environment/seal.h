@@ -2,7 +2,11 @@
  * switch is under way (env switch) neither its source nor its target is worked for.
  *
  * All of it is in the source's store: `_environment.sealed_for`, and the journal `_switch`. The
- * switch is over when the journal is removed, and not before. */
+ * switch is over when the journal is removed, and not before.
+ *
+ * Behind a seal nothing is written, exactly: on SQLite who seals has the store's lock; on PostgreSQL
+ * each commit looks at the seal, and sealing waits for those under way (backend/pg_mark.h). Until
+ * the seal, whoever has not seen the journal yet may go on. */
 #pragma once
 
 #include "core/env.h"
