@@ -27,8 +27,8 @@ struct engine_options {
     void (*abandon)(void *ctx);
     void *ctx;
     /* Damage or a bug: called once, on the thread that saw it; the process is to end. Claims and
-     * ingest have stopped by then. Without ingest, a full disk ends it, too (ST_LIMIT): a daemon
-     * waits for space, a command says so. */
+     * ingest have stopped by then. Without ingest, a full disk ends it, too (ST_LIMIT), and a
+     * store that was sealed (ST_REFUSED): a daemon waits, a command says so. */
     void (*on_broken)(void *ctx, const struct error *e);
     void *broken_ctx;
 };
