@@ -13,7 +13,7 @@ import time
 from doctor_ward import (BRINDLE, FakeDaemon, KEY, Listener, check, free_port, ignore_full, plant, program_for_all,
                          until)
 from front import Clock, Front
-from place import SECRET, Skip
+from place import PATIENCE, SECRET, Skip
 
 LIVE = KEY.replace("_test_", "_live_")
 OTHER = "sk_test_another0123456789"
@@ -644,7 +644,7 @@ def the_daemon_does_not_run(w):
     w.place.guard.watch(daemon)
     until("the daemon runs", lambda: not w.names(w.doctor("--offline", env=env)))
     daemon.terminate()
-    daemon.wait(60)
+    daemon.wait(PATIENCE)
 
 
 @plant("lock_held", DAEMON)
@@ -760,7 +760,7 @@ def stripe_was_away_when_the_daemon_began(w):
     w.base = set()
     w.finds("--offline", "--config", conf, "--env", "test", says="identity_not_verified")
     daemon.terminate()
-    daemon.wait(60)
+    daemon.wait(PATIENCE)
     log.close()
 
 

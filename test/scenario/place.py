@@ -22,7 +22,7 @@ import urllib.parse
 
 from guard import Guard
 
-PATIENCE = 60  # seconds that anything may take before it counts as hung
+PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds that anything may take before it counts as hung
 SOAK = int(os.environ.get("SOAK", "1"))  # how many times as often something is killed
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BRINDLE = str(pathlib.Path(os.environ.get("BRINDLE", ROOT / "build" / "brindle")).resolve())

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from place import BRINDLE, KEY, SECRET, TOKEN, Http, canonical, check, until
+from place import BRINDLE, KEY, PATIENCE, SECRET, TOKEN, Http, canonical, check, until
 from scenarios_state import event, fetches, shop
 
 SCENARIOS = []
@@ -118,7 +118,7 @@ def a_full_disk_gives_no_200_and_loses_none(place):
         check(d.process.returncode == 7 or d.process.returncode == 1, "it ended with", d.process.returncode)
     else:
         d.process.terminate()
-        d.process.wait(30)
+        d.process.wait(PATIENCE)
     d = place.start()
     for k, v in answers.items():
         if v == 200:
@@ -193,7 +193,7 @@ def a_second_process_reads_or_asks_the_first_but_never_writes(place):
     e = place.emulator
     product = e.post("/v1/products", name="x")
     d = place.start()
-    second = subprocess.run([BRINDLE, "serve"], cwd=place.dir, capture_output=True, timeout=30,
+    second = subprocess.run([BRINDLE, "serve"], cwd=place.dir, capture_output=True, timeout=PATIENCE,
                             env={**place.env(), "BRINDLE_LISTEN": "127.0.0.1:0"})
     check(second.returncode == 5, "the second daemon ended with", second.returncode, second.stderr)
     check(str(d.process.pid) in second.stderr.decode(), "it does not say who has the store:", second.stderr)

@@ -6,7 +6,7 @@ import threading
 import time
 
 from front import stand_before
-from place import BRINDLE, Http, check, until
+from place import BRINDLE, PATIENCE, Http, check, until
 
 SCENARIOS = []
 FRESH_S = 1  # RUN_FRESH_MS in src/catalog/run.h: what was read within is not read again
@@ -213,7 +213,7 @@ def race(place, *flags, code):
     last_look.come()  # step 4 is read already
     shop.e.post(f"/v1/products/{shop.product}", default_price=shop.old)
     last_look.open()
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=PATIENCE)
     check(run.returncode == code, "ended with", run.returncode, out, err)
     return shop, json.loads(out)
 
@@ -399,7 +399,7 @@ def a_key_that_was_used_for_something_else_needs_a_person(place):
     # somebody else's request, to where nothing fails: its next attempt comes later
     shop.e.call("POST", "/v1/products", {"name": "another"}, Idempotency_Key=f"op/{ident}/1/1")
     shop.e.no_faults()
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=PATIENCE)
     doc = json.loads(out)
     check(run.returncode == 1 and doc["reason"] == "idempotency_error" and doc["state"] == "stuck",
           run.returncode, doc["state"], doc.get("reason"))
@@ -421,7 +421,7 @@ def of_two_on_one_product_the_second_is_told_who_holds_it(place):
     holder = [o["id"] for o in shop.ops() if o["id"] != doc["id"]][0]
     check(doc["reason"] == "op_in_the_way", doc)
     check(f"Operation {holder} holds product {shop.product}" in doc["refusal"]["message"], doc["refusal"])
-    out, err = first.communicate(timeout=60)
+    out, err = first.communicate(timeout=PATIENCE)
     check(first.returncode == 0, "the first ended with", first.returncode, err)
     shop.whole()
 
@@ -437,7 +437,7 @@ def of_two_without_a_common_store_the_later_gives_way(place):
     new = shop.run("price", "replace", shop.old, "--amount", "1200", env=env)
     time.sleep(FRESH_S)
     made.open()
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=PATIENCE)
     doc = json.loads(out)
     check(run.returncode == 5 and doc["state"] == "stuck" and doc["reason"] == "moved",
           run.returncode, doc["state"], doc.get("reason"), doc.get("note"))
@@ -481,12 +481,12 @@ def cut_off_in_the_middle_it_says_where_it_stands_and_can_be_undone(place):
     abort = shop.start("op", "abort", op["id"])
     until("it is asked for", lambda: shop.ops()[0].get("abort_asked"))
     shop.e.no_faults()
-    out, err = abort.communicate(timeout=60)
+    out, err = abort.communicate(timeout=PATIENCE)
     doc = json.loads(out)
     check(abort.returncode == 0 and doc["state"] == "undone" and doc["reason"] == "aborted", out, err)
     shop.untouched()
     check(all(not p["active"] for p in shop.made()), "the new price is on sale")
-    run.communicate(timeout=60)
+    run.communicate(timeout=PATIENCE)
     check(run.returncode == 1, "the command ended with", run.returncode)
     place.check_all(d)
 
@@ -499,7 +499,7 @@ def who_hangs_up_while_stripe_is_away_is_let_go(place):
     until("it waits", lambda: [o for o in shop.ops() if o["waits"]])
     run.send_signal(signal.SIGINT)
     # OPERATION_PATIENCE_MS later it would end by itself, with another sentence
-    err = run.communicate(timeout=60)[1].decode()
+    err = run.communicate(timeout=PATIENCE)[1].decode()
     check(run.returncode == 6 and "Nobody listens any more" in err, run.returncode, err)
     shop.e.no_faults()
     shop.run("op", "abort", shop.ops()[0]["id"])
@@ -524,8 +524,8 @@ def what_cannot_be_undone_is_listed_with_what_mends_it(place):
     abort = shop.start("op", "abort", op["id"])
     until("it is asked for", lambda: shop.ops()[0].get("abort_asked"))
     shop.e.no_faults()
-    out, err = abort.communicate(timeout=60)
-    run.communicate(timeout=60)
+    out, err = abort.communicate(timeout=PATIENCE)
+    run.communicate(timeout=PATIENCE)
     doc = json.loads(out)
     check(abort.returncode == 3 and doc["state"] == "stuck" and doc["reason"] == "partial",
           abort.returncode, doc["state"], doc.get("reason"))
@@ -679,7 +679,7 @@ def what_was_deleted_meanwhile_need_not_be_archived(place):
     key_moves.come()
     shop.e.admin("DELETE", f"/objects/price/{shop.old}?event=price.deleted")
     key_moves.open()
-    out, err = run.communicate(timeout=60)
+    out, err = run.communicate(timeout=PATIENCE)
     check(run.returncode == 0 and json.loads(out)["state"] == "done", out, err)
     d = place.start()
     place.check_all(d)

@@ -76,7 +76,7 @@ def a_key_of_another_account_is_refused_before_anything_is_written(place):
     for command in (("sync", "products"), ("serve",)):
         refused(place, before, stranger, mine, account_of(place, stranger), "test mode", "live mode",
                 "account and mode differ", "environment test", "brindle env list", "brindle sync",
-                command=command, **one(place) | {"STRIPE_SECRET_KEY": stranger})
+                command=command, **one(place) | {"STRIPE_SECRET_KEY": stranger, "STRIPE_WEBHOOK_SECRET": SECRET})
     asked = [r["path"] for r in place.emulator.requests()]
     check("/v1/account" in asked and "/v1/balance" in asked, asked[-4:])
 

@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 
-from place import Skip, check, until
+from place import PATIENCE, Skip, check, until
 from scenarios_customers import state, subscribe, sync
 from scenarios_state import shop
 
@@ -41,7 +41,7 @@ class Redis:
 
     def ask(self, *words):
         done = subprocess.run([CLIENT, "-s", str(self.socket), "--raw", *words],
-                              capture_output=True, timeout=30, check=False)
+                              capture_output=True, timeout=PATIENCE, check=False)
         return done.stdout.decode().strip()
 
     def value(self, customer):

@@ -8,7 +8,7 @@ import termios
 import time
 import urllib.parse
 
-from place import BRINDLE, ROOT, Http, check, until
+from place import BRINDLE, PATIENCE, ROOT, Http, check, until
 from scenarios_state import event, shop
 
 SCENARIOS = []
@@ -452,7 +452,7 @@ def a_sync_hands_over_to_a_daemon_that_starts_and_sees_its_end(place):
     sync = begin_sync(place, "--again")
     d = place.start()
     e.no_faults()
-    out, err = sync.communicate(timeout=60)
+    out, err = sync.communicate(timeout=PATIENCE)
     told = lines(out.decode())
     check(sync.returncode == 0 and told[-1] == {"end": True, "status": "ok"}, sync.returncode, told[-1:], err)
     check(told[-2]["done"] and told[-2]["objects"] >= objects, "its last progress", told[-2])
