@@ -500,6 +500,9 @@ static void draw_pair(struct climate *c)
     c->restricted = seed_chance(30);
     c->losses = c->restricted ? (unsigned)seed_between(0, 30) : 0;
     c->switches = seed_chance(30) ? (unsigned)seed_between(5, 30) : 0;
+    c->switch_pause_ms_max = 20000;
+    c->drain_ms_max = 15000;
+    c->switch_deaths = c->switches && seed_chance(70) ? (unsigned)seed_between(5, 80) : 0;
     c->from_nothing = false;
     c->workers = (unsigned)seed_between(1, 3);
     c->tick_ms = seed_chance(50) ? seed_between(2, 20) * 1000 : 0;
@@ -514,6 +517,22 @@ static void draw_pair(struct climate *c)
     c->wrong_keys = 0; /* a swap is that, and more */
     c->seconds = c->commands = c->ends_beside = 0;
     c->requests_per_second = 100;
+}
+
+/* Switches, one after the other, while much is due and many die. Keys are exchanged elsewhere. */
+static void draw_move(struct climate *c)
+{
+    draw_pair(c);
+    c->exchanged = c->swaps = c->losses = 0;
+    c->restricted = false;
+    c->switches = (unsigned)seed_between(30, 90);
+    c->switch_deaths = seed_chance(60) ? (unsigned)seed_between(2, 50) : 0;
+    c->switch_pause_ms_max = 6000;
+    c->drain_ms_max = seed_chance(50) ? 2000 : 10000;
+    c->actions = (unsigned)seed_between(15, 40);
+    c->action_pause_ms = seed_between(100, 1500);
+    c->syncs = (unsigned)seed_between(50, 500);
+    c->people_ms_max = 3000;
 }
 
 static enum weather forced;
@@ -547,7 +566,7 @@ static enum weather draw_weather(void)
         WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_TRADE,   WEATHER_STORM, WEATHER_STORM,  WEATHER_CHURN,
         WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS, WEATHER_MORTAL, WEATHER_SHOP,
         WEATHER_SHOP,  WEATHER_TURNS, WEATHER_HUSH,    WEATHER_DEAF,  WEATHER_ROT,    WEATHER_CULL,
-        WEATHER_CULL,  WEATHER_CHAIN, WEATHER_FRAIL,   WEATHER_PAIR,  WEATHER_PAIR,
+        WEATHER_CULL,  WEATHER_CHAIN, WEATHER_FRAIL,   WEATHER_PAIR,  WEATHER_MOVE,
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
@@ -580,6 +599,7 @@ void climate_draw(struct climate *c)
     case WEATHER_FRAIL: draw_frail(c); break;
     case WEATHER_TRADE: draw_trade(c); break;
     case WEATHER_PAIR: draw_pair(c); break;
+    case WEATHER_MOVE: draw_move(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }
@@ -598,6 +618,7 @@ void climate_calm(struct climate *c)
     c->late = c->doubled = c->lost_answers = 0;
     c->kv_lost_before = c->kv_lost_after = c->kv_torn = c->kv_late = c->kv_restarts = 0;
     c->exchanged = c->swaps = c->losses = c->misled = c->strays = c->switches = 0;
+    c->switch_deaths = 0;
     c->asks = 0;
     c->life_ms_max = 0;
     c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;
@@ -625,8 +646,9 @@ void climate_tell(const struct climate *c)
     if (c->pair)
         trace(
             "climate: two environments, %s; in 100 requests %u carry another's key, in 100 rounds "
-            "%u swaps of keys, %u losses of rights, %u switches; in 100 deliveries %u misled, %u "
-            "astray",
+            "%u swaps of keys, %u losses of rights, %u switches (%u of 1000 calls kill them); in "
+            "100 "
+            "deliveries %u misled, %u astray",
             c->modes ? "one account in both modes" : "two accounts", c->exchanged, c->swaps,
-            c->losses, c->switches, c->misled, c->strays);
+            c->losses, c->switches, c->switch_deaths, c->misled, c->strays);
 }

@@ -25,7 +25,8 @@
     WEATHER(CHAIN, "chain")     /* references that lead far */              \
     WEATHER(FRAIL, "frail")     /* a disk that fails, and soon the power */ \
     WEATHER(TRADE, "trade")     /* operations on the catalogue */           \
-    WEATHER(PAIR, "pair")       /* two environments in one daemon */
+    WEATHER(PAIR, "pair")       /* two environments in one daemon */        \
+    WEATHER(MOVE, "move")       /* and people who switch between them */
 
 enum weather {
 #define WEATHER(w, text) WEATHER_##w,
@@ -107,6 +108,8 @@ struct climate {
     unsigned misled,
         strays;        /* of a hundred deliveries: to the wrong address; with the wrong event */
     unsigned switches; /* of a hundred rounds: somebody switches from one to the other */
+    msec switch_pause_ms_max, drain_ms_max; /* the longest round; the longest drain */
+    unsigned switch_deaths; /* of a thousand calls of such a process: it is killed there */
 
     bool early_sync; /* it begins while things still go wrong, and must survive that */
 };

@@ -118,7 +118,7 @@ static void take(const struct emulator_delivery *d)
 {
     unsigned owner = owner_of(d);
 
-    if (climate->deaf || owner == SIDES)
+    if (climate->deaf || owner == SIDES || !str_eqz(d->url, NODE_ADDRESS))
         return;
     ids_learn(owner, d->body);
     if (climate->strays && !calm && seed_chance(climate->strays))

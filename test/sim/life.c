@@ -250,18 +250,35 @@ static void switch_sides(void *arg)
 {
     (void)arg;
     while (!calm) {
-        fibre_pause(seed_between(1000, 20000));
+        fibre_pause(seed_between(500, climate.switch_pause_ms_max));
         if (calm || tally->beside >= BESIDE_MAX || !seed_chance(climate.switches))
             continue;
         fibre_go_to((unsigned)(seed_draw() % SIDES));
-        side_is_sealed() ? node_open_again() : node_switch();
+        bool by_hand = side_is_sealed() && !switch_is_anywhere() && seed_chance(40);
+        by_hand ? node_open_again() : node_switch();
     }
 }
 
-/* Both are worked for again, whatever was begun. */
+static void end_switches(void *arg)
+{
+    (void)arg;
+    while (!calm) {
+        fibre_pause(seed_between(20, 5000));
+        if (!calm && seed_chance_of(climate.switch_deaths, 400))
+            node_end_beside(draw_end());
+    }
+}
+
+/* Both are worked for again, whatever was begun. A switch that no one has made rest the daemon goes
+ * on with. */
 static void open_again(void)
 {
-    if (side_is_left())
+    bool rests = switch_is_held();
+
+    fibre_go_to(rests ? other_side() : fibre_side());
+    if (rests)
+        node_switch_through();
+    else if (side_is_sealed() && !switch_is_anywhere())
         node_open_again();
 }
 
@@ -517,6 +534,8 @@ static void open_pair(void)
         fibre_spawn(OUTSIDE, "rights", lose_rights, NULL);
     if (climate.switches)
         fibre_spawn(OUTSIDE, "switches", switch_sides, NULL);
+    if (climate.switch_deaths)
+        fibre_spawn(OUTSIDE, "misfortune", end_switches, NULL);
 }
 
 /* Stripe's side of the calm. */

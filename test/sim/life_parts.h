@@ -32,13 +32,16 @@ struct node {
     enum role role;
     unsigned life;
     bool wrong_key, works, stopping;
-    bool is_open;        /* it has an environment and a store */
-    bool shut;           /* it could not be opened: the other one works, and somebody looks again */
-    bool ended;          /* in good order; the process goes on until both have */
-    struct node *target; /* of a switch: its store is open, too */
-    bool switching;      /* a command that may pass the seal */
-    struct seal seal;    /* as it was at the start */
-    bool handed_over;    /* a command was asked for the store */
+    bool is_open; /* it has an environment and a store */
+    bool shut;    /* it could not be opened: the other one works, and somebody looks again */
+    bool ended;   /* in good order; the process goes on until both have */
+    struct node *part[SIDES]; /* of a switch: whose stores it has open */
+    bool switching;           /* a command that may pass the seal */
+    bool tries_once;          /* Stripe is not waited for */
+    unsigned parent;          /* the life of the daemon that began this process; 0: a person did */
+    msec switch_at, switch_pause; /* when the daemon may begin one next */
+    struct seal seal;             /* as it was at the start */
+    bool handed_over;             /* a command was asked for the store */
     int lock;
     struct world world;
     struct env env;

@@ -37,6 +37,7 @@ enum {
     RECEIVE_MS_MAX = 60000,
     HANDOVER_WAIT_MS = 30000, /* as cli/cmd_serve.c */
     REOPEN_LOOK_MS = 2000,
+    SWITCH_PAUSE_FIRST_MS = 1000, /* as cli/reopening.c */
     LOCK_PATH_MAX = 80,
 };
 
@@ -83,28 +84,40 @@ bool node_is_shut(void)
 
 /* ---- the end of a life -------------------------------------------------------------------- */
 
+/* Or it is a part of the process beside. */
+static bool is_daemon(const struct node *n)
+{
+    return !beside || n->life != beside->life;
+}
+
+static void release_locks(void)
+{
+    lock_file_release(beside->lock);
+    for (unsigned i = 0; i < SIDES; i++)
+        if (beside->part[i])
+            lock_file_release(beside->part[i]->lock);
+}
+
 /* From here on nothing of this life runs. Returns only to others. */
 static void bury(struct node *n)
 {
     unsigned life = n->life;
-    bool is_daemon = n != beside;
+    bool daemon = is_daemon(n);
 
-    for (unsigned i = 0; is_daemon && i < SIDES; i++) {
+    for (unsigned i = 0; daemon && i < SIDES; i++) {
         if (nodes[i])
             lock_file_release(nodes[i]->lock);
         nodes[i] = NULL;
     }
-    if (!is_daemon) {
-        lock_file_release(n->lock);
-        if (n->target)
-            lock_file_release(n->target->lock);
+    if (!daemon) {
+        release_locks();
         beside = NULL;
     }
     disk_kill(life);
     sim_stripe_forget(life);
     if (n->role != ROLE_SECOND)
         kv_server_hang_up();
-    if (is_daemon)
+    if (daemon)
         courier_hang_up();
     fibre_end_life(life);
 }
@@ -125,7 +138,7 @@ static void cut_power(void)
 
 static void kill_one(struct node *n)
 {
-    trace("the %s is killed", n != beside ? "node" : "process beside");
+    trace("the %s is killed", is_daemon(n) ? "node" : "process beside");
     mark(MARK_KILLED);
     tally->kills++;
     bury(n);
@@ -188,7 +201,7 @@ void node_end_beside(enum node_end how)
 /* On the process' own behalf. */
 void exit_because(struct node *n, const char *why)
 {
-    trace("the %s ends: %s", n != beside ? "node" : "process", why);
+    trace("the %s ends: %s", is_daemon(n) ? "node" : "process", why);
     bury(n);
 }
 
@@ -316,8 +329,8 @@ struct stripe *open_stripe(struct node *n)
     struct stripe *paced;
     const struct rate_options o = { .per_second = n->c->requests_per_second };
 
-    if (stripe_paced_open(&paced, sim_stripe(n->c, n->wrong_key), &sim_clock, &sim_sched, &sim_rng,
-                          &o, &e) != ST_OK ||
+    if (stripe_paced_open(&paced, sim_stripe(n->c, n->wrong_key, n->switching), &sim_clock,
+                          &sim_sched, &sim_rng, &o, &e) != ST_OK ||
         stripe_logged_open(&n->logged, paced, &sim_clock, &sim_sched, &e) != ST_OK)
         abort();
     return n->logged;
@@ -336,7 +349,7 @@ enum status open_store(struct node *n, struct error *e)
 
     enum status st = store_sqlite_open(&real, &o, e);
     if (st == ST_OK)
-        n->world.store = watch_open(real);
+        n->world.store = watch_open(real, n->switching);
     return st;
 }
 
@@ -383,7 +396,7 @@ static enum status identify(struct node *n, struct identity *out, struct error *
         struct error why = { 0 };
         enum status st = env_identify(&n->world, n->env.declared, out, &why);
         msec pause = api_pause(attempt, &sim_rng);
-        if (st != ST_RETRY || clock_mono(&sim_clock) + pause >= until) {
+        if (st != ST_RETRY || n->tries_once || clock_mono(&sim_clock) + pause >= until) {
             *e = why;
             return st;
         }
@@ -499,6 +512,8 @@ static bool all_ended(void)
 static void shut_down(struct node *n)
 {
     close_all(n, STOP_GRACE_MS);
+    if (switch_is_child_of(n)) /* as cli/switch/continuing.c */
+        kill_one(beside);
     n->ended = true;
     if (n == node_here() && !all_ended())
         fibre_exit();
@@ -545,7 +560,7 @@ void spawn_workers(struct node *n)
     spawn(n, "keeper", housekeeping);
     if (outbox_has_server(&n->env))
         spawn(n, "outbox", outbox);
-    if (n->c->tick_ms)
+    if (n->c->tick_ms && !n->switching)
         spawn(n, "clock", clockwork);
     for (unsigned i = 0; i < n->c->workers; i++) {
         char name[24];
@@ -564,6 +579,19 @@ static void stay_shut(struct node *n, const struct error *e)
     lock_file_release(n->lock);
     n->lock = -1;
     n->shut = true;
+}
+
+/* As cli/cmd_serve.c: then it is not even tried. */
+static bool is_kept_shut(struct node *n)
+{
+    struct identity ignored;
+    struct error why = { .status = ST_CONFLICT, .text = "sealed, or a switch is under way" };
+
+    if (sides() == 1 || n->role != ROLE_DAEMON || !(side_is_left() || switch_leads_here()))
+        return false;
+    (void)side_seal(&n->seal, &ignored);
+    stay_shut(n, &why);
+    return true;
 }
 
 static void open_or_stay_shut(struct node *n)
@@ -606,8 +634,12 @@ static void reopening(void *arg)
         msec until = clock_mono(&sim_clock) + seed_between(REOPEN_LOOK_MS / 5, REOPEN_LOOK_MS);
         while (!n->stopping && clock_mono(&sim_clock) < until)
             fibre_pause(200);
-        if (n->stopping || !is_to_begin_anew(n))
+        if (n->stopping || switch_is_child_of(n)) /* what that changes is looked at behind it */
             continue;
+        if (!is_to_begin_anew(n)) {
+            switch_go_on(n);
+            continue;
+        }
         trace("the process begins anew, for %s", side()->name);
         stop_all();
     }
@@ -635,9 +667,13 @@ static void daemon_life(void *arg)
     struct node *n = arg;
 
     take_secrets(n);
-    take_store(n);
+    if (!is_kept_shut(n))
+        take_store(n);
     if (sides() > 1) {
-        open_or_stay_shut(n);
+        if (!n->shut)
+            open_or_stay_shut(n);
+        n->switch_pause = SWITCH_PAUSE_FIRST_MS;
+        n->switch_at = clock_mono(&sim_clock) + REOPEN_LOOK_MS;
         spawn(n, "reopening", reopening);
     } else {
         open_or_end(n);

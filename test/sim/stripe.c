@@ -23,18 +23,23 @@ enum {
     SLOW_FACTOR = 10,
     SPITE_MS_MAX = 1500,
     SPITE_BEHIND_MS_MAX = 600,
+    CUT_MS = 100, /* how soon what is cut off hears of it */
 };
+
+#define ENDPOINTS "/v1/webhook_endpoints"
 
 struct sim_seam {
     struct stripe stripe;
     struct climate *c;
     unsigned side;
-    bool wrong_key;  /* somebody else's, for a whole life */
+    bool wrong_key; /* somebody else's, for a whole life */
+    bool crosses;
     const char *key; /* of a request that is under way */
 };
 
 static struct emulator *the_emulator;
 static unsigned under_way[LIVES_MAX]; /* requests of a life */
+static bool abandoned[LIVES_MAX];     /* they are cut off */
 static const char *slot[SIDES];       /* what stands where a side's key stands; NULL: its own */
 
 void emu_open(uint64_t seed)
@@ -43,7 +48,7 @@ void emu_open(uint64_t seed)
     struct emulator_options o = { .seed = seed, .clock = &stripe_clock };
 
     the_emulator = emulator_new(&o);
-    if (emulator_add_webhook(the_emulator, S("https://node/webhooks"), S(SIM_SECRET), &e) != ST_OK)
+    if (emulator_add_webhook(the_emulator, S(NODE_ADDRESS), S(SIM_SECRET), &e) != ST_OK)
         abort(); /* the courier signs anew */
 }
 
@@ -327,6 +332,9 @@ static str out_of_date(const struct climate *c, str path, str body, struct arena
 
     bool nested = str_find(str_sub(path, 4, path.n), '/') != path.n - 4;
 
+    if (str_eqz(path, ENDPOINTS)) /* what is made twice is made at Stripe's fault */
+        return body;
+
     if (data.type != JSON_ARRAY || nested || (!haunted && !c->omissions))
         return body;
     BUF(b, 4 << 20);
@@ -454,6 +462,39 @@ static void answer_rightly(struct sim_seam *s, const struct stripe_request *q,
     }
 }
 
+/* ---- what a switch writes ---- */
+
+/* The endpoint that a switch has made, by side. */
+static struct {
+    char key[IDEM_BYTES_MAX], secret[IDEM_BYTES_MAX];
+} made[SIDES];
+
+static void note_endpoint(const struct stripe_request *q, const struct stripe_response *p)
+{
+    ARENA(a, 1 << 20);
+
+    if (p->http_status != 200 || p->replayed)
+        return;
+    if (made[fibre_side()].key[0])
+        broke(PROMISE_KEYS, "a second endpoint is made for %s, under %.*s", side()->name,
+              STR_ARG(q->idem_key));
+    snprintf(made[fibre_side()].key, IDEM_BYTES_MAX, "%.*s", STR_ARG(q->idem_key));
+    snprintf(made[fibre_side()].secret, IDEM_BYTES_MAX, "%.*s",
+             STR_ARG(json_text(p->body, S("secret"), &a)));
+    mark(MARK_ENDPOINT_MADE);
+}
+
+void stripe_check_endpoint(const char *key, const char *kept)
+{
+    if (strcmp(made[fibre_side()].key, key) == 0 && strcmp(made[fibre_side()].secret, kept) != 0)
+        broke(PROMISE_WHOLE, "the secret of %s's endpoint is lost", side()->name);
+}
+
+str stripe_endpoint_secret(void)
+{
+    return str_of(made[fibre_side()].secret);
+}
+
 /* ---- what operations write ---- */
 
 enum { FAILURES_MAX = 64 };
@@ -494,7 +535,10 @@ static void answer_write(struct sim_seam *s, const struct stripe_request *q,
                                    .date = clock_wall(&stripe_clock) / 1000 * 1000,
                                    .replayed = replayed,
                                    .body = arena_copy(a, r.body) };
-    orders_written(q, p);
+    if (str_eqz(q->path, ENDPOINTS))
+        note_endpoint(q, p);
+    else
+        orders_written(q, p);
     emulator_advance(the_emulator);
     courier_collect();
     if (r.status == 200 && fails_for_good(s->c, q->idem_key)) {
@@ -516,6 +560,18 @@ static msec travel(const struct climate *c, unsigned stall)
     bool slow = seed_chance(c->slow);
     tally->slow += slow;
     return seed_between(1, slow ? c->answer_ms_max * SLOW_FACTOR : c->answer_ms_max);
+}
+
+/* Of what may be cut off meanwhile. */
+static enum status on_its_way(const struct sim_seam *s, unsigned stall, struct error *e)
+{
+    msec span = travel(s->c, stall), end = fibre_now() + span;
+
+    while (s->crosses && fibre_now() < end && !abandoned[fibre_life()])
+        fibre_pause(end - fibre_now() < CUT_MS ? end - fibre_now() : CUT_MS);
+    if (!s->crosses)
+        fibre_pause(end - fibre_now());
+    return abandoned[fibre_life()] ? fail(e, ST_RETRY, "the call was cut off") : ST_OK;
 }
 
 static enum status lost(struct error *e, const char *when)
@@ -552,7 +608,8 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
     struct climate *c = s->c;
     uint64_t sent = ++n_sent;
 
-    fibre_pause(travel(c, c->stall_before));
+    if (on_its_way(s, c->stall_before, e) != ST_OK)
+        return ST_RETRY;
     spite(c->spite_before);
     if (seed_chance(c->lost_before)) {
         tally->lost_before++;
@@ -562,7 +619,8 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
         q->method == STRIPE_POST ? answer_write(s, q, p, a) : answer_rightly(s, q, p, a);
     int status = p->http_status;
     check_asked(q->path, status, p->body);
-    fibre_pause(travel(c, c->stall_after));
+    if (on_its_way(s, c->stall_after, e) != ST_OK)
+        return ST_RETRY;
     spite(c->spite_after);
     if (seed_chance(c->lost_after)) {
         tally->lost_after++;
@@ -599,6 +657,11 @@ static void tell_answer(str path, const struct stripe_response *p)
     trace("hears %d for %.*s%s", p->http_status, STR_ARG(path), shown);
 }
 
+static bool is_endpoint(const struct stripe_request *q)
+{
+    return q->method == STRIPE_POST && str_eqz(q->path, ENDPOINTS) && str_eqz(q->cause, "switch");
+}
+
 static bool takes_orders(const struct stripe *stripe)
 {
     return ((const struct sim_seam *)stripe)->c->orders;
@@ -621,6 +684,8 @@ static const char *key_of_request(const struct sim_seam *s, const struct stripe_
 
     if (s->wrong_key)
         return OTHER_KEY;
+    if (is_endpoint(q)) /* what is made with a wrong key nobody takes back: not played */
+        return side_at(s->side)->key;
     if (!s->c->exchanged || !seed_chance(s->c->exchanged) ||
         (identity && seed_draw() % IDENTITY_RARER))
         return in_slot;
@@ -649,15 +714,19 @@ static enum status sim_call(struct stripe *stripe, const struct stripe_request *
                             struct stripe_response *p, struct arena *a, struct error *e)
 {
     struct sim_seam s = *(struct sim_seam *)stripe;
+    unsigned came_from = fibre_side();
+    bool order = q->method == STRIPE_POST && takes_orders(stripe) && str_starts(q->cause, S("op_"));
+    bool write = order || (s.crosses && is_endpoint(q));
 
+    if (s.crosses)
+        fibre_go_to(s.side);
     if (tx_writing())
         broke(PROMISE_SOUND, "Stripe was called inside a write transaction");
-    bool write = q->method == STRIPE_POST && takes_orders(stripe) && str_starts(q->cause, S("op_"));
     if (q->method != STRIPE_GET && !write)
         broke(PROMISE_READ_ONLY, "the mirror sends %s %.*s to Stripe",
               q->method == STRIPE_POST ? "POST" : "DELETE", STR_ARG(q->path));
     check_apart(&s, q);
-    if (write)
+    if (order)
         orders_sent(q);
     tally->requests++;
     check_rate();
@@ -674,6 +743,7 @@ static enum status sim_call(struct stripe *stripe, const struct stripe_request *
         tell_answer(q->path, p);
     else
         trace("hears nothing for %.*s: %s", STR_ARG(q->path), e->text);
+    fibre_go_to(came_from);
     return st;
 }
 
@@ -684,13 +754,13 @@ static void sim_close(struct stripe *s)
 
 static const struct stripe_ops ops = { "sim", sim_call, sim_close };
 
-struct stripe *sim_stripe(struct climate *c, bool wrong_key)
+struct stripe *sim_stripe(struct climate *c, bool wrong_key, bool crosses)
 {
     struct sim_seam *s = calloc(1, sizeof *s);
 
     if (!s)
         abort();
-    *s = (struct sim_seam){ { &ops }, c, fibre_side(), wrong_key, NULL };
+    *s = (struct sim_seam){ { &ops }, c, fibre_side(), wrong_key, crosses, NULL };
     return &s->stripe;
 }
 
@@ -701,6 +771,11 @@ unsigned sim_stripe_calls(void)
     for (size_t i = 0; i < LIVES_MAX; i++)
         n += under_way[i];
     return n;
+}
+
+void sim_stripe_abandon(unsigned life)
+{
+    abandoned[life] = true;
 }
 
 void sim_stripe_claimed(void)

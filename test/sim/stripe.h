@@ -8,6 +8,7 @@
 #include "emulator/emulator.h"
 #include "world/stripe.h"
 
+#define NODE_ADDRESS "https://node/webhooks" /* what a switch has made leads elsewhere */
 #define SIM_KEY "sk_test_simulated"
 #define OTHER_KEY "sk_test_of_somebody_else"
 #define SIM_SECRET "whsec_simulated"
@@ -18,8 +19,14 @@ struct emulator *emu(void);
 int emu_ask(const char *method, str path, str query, str form, str *body, struct arena *a);
 bool emu_account(char out[ACCOUNT_ID_MAX + 1]);
 
-/* The program's way. `wrong_key`: with another account's key. Closing it is free. */
-struct stripe *sim_stripe(struct climate *c, bool wrong_key);
+/* The program's way. `wrong_key`: with another account's key; `crosses`: whoever asks goes to its
+ * side, for he works for two (a switch). Closing it is free. */
+struct stripe *sim_stripe(struct climate *c, bool wrong_key, bool crosses);
+/* What a switch of this life has asked is cut off. */
+void sim_stripe_abandon(unsigned life);
+/* Of this side's endpoint, if it was made under this key: is the secret that was kept its own? */
+void stripe_check_endpoint(const char *key, const char *kept);
+str stripe_endpoint_secret(void); /* that; empty: none was made */
 /* In that side's key slot this one stands from now on, under whoever runs; NULL: its own. */
 void stripe_key_is(unsigned which, const char *key);
 bool stripe_key_is_own(unsigned which);      /* or another one of the same account and mode */

@@ -3,7 +3,6 @@
 #include "life_parts.h"
 
 #include "backend/lock_file.h"
-#include "base/plant.h"
 #include "check.h"
 #include "fibre.h"
 #include "look.h"
@@ -15,244 +14,123 @@
 #include <string.h>
 
 enum {
-    /* As cli/switch/env_switch.c. */
-    STORE_WAIT_MS = 40000,
-    DRAIN_GRACE_MS = 10000,
-    LOOK_AGAIN_MS = 100,
     DRAIN_MS_MAX = 15000,
+    ADDRESS_MAX = 80,
+    REOPEN_SWITCH_MS_MAX = 15000, /* as cli/reopening.h */
 };
 
 /* ---- what stands in the stores ----------------------------------------------------------------
  */
 
-static bool read_seal(struct seal *out)
+static void copy_text(char *to, size_t size, str s)
+{
+    snprintf(to, size, "%.*s", STR_ARG(s));
+}
+
+static bool read_seal(sqlite3 *db, struct seal *out)
+{
+    sqlite3_stmt *q = look_ask(db, stmt_table[STMT_SEAL_GET].sqlite);
+    bool there = look_next(db, q);
+
+    if (there) {
+        copy_text(out->sealed_for, sizeof out->sealed_for, look_text(q, 0));
+        copy_text(out->target, sizeof out->target, look_text(q, 1));
+        copy_text(out->step, sizeof out->step, look_text(q, 2));
+        out->started_at = sqlite3_column_int64(q, 3);
+        out->held = sqlite3_column_int(q, 4) != 0;
+        out->reseal = sqlite3_column_int(q, 5) != 0;
+        copy_text(out->url, sizeof out->url, look_text(q, 6));
+    }
+    sqlite3_finalize(q);
+    return there;
+}
+
+static void read_identity(sqlite3 *db, struct identity *out)
+{
+    sqlite3_stmt *q = look_ask(db, stmt_table[STMT_ENVIRONMENT_GET].sqlite);
+
+    if (look_next(db, q)) {
+        copy_text(out->account, sizeof out->account, look_text(q, 1));
+        out->livemode = sqlite3_column_int(q, 2) != 0;
+    }
+    sqlite3_finalize(q);
+}
+
+bool side_seal(struct seal *seal, struct identity *id)
 {
     sqlite3 *db = look_open();
+    bool there = false;
 
-    *out = (struct seal){ 0 };
+    *seal = (struct seal){ .held = false };
+    *id = (struct identity){ .livemode = false };
     if (!db)
         return false;
-    bool made = look_number(db, "select count(*) from sqlite_master where name = '_switch'") != 0;
-    if (made) {
-        sqlite3_stmt *q = look_ask(db, "select v.sealed_for, coalesce(s.target, '') from "
-                                       "_environment v left join _switch s on s.one = 1");
-        if (look_next(db, q)) {
-            snprintf(out->sealed_for, sizeof out->sealed_for, "%s", look_text(q, 0).p);
-            snprintf(out->target, sizeof out->target, "%s", look_text(q, 1).p);
-        }
-        sqlite3_finalize(q);
+    if (look_number(db, "select count(*) from sqlite_master where name = '_switch'")) {
+        there = read_seal(db, seal);
+        read_identity(db, id);
     }
     look_close(db);
-    return made;
+    return there;
+}
+
+static struct seal seal_here(void)
+{
+    struct identity ignored;
+    struct seal seal;
+
+    (void)side_seal(&seal, &ignored);
+    return seal;
 }
 
 bool seal_changed(const struct seal *before)
 {
+    struct identity ignored;
     struct seal now;
 
-    return read_seal(&now) && (strcmp(now.target, before->target) != 0 ||
-                               (!now.target[0] && strcmp(now.sealed_for, before->sealed_for) != 0));
+    return side_seal(&now, &ignored) &&
+           (strcmp(now.target, before->target) != 0 ||
+            (!now.target[0] && strcmp(now.sealed_for, before->sealed_for) != 0));
 }
 
 bool switch_leads_here(void)
 {
-    struct seal theirs;
     const char *name = side()->name;
     unsigned here = fibre_side();
 
     if (sides() == 1)
         return false;
     fibre_go_to(other_side());
-    bool leads = read_seal(&theirs) && strcmp(theirs.target, name) == 0;
+    bool leads = strcmp(seal_here().target, name) == 0;
     fibre_go_to(here);
     return leads;
 }
 
 bool side_is_sealed(void)
 {
-    struct seal seal;
-
-    return read_seal(&seal) && seal.sealed_for[0];
+    return seal_here().sealed_for[0] != '\0';
 }
 
 bool side_is_left(void)
 {
-    struct seal seal;
+    struct seal seal = seal_here();
 
-    return read_seal(&seal) && (seal.sealed_for[0] || seal.target[0]);
+    return seal.sealed_for[0] || seal.target[0];
+}
+
+bool switch_is_held(void)
+{
+    struct seal seal = seal_here();
+
+    return seal.target[0] && seal.held;
+}
+
+bool switch_is_anywhere(void)
+{
+    return seal_here().target[0] || switch_leads_here();
 }
 
 /* ---- the process ------------------------------------------------------------------------------
  */
-
-static void give_up(struct node *n, enum status st, const struct error *e)
-{
-    if (st == ST_BROKEN)
-        damaged(n, e);
-    exit_because(n, e->text);
-}
-
-/* The journal is written by whoever has the store. */
-struct order_to_daemon {
-    struct node *daemon;
-    const char *target;
-    bool ended;
-    enum status st;
-};
-
-static void begin_there(void *arg)
-{
-    struct order_to_daemon *o = arg;
-    struct error e = { 0 };
-
-    const struct switch_plan plan = { .target = o->target, .url = "" };
-    o->st = switch_begin(&o->daemon->env, &plan, &e);
-    if (o->st == ST_BROKEN)
-        damaged(o->daemon, &e);
-    o->ended = true;
-    o->daemon->n_running--;
-}
-
-static bool begin_by_daemon(const char *target)
-{
-    struct order_to_daemon *o = calloc(1, sizeof *o); /* outlives whoever dies first */
-    struct node *daemon = node_here();
-
-    if (!o)
-        abort();
-    *o = (struct order_to_daemon){ .daemon = daemon, .target = target };
-    unsigned life = daemon->life;
-    daemon->n_running++;
-    fibre_spawn(life, "switch", begin_there, o);
-    while (!o->ended && node_here() && node_here()->life == life)
-        clock_sleep(&sim_clock, LOOK_AGAIN_MS);
-    return o->ended && o->st == ST_OK;
-}
-
-static bool take_lock(struct node *n)
-{
-    msec until = clock_mono(&sim_clock) + STORE_WAIT_MS;
-    struct error e = { 0 };
-
-    while (lock_file_take(lock_path(), &n->lock, &e) != ST_OK) {
-        if (clock_mono(&sim_clock) >= until)
-            return false;
-        clock_sleep(&sim_clock, LOOK_AGAIN_MS);
-        error_clear(&e);
-    }
-    return true;
-}
-
-/* What is due is worked off for a while, by workers who have come to their end before it is sealed:
- * no answer of theirs is on its way any more. */
-static void drain(struct node *n)
-{
-    msec until = clock_mono(&sim_clock) + seed_between(0, DRAIN_MS_MAX);
-    int64_t due = 1, dead;
-
-    spawn_workers(n);
-    if (planted(PLANT_SWITCH_UNDRAINED)) {
-        clock_sleep(&sim_clock, seed_between(0, 500));
-        return;
-    }
-    while (due > 0 && clock_mono(&sim_clock) < until && !env_stopping(&n->env)) {
-        clock_sleep(&sim_clock, LOOK_AGAIN_MS);
-        (void)check_idle(&due, &dead);
-    }
-    stop(n);
-    until = clock_mono(&sim_clock) + DRAIN_GRACE_MS;
-    while (n->n_running && clock_mono(&sim_clock) < until)
-        clock_sleep(&sim_clock, LOOK_AGAIN_MS);
-    if (n->n_running)
-        exit_because(n, "some requests were still under way after the grace");
-}
-
-/* Its store, with its own key if that is there and right, else to write the journal alone. */
-static bool open_source(struct node *n)
-{
-    struct error e = { 0 };
-    bool drains = seed_chance(80) || planted(PLANT_SWITCH_UNDRAINED);
-
-    n->switching = true;
-    enum status st = open_store(n, &e);
-    if (st != ST_OK)
-        give_up(n, st, &e);
-    init_env(n);
-    st = drains ? identify_and_adopt(n, &e) : ST_REFUSED;
-    drains = st == ST_OK;
-    if (st != ST_OK && st != ST_BROKEN) {
-        trace("nothing is drained: %s", e.text);
-        error_clear(&e);
-        st = env_recall(&n->env, &e);
-    }
-    if (st != ST_OK)
-        give_up(n, st, &e);
-    return drains;
-}
-
-/* The target's identity is proven, and its store is its own. */
-static void arrive(struct node *n)
-{
-    struct node *to;
-    unsigned from = fibre_side();
-    struct error e = { 0 };
-
-    fibre_go_to(other_side());
-    to = new_part(ROLE_COMMAND, n->life);
-    to->world.stripe = open_stripe(to);
-    to->switching = true;
-    n->target = to;
-    if (!take_lock(to))
-        exit_because(n, "nobody gives it the target's store");
-    enum status st = open_store(to, &e);
-    if (st == ST_OK) {
-        init_env(to);
-        st = identify_and_adopt(to, &e);
-    }
-    fibre_go_to(from);
-    if (st == ST_OK)
-        st = switch_step(&n->env, "opened", S("[]"), &e);
-    fibre_go_to(other_side());
-    if (st == ST_OK)
-        st = seal_break(&to->env, &e);
-    if (st == ST_OK) {
-        close_store(to);
-        lock_file_release(to->lock);
-        to->lock = -1;
-    }
-    fibre_go_to(from);
-    if (st == ST_OK)
-        st = switch_end(&n->env, false, &e);
-    if (st != ST_OK)
-        give_up(n, st, &e);
-}
-
-static void switch_life(void *arg)
-{
-    struct node *n = arg;
-    struct error e = { 0 };
-    const char *target = side_at(other_side())->name;
-
-    n->world.stripe = open_stripe(n);
-    if (node_works() && !begin_by_daemon(target))
-        exit_because(n, "the daemon does not begin the switch");
-    if (!take_lock(n))
-        exit_because(n, "nobody gives it the source's store");
-    bool drains = open_source(n);
-    const struct switch_plan plan = { .target = target, .url = "" };
-    enum status st = switch_begin(&n->env, &plan, &e);
-    if (st != ST_OK)
-        give_up(n, st, &e);
-    if (drains)
-        drain(n);
-    st = switch_step(&n->env, "sealed", S("[]"), &e);
-    if (st != ST_OK)
-        give_up(n, st, &e);
-    trace("environment %s is sealed", n->env.name);
-    arrive(n);
-    mark(MARK_SWITCHED);
-    exit_because(n, "the switch is done");
-}
 
 static void begin_process(const char *what, void (*run)(void *))
 {
@@ -261,17 +139,146 @@ static void begin_process(const char *what, void (*run)(void *))
     bool machine = !machine_is_on;
     beside = new_life(ROLE_COMMAND);
     machine_is_on = true;
-    trace("life %u begins%s: %s", beside->life, machine ? " with the machine" : "", what);
+    trace("life %u begins%s: %s %s", beside->life, machine ? " with the machine" : "", what,
+          side()->name);
     fibre_spawn(beside->life, "switch", run, beside);
+}
+
+static void give_up(struct node *n, enum status st, const struct error *e)
+{
+    if (st == ST_BROKEN)
+        damaged(n, e);
+    exit_because(n, st == ST_OK ? "the switch is done, or rests where it was to" : e->text);
+}
+
+/* Behind the end of a switch its target is open, and nothing is under way. */
+static void check_over(void)
+{
+    if (side_is_left() || switch_is_anywhere())
+        broke(PROMISE_WHOLE, "the switch is over, but %s is not open", side()->name);
+}
+
+static void run_switch(struct node *n, const struct switch_order *order)
+{
+    struct error e = { 0 };
+    struct sim_switch *s = switch_world_new(n);
+    enum status st = switch_run(switch_world_of(s), order, &e);
+
+    if (st == ST_OK && !order->until)
+        check_over();
+    give_up(n, st, &e);
+}
+
+static msec draw_drain(const struct node *n)
+{
+    return seed_chance(15) ? 0 : seed_between(1, n->c->drain_ms_max);
+}
+
+static const char *draw_step(void)
+{
+    static const char *const step[] = { "preflight", "begun",    "drained", "sealed",
+                                        "opened",    "endpoint", "ping",    "leftovers" };
+
+    return seed_chance(15) ? step[seed_draw() % COUNT(step)] : NULL;
+}
+
+static void switch_life(void *arg)
+{
+    struct node *n = arg;
+    char address[ADDRESS_MAX];
+    struct switch_order order = { .to = side()->name, .start_ms = IDENTIFY_MS_MAX };
+
+    snprintf(address, sizeof address, "https://shop.example/webhooks/%s", side()->name);
+    order.drain_ms = draw_drain(n);
+    order.url = seed_chance(80) ? address : NULL;
+    order.until = draw_step();
+    if (order.until)
+        mark(MARK_SWITCH_RESTED);
+    run_switch(n, &order);
+}
+
+static void through_life(void *arg)
+{
+    const struct switch_order order = { .to = side()->name,
+                                        .start_ms = IDENTIFY_MS_MAX,
+                                        .drain_ms = DRAIN_MS_MAX };
+
+    run_switch(arg, &order);
+}
+
+static void child_life(void *arg)
+{
+    const struct switch_order order = {
+        .to = side()->name, .start_ms = IDENTIFY_MS_MAX, .drain_ms = DRAIN_MS_MAX, .resume = true
+    };
+
+    run_switch(arg, &order);
 }
 
 void node_switch(void)
 {
-    begin_process("a switch", switch_life);
+    begin_process("somebody switches to", switch_life);
 }
 
-/* ---- back -------------------------------------------------------------------------------------
+void node_switch_through(void)
+{
+    begin_process("somebody switches, to its end, to", through_life);
+}
+
+/* ---- a daemon goes on -------------------------------------------------------------------------
  */
+
+bool switch_is_child_of(const struct node *n)
+{
+    return beside && beside->parent && beside->parent == n->life;
+}
+
+/* Where it leads to, whoever's it is; SIDES: none is under way, or it rests. */
+static unsigned waiting_target(void)
+{
+    unsigned here = fibre_side();
+    struct seal own = seal_here();
+
+    if (own.target[0])
+        return own.held ? SIDES : other_side();
+    fibre_go_to(other_side());
+    struct seal theirs = seal_here();
+    fibre_go_to(here);
+    return theirs.target[0] && !theirs.held ? here : SIDES;
+}
+
+void switch_go_on(struct node *n)
+{
+    unsigned here = fibre_side(), target = waiting_target();
+
+    if (beside || !n->shut || target == SIDES || clock_mono(&sim_clock) < n->switch_at)
+        return;
+    fibre_go_to(target);
+    begin_process("the daemon goes on with the switch to", child_life);
+    beside->parent = n->life;
+    mark(MARK_SWITCH_WENT_ON);
+    fibre_go_to(here);
+    n->switch_pause =
+        n->switch_pause * 2 < REOPEN_SWITCH_MS_MAX ? n->switch_pause * 2 : REOPEN_SWITCH_MS_MAX;
+    n->switch_at = clock_mono(&sim_clock) + n->switch_pause;
+}
+
+/* ---- both -------------------------------------------------------------------------------------
+ */
+
+static bool take_lock(struct node *n)
+{
+    msec until = clock_mono(&sim_clock) + SWITCH_STORE_MS;
+    struct error e = { 0 };
+
+    while (lock_file_take(lock_path(), &n->lock, &e) != ST_OK) {
+        if (clock_mono(&sim_clock) >= until)
+            return false;
+        clock_sleep(&sim_clock, SWITCH_LOOK_MS);
+        error_clear(&e);
+    }
+    return true;
+}
 
 static void open_again_life(void *arg)
 {
@@ -286,8 +293,8 @@ static void open_again_life(void *arg)
         give_up(n, st, &e);
     init_env(n);
     st = env_recall(&n->env, &e);
-    if (st == ST_OK)
-        st = switch_end(&n->env, true, &e);
+    if (st == ST_OK && switch_is_anywhere())
+        exit_because(n, "a switch is under way");
     if (st == ST_OK)
         st = seal_break(&n->env, &e);
     if (st != ST_OK)
@@ -297,5 +304,5 @@ static void open_again_life(void *arg)
 
 void node_open_again(void)
 {
-    begin_process("somebody wants this environment, too", open_again_life);
+    begin_process("somebody wants both, too", open_again_life);
 }

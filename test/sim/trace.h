@@ -74,7 +74,14 @@
     MARK(SHUT, "an environment stayed shut while another worked")   \
     MARK(MISLED, "a delivery to the wrong environment was refused") \
     MARK(STRAY, "an event of another account or mode was put by")   \
-    MARK(SWITCHED, "an environment took over from another")
+    MARK(SEALED, "an environment was sealed by a switch")           \
+    MARK(SWITCHED, "an environment took over from another")         \
+    MARK(SWITCH_BACK, "a switch was taken back")                    \
+    MARK(SWITCH_RESTED, "a switch was to stop half way")            \
+    MARK(SWITCH_WENT_ON, "a daemon went on with a switch")          \
+    MARK(PINGED, "a daemon took what its own secret signed")        \
+    MARK(ENDPOINT_MADE, "a switch made a webhook endpoint")         \
+    MARK(SECRET_AGAIN, "an endpoint's secret was told once more")
 
 enum mark {
 #define MARK(name, text) MARK_##name,

@@ -26,12 +26,14 @@ struct watch {
     struct store store;
     struct store *inner;
     unsigned side;
+    bool crosses; /* who works in it works in another environment's, too: a switch */
     unsigned waiting_for_commit;
 };
 
 /* One transaction and what it has changed so far. */
 struct watched {
     struct tx inner;
+    unsigned came_from;
     uint64_t order; /* among the write transactions: they run one after the other */
     struct mirror_change change[CHANGES_MAX];
     size_t n;
@@ -63,6 +65,9 @@ static enum status watch_begin(struct store *s, enum tx_mode mode, struct tx *tx
 
     if (!t)
         abort();
+    t->came_from = fibre_side();
+    if (w->crosses)
+        fibre_go_to(w->side);
     t->n = t->n_reached = t->n_states = 0;
     t->n_chased = 0;
     t->claim = 0;
@@ -74,6 +79,7 @@ static enum status watch_begin(struct store *s, enum tx_mode mode, struct tx *tx
     maybe_give_way(PAUSE_BEGIN);
     enum status st = w->inner->ops->begin(w->inner, mode, &t->inner, e);
     if (st != ST_OK) {
+        fibre_go_to(t->came_from);
         free(t);
         return st;
     }
@@ -310,6 +316,7 @@ static enum status watch_commit(struct tx *tx, struct error *e)
         look_at_states(t);
     }
     tx->impl = NULL;
+    fibre_go_to(t->came_from);
     free(t);
     return st;
 }
@@ -322,6 +329,7 @@ static void watch_rollback(struct tx *tx)
     if (!t)
         return;
     t->inner.store->ops->rollback(&t->inner);
+    fibre_go_to(t->came_from);
     free(t);
 }
 
@@ -378,13 +386,15 @@ static void know_statements(void)
                   stmt_table[known[i].id].name);
 }
 
-struct store *watch_open(struct store *inner)
+struct store *watch_open(struct store *inner, bool crosses)
 {
     struct watch *w = calloc(1, sizeof *w);
 
     if (!w)
         abort();
     know_statements();
-    *w = (struct watch){ .store = { &ops }, .inner = inner, .side = fibre_side() };
+    *w = (struct watch){
+        .store = { &ops }, .inner = inner, .side = fibre_side(), .crosses = crosses
+    };
     return &w->store;
 }

@@ -7,4 +7,4 @@
 #include "world/store.h"
 
 /* Takes `inner`, which is closed with it. */
-struct store *watch_open(struct store *inner);
+struct store *watch_open(struct store *inner, bool crosses);
