@@ -4,6 +4,7 @@
 #include "core/due.h"
 #include "core/inbox.h"
 #include "core/mirror/sync.h"
+#include "core/status.h"
 #include "core/work.h"
 #include "small_world.h"
 
@@ -42,6 +43,68 @@ static void a_redelivered_event_makes_no_second_fetch(void **state)
     assert_int_equal(asked(w, "/v1/products/prod_1"), 1);
     assert_int_equal(ask_int(w, "select deliveries from _inbox"), 11);
     assert_int_equal(ask_int(w, "select count(*) from _inbox"), 1);
+    small_world_free(w);
+}
+
+enum { STEP_MS = 10 * 1000 };
+
+/* MIRROR-24. One spell of bad weather: how often Stripe was asked, and that the pauses grow. */
+static unsigned weather(struct small_world *w, msec span, int http_status, const char *body,
+                        const char *why)
+{
+    struct mirror_status now = { 0 };
+    struct error e = { 0 };
+    unsigned times = 0;
+    msec last = 0, longest = 0;
+
+    script(w, "/v1/products/prod_1", http_status, body);
+    for (msec gone = 0; gone < span; gone += STEP_MS) {
+        size_t before = asked(w, "/v1/products/prod_1");
+        work_off(w);
+        if (asked(w, "/v1/products/prod_1") > before) {
+            times++;
+            longest = gone - last > longest ? gone - last : longest;
+            last = gone;
+        }
+        assert_string_equal(ask_text(w, "select name from products"), "old");
+        assert_int_equal(ask_int(w, "select count(*) from objects"), 1);
+        pass(w, STEP_MS);
+    }
+    assert_true(times >= 1 && longest >= span / 8);
+    assert_int_equal(status_read(&w->env, &now, &e), ST_OK);
+    assert_int_equal(now.due, 1);
+    assert_int_equal(now.due_retrying, 1);
+    assert_int_equal(now.dead, 0);
+    assert_true(now.oldest_due_ms >= span);
+    assert_non_null(strstr(now.last_error, why));
+    return times;
+}
+
+static void an_hour_of_bad_answers_stores_nothing_and_loses_nothing(void **state)
+{
+    static const msec minute = 60 * 1000LL;
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/products/prod_1", 200, PROD("old"));
+    deliver_event(w, "evt_1", "product.updated", "product", "prod_1");
+    work_off(w);
+    deliver_event(w, "evt_2", "product.updated", "product", "prod_1");
+    unsigned first = weather(w, 60 * minute, 500, "{\"error\":{\"message\":\"x\"}}", "500");
+    assert_true(first >= 8 && first <= 20); /* a second, two, four, … ten minutes at the most */
+    deliver_event(w, "evt_3", "product.updated", "product", "prod_1");
+    weather(w, 20 * minute, 429, "{\"error\":{\"message\":\"too many\"}}", "429");
+    weather(w, 20 * minute, 200, "<html><body>Maintenance</body></html>", "");
+    weather(w, 20 * minute, 200, "{\"id\":\"prod_1\",\"object\":\"prod", "");
+    weather(w, 20 * minute, 200, "{\"id\":\"prod_2\",\"object\":\"product\"}", "another object");
+    script(w, "/v1/products/prod_1", 200, PROD("new"));
+    for (int i = 0; i < 11 * 6; i++) {
+        work_off(w);
+        pass(w, STEP_MS);
+    }
+    assert_string_equal(ask_text(w, "select name from products"), "new");
+    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _inbox"), 3);
     small_world_free(w);
 }
 
@@ -558,6 +621,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_is_a_signal_and_the_answer_is_the_truth),
         cmocka_unit_test(a_redelivered_event_makes_no_second_fetch),
+        cmocka_unit_test(an_hour_of_bad_answers_stores_nothing_and_loses_nothing),
         cmocka_unit_test(a_known_id_with_another_object_is_kept_aside),
         cmocka_unit_test(ten_events_of_one_object_are_one_fetch),
         cmocka_unit_test(news_during_a_fetch_makes_one_more_and_no_third),

@@ -262,8 +262,13 @@ class Daemon:
         return total
 
     def idle(self, patience=PATIENCE):
-        """Waits until nothing is due."""
-        until("nothing is due any more", lambda: self.status()["due"] == 0, patience)
+        """Waits until nothing is due; what is due still is named."""
+        try:
+            until("nothing is due any more", lambda: self.status()["due"] == 0, patience)
+        except Failure as why:
+            left = self.place.rows("select kind, type, id, attempts, last_error from _due where done_gen < gen and dead = 0"
+                                   " order by attempts desc limit 5")
+            raise Failure(f"{why}; due are: " + "; ".join(" ".join(map(str, row)) for row in left)) from None
 
     def kill(self):
         self.process.kill()

@@ -6,7 +6,7 @@
     run.py --store pgbouncer  and that behind a pooler in transaction mode
     run.py --shake …   while whoever takes part stands still now and then (shake.py); before the words
     BRINDLE=…/brindle  the program that is tested (default: build/brindle)
-    SOAK=10            ten times as many kills
+    SOAK=10            ten times as many kills, and objects (BEYOND-15: SOAK=9 is a hundred thousand, in a minute)
     PG_BIN=…/bin       the PostgreSQL to start (default: the newest of Debian's)
     KEEP=1             leaves the folder of a failed scenario and says where
     PATIENCE=600       seconds that anything may take, on a machine that is slow beyond measure (default: 60)

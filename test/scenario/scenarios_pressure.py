@@ -54,8 +54,16 @@ def who_waits_overtakes_the_backlog_and_nobody_starves(place):
     until("everybody had his turn", lambda: sync(d, customers[0]["id"]) and d.status()["due"] == 0)
     for customer in customers:
         check(state(d, customer)["status"] == "active", customer["id"], "is not there")
+    until("the audit is written", lambda: place.one("select count(*) from _calls") > len(customers))
     limited = place.one("select count(*) from _calls where status = 429")
     check(limited == 0, limited, "requests were answered 429")
+    # a limit that others have used up is no end of a list: what it would have shown is shown later
+    price = events[0]["data"]["object"]["items"]["data"][0]["price"]
+    more = subscribe(e, customers[0], price, trial_period_days=30)
+    e.fault(f"rate_limit;method=GET;path={LISTS};count=3")
+    status, _, answer = sync(d, customers[0]["id"], "&timeout=60")
+    check(status == 200 and more["id"] in [s["id"] for s in answer["subscriptions"]],
+          "a refused page was taken for the end of the list:", status, answer["subscriptions"])
 
 
 @scenario("STATE-30")
@@ -112,6 +120,27 @@ def a_list_that_fails_in_the_middle_takes_nothing_away(place):
     singly = {r["path"].split("?")[0] for r in e.requests("/v1/subscriptions/sub_", after=after) if r["method"] == "GET"}
     check(len(singly) <= 2, "what half a list did not show was asked for one by one:", len(singly))
     place.check_mirror(["customer", "subscription"])
+    # a page that is refused for good is no end of the list either: who waits is told, nothing goes
+    after, known = e.total(), answer["completeUpTo"]
+    new = subscribe(e, customer, price, trial_period_days=30)
+    e.delete(f"/v1/subscriptions/{new['id']}")
+    held_page = front.gate("GET", f"{LISTS}?limit=100&status=all&customer={customer['id']}&starting_after", count=1)
+    told = []
+    waiting = threading.Thread(target=lambda: told.append(Http(d.port, d.http.headers).ask(
+        "POST", f"/api/test/sync/{customer['id']}?wait=1&timeout=60", b"")))
+    waiting.start()
+    held_page.come()
+    e.fault(f"permission;method=GET;path={LISTS};count=1")
+    held_page.open()
+    waiting.join()
+    check(told[0][0] != 200, "a list whose second page was refused was answered as whole:", told[0][0])
+    check(place.one("select count(*) from _due where kind = 'customer' and dead = 1") == 1, "the refusal is not on record")
+    d.idle()
+    singly = [r for r in e.requests("/v1/subscriptions/sub_", after=after) if r["method"] == "GET"]
+    check(len(singly) <= 1, "what a refused page did not show was asked for:", len(singly))
+    check(state(d, customer)["completeUpTo"] <= known, "half a list is complete up to", state(d, customer)["completeUpTo"], known)
+    check(sync(d, customer["id"], "&timeout=60")[0] == 200, "it is not tried again")
+    place.check_mirror(["customer", "subscription"])
 
 
 @scenario("STATE-24")
@@ -130,6 +159,8 @@ def a_cursor_that_left_the_list_begins_it_anew(place):
     e.delete(f"/v1/products/{page[98]['id']}")  # and one that nobody asks for again
     first_page.open()
     done.join()
+    left = place.rows("select variant, state, reason from _walks where type = 'product' and state <> 'complete'")
+    check(not left, "the list was not begun anew:", left)
     lists = [r for r in fetches(e, "/v1/products", after)]
     check(any(r["status"] in (400, 404) for r in lists) or len(lists) >= 4, "the cursor was there:",
           [r["status"] for r in lists])
@@ -181,13 +212,13 @@ def what_a_subscription_refers_to_is_pending_and_never_an_error(place):
         e.fault(f"error;method=GET;path={path}")
     d.deliver_ok(e.events(type="customer.subscription.created")[0])
     until("the subscription is there", lambda: place.one("select status from subscriptions where id = ?", sub["id"]))
+    due = place.rows("select id from _due where done_gen < gen and type = 'price'")
+    check((price["id"],) in due, "nothing fetches the price:", due)
     until("its price is asked for", lambda: fetches(e, f"/v1/prices/{price['id']}", 0))
     check(state(d, customer)["priceId"] == price["id"], "the state knows no price")
     item = sub["items"]["data"][0]["id"]
     refers = json.loads(place.run("refs", item, "--json")[0])["objects"][0]["refers_to"]
     check([r["state"] for r in refers if r["type"] == "price"] == ["wanted"], "pending:", refers)
-    due = place.rows("select id from _due where done_gen < gen and type = 'price'")
-    check((price["id"],) in due, "nothing fetches the price:", due)
     e.no_faults()
     d.idle()
     check(place.one("select default_price from products where id = ?", product["id"]) == price["id"],
