@@ -57,6 +57,7 @@ enum plant {
     PLANT_SECRET_FALLS_BACK,    /* what another environment's secret has signed is taken, too */
     PLANT_QUARANTINE_SKIPPED,   /* an event of another account or mode is acted upon */
     PLANT_SWITCH_UNDRAINED,     /* an environment is sealed while answers are on their way to it */
+    PLANT_HEADER_FORGOTTEN,     /* a connected account's objects are asked for as the platform */
     PLANT_COUNT
 };
 

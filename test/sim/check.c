@@ -25,9 +25,9 @@ enum {
 };
 
 const struct climate *the_climate;
-static int64_t last_version; /* of both sides: none is ever in both */
+static int64_t last_version; /* of all owners: none is ever of two */
 
-/* What one side was told, and has shown. */
+/* What one owner was told, and has shown. */
 static struct book {
     struct object_story story[OBJECTS_MAX];
     size_t n_stories;
@@ -43,12 +43,12 @@ static struct book {
         int64_t n;
         bool permitted;
     } fuse;
-} books[SIDES];
-static unsigned char side_of_version[VERSIONS_MAX];
+} books[OWNERS];
+static unsigned char owner_of_version[VERSIONS_MAX];
 
 static struct book *book(void)
 {
-    return &books[fibre_side()];
+    return &books[owner()];
 }
 
 struct object_story *stories(size_t *n)
@@ -82,7 +82,7 @@ int64_t version_of(str data)
 int64_t check_next_version(void)
 {
     assert(last_version + 1 < VERSIONS_MAX);
-    side_of_version[++last_version] = (unsigned char)fibre_side();
+    owner_of_version[++last_version] = (unsigned char)owner();
     return last_version;
 }
 
@@ -296,11 +296,11 @@ void check_applied(const struct mirror_change *c, uint64_t order)
     struct object_story *o = story_find(c->type, str_of(c->id));
 
     if (ids_foreign(str_of(c->id)).n)
-        broke(PROMISE_APART, "%s stores %s %s, which is the other environment's", side()->name,
-              c->type, c->id);
-    if (c->version > 0 && c->version <= last_version && side_of_version[c->version] != fibre_side())
-        broke(PROMISE_APART, "%s stores %s %s in version %lld, which is the other environment's",
-              side()->name, c->type, c->id, (long long)c->version);
+        broke(PROMISE_APART, "%s stores %s %s of %s, which is somebody else's", side()->name,
+              c->type, c->id, owner_account());
+    if (c->version > 0 && c->version <= last_version && owner_of_version[c->version] != owner())
+        broke(PROMISE_APART, "%s stores %s %s of %s in version %lld, which is somebody else's",
+              side()->name, c->type, c->id, owner_account(), (long long)c->version);
     if (!o || (!c->deleted && !c->version) || order < o->order)
         return;
     int i = story_place(o, o->at ? o->at - 1 : 0, c->version, c->deleted);
@@ -359,7 +359,8 @@ void check_events(sqlite3 *db, const char *when)
 void check_objects(sqlite3 *db, const char *when)
 {
     const struct book *b = book();
-    sqlite3_stmt *q = look_ask(db, "select deleted, data from objects where type = ?1 and id = ?2");
+    sqlite3_stmt *q = look_ask(
+        db, "select deleted, data from objects where type = ?1 and id = ?2 and account = ?3");
 
     for (size_t i = 0; i < b->n_stories; i++) {
         const struct object_story *o = &b->story[i];
@@ -367,6 +368,7 @@ void check_objects(sqlite3 *db, const char *when)
             continue;
         sqlite3_bind_text(q, 1, o->type, -1, SQLITE_STATIC);
         sqlite3_bind_text(q, 2, o->id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(q, 3, owner_account(), -1, SQLITE_STATIC);
         if (!look_next(db, q))
             broke(PROMISE_KEPT, "%s: %s %s was committed and is not there", when, o->type, o->id);
         bool deleted = sqlite3_column_int(q, 0);
@@ -413,12 +415,13 @@ void check_answer(const struct question *q)
 
     if (!db)
         return;
-    sqlite3_stmt *row =
-        look_ask(db, "select deleted, data from objects where type = ?1 and id = ?2");
+    sqlite3_stmt *row = look_ask(
+        db, "select deleted, data from objects where type = ?1 and id = ?2 and account = ?3");
     for (size_t i = 0; i < q->n; i++) {
         const struct object_story *o = q->of[i].story;
         sqlite3_bind_text(row, 1, o->type, -1, SQLITE_STATIC);
         sqlite3_bind_text(row, 2, o->id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(row, 3, owner_account(), -1, SQLITE_STATIC);
         bool there = look_next(db, row);
         bool deleted = there && sqlite3_column_int(row, 0);
         if (!there && o->hidden_at && o->hidden_at >= q->asked_at)
@@ -443,6 +446,11 @@ static void check_one_disk(const char *when)
     if (look_number(db, "select count(*) from sqlite_master where name = '_due'")) {
         check_events(db, when);
         check_objects(db, when);
+        for (unsigned g = 1; g <= guests(); g++) {
+            guest_is(g);
+            check_objects(db, when);
+            guest_is(0);
+        }
         if (look_number(db, "select count(*) from _due where done_gen > gen"))
             broke(PROMISE_SOUND, "%s: more generations are done than there were", when);
         if (the_climate->money)
@@ -475,6 +483,23 @@ void check_states(void)
     look_close(db);
 }
 
+/* What was given up for good because Stripe has said no: of strangers, and of who has left. */
+static int64_t count_dead(sqlite3 *db)
+{
+    int64_t n = look_number(db, "select count(*) from _due where done_gen < gen and dead = 1 and "
+                                "id <> '" STRANGER "'");
+
+    for (unsigned g = 1; g <= guests(); g++) {
+        char sql[200];
+        snprintf(sql, sizeof sql,
+                 "select count(*) from _due where done_gen < gen and dead = 1 and "
+                 "(account = '%s' or id = '%s')",
+                 guest_account(g), guest_account(g));
+        n -= guest_has_left(g) ? look_number(db, sql) : 0;
+    }
+    return n;
+}
+
 bool check_idle(int64_t *due, int64_t *dead)
 {
     sqlite3 *db = look_open();
@@ -486,10 +511,32 @@ bool check_idle(int64_t *due, int64_t *dead)
         *due = look_number(db, "select count(*) from _due where done_gen < gen and dead = 0");
         if (the_climate->kv)
             *due += look_number(db, "select count(*) from _states where delivered < revision");
-        *dead = look_number(db, "select count(*) from _due where done_gen < gen and dead = 1");
+        *dead = count_dead(db);
     }
     look_close(db);
     return *due == 0;
+}
+
+bool check_guests_are_walked(void)
+{
+    sqlite3 *db = guests() ? look_open() : NULL;
+
+    if (!db)
+        return !guests();
+    bool known = true;
+    sqlite3_stmt *q = look_ask(db, "select state, walked_at from _accounts where account = ?1");
+    for (unsigned g = 1; g <= guests(); g++) {
+        sqlite3_bind_text(q, 1, guest_account(g), -1, SQLITE_STATIC);
+        bool there = look_next(db, q), active = there && str_eqz(look_text(q, 0), "active");
+        if (guest_has_left(g)) /* nobody may ever have heard of it */
+            known = known && (!there || str_eqz(look_text(q, 0), "unreachable"));
+        else
+            known = known && active && sqlite3_column_int64(q, 1);
+        sqlite3_reset(q);
+    }
+    sqlite3_finalize(q);
+    look_close(db);
+    return known;
 }
 
 static int64_t counter(const char *name)

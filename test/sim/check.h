@@ -52,6 +52,7 @@ void check_put_aside(const char *event);
 
 /* ---- the mirror */
 struct mirror_change {
+    char account[ID_BYTES_MAX];
     char type[TYPE_BYTES_MAX], id[ID_BYTES_MAX];
     int64_t version;
     bool deleted;
@@ -65,6 +66,9 @@ void check_claim(int64_t ticket, uint64_t order);
 void check_disk(const char *when);
 /* Every customer's state is that of its objects, at this very moment. */
 void check_states(void);
+/* Every connected account is known, and its lists are being walked, or were; or it has left, and
+ * that is known. */
+bool check_guests_are_walked(void);
 /* Is there nothing due? `dead`: how much was given up. */
 bool check_idle(int64_t *due, int64_t *dead);
 /* The list of events was read to its end by somebody who began after `when` (Stripe's time). */

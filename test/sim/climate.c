@@ -1,6 +1,7 @@
 #include "climate.h"
 
 #include "seed.h"
+#include "side.h"
 #include "trace.h"
 
 #include <string.h>
@@ -535,6 +536,32 @@ static void draw_move(struct climate *c)
     c->people_ms_max = 3000;
 }
 
+/* An environment with connected accounts: the same ids in all of them, events of strangers. */
+static void draw_guests(struct climate *c)
+{
+    c->guests = GUESTS;
+    c->leaves = seed_chance(40);
+    c->strays = seed_rate(30);
+    c->from_nothing = false;
+    c->tick_ms = seed_between(2, 20) * 1000;
+    c->set.catch_up_ms = seed_between(20, 300) * 1000;
+    c->objects = (unsigned)seed_between(1, 4);
+    c->actions = (unsigned)seed_between(8, 25);
+    c->action_pause_ms = seed_between(100, 3000);
+    c->behind_back = 0;
+    c->late_ms_max = 60000;
+    c->life_ms_max = seed_chance(50) ? 0 : seed_between(2, 30) * 1000;
+    c->down_ms_max = 2000;
+    c->wrong_keys = 0;
+    c->syncs = 0;
+    c->last_sync = c->early_sync = false;
+    c->dropped = 0;
+    c->deaf = c->rot = c->days = false;
+    c->seconds = c->commands = c->ends_beside = 0;
+    c->orders = c->asks = 0;
+    c->requests_per_second = 100;
+}
+
 static enum weather forced;
 
 void climate_force(enum weather w)
@@ -563,10 +590,11 @@ static enum weather drawn;
 static enum weather draw_weather(void)
 {
     static const enum weather odds[] = {
-        WEATHER_PLAIN, WEATHER_PLAIN, WEATHER_TRADE,   WEATHER_STORM, WEATHER_STORM,  WEATHER_CHURN,
-        WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS, WEATHER_MORTAL, WEATHER_SHOP,
-        WEATHER_SHOP,  WEATHER_TURNS, WEATHER_HUSH,    WEATHER_DEAF,  WEATHER_ROT,    WEATHER_CULL,
-        WEATHER_CULL,  WEATHER_CHAIN, WEATHER_FRAIL,   WEATHER_PAIR,  WEATHER_MOVE,
+        WEATHER_PLAIN,  WEATHER_PLAIN, WEATHER_TRADE, WEATHER_STORM,   WEATHER_STORM,
+        WEATHER_CHURN,  WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS,
+        WEATHER_MORTAL, WEATHER_SHOP,  WEATHER_SHOP,  WEATHER_TURNS,   WEATHER_HUSH,
+        WEATHER_DEAF,   WEATHER_ROT,   WEATHER_CULL,  WEATHER_CULL,    WEATHER_CHAIN,
+        WEATHER_FRAIL,  WEATHER_PAIR,  WEATHER_MOVE,  WEATHER_GUESTS,
     };
     enum weather w = odds[seed_draw() % COUNT(odds)];
 
@@ -600,6 +628,7 @@ void climate_draw(struct climate *c)
     case WEATHER_TRADE: draw_trade(c); break;
     case WEATHER_PAIR: draw_pair(c); break;
     case WEATHER_MOVE: draw_move(c); break;
+    case WEATHER_GUESTS: draw_guests(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }

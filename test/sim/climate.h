@@ -26,7 +26,8 @@
     WEATHER(FRAIL, "frail")     /* a disk that fails, and soon the power */ \
     WEATHER(TRADE, "trade")     /* operations on the catalogue */           \
     WEATHER(PAIR, "pair")       /* two environments in one daemon */        \
-    WEATHER(MOVE, "move")       /* and people who switch between them */
+    WEATHER(MOVE, "move")       /* and people who switch between them */    \
+    WEATHER(GUESTS, "guests")   /* connected accounts */
 
 enum weather {
 #define WEATHER(w, text) WEATHER_##w,
@@ -110,6 +111,8 @@ struct climate {
     unsigned switches; /* of a hundred rounds: somebody switches from one to the other */
     msec switch_pause_ms_max, drain_ms_max; /* the longest round; the longest drain */
     unsigned switch_deaths; /* of a thousand calls of such a process: it is killed there */
+    unsigned guests;        /* accounts that are connected to the one environment (side.h) */
+    bool leaves;            /* the last of them takes its access away */
 
     bool early_sync; /* it begins while things still go wrong, and must survive that */
 };

@@ -39,6 +39,7 @@ static size_t n_waiting;
 static struct gate *gate; /* something to send, or the node is gone */
 static struct hmac *signer[SIDES];
 static bool calm;
+static unsigned strangers; /* events of theirs */
 
 size_t courier_waiting(void)
 {
@@ -92,6 +93,8 @@ static unsigned owner_of(const struct emulator_delivery *d)
 {
     bool live = json_bool(d->body, S("livemode")) == JSON_TRUE;
 
+    if (guest_of(d->account))
+        return 0;
     for (unsigned i = 0; i < sides(); i++)
         if (str_eqz(d->account, side_at(i)->account) && side_at(i)->livemode == live)
             return i;
@@ -114,15 +117,32 @@ static void send_astray(const struct emulator_delivery *d, unsigned owner)
     x->stray = true;
 }
 
+/* An event of an account that nobody has connected, about an object that others have. */
+static void send_strangers(void)
+{
+    ARENA(a, 4096);
+    str event = arena_printf(&a, "evt_stranger_%u", ++strangers);
+    struct emulator_delivery d = { .event = event, .type = S("product.updated") };
+    str body = arena_printf(&a,
+                            "{\"id\":\"%.*s\",\"object\":\"event\",\"account\":\"" STRANGER
+                            "\",\"api_version\":null,\"created\":%lld,\"livemode\":false,"
+                            "\"data\":{\"object\":{\"id\":\"prod_0\",\"object\":\"product\"}},"
+                            "\"type\":\"product.updated\"}",
+                            STR_ARG(event), (long long)clock_wall(&stripe_clock) / 1000);
+
+    add(&d, body)->stray = true;
+}
+
 static void take(const struct emulator_delivery *d)
 {
     unsigned owner = owner_of(d);
 
     if (climate->deaf || owner == SIDES || !str_eqz(d->url, NODE_ADDRESS))
         return;
-    ids_learn(owner, d->body);
+    unsigned g = guest_of(d->account);
+    ids_learn(g ? SIDES + g - 1 : owner, d->body);
     if (climate->strays && !calm && seed_chance(climate->strays))
-        send_astray(d, owner);
+        guests() ? send_strangers() : send_astray(d, owner);
     if (climate->last_sync && !calm && seed_chance(climate->dropped)) {
         trace("Stripe never delivers %.*s %.*s", STR_ARG(d->event), STR_ARG(d->type));
         return;
@@ -294,7 +314,7 @@ void courier_open(struct climate *c)
 {
     climate = c;
     calm = false;
-    n_waiting = 0;
+    n_waiting = strangers = 0;
     gate = gate_new(&sim_sched);
     for (unsigned i = 0; i < sides(); i++)
         signer[i] = hmac_new(str_of(side_at(i)->secret));

@@ -15,7 +15,7 @@ enum {
 
 static struct {
     char id[ID_BYTES_MAX];
-    unsigned char sides; /* a bit each */
+    unsigned char owners; /* a bit each */
 } slot[SLOTS];
 static size_t n_taken;
 
@@ -67,31 +67,50 @@ static str next_id(str text, size_t *at)
     return S("");
 }
 
-void ids_learn(unsigned side, str text)
+void ids_learn(unsigned of, str text)
 {
     size_t at = 0;
 
-    for (str id; sides() > 1 && (id = next_id(text, &at)).n;) {
+    for (str id; is_apart() && (id = next_id(text, &at)).n;) {
         size_t i = place_of(id);
         if (!slot[i].id[0]) {
             n_taken++;
             assert(n_taken < SLOTS / 2);
             snprintf(slot[i].id, sizeof slot[i].id, "%.*s", STR_ARG(id));
         }
-        slot[i].sides |= (unsigned char)(1u << side);
+        slot[i].owners |= (unsigned char)(1u << of);
     }
+}
+
+/* The first that none of these owners has. */
+static str find_foreign(str text, unsigned may_have)
+{
+    size_t at = 0;
+
+    for (str id; is_apart() && (id = next_id(text, &at)).n;) {
+        unsigned has = slot[place_of(id)].owners;
+        if (has && !(has & may_have))
+            return id;
+    }
+    return S("");
 }
 
 str ids_foreign(str text)
 {
-    size_t at = 0;
+    return find_foreign(text, 1u << owner());
+}
 
-    for (str id; sides() > 1 && (id = next_id(text, &at)).n;) {
-        unsigned has = slot[place_of(id)].sides;
-        if (has && !(has & 1u << fibre_side()))
-            return id;
-    }
-    return S("");
+/* A row that names an account has nothing of another's; what names none is anybody's of this side.
+ */
+static unsigned may_stand(str account)
+{
+    unsigned all = 1u << fibre_side(), of = guest_of(account);
+
+    if (of)
+        return 1u << (SIDES + of - 1);
+    for (unsigned i = 0; !account.n && fibre_side() == 0 && i < guests(); i++)
+        all |= 1u << (SIDES + i);
+    return all;
 }
 
 /* What may name another's: words for people, and events that were put aside. */
@@ -102,18 +121,18 @@ static bool may_speak_of_others(str table, str column)
            (str_eqz(table, "_switch") && str_eqz(column, "notes"));
 }
 
-static void check_column(sqlite3 *db, str table, str column, const char *when)
+static void check_column(sqlite3 *db, str table, str column, bool owned, const char *when)
 {
     char sql[300];
 
-    snprintf(sql, sizeof sql, "select \"%.*s\" from \"%.*s\"%s", STR_ARG(column), STR_ARG(table),
+    snprintf(sql, sizeof sql, "select \"%.*s\", %s from \"%.*s\"%s", STR_ARG(column),
+             owned ? "account" : "''", STR_ARG(table),
              str_eqz(table, "_inbox") ? " where outcome <> 'quarantined'" : "");
     sqlite3_stmt *q = look_ask(db, sql);
     while (look_next(db, q)) {
-        str id = ids_foreign(look_text(q, 0));
+        str id = find_foreign(look_text(q, 0), may_stand(look_text(q, 1)));
         if (id.n)
-            broke(PROMISE_APART,
-                  "%s: %.*s is the other environment's and stands in %.*s.%.*s of %s", when,
+            broke(PROMISE_APART, "%s: %.*s is somebody else's and stands in %.*s.%.*s of %s", when,
                   STR_ARG(id), STR_ARG(table), STR_ARG(column), side()->name);
     }
     sqlite3_finalize(q);
@@ -121,18 +140,21 @@ static void check_column(sqlite3 *db, str table, str column, const char *when)
 
 void ids_check_store(const char *when)
 {
-    sqlite3 *db = sides() > 1 ? look_open() : NULL;
+    sqlite3 *db = is_apart() ? look_open() : NULL;
 
     if (!db)
         return;
-    sqlite3_stmt *q = look_ask(db, "select t.name, c.name from sqlite_master t, "
+    sqlite3_stmt *q = look_ask(db, "select t.name, c.name, exists (select 1 from "
+                                   "pragma_table_info(t.name) o where o.name = 'account') "
+                                   "from sqlite_master t, "
                                    "pragma_table_info(t.name) c where t.type = 'table' and "
                                    "c.type <> 'integer' order by 1, 2");
     while (look_next(db, q)) {
         ARENA(a, 1 << 10);
         str table = arena_copy(&a, look_text(q, 0)), column = arena_copy(&a, look_text(q, 1));
+        bool owned = sqlite3_column_int(q, 2);
         if (!may_speak_of_others(table, column))
-            check_column(db, table, column, when);
+            check_column(db, table, column, owned, when);
     }
     sqlite3_finalize(q);
     look_close(db);

@@ -121,7 +121,16 @@ static long long revision_of(const char *value)
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
-/* A key begins with its environment's name, and nothing under it is the other one's. */
+/* The connected account that a key names behind its environment. */
+static unsigned guest_in(str key)
+{
+    str account;
+
+    (void)str_cut(key, ':', &account);
+    return guest_of(account);
+}
+
+/* A key begins with its environment's name, and nothing under it is somebody else's. */
 static void check_apart(const char *key, const char *value)
 {
     char prefix[ENV_NAME_MAX + 16];
@@ -129,9 +138,11 @@ static void check_apart(const char *key, const char *value)
     snprintf(prefix, sizeof prefix, "stripe:%s:", side()->name);
     if (strncmp(key, prefix, strlen(prefix)) != 0)
         broke(PROMISE_APART, "%s puts %s, which is not below its name", side()->name, key);
+    guest_is(guest_in(str_of(key + strlen(prefix))));
     if (ids_foreign(str_of(key)).n || ids_foreign(str_of(value)).n)
-        broke(PROMISE_APART, "%s puts %s, with something of the other environment in it",
-              side()->name, key);
+        broke(PROMISE_APART, "%s puts %s, with something of somebody else's in it", side()->name,
+              key);
+    guest_is(0);
 }
 
 static void apply(const char *key, const char *value)

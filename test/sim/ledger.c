@@ -26,11 +26,11 @@ static struct ledger {
         uint64_t order;
     } latest[CUSTOMERS_MAX];
     size_t n;
-} ledgers[SIDES];
+} ledgers[OWNERS];
 
 void ledger_put(str customer, int64_t revision, uint64_t order)
 {
-    struct ledger *l = &ledgers[fibre_side()];
+    struct ledger *l = &ledgers[owner()];
     size_t i = 0;
 
     while (i < l->n && !str_eqz(customer, l->latest[i].customer))
@@ -65,12 +65,14 @@ static json_t *parse(str text)
     return json_loadb(text.p, text.n, JSON_DECODE_ANY, &e);
 }
 
+/* Its last argument is whose they are. */
 static sqlite3_stmt *ask(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *q = NULL;
 
     if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
         broke(PROMISE_SOUND, "the database cannot be read: %s", sqlite3_errmsg(db));
+    sqlite3_bind_text(q, sqlite3_bind_parameter_count(q), owner_account(), -1, SQLITE_STATIC);
     return q;
 }
 
@@ -83,7 +85,8 @@ static str text(sqlite3_stmt *q, int col)
 
 static json_t *stored(sqlite3 *db, const char *type, const char *id, bool *deleted)
 {
-    sqlite3_stmt *q = ask(db, "select data, deleted from objects where type = ?1 and id = ?2");
+    sqlite3_stmt *q =
+        ask(db, "select data, deleted from objects where type = ?1 and id = ?2 and account = ?3");
     json_t *v = NULL;
 
     sqlite3_bind_text(q, 1, type, -1, SQLITE_STATIC);
@@ -121,8 +124,8 @@ static json_t *object(const struct source *s, const char *type, const char *id, 
 
 static void open_store(struct source *s, sqlite3 *db)
 {
-    sqlite3_stmt *q =
-        ask(db, "select data from objects where type = 'subscription' and deleted = 0 order by id");
+    sqlite3_stmt *q = ask(db, "select data from objects where type = 'subscription' and deleted = "
+                              "0 and account = ?1 order by id");
 
     *s = (struct source){ .db = db, .subscriptions = json_array() };
     while (sqlite3_step(q) == SQLITE_ROW)
@@ -359,7 +362,8 @@ static void compare(const struct source *s, const char *customer, str value, con
 
 static void check(sqlite3 *db, const struct source *s, const char *when)
 {
-    sqlite3_stmt *q = ask(db, "select customer, value from _states order by customer");
+    sqlite3_stmt *q =
+        ask(db, "select customer, value from _states where account = ?1 order by customer");
     json_t *seen = json_object(), *sub;
     size_t i;
 
@@ -409,11 +413,13 @@ static bool is_delivered(str value, int64_t revision, const char *held)
 
 void ledger_check_projected(sqlite3 *db)
 {
-    sqlite3_stmt *q = ask(db, "select customer, value, revision from _states order by customer");
+    sqlite3_stmt *q = ask(
+        db, "select customer, value, revision from _states where account = ?1 order by customer");
     size_t n = 0, held = 0;
     char prefix[PREFIX_BYTES_MAX];
 
-    snprintf(prefix, sizeof prefix, "stripe:%s:customer:", side()->name);
+    snprintf(prefix, sizeof prefix, "stripe:%s:%s%scustomer:", side()->name,
+             guest() ? owner_account() : "", guest() ? ":" : "");
     for (; sqlite3_step(q) == SQLITE_ROW; n++) {
         char key[sizeof prefix + ID_BYTES_MAX];
         snprintf(key, sizeof key, "%s%.*s", prefix, STR_ARG(text(q, 0)));

@@ -390,7 +390,8 @@ static bool side_is_at_rest(void)
 {
     int64_t due, dead;
 
-    if (!node_works() || !check_idle(&due, &dead) || (climate.kv && !kv_server_is_known()))
+    if (!node_works() || !check_guests_are_walked() || !check_idle(&due, &dead) ||
+        (climate.kv && !kv_server_is_known()))
         return false;
     if (dead) {
         look_after_the_dead();
@@ -554,6 +555,8 @@ void life_run(uint64_t seed, const char *lock_path)
     disk_set(&climate.disk);
     emu_open(seed);
     sides_open(!climate.pair ? SHOP_ALONE : climate.modes ? SHOP_MODES : SHOP_ACCOUNTS);
+    if (climate.guests)
+        guests_arrive(climate.guests);
     courier_open(&climate);
     orders_open(&climate);
     node_open(&climate, lock_path);

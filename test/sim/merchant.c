@@ -11,6 +11,7 @@
 #include "trace.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static const struct {
 
 static const struct climate *climate;
 
-/* One a side, who knows nothing of the other. */
+/* One for each owner, who knows nothing of the others. */
 static struct merchant {
     struct {
         char id[KEPT_MAX][ID_BYTES_MAX];
@@ -44,11 +45,11 @@ static struct merchant {
     } kept[KINDS];
     unsigned done;
     bool stopped, pauses;
-} merchants[SIDES];
+} merchants[OWNERS];
 
 static struct merchant *me(void)
 {
-    return &merchants[fibre_side()];
+    return &merchants[owner()];
 }
 
 static bool is_done(const struct merchant *m)
@@ -62,6 +63,8 @@ bool merchant_is_done(void)
 
     for (unsigned i = 0; i < sides(); i++)
         all &= is_done(&merchants[i]);
+    for (unsigned i = 0; i < guests(); i++)
+        all &= is_done(&merchants[SIDES + i]);
     return all;
 }
 
@@ -77,7 +80,7 @@ bool merchant_pauses(void)
 
 void merchant_stop(void)
 {
-    for (unsigned i = 0; i < SIDES; i++)
+    for (unsigned i = 0; i < OWNERS; i++)
         merchants[i].stopped = true;
 }
 
@@ -231,7 +234,7 @@ static void create_same_customer(void)
     str json = arena_printf(&a,
                             "{\"set\":{\"metadata\":{\"v\":\"%lld\"},\"email\":\"%s@example.com\"},"
                             "\"event\":\"customer.created\"}",
-                            (long long)v, side()->name);
+                            (long long)v, owner_account());
     int status = emu_ask("POST", path, S(""), json, &body, &a);
     trace("makes cus_same_%u: %d", number, status);
     if (note(CUSTOMER, status, body, &id, &a))
@@ -240,7 +243,7 @@ static void create_same_customer(void)
 
 static void create_customer(void)
 {
-    if (climate->pair && seed_chance(50)) {
+    if ((climate->pair || climate->guests) && seed_chance(50)) {
         create_same_customer();
         return;
     }
@@ -640,8 +643,36 @@ static void work(void *arg)
     }
 }
 
+/* The same for a connected account; what it does takes no time, so that nobody else is in between.
+ */
+static void work_as_guest(void *arg)
+{
+    unsigned number = (unsigned)(uintptr_t)arg;
+    struct merchant *m = &merchants[SIDES + number - 1];
+
+    while (!is_done(m)) {
+        fibre_pause(seed_between(0, climate->action_pause_ms));
+        if (m->stopped)
+            break;
+        if (climate->leaves && number == guests() && m->done * 2 >= climate->actions) {
+            guest_leaves(number);
+            courier_collect();
+            m->stopped = true;
+            break;
+        }
+        guest_is(number);
+        act();
+        m->done++;
+        guest_is(0);
+        emulator_advance(emu());
+        courier_collect();
+    }
+}
+
 void merchant_open(const struct climate *c)
 {
     climate = c;
+    for (uintptr_t i = 1; fibre_side() == 0 && i <= guests(); i++)
+        fibre_spawn(OUTSIDE, "guest", work_as_guest, (void *)i);
     fibre_spawn(OUTSIDE, "merchant", work, NULL); /* of this side */
 }

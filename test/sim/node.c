@@ -439,6 +439,7 @@ void init_env(struct node *n)
     duty_init(&n->duty, &n->env, damaged_duty, n);
     n->env.set = n->c->set;
     n->env.work_op = saga_work; /* as cli/wire.c */
+    n->env.connect = n->c->guests > 0;
     n->env.key_restricted = n->c->restricted;
     if (n->c->restricted) /* it may lose the right to read its account */
         snprintf(n->env.declared, sizeof n->env.declared, "%s", side()->account);

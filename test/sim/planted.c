@@ -66,6 +66,7 @@ const struct planting planting[PLANT_COUNT] = {
     [PLANT_SECRET_FALLS_BACK] = { "secret_falls_back", WEATHER_PAIR, ONE(APART), 100, 0 },
     [PLANT_QUARANTINE_SKIPPED] = { "quarantine_skipped", WEATHER_PAIR, ONE(APART), 100, 0 },
     [PLANT_SWITCH_UNDRAINED] = { "switch_undrained", WEATHER_MOVE, ONE(APART), 100, 0 },
+    [PLANT_HEADER_FORGOTTEN] = { "header_forgotten", WEATHER_GUESTS, ONE(APART), 60, 0 },
 };
 
 void plant(enum plant bug)

@@ -94,10 +94,19 @@ static void compare_row(str type, str id, str data, bool deleted, bool open)
               when_now, STR_ARG(type), STR_ARG(id));
 }
 
+/* Of whom the harness speaks for. */
+static sqlite3_stmt *ask_owned(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *q = look_ask(db, sql);
+
+    sqlite3_bind_text(q, sqlite3_bind_parameter_count(q), owner_account(), -1, SQLITE_STATIC);
+    return q;
+}
+
 static void compare_rows(sqlite3 *db)
 {
-    sqlite3_stmt *q = look_ask(db, "select type, id, data, deleted, open_lists from objects "
-                                   "order by type, id");
+    sqlite3_stmt *q = ask_owned(db, "select type, id, data, deleted, open_lists from objects "
+                                    "where account = ?1 order by type, id");
 
     while (look_next(db, q))
         compare_row(look_text(q, 0), look_text(q, 1), look_text(q, 2), sqlite3_column_int(q, 3),
@@ -108,7 +117,8 @@ static void compare_rows(sqlite3 *db)
 /* Every object that the merchant made. */
 static void compare_stories(sqlite3 *db)
 {
-    sqlite3_stmt *q = look_ask(db, "select deleted from objects where type = ?1 and id = ?2");
+    sqlite3_stmt *q =
+        ask_owned(db, "select deleted from objects where type = ?1 and id = ?2 and account = ?3");
     size_t n;
     const struct object_story *all = stories(&n);
 
@@ -135,9 +145,10 @@ static void compare_stories(sqlite3 *db)
 static void compare_list(sqlite3 *db, const char *parents, const char *list, const char *member)
 {
     sqlite3_stmt *q =
-        look_ask(db, "select id from objects where type = ?1 and deleted = 0 order by id");
-    sqlite3_stmt *row =
-        look_ask(db, "select data, deleted from objects where type = ?1 and id = ?2");
+        ask_owned(db, "select id from objects where type = ?1 and deleted = 0 and account = ?2 "
+                      "order by id");
+    sqlite3_stmt *row = ask_owned(
+        db, "select data, deleted from objects where type = ?1 and id = ?2 and account = ?3");
 
     sqlite3_bind_text(q, 1, parents, -1, SQLITE_STATIC);
     while (look_next(db, q)) {
@@ -174,11 +185,12 @@ static void compare_list(sqlite3 *db, const char *parents, const char *list, con
 /* A reference that is certain, whose target Stripe has and the mirror has not. */
 static void compare_references(sqlite3 *db)
 {
-    sqlite3_stmt *q =
-        look_ask(db, "select distinct to_type, to_id from _refs r where certain = 1 and not exists "
-                     "(select 1 from objects o where o.type = r.to_type and o.id = r.to_id) "
-                     "and exists (select 1 from objects f where f.type = r.from_type and "
-                     "f.id = r.from_id and f.deleted = 0) order by 1, 2");
+    sqlite3_stmt *q = ask_owned(
+        db, "select distinct to_type, to_id from _refs r where r.account = ?1 and "
+            "certain = 1 and not exists (select 1 from objects o where o.type = "
+            "r.to_type and o.id = r.to_id and o.account = r.account) "
+            "and exists (select 1 from objects f where f.type = r.from_type and f.account "
+            "= r.account and f.id = r.from_id and f.deleted = 0) order by 1, 2");
 
     while (look_next(db, q)) {
         ARENA(a, ANSWER_BYTES_MAX);
@@ -198,8 +210,9 @@ static void compare_references(sqlite3 *db)
 static void check_history(sqlite3 *db)
 {
     sqlite3_stmt *q =
-        look_ask(db, "select type, id, revision, deleted, data from _history union all "
-                     "select type, id, revision, deleted, data from objects order by 1, 2, 3");
+        ask_owned(db, "select type, id, revision, deleted, data from _history where account = ?1 "
+                      "union all select type, id, revision, deleted, data from objects where "
+                      "account = ?1 order by 1, 2, 3");
     const struct object_story *o = NULL;
     size_t at = 0;
 
@@ -263,7 +276,8 @@ static void check_secrets(sqlite3 *db)
 /* What was heard of an object that no event tells of. */
 static void compare_heard(sqlite3 *db)
 {
-    sqlite3_stmt *q = look_ask(db, "select data, deleted from objects where type = ?1 and id = ?2");
+    sqlite3_stmt *q = ask_owned(
+        db, "select data, deleted from objects where type = ?1 and id = ?2 and account = ?3");
     size_t n;
     const struct object_story *all = stories(&n);
 
@@ -298,6 +312,27 @@ void check_lull(bool all_told)
     ids_check_store("in a lull");
 }
 
+/* What a connected account has, by the same measure. */
+static void check_guest(sqlite3 *db, unsigned number)
+{
+    guest_is(number);
+    check_objects(db, "at rest");
+    check_history(db);
+    if (guest_has_left(number)) { /* what was known of it stays, however old */
+        guest_is(0);
+        return;
+    }
+    mark(MARK_GUEST);
+    compare_stories(db);
+    compare_rows(db);
+    compare_references(db);
+    ledger_check_store(db, "at rest");
+    ledger_check_stripe(db);
+    if (the_climate->kv)
+        ledger_check_projected(db);
+    guest_is(0);
+}
+
 void check_rest(void)
 {
     sqlite3 *db = look_open();
@@ -315,6 +350,8 @@ void check_rest(void)
     compare_list(db, "subscription", "subscription_items", "subscription_item");
     compare_list(db, "invoice", "invoices/none/lines", "line_item");
     compare_references(db);
+    for (unsigned g = 1; g <= guests(); g++)
+        check_guest(db, g);
     ledger_check_store(db, "at rest");
     ledger_check_stripe(db);
     if (the_climate->kv)

@@ -3,13 +3,19 @@
  * A side is an environment with all that belongs to it: its name, its store, its keys, its
  * webhook's secret, its account and mode at Stripe, its shop, its merchant. Who runs is of one side
  * (fibre.h); what the harness knows of a side, it keeps for each. Nothing of one side may ever be
- * seen in the other (ids.h). */
+ * seen in the other (ids.h).
+ *
+ * The first side may have guests: accounts that are connected to its own (Connect). They share its
+ * key and its store, and nothing else. Whatever is told of objects is told of one owner's: the
+ * side's, or while the harness speaks for a guest, that one's. */
 #pragma once
 
 #include "climate.h"
 #include "fibre.h"
 
-enum { SIDES = 2 };
+#define STRANGER "acct_1Stranger000001" /* connected to nobody */
+
+enum { SIDES = 2, GUESTS = 2, OWNERS = SIDES + GUESTS };
 
 struct side {
     const char *name;       /* of the environment */
@@ -39,5 +45,22 @@ static inline unsigned other_side(void) /* there are two */
 {
     return SIDES - 1 - fibre_side();
 }
+
+/* A guest's number from 1 on; 0: the side itself. Nobody else may run between the two. */
+void guest_is(unsigned guest);
+unsigned guest(void);
+unsigned guests(void);          /* how many there are */
+void guests_arrive(unsigned n); /* they are made at Stripe */
+const char *guest_account(unsigned guest);
+void guest_leaves(unsigned guest); /* it takes the platform's access away */
+bool guest_has_left(unsigned guest);
+unsigned guest_of(str account);   /* 0: none */
+unsigned owner(void);             /* below OWNERS: for whom the harness speaks */
+const char *owner_account(void);  /* likewise */
+static inline bool is_apart(void) /* there is somebody to be kept apart from */
+{
+    return sides() > 1 || guests();
+}
+
 /* All words that must never be told: keys and secrets. NULL behind the last. */
 extern const char *const side_secrets[];

@@ -99,12 +99,14 @@ static void ask_with(const char *key, str method, str path, str query, str form,
 
     q.target = arena_printf(a, "%.*s%.*s%.*s", STR_ARG(path), STR_ARG(mark), STR_ARG(query));
     put_header(&q, S("Authorization"), arena_printf(a, "Bearer %s", key));
+    if (guest())
+        put_header(&q, S("Stripe-Account"), str_of(guest_account(guest())));
     if (idem_key.n)
         put_header(&q, S("Idempotency-Key"), idem_key);
     if (emulator_handle(the_emulator, &q, a, out, &e) != ST_OK)
         broke(PROMISE_SOUND, "the emulator has no answer to %.*s: %s", STR_ARG(path), e.text);
     if (out->status == 200 && key_reaches(key) < SIDES)
-        ids_learn(key_reaches(key), out->body);
+        ids_learn(guest() ? owner() : key_reaches(key), out->body);
 }
 
 static void ask(const char *key, str method, str path, str query, str form,
@@ -143,15 +145,15 @@ bool emu_account(char out[ACCOUNT_ID_MAX + 1])
 static struct lie {
     char path[PATH_BYTES_MAX];
     uint64_t told, heard; /* when, in requests; heard 0: nobody has heard the truth since */
-} lied[SIDES][LIES_MAX];
-static size_t n_lied[SIDES];
+} lied[OWNERS][LIES_MAX];
+static size_t n_lied[OWNERS];
 static uint64_t n_sent;
 
 static struct lie *lie_about(str path)
 {
-    struct lie *mine = lied[fibre_side()];
+    struct lie *mine = lied[owner()];
 
-    for (size_t i = 0; i < n_lied[fibre_side()]; i++)
+    for (size_t i = 0; i < n_lied[owner()]; i++)
         if (str_eqz(path, mine[i].path))
             return &mine[i];
     return NULL;
@@ -176,10 +178,10 @@ static bool lies(struct climate *c, str path, uint64_t sent)
     /* A claim knows of the misses before it, and of nothing that was heard since it began. */
     if (before && fibre_noted() <= before->heard)
         return false;
-    if (!before && n_lied[fibre_side()] == LIES_MAX)
+    if (!before && n_lied[owner()] == LIES_MAX)
         return false;
     if (!before)
-        before = &lied[fibre_side()][n_lied[fibre_side()]++];
+        before = &lied[owner()][n_lied[owner()]++];
     snprintf(before->path, sizeof before->path, "%.*s", STR_ARG(path));
     before->told = n_sent;
     before->heard = 0;
@@ -287,11 +289,11 @@ static struct ghost {
     char list[64], path[128]; /* "/v1/products", "/v1/products/prod_1" */
     char *body;
     size_t n;
-} ghosts[SIDES];
+} ghosts[OWNERS];
 
 void stripe_remember(str path, str body)
 {
-    struct ghost *g = &ghosts[fibre_side()];
+    struct ghost *g = &ghosts[owner()];
     size_t slash = path.n;
 
     while (slash && path.p[slash - 1] != '/')
@@ -325,7 +327,7 @@ static bool is_last(str rest)
  * element stays: it is the cursor. */
 static str out_of_date(const struct climate *c, str path, str body, struct arena *a)
 {
-    const struct ghost *g = &ghosts[fibre_side()];
+    const struct ghost *g = &ghosts[owner()];
     bool haunted =
         g->n && str_eqz(path, g->list) && seed_chance(c->ghosts) && is_gone(str_of(g->path), a);
     struct json_token data = json_member(body, S("data"));
@@ -615,10 +617,12 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
         tally->lost_before++;
         return lost(e, "before Stripe saw the request");
     }
+    guest_is(guest_of(q->account));
     if (!answer_wrongly(s, q->path, sent, p))
         q->method == STRIPE_POST ? answer_write(s, q, p, a) : answer_rightly(s, q, p, a);
     int status = p->http_status;
     check_asked(q->path, status, p->body);
+    guest_is(0);
     if (on_its_way(s, c->stall_after, e) != ST_OK)
         return ST_RETRY;
     spite(c->spite_after);
@@ -627,8 +631,10 @@ static enum status call(struct sim_seam *s, const struct stripe_request *q,
         mark(MARK_LOST_AFTER);
         return lost(e, "after Stripe had answered");
     }
+    guest_is(guest_of(q->account));
     if (p->http_status == 200 && json_valid(p->body))
         hear(q->path, p->body, sent);
+    guest_is(0);
     return ST_OK;
 }
 
@@ -699,15 +705,17 @@ static void check_apart(const struct sim_seam *s, const struct stripe_request *q
 {
     if (s->side != fibre_side())
         broke(PROMISE_APART, "%s asks Stripe as %s", side()->name, side_at(s->side)->name);
-    if (q->account.n)
-        broke(PROMISE_APART, "%s asks as the connected account %.*s, and none is connected",
-              side()->name, STR_ARG(q->account));
+    if (q->account.n && !guest_of(q->account))
+        broke(PROMISE_APART, "%s asks as %.*s, which is not connected", side()->name,
+              STR_ARG(q->account));
+    guest_is(guest_of(q->account));
     str id = ids_foreign(q->path);
     if (!id.n)
         id = ids_foreign(q->query);
     if (id.n)
-        broke(PROMISE_APART, "%s asks for %.*s, which is the other environment's", side()->name,
-              STR_ARG(id));
+        broke(PROMISE_APART, "%s asks for %.*s as %s, but it is somebody else's", side()->name,
+              STR_ARG(id), owner_account());
+    guest_is(0);
 }
 
 static enum status sim_call(struct stripe *stripe, const struct stripe_request *q,
@@ -731,8 +739,9 @@ static enum status sim_call(struct stripe *stripe, const struct stripe_request *
     tally->requests++;
     check_rate();
     s.key = key_of_request(&s, q);
-    trace("asks %s %.*s%s%.*s (%.*s)%s", write ? "POST" : "GET", STR_ARG(q->path),
+    trace("asks %s %.*s%s%.*s (%.*s)%s%.*s%s", write ? "POST" : "GET", STR_ARG(q->path),
           q->query.n || write ? "?" : "", STR_ARG(write ? q->form : q->query), STR_ARG(q->cause),
+          q->account.n ? " as " : "", STR_ARG(q->account),
           key_reaches(s.key) == s.side ? "" : " with another's key");
     under_way[fibre_life()]++;
     enum status st = call(&s, q, p, a, e);

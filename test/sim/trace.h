@@ -81,7 +81,9 @@
     MARK(SWITCH_WENT_ON, "a daemon went on with a switch")          \
     MARK(PINGED, "a daemon took what its own secret signed")        \
     MARK(ENDPOINT_MADE, "a switch made a webhook endpoint")         \
-    MARK(SECRET_AGAIN, "an endpoint's secret was told once more")
+    MARK(SECRET_AGAIN, "an endpoint's secret was told once more")   \
+    MARK(GUEST, "a connected account was compared with Stripe")     \
+    MARK(GUEST_LEFT, "a connected account took its access away")
 
 enum mark {
 #define MARK(name, text) MARK_##name,

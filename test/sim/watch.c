@@ -39,6 +39,7 @@ struct watched {
     size_t n;
     struct {
         char customer[ID_BYTES_MAX];
+        unsigned of; /* which guest's */
         int64_t revision;
     } state[STATES_MAX];
     size_t n_states;
@@ -97,21 +98,24 @@ static void reach(struct watched *t, enum mark m)
         t->reached[t->n_reached++] = m;
 }
 
-static void note_change(struct watched *t, const struct value *type, const struct value *id,
-                        const struct value *data, bool deleted)
+/* `of`: type, account, id */
+static void note_change(struct watched *t, const struct value *of, const struct value *data,
+                        bool deleted)
 {
     if (t->n == CHANGES_MAX)
         return;
     struct mirror_change *c = &t->change[t->n++];
     *c = (struct mirror_change){ .deleted = deleted, .version = data ? version_of(data->s) : 0 };
-    snprintf(c->type, sizeof c->type, "%.*s", STR_ARG(type->s));
-    snprintf(c->id, sizeof c->id, "%.*s", STR_ARG(id->s));
+    snprintf(c->type, sizeof c->type, "%.*s", STR_ARG(of[0].s));
+    snprintf(c->account, sizeof c->account, "%.*s", STR_ARG(of[1].s));
+    snprintf(c->id, sizeof c->id, "%.*s", STR_ARG(of[2].s));
 }
 
 static void note_state(struct watched *t, const struct value *v)
 {
     if (t->n_states == STATES_MAX)
         return;
+    t->state[t->n_states].of = guest_of(v[1].s);
     snprintf(t->state[t->n_states].customer, ID_BYTES_MAX, "%.*s", STR_ARG(v[0].s));
     t->state[t->n_states++].revision = v[3].i;
 }
@@ -170,11 +174,11 @@ static void note(struct watched *t, enum stmt id, const struct value *v, const s
     bool changed = r->n_changed != 0;
 
     if (id == STMT_OBJECT_INSERT)
-        note_change(t, &v[0], &v[2], &v[3], false);
+        note_change(t, &v[0], &v[3], false);
     else if (id == STMT_OBJECT_UPDATE)
-        note_change(t, &v[9], &v[11], &v[0], false);
+        note_change(t, &v[9], &v[0], false);
     else if (id == STMT_OBJECT_BURY)
-        note_change(t, &v[3], &v[5], NULL, true);
+        note_change(t, &v[3], NULL, true);
     else if (id == STMT_STATE_PUT)
         note_state(t, v);
     else if (id == STMT_ENVIRONMENT_SEAL)
@@ -255,13 +259,29 @@ static void check_seal(const struct watched *t)
 
 /* ---- what became of it -------------------------------------------------------------------- */
 
+/* For whom it stands in the store. */
+static void apply(const struct mirror_change *c, uint64_t order)
+{
+    unsigned of = guest_of(str_of(c->account));
+
+    if (!of && guests() && strcmp(c->account, side()->account) != 0)
+        broke(PROMISE_APART, "%s %s is stored for %s, whom nobody knows", c->type, c->id,
+              c->account);
+    guest_is(of);
+    check_applied(c, order);
+    guest_is(0);
+}
+
 static void applied(const struct watched *t)
 {
     check_seal(t);
     for (size_t i = 0; i < t->n; i++)
-        check_applied(&t->change[i], t->order);
-    for (size_t i = 0; i < t->n_states; i++)
+        apply(&t->change[i], t->order);
+    for (size_t i = 0; i < t->n_states; i++) {
+        guest_is(t->state[i].of);
         ledger_put(str_of(t->state[i].customer), t->state[i].revision, t->order);
+        guest_is(0);
+    }
     for (size_t i = 0; i < t->n_reached; i++)
         mark(t->reached[i]);
     if (t->claim) {
@@ -287,10 +307,13 @@ static void tell(const struct watched *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         const struct mirror_change *c = &t->change[i];
+        const char *of = guest_of(str_of(c->account)) ? " of " : "";
+        const char *whose = *of ? c->account : "";
         if (c->deleted)
-            trace("commits %s %s: buried", c->type, c->id);
+            trace("commits %s %s%s%s: buried", c->type, c->id, of, whose);
         else
-            trace("commits %s %s: version %lld", c->type, c->id, (long long)c->version);
+            trace("commits %s %s%s%s: version %lld", c->type, c->id, of, whose,
+                  (long long)c->version);
     }
 }
 
