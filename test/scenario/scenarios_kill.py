@@ -114,13 +114,9 @@ def a_sync_that_is_killed_goes_on_and_loses_at_most_a_page(place):
         walk.wait()
         some_pages.open()
         d = place.start()
-    place.run("sync", "products")
-    d.idle()
+    d.idle()  # nobody needs to ask for it again
+    asked, pages = len(e.requests("/v1/products?")), objects // 100
     check(place.one("select count(*) from products") == objects, "not all are there")
-    asked = [r["path"] for r in e.requests("/v1/products?")]
-    # a sync that is asked for when the walk has just ended begins a new one: only the first counts
-    begun = [i for i, path in enumerate(asked) if "starting_after" not in path] + [len(asked)]
-    first_walk = begun[1]
-    pages = objects // 100
-    check(first_walk <= pages + turns * 2 + 2, pages, "pages were read with", first_walk, "requests")
+    check(asked <= pages + turns * 2 + 2, pages, "pages were read with", asked, "requests")
+    place.run("sync", "products")
     place.check_mirror(["product"])
