@@ -247,7 +247,7 @@ static void lists_under_parents_are_not_complete_while_a_list_of_parents_is_not(
     work_long(w);
     assert_string_equal(features(w, "state"), "failed");
     assert_string_equal(features(w, "reason"),
-                        "not every product is known, for a list of theirs was given up");
+                        "not every product is known: 1 of their lists were given up");
     script(w, "/v1/products", 200, LIST(PR("prod_1"), "false"));
     script(w, "/v1/products/prod_1/features", 200, LIST(FEATURE("pf_1"), "false"));
     sync_all(w);
@@ -304,6 +304,32 @@ static void the_clock_asks_again_for_lists_under_parents_that_were_given_up(void
     work_for(w, 3);
     assert_string_equal(features(w, "state"), "complete");
     assert_int_equal(ask_int(w, "select count(*) from _due where dead = 1 and kind = 'walk'"), 0);
+    small_world_free(w);
+}
+
+static void a_list_under_a_parent_that_fails_holds_up_nothing_that_the_clock_brings(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
+    script(w, "/v1/products/prod_1/features", 200, LIST("", "false"));
+    script(w, "/v1/products/prod_2/features", 200, LIST("", "false"));
+    sync_all(w);
+    work_long(w);
+    w->env.set.check_ms = 0;
+    w->env.set.relist_ms = 60000;
+    w->env.set.catch_up_ms = 0;
+    script(w, "/v1/products/prod_1/features", 500, TROUBLE);
+    for (int i = 0; i < 300 && strcmp(features(w, "state"), "failed") != 0; i++)
+        work_for(w, 1);
+    assert_string_equal(features(w, "reason"), "1 of the lists could not be read");
+    assert_int_equal(asked(w, "/v1/products/prod_2/features"), 2); /* all others were */
+    script(w, "/v1/products/prod_1/features", 200, LIST(FEATURE("pf_1"), "false"));
+    for (int i = 0; i < 300 && strcmp(features(w, "state"), "complete") != 0; i++)
+        work_for(w, 1);
+    assert_string_equal(features(w, "state"), "complete");
+    assert_int_equal(ask_int(w, "select count(*) from product_features"), 1);
     small_world_free(w);
 }
 
@@ -793,6 +819,7 @@ int main(void)
         cmocka_unit_test(lists_under_parents_are_not_complete_while_a_list_of_parents_is_not),
         cmocka_unit_test(lists_under_parents_are_walked_by_the_clock_a_request_a_second),
         cmocka_unit_test(the_clock_asks_again_for_lists_under_parents_that_were_given_up),
+        cmocka_unit_test(a_list_under_a_parent_that_fails_holds_up_nothing_that_the_clock_brings),
         cmocka_unit_test(whoever_syncs_need_not_wait_for_the_pace_of_the_clock),
         cmocka_unit_test(a_list_under_a_parent_that_may_not_be_read_is_said_to_be_missing),
         cmocka_unit_test(the_clock_walks_no_lists_under_more_parents_than_permitted),

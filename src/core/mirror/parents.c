@@ -11,6 +11,7 @@ enum {
     PAUSE_MS = 200, /* until the lists that it waits for are looked at again */
     PAUSE_MS_MAX = 5000,
     PAUSE_SHARE = 8, /* of the time that it has waited already */
+    PACED_TRIES = 3, /* a list that fails so often holds up the schedule no longer */
 };
 
 #define VARIANT "parents"
@@ -107,13 +108,14 @@ static enum status read_pending(struct tx *tx, struct parents *p, const char *ty
                                 struct arena *a, struct error *e)
 {
     struct rows r;
-    enum status st =
-        tx_run(tx, STMT_PARENTS_PENDING, &r, a, e, V_STR(str_of(type)), v_account(p->env));
+    enum status st = tx_run(tx, STMT_PARENTS_PENDING, &r, a, e, V_STR(str_of(type)),
+                            v_account(p->env), V_INT(PACED_TRIES));
 
     if (st != ST_OK)
         return st;
-    p->open += row_int(&r, 0, 0);
-    *(own ? &p->given_up : &p->unknown) = row_int(&r, 0, 1);
+    int64_t failing = walk_is_paced(p->c) ? row_int(&r, 0, 2) : 0;
+    p->open += row_int(&r, 0, 0) - failing;
+    *(own ? &p->given_up : &p->unknown) = row_int(&r, 0, 1) + failing;
     return ST_OK;
 }
 
@@ -233,6 +235,29 @@ static enum status wait_for_lists(struct parents *p, struct error *e)
     return due_postpone(p->env, p->c, pause > PAUSE_MS_MAX ? PAUSE_MS_MAX : pause, e);
 }
 
+static enum status conclude(struct parents *p, struct work_report *report, struct arena *a,
+                            struct error *e)
+{
+    char *why = report->why;
+    size_t room = sizeof report->why;
+    const char *how = walk_is_paced(p->c) ? "could not be read" : "were given up";
+
+    if (!p->given_up && !p->unknown && !p->refused.n)
+        return end(p, "complete", NULL, a, e);
+    if (!p->given_up && !p->unknown) {
+        char refused[ERROR_TEXT_MAX];
+        snprintf(refused, sizeof refused, "%.*s", STR_ARG(p->refused));
+        return end(p, "skipped", refused, a, e);
+    }
+    report->failed = true;
+    if (p->unknown)
+        snprintf(why, room, "not every %s is known: %lld of their lists %s", p->r->parent,
+                 (long long)p->unknown, how);
+    else
+        snprintf(why, room, "%lld of the lists %s", (long long)p->given_up, how);
+    return end(p, "failed", why, a, e);
+}
+
 enum status parents_run(struct env *env, struct claim *c, struct work_report *report,
                         struct error *e)
 {
@@ -250,16 +275,5 @@ enum status parents_run(struct env *env, struct claim *c, struct work_report *re
         st = want_lists(&p, &a, e);
         return st == ST_OK ? wait_for_lists(&p, e) : st;
     }
-    if (!p.given_up && !p.unknown && p.refused.n)
-        return end(&p, "skipped", p.refused.p, &a, e);
-    if (!p.given_up && !p.unknown)
-        return end(&p, "complete", NULL, &a, e);
-    report->failed = true;
-    if (p.unknown)
-        snprintf(report->why, sizeof report->why,
-                 "not every %s is known, for a list of theirs was given up", p.r->parent);
-    else
-        snprintf(report->why, sizeof report->why, "%lld of the lists were given up",
-                 (long long)p.given_up);
-    return end(&p, "failed", report->why, &a, e);
+    return conclude(&p, report, &a, e);
 }
