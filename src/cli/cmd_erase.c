@@ -33,7 +33,9 @@ static void print_plan(const struct erasure *x)
     struct tally t = { 0 };
     char count[32];
 
-    if (!x->known)
+    if (x->begun)
+        say("An erasure of %.*s was interrupted, and this one ends it.", STR_ARG(x->id));
+    else if (!x->known)
         say("The mirror does not have %.*s, or it was erased before: its id is blocked all the "
             "same.",
             STR_ARG(x->id));

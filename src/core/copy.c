@@ -38,6 +38,7 @@ static const struct table tables[] = {
     { "drift checks", "_checks", "tt", STMT_COPY_CHECKS_PAGE, STMT_COPY_CHECKS_PUT },
     { "differences", "_drift", "ttt", STMT_COPY_DRIFT_PAGE, STMT_COPY_DRIFT_PUT },
     { "dropped answers", "_dropped", "ttti", STMT_COPY_DROPPED_PAGE, STMT_COPY_DROPPED_PUT },
+    { "erasures", "_erasing", "tt", STMT_COPY_ERASING_PAGE, STMT_COPY_ERASING_PUT },
     { "connected accounts", "_accounts", "t", STMT_COPY_ACCOUNTS_PAGE, STMT_COPY_ACCOUNTS_PUT },
     { "operations", "_ops", "t", STMT_COPY_OPS_PAGE, STMT_COPY_OPS_PUT },
     { "their requests", "_op_steps", "tii", STMT_COPY_OP_STEPS_PAGE, STMT_COPY_OP_STEPS_PUT },

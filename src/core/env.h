@@ -78,6 +78,7 @@ struct env {
     bool has_erased; /* somebody was erased (erase.h): what arrives is looked at; atomic */
 
     struct gate *gate; /* guards what follows, and is where workers wait */
+    bool erasing;      /* somebody is being forgotten (erase.h) */
     struct held *held; /* claims that are worked on just now (due_hold) */
     uint64_t rings;    /* how often there was new due work */
     bool stopping;

@@ -23,7 +23,7 @@ enum {
     SINGLE_FAILURES_MAX = 2,  /* a batch failed: give up trying its items one by one */
     OUTBOX_LOOK_MS = 50,      /* how often it looks when no bell has rung */
     OUTBOX_AWAY_MS = 1000,    /* pause before an absent key-value server is asked again */
-    THREADS_MAX = ENGINE_WORKERS_MAX + 4,
+    THREADS_MAX = ENGINE_WORKERS_MAX + 5,
 };
 
 struct engine {
@@ -594,6 +594,43 @@ static void *keeper_main(void *arg)
     return ended(g);
 }
 
+/* ---- erasures that were interrupted ---- */
+
+/* Until none is left, or one fails: that one rests. */
+static enum status end_erasures(struct engine *g, msec before, struct error *e)
+{
+    enum status st = ST_OK;
+
+    while (st == ST_OK && !env_stopping(g->env)) {
+        st = erase_resume(g->env, before, e);
+        if (st == ST_OK)
+            say(g, LOG_INFO, LOG_erasure_ended, "", "");
+    }
+    return st == ST_NONE ? ST_OK : st;
+}
+
+/* A thread of its own, for it reads all texts that the store has. */
+static void *eraser_main(void *arg)
+{
+    struct engine *g = arg;
+    /* where no other process writes, whoever began one before us is dead */
+    msec before = g->env->world->store->ops->crowded ? 0 : clock_wall(g->clock);
+    msec pause = 0;
+
+    while (await_tick(g, now_mono(g) + pause)) {
+        struct error e = { 0 };
+        enum status st = end_erasures(g, before, &e);
+        if (st == ST_BROKEN) {
+            broke(g, &e);
+            break;
+        }
+        if (st != ST_OK && !env_stopping(g->env))
+            say(g, LOG_WARN, LOG_housekeeping_failed, "", e.text);
+        pause = ERASE_LOOK_MS;
+    }
+    return ended(g);
+}
+
 /* ---- life ---- */
 
 static enum status start_thread(struct engine *g, void *(*run)(void *), struct error *e)
@@ -617,6 +654,8 @@ static enum status start_threads(struct engine *g, struct error *e)
 
     if (st == ST_OK)
         st = start_thread(g, keeper_main, e);
+    if (st == ST_OK && g->o.ingest)
+        st = start_thread(g, eraser_main, e);
     if (st == ST_OK && g->o.ingest)
         st = start_thread(g, ingest_main, e);
     if (st == ST_OK && g->delivers)

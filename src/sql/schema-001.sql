@@ -129,6 +129,16 @@ create table _absent (
 );
 create index _absent_next on _absent (next_at) where next_at > 0;
 
+-- Erasures that have begun and are not done yet: whoever goes on with one finds by these words what
+-- the customer's own row does not tell any more. They go before the disk is made to forget.
+create table _erasing (
+    customer text not null,
+    account text not null,
+    words text not null,                  -- JSON: addresses and users; {}: the disk alone is left
+    touched_at integer not null,             -- wall clock, milliseconds: when somebody last began
+    primary key (customer, account)
+);
+
 -- Where the drift check of each type stands: the list is walked once more and compared.
 create table _checks (
     type text not null,

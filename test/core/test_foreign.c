@@ -59,6 +59,7 @@ static void fill(struct small_world *w, const char *account)
         "_dropped (type, account, id, ticket, at, source, reason) values "
         "('magic.wand', ?1, 'wand_9', 1, 1, 'event', 'buried')",
         "_counters (name, value) values ('events_read:' || ?1, 5)",
+        "_erasing (customer, account, words, touched_at) values ('cus_9', ?1, '{}', 1)",
         "_calls (at, method, path, account, duration_ms, lane, cause) values "
         "(1, 'GET', '/v1/products', ?1, 1, 1, 'x')",
         "_ops (id, account, kind, actor, input, created_at, changed_at) values "

@@ -133,8 +133,9 @@ static enum status purge_type(struct env *env, str type, int64_t *objects, struc
 static enum status purge_accounts(struct env *env, const struct foreign_types *types,
                                   struct purge *p, struct error *e)
 {
-    static const enum stmt each[] = { STMT_PURGE_STATES, STMT_PURGE_USERS, STMT_PURGE_USER_LINKS,
-                                      STMT_PURGE_USER_HISTORY, STMT_PURGE_COUNTERS };
+    static const enum stmt each[] = { STMT_PURGE_STATES,     STMT_PURGE_USERS,
+                                      STMT_PURGE_USER_LINKS, STMT_PURGE_USER_HISTORY,
+                                      STMT_PURGE_COUNTERS,   STMT_PURGE_ERASING };
     enum status st = ST_OK;
     int64_t ignored = 0;
 

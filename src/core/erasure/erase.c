@@ -6,7 +6,9 @@
 #include "core/customer/state.h"
 #include "core/customer/user.h"
 #include "core/due.h"
+#include "core/environment/acting.h"
 #include "core/erasure/erase_plan.h"
+#include "core/erasure/unfinished.h"
 #include "core/mirror/refs.h"
 
 #include <stdio.h>
@@ -277,10 +279,15 @@ static void once_more(struct env *env, enum status *st, unsigned *attempt, struc
     bool again = tx_again(env->world->store, *st, *attempt);
 
     *attempt = *st == ST_OK ? 1 : *attempt + 1;
-    if (!again)
-        return;
-    error_clear(e);
-    *st = ST_OK;
+    if (again) {
+        error_clear(e);
+        *st = ST_OK;
+    }
+    if (*st == ST_OK && env_stopping(env))
+        *st =
+            fail(e, ST_RETRY,
+                 "The erasure was interrupted. It is kept: the daemon goes on with it, or the same "
+                 "command");
 }
 
 static enum status forget_all(struct env *env, struct erasure *x, struct error *e)
@@ -704,13 +711,55 @@ static void let_others_hear(struct env *env, bool is_first)
         clock_sleep(env->world->clock, HEARD_MS / 20);
 }
 
-enum status erase_run(struct env *env, str customer, struct erasure *out, struct arena *a,
-                      struct error *e)
+/* One erasure at a time: two of the same person would only get in each other's way. False: it is
+ * another's turn, and nobody is to wait. */
+static bool take_turn(struct env *root, bool waits)
+{
+    struct sched *s = root->world->sched;
+
+    gate_lock(s, root->gate);
+    while (waits && root->erasing && !root->stopping)
+        gate_wait(s, root->gate, NO_DEADLINE);
+    bool mine = !root->erasing;
+    root->erasing = root->erasing || mine;
+    gate_unlock(s, root->gate);
+    return mine;
+}
+
+static void give_turn(struct env *root)
+{
+    struct sched *s = root->world->sched;
+
+    gate_lock(s, root->gate);
+    root->erasing = false;
+    gate_wake(s, root->gate);
+    gate_unlock(s, root->gate);
+}
+
+/* The last steps, outside the tables. The store is to forget even if the key-value server is away.
+ */
+static enum status leave_nothing(struct env *env, str customer, struct error *e)
+{
+    struct error server = { 0 };
+    enum status removed = await_removal(env, &server);
+    enum status st = env->world->store->ops->scrub(env->world->store, e);
+
+    if (st == ST_OK && removed != ST_OK)
+        *e = server;
+    if (st == ST_OK)
+        st = removed;
+    return st == ST_OK ? unfinished_done(env, customer, e) : st;
+}
+
+static enum status forget(struct env *env, str customer, struct erasure *out, struct arena *a,
+                          struct error *e)
 {
     bool is_first = !has_erased(env);
     struct erase_words words = { 0 };
     enum status st = erase_plan_named(env, customer, out, &words, a, e);
 
+    if (st == ST_OK)
+        st = unfinished_note(env, customer, &words, e);
     if (st == ST_OK)
         st = forget_naming(env, out, &words, e);
     if (st == ST_OK)
@@ -725,12 +774,49 @@ enum status erase_run(struct env *env, str customer, struct erasure *out, struct
         st = forget_users(env, &words, e);
     if (st == ST_OK)
         st = forget_naming(env, out, &words, e);
+    if (st == ST_OK)
+        st = unfinished_note(env, customer, NULL, e);
+    return st == ST_OK ? leave_nothing(env, customer, e) : st;
+}
+
+enum status erase_run(struct env *env, str customer, struct erasure *out, struct arena *a,
+                      struct error *e)
+{
+    if (!take_turn(env_root(env), true))
+        return fail(e, ST_RETRY, "%s is stopping: nothing of %.*s was erased, run it again",
+                    env->name, STR_ARG(customer));
+    enum status st = forget(env, customer, out, a, e);
+    give_turn(env_root(env));
+    return st;
+}
+
+static enum status resume(struct env *root, msec before, struct error *e)
+{
+    ARENA(small, SMALL_BYTES);
+    ARENA(a, ERASE_BYTES_MAX);
+    struct error ignored = { 0 };
+    enum account_state state;
+    struct acting act;
+    struct erasure x;
+    struct env *env;
+    str customer, account;
+    enum status st = unfinished_next(root, before, &customer, &account, &small, e);
+
     if (st != ST_OK)
         return st;
-    struct error server = { 0 };
-    enum status removed = await_removal(env, &server);
-    st = env->world->store->ops->scrub(env->world->store, e);
-    if (st == ST_OK && removed != ST_OK)
-        *e = server;
-    return st == ST_OK ? removed : st;
+    st = acting_open(&act, root, account, &env, &state, e);
+    if (st == ST_OK)
+        st = forget(env, customer, &x, &a, e);
+    if (st != ST_OK)
+        (void)!unfinished_touch(root, customer, account, &ignored);
+    return st == ST_NONE ? ST_CONFLICT : st;
+}
+
+enum status erase_resume(struct env *root, msec before, struct error *e)
+{
+    if (!take_turn(root, false))
+        return ST_NONE;
+    enum status st = resume(root, before, e);
+    give_turn(root);
+    return st;
 }

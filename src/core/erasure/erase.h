@@ -19,6 +19,7 @@ enum {
     ERASE_MENTIONS_MAX = 100, /* objects of others that are named in the report */
     ERASE_BYTES_MAX = 512 << 20,
     ERASE_LOOK_MS = 4000, /* how often a process looks whether anybody was erased by another one */
+    ERASE_STALE_MS = 10 * 60 * 1000, /* an erasure that nobody has touched for so long was left */
 };
 
 struct erase_key {
@@ -28,6 +29,7 @@ struct erase_key {
 struct erasure {
     str id;                /* the customer's */
     bool known;            /* it was in the mirror, and not yet erased */
+    bool begun;            /* an erasure of it was interrupted */
     struct erase_key *key; /* what hangs on it, the customer first; each was found by one before */
     size_t n;
     struct erase_key *mention; /* objects that name the customer or have its e-mail address, and
@@ -40,12 +42,19 @@ struct erasure {
 enum status erase_plan(struct env *env, str customer, struct erasure *out, struct arena *a,
                        struct error *e) MUST_USE;
 
-/* Forgets, in pieces: the customer is blocked first, what was found last is forgotten first, so
- * that a run that was interrupted is ended by another one. Then has the store forget, too. A
- * customer that the mirror has never seen is blocked all the same. ST_RETRY: everything is
- * forgotten, but somebody who reads the database keeps its former pages: run it again. */
+/* Forgets, in pieces: the customer is blocked first, what was found last is forgotten first, and a
+ * row of _erasing keeps what it is found by, so that a run that was interrupted is ended by another
+ * one, or by erase_resume. Then has the store forget, too. A customer that the mirror has never
+ * seen is blocked all the same. One at a time in a process. ST_RETRY: the environment is stopping,
+ * or everything is forgotten, but somebody who reads the database keeps its former pages: run it
+ * again. */
 enum status erase_run(struct env *env, str customer, struct erasure *out, struct arena *a,
                       struct error *e) MUST_USE;
+
+/* Goes on with one erasure that was left unfinished: touched by nobody for ERASE_STALE_MS, or since
+ * `before` (wall clock), before which nobody of those lived who may be at it now. ST_OK: it is
+ * done. ST_NONE: there is none. Else as erase_run, and it is tried again after ERASE_STALE_MS. */
+enum status erase_resume(struct env *root, msec before, struct error *e) MUST_USE;
 
 /* Is the object one of somebody who was erased? Costs nothing while nobody ever was. */
 enum status erase_on_arrival(struct tx *tx, struct env *env, const struct answer *in, bool *erased,

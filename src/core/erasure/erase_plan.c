@@ -1,5 +1,6 @@
 /* What hangs on a customer. */
 #include "core/erasure/erase_plan.h"
+#include "core/erasure/unfinished.h"
 
 #include "base/json.h"
 #include "core/customer/user.h"
@@ -507,6 +508,35 @@ static enum status find_former_addresses(struct closure *c, struct erase_words *
     return ST_OK;
 }
 
+typedef enum status add_kept(struct closure *, struct erase_words *, str, struct error *);
+
+static enum status add_each(struct closure *c, struct erase_words *words, str list,
+                            add_kept *add_one, struct error *e)
+{
+    struct json_reader r;
+    enum status st = ST_OK;
+
+    json_init(&r, list);
+    json_next(&r);
+    for (struct json_token t = json_next(&r); st == ST_OK && t.type == JSON_STRING;
+         t = json_next(&r))
+        st = add_one(c, words, json_unescape(t, c->a), e);
+    return st;
+}
+
+/* What an erasure of his knew that was interrupted. */
+static enum status find_kept(struct closure *c, struct erase_words *words, struct error *e)
+{
+    str kept;
+    enum status st = unfinished_words(c->env, c->out->id, &kept, c->a, e);
+
+    if (st != ST_OK || !kept.n)
+        return st;
+    c->out->begun = true;
+    st = add_each(c, words, json_member(kept, S("addresses")).text, add_address, e);
+    return st == ST_OK ? add_each(c, words, json_member(kept, S("users")).text, add_user, e) : st;
+}
+
 static enum status look_at_customer(struct closure *c, struct erase_words *words, struct error *e)
 {
     ARENA(a, 64 << 20);
@@ -526,7 +556,9 @@ static enum status look_at_customer(struct closure *c, struct erase_words *words
         st = add_version(c, words, o.data, e);
     if (st == ST_OK)
         st = add_users(c, words, e);
-    return st == ST_OK ? find_former_addresses(c, words, e) : st;
+    if (st == ST_OK)
+        st = find_former_addresses(c, words, e);
+    return st == ST_OK ? find_kept(c, words, e) : st;
 }
 
 enum status erase_plan_named(struct env *env, str customer, struct erasure *out,
