@@ -49,9 +49,8 @@ static enum status fail_result(struct pg_database *d, const PGresult *r, struct 
         return fail(e, ST_RETRY, "The connection to the application's database broke.");
     if (code && strcmp(code, "57014") == 0)
         return fail(e, ST_RETRY,
-                    "The application's database took more than %d s for one statement: an index on "
-                    "the column makes it quick.",
-                    DATABASE_STATEMENT_MS_MAX / 1000);
+                    "The application's database took too long for one statement: an index on the "
+                    "column makes it quick.");
     if (code && strcmp(code, "55P03") == 0)
         return fail(e, ST_RETRY,
                     "The application's database is locked by somebody for more than %d s: try "
@@ -112,8 +111,8 @@ static enum status begin_transaction(struct pg_database *d, bool writes, struct 
     snprintf(sql, sizeof sql,
              "begin isolation level read committed %s; set local lock_timeout = %d; "
              "set local statement_timeout = %d" SETTINGS "%s",
-             writes ? "read write" : "read only", DATABASE_LOCK_MS_MAX, DATABASE_STATEMENT_MS_MAX,
-             writes ? "; set local synchronous_commit = on" : "");
+             writes ? "read write" : "read only", DATABASE_LOCK_MS_MAX,
+             database_statement_ms(&d->base), writes ? "; set local synchronous_commit = on" : "");
     return say(d, sql, e);
 }
 

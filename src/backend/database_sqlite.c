@@ -41,9 +41,8 @@ static enum status fail_sqlite(sqlite3 *db, int rc, struct error *e)
 {
     if (rc == SQLITE_INTERRUPT)
         return fail(e, ST_RETRY,
-                    "The application's database took more than %d s for one statement: an index on "
-                    "the column makes it quick.",
-                    DATABASE_STATEMENT_MS_MAX / 1000);
+                    "The application's database took too long for one statement: an index on the "
+                    "column makes it quick.");
     return fail(e, judge(rc), "The application's database says: %s.", sqlite3_errmsg(db));
 }
 
@@ -123,7 +122,19 @@ static int is_too_long(void *ctx)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec >= d->until.tv_sec;
+    return now.tv_sec > d->until.tv_sec ||
+           (now.tv_sec == d->until.tv_sec && now.tv_nsec >= d->until.tv_nsec);
+}
+
+static void may_take(struct sqlite_database *d)
+{
+    int ms = database_statement_ms(&d->base);
+
+    clock_gettime(CLOCK_MONOTONIC, &d->until);
+    d->until.tv_sec += ms / 1000;
+    d->until.tv_nsec += ms % 1000 * 1000000L;
+    d->until.tv_sec += d->until.tv_nsec / 1000000000L;
+    d->until.tv_nsec %= 1000000000L;
 }
 
 static enum status run(struct database *base, str sql, const str *args, size_t n_args,
@@ -135,8 +146,7 @@ static enum status run(struct database *base, str sql, const str *args, size_t n
 
     if (rc != SQLITE_OK)
         return fail_sqlite(d->db, rc, e);
-    clock_gettime(CLOCK_MONOTONIC, &d->until);
-    d->until.tv_sec += DATABASE_STATEMENT_MS_MAX / 1000;
+    may_take(d);
     enum status st = bind(s, args, n_args, &rc);
     st = st == ST_OK ? step_all(d, s, rows, a, e) : fail_sqlite(d->db, rc, e);
     sqlite3_finalize(s);
@@ -213,8 +223,7 @@ static int begin_use(struct sqlite_database *d)
 {
     sqlite3_busy_timeout(d->db, DATABASE_LOCK_MS_MAX);
     sqlite3_progress_handler(d->db, STEPS_BETWEEN_LOOKS, is_too_long, d);
-    clock_gettime(CLOCK_MONOTONIC, &d->until);
-    d->until.tv_sec += DATABASE_STATEMENT_MS_MAX / 1000;
+    may_take(d);
     int rc = sqlite3_exec(d->db, "pragma query_only = on", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(d->db, "select count(*) from sqlite_schema", NULL, NULL, NULL);

@@ -63,7 +63,8 @@ enum status pg_schema_look(struct pg_conn *c, const char *schema, int64_t *versi
         st = ask_int(c, sql, &found, e);
     if (st != ST_OK)
         return st;
-    if (things && !ours)
+    e->foreign = things && !ours;
+    if (e->foreign)
         return fail(e, ST_REFUSED,
                     "%s: tables of another program are in this schema; give Brindle one of its own "
                     "(setting schema)",

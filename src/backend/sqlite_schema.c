@@ -18,7 +18,8 @@ enum status schema_look(struct conn *c, int64_t *version, struct error *e)
     if (st != ST_OK)
         return st;
     bool empty = owner == 0 && found == 0 && things == 0;
-    if (owner != SCHEMA_APPLICATION_ID && !empty)
+    e->foreign = owner != SCHEMA_APPLICATION_ID && !empty;
+    if (e->foreign)
         return fail(e, ST_REFUSED,
                     "%s is a database of another program; give Brindle a path of its own", c->path);
     if (found > MIGRATION_COUNT)

@@ -338,13 +338,15 @@ static enum status open_for_writing(struct store_sqlite *s, const struct store_s
 }
 
 /* Looked at through the VFS: the disk may be a simulated one. */
-static bool file_exists(const struct store_sqlite *s)
+static bool file_exists(const struct store_sqlite *s, const char *suffix)
 {
     sqlite3_vfs *vfs = sqlite3_vfs_find(s->vfs);
-    char full[PATH_MAX];
+    char path[PATH_MAX], full[PATH_MAX];
     int there = 0;
 
-    return vfs && vfs->xFullPathname(vfs, s->path, sizeof full, full) == SQLITE_OK &&
+    int n = snprintf(path, sizeof path, "%s%s", s->path, suffix);
+    return n > 0 && (size_t)n < sizeof path && vfs &&
+           vfs->xFullPathname(vfs, path, sizeof full, full) == SQLITE_OK &&
            vfs->xAccess(vfs, full, SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && there;
 }
 
@@ -361,20 +363,36 @@ static enum status check_version(const struct store_sqlite *s, int64_t version, 
     return ST_OK;
 }
 
-static enum status open_for_reading(struct store_sqlite *s, struct error *e)
+static enum status look_at_version(struct store_sqlite *s, int64_t *version, struct error *e)
 {
     struct tx tx = { 0 };
-    int64_t version = 0;
-
-    if (!file_exists(s))
-        return fail(e, ST_NONE, "%s: there is no such store yet; brindle serve or sync makes it",
-                    s->path);
     enum status st = sqlite_begin(&s->base, TX_READ, &tx, e);
+
     if (st != ST_OK)
         return st;
-    st = schema_look(&((struct reader *)tx.impl)->c, &version, e);
+    st = schema_look(&((struct reader *)tx.impl)->c, version, e);
     sqlite_rollback(&tx);
-    return st == ST_OK ? check_version(s, version, e) : st;
+    return st;
+}
+
+/* A rollback journal lies beside a store before it has its tables, and never later: whoever made it
+ * was killed, and a reader cannot clear that away. */
+static enum status open_for_reading(struct store_sqlite *s, struct error *e)
+{
+    struct error why = { 0 };
+    int64_t version = 0;
+
+    if (!file_exists(s, ""))
+        return fail(e, ST_NONE, "%s: there is no such store yet; brindle serve or sync makes it",
+                    s->path);
+    enum status st = look_at_version(s, &version, &why);
+    if (st == ST_OK)
+        return check_version(s, version, e);
+    if (st == ST_REFUSED && !why.foreign && file_exists(s, "-journal"))
+        return fail(e, ST_NONE, "%s was never made to its end; brindle serve or sync makes it",
+                    s->path);
+    *e = why;
+    return st;
 }
 
 static struct store_sqlite *store_new(const struct store_sqlite_options *o)

@@ -65,6 +65,7 @@ struct error {
     bool restart;   /* of ST_BROKEN: nothing is known to be damaged, and a new process goes on */
     bool disk_full; /* of ST_LIMIT: it was the store's disk */
     bool sealed;    /* of ST_REFUSED: the store's environment was switched away from */
+    bool foreign;   /* of ST_REFUSED: it is readable, and no store of ours */
     const char *file;
     int line;
     char text[ERROR_TEXT_MAX];

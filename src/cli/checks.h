@@ -9,15 +9,18 @@
 enum status check_leftovers(struct cli *cli, struct error *e) MUST_USE;
 
 struct application_leftovers {
-    int64_t elsewhere; /* ids that are proven to be of another mode or account */
-    int64_t unknown;   /* that nobody knows here */
-    bool whole;        /* false: `asked_max` was reached, and not every id was looked at */
+    int64_t elsewhere;      /* ids that are proven to be of another mode or account */
+    int64_t unknown;        /* that nobody knows here */
+    bool whole;             /* false: a limit was reached, and not every id was looked at */
+    size_t columns, looked; /* that are declared; of those, looked at to their end */
 };
 /* The same, counted alone, for those who report it beside something else. Stripe is asked for at
- * most `asked_max` ids; 0: not at all, the mirrors alone. Nothing is written.
+ * most `asked_max` ids, and it takes about `ms_max` at most: what is under way then is ended, but
+ * for a request to Stripe, which ends by its own limit. Nothing is written.
  * ST_NONE: no application is configured, or there is no mirror yet. */
 enum status application_leftovers(struct cli *cli, struct env_config *conf, int64_t asked_max,
-                                  struct application_leftovers *out, struct error *e) MUST_USE;
+                                  msec ms_max, struct application_leftovers *out,
+                                  struct error *e) MUST_USE;
 /* The same as lines of JSON, one a column in which something was found: {"what":"application",
  * "column","ids","unknown","elsewhere","see"}; `*n` more lines. Where Stripe is away, by the
  * mirrors alone, which is said. */

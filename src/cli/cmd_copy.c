@@ -35,9 +35,9 @@ static enum status must_be_no_target(const struct config *c, const char *name, s
 {
     char from[ENV_NAME_MAX + 1];
 
-    wire_switch_from(c, name, from);
-    if (!from[0])
-        return ST_OK;
+    enum status st = wire_switch_from(c, name, from, e);
+    if (st != ST_OK || !from[0])
+        return st;
     return fail(e, ST_CONFLICT,
                 "A switch from environment %s to %s is under way: finish it (`brindle env switch "
                 "%s`), or go back (`brindle env switch %s`), and copy then.",

@@ -24,6 +24,7 @@ struct looking {
     struct leftover_scan scan;
     bool discover, sql, apply, undo, unknown, offline;
     int64_t told, asked_max;
+    msec until; /* monotonic; 0: however long it takes */
 };
 
 static void close_all(struct looking *l)
@@ -49,6 +50,8 @@ static enum status open_application(struct looking *l, struct error *e)
                     "BRINDLE_APPLICATION_DATABASE.",
                     l->conf->name);
     enum status st = wire_database(url, l->apply || l->undo, &l->scan.db, e);
+    if (st == ST_OK && l->until)
+        l->scan.db->statement_ms = l->until - clock_mono(wire_clock());
     return st == ST_OK && !l->undo ? app_tables_read(l->scan.db, &l->scan.tables, l->scan.a, e)
                                    : st;
 }
@@ -254,11 +257,19 @@ static enum status run(struct looking *l, struct error *e)
 
 /* ---- for others --------------------------------------------------------------------------- */
 
+static bool is_late(const struct looking *l)
+{
+    return l->until && clock_mono(wire_clock()) >= l->until;
+}
+
+/* The next statement has what is left of the time. */
 static bool goes_on_for_a_while(void *ctx, const struct leftover_scan *s)
 {
     const struct looking *l = ctx;
 
-    return !cli_interrupted() && (l->offline || s->asked < l->asked_max);
+    if (l->until && s->db)
+        s->db->statement_ms = l->until - clock_mono(wire_clock());
+    return !cli_interrupted() && !is_late(l) && (l->offline || s->asked < l->asked_max);
 }
 
 static enum status count_all(struct looking *l, struct application_leftovers *out, struct error *e)
@@ -272,7 +283,10 @@ static enum status count_all(struct looking *l, struct application_leftovers *ou
     if (st == ST_OK)
         st = leftovers_look(&l->scan, e);
     out->whole = st == ST_OK;
-    if (st == ST_RETRY && !l->offline && l->scan.asked >= l->asked_max) {
+    out->columns = l->scan.n_columns;
+    out->looked = l->scan.n_looked;
+    bool enough = is_late(l) || (!l->offline && l->scan.asked >= l->asked_max);
+    if (st == ST_RETRY && enough && l->scan.n_columns) {
         error_clear(e);
         st = ST_OK;
     }
@@ -284,14 +298,15 @@ static enum status count_all(struct looking *l, struct application_leftovers *ou
 }
 
 static enum status with_application(struct cli *cli, struct env_config *conf, int64_t asked_max,
-                                    struct application_leftovers *out, struct buf *lines, size_t *n,
-                                    struct error *e)
+                                    msec ms_max, struct application_leftovers *out,
+                                    struct buf *lines, size_t *n, struct error *e)
 {
     ARENA(a, SCAN_BYTES_MAX);
     struct looking l = { .cli = cli,
                          .conf = conf,
                          .offline = asked_max == 0,
                          .asked_max = asked_max,
+                         .until = ms_max ? clock_mono(wire_clock()) + ms_max : 0,
                          .scan = { .a = &a, .goes_on = goes_on_for_a_while } };
 
     *out = (struct application_leftovers){ .whole = true };
@@ -299,7 +314,10 @@ static enum status with_application(struct cli *cli, struct env_config *conf, in
         !config_text(&conf->values, SET_APP_COLUMNS).n)
         return ST_NONE;
     l.scan.ctx = &l;
+    bool once = conf->try_once;
+    conf->try_once = once || ms_max; /* Stripe has just been there, or is not waited for */
     enum status st = count_all(&l, out, e);
+    conf->try_once = once;
     for (size_t i = 0; lines && i < l.scan.n_columns && st == ST_OK; i++)
         *n += leftovers_in_short(&l.scan.column[i], lines);
     close_all(&l);
@@ -307,16 +325,16 @@ static enum status with_application(struct cli *cli, struct env_config *conf, in
 }
 
 enum status application_leftovers(struct cli *cli, struct env_config *conf, int64_t asked_max,
-                                  struct application_leftovers *out, struct error *e)
+                                  msec ms_max, struct application_leftovers *out, struct error *e)
 {
-    return with_application(cli, conf, asked_max, out, NULL, NULL, e);
+    return with_application(cli, conf, asked_max, ms_max, out, NULL, NULL, e);
 }
 
 enum status application_leftovers_write(struct cli *cli, struct env_config *conf, int64_t asked_max,
                                         struct buf *out, size_t *n, struct error *e)
 {
     struct application_leftovers counts;
-    enum status st = with_application(cli, conf, asked_max, &counts, out, n, e);
+    enum status st = with_application(cli, conf, asked_max, 0, &counts, out, n, e);
 
     if (st == ST_RETRY && asked_max) {
         say("The application's ids are told apart by the mirrors alone: %s", e->text);

@@ -57,7 +57,8 @@ static enum closed closed_for(enum status st)
     return CLOSED_UNUSABLE;
 }
 
-/* Another environment took over, or a switch is under way: it is not even tried. */
+/* Another environment took over, or a switch is under way: it is not even tried. Where nobody can
+ * tell, whoever opens it says so. */
 static bool add_sealed(struct serving *s, struct env_config *conf)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
@@ -69,7 +70,10 @@ static bool add_sealed(struct serving *s, struct env_config *conf)
     if (wire_open(&w, c, conf, WIRE_READ, &ignored) == ST_OK &&
         seal_read(&w.env, &seal, &ignored) != ST_OK)
         seal = (struct seal){ 0 };
-    wire_switch_from(c, conf->name, from);
+    error_clear(&ignored);
+    enum status known = wire_switch_from(c, conf->name, from, &ignored);
+    if (known != ST_OK && !seal.sealed_for[0] && !seal.target[0])
+        return false;
     if (!seal.sealed_for[0] && !seal.target[0] && !from[0])
         return false;
     bool under_way = seal.target[0] || from[0];

@@ -44,8 +44,7 @@ static bool seal_changed(struct reopening *r, size_t i)
 
     if (d->closed == CLOSED_SWITCH && !r->env[i].seal.target[0]) {
         char from[ENV_NAME_MAX + 1]; /* its journal is in a store that may not be ours */
-        wire_switch_from(&r->s->cli->config, d->env->name, from);
-        if (!from[0])
+        if (wire_switch_from(&r->s->cli->config, d->env->name, from, &ignored) == ST_OK && !from[0])
             return true;
     }
     if (!r->env[i].known || seal_read(d->env, &now, &ignored) != ST_OK)

@@ -13,7 +13,15 @@ enum {
 
 struct database {
     const struct database_ops *ops;
+    msec statement_ms; /* for whoever has less time than DATABASE_STATEMENT_MS_MAX; 0: nobody */
 };
+
+static inline int database_statement_ms(const struct database *d)
+{
+    bool less = d->statement_ms > 0 && d->statement_ms < DATABASE_STATEMENT_MS_MAX;
+
+    return less ? (int)d->statement_ms : DATABASE_STATEMENT_MS_MAX;
+}
 
 struct database_ops {
     const char *dialect; /* "sqlite" or "pg" */
@@ -21,8 +29,8 @@ struct database_ops {
      * Every cell that is not null is VAL_TEXT, in the arena. `rows` may be NULL.
      * Outside of begin it is a transaction of its own that can write nothing; what it relies on is
      * set for that transaction alone, so that a pooler may stand between.
-     * ST_RETRY: away, locked for too long, or longer than DATABASE_STATEMENT_MS_MAX. ST_REFUSED:
-     * not permitted. ST_CONFLICT: a constraint. ST_LIMIT: more than DATABASE_ROWS_MAX rows, the
+     * ST_RETRY: away, locked for too long, or longer than database_statement_ms. ST_REFUSED: not
+     * permitted. ST_CONFLICT: a constraint. ST_LIMIT: more than DATABASE_ROWS_MAX rows, the
      * arena, or its disk is full. ST_INVALID: all else that it refuses. The sentence has the
      * server's own words, but never an argument. */
     enum status (*run)(struct database *, str sql, const str *args, size_t n_args,

@@ -268,6 +268,7 @@ static void another_programs_database_is_refused_and_left_alone(void **state)
     by_hand("create table theirs (x); insert into theirs values (1)");
     for (int read_only = 0; read_only < 2; read_only++) {
         assert_int_equal(open_mode(&s, read_only), ST_REFUSED);
+        assert_true(why.foreign);
         assert_said("another program");
     }
     by_hand("drop table theirs; pragma application_id = 77");
@@ -402,6 +403,37 @@ static void checkpoints_keep_the_log_small(void **state)
     }
     assert_in_range(wal_bytes(), 4 << 20, 8 << 20);
     shut(s);
+}
+
+/* Whoever made it was killed while the file got its first page. */
+static void leave_half_made(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        sqlite3 *db;
+        if (sqlite3_open(path, &db) == SQLITE_OK)
+            sqlite3_exec(db,
+                         "pragma cache_size = 1; create table t (x); begin; insert into t with "
+                         "recursive n(i) as (select 1 union all select i + 1 from n where i < 500) "
+                         "select hex(randomblob(200)) from n",
+                         NULL, NULL, NULL);
+        _exit(0); /* what did not fit into its memory is in the file, and the journal beside it */
+    }
+    waitpid(child, NULL, 0);
+}
+
+static void a_store_that_was_never_made_to_its_end_is_none(void **state)
+{
+    struct store *s = NULL;
+    char journal[160];
+
+    (void)state;
+    leave_half_made();
+    snprintf(journal, sizeof journal, "%s-journal", path);
+    assert_int_equal(access(journal, F_OK), 0);
+    assert_int_equal(open_mode(&s, true), ST_NONE);
+    assert_said("was never made to its end");
 }
 
 static void a_read_only_store_needs_no_writer(void **state)
@@ -625,6 +657,7 @@ int main(void)
         with_dir(a_writer_that_ends_empties_the_log_though_readers_stay),
         with_dir(a_writer_that_ends_does_not_wait_for_readers),
         with_dir(checkpoints_keep_the_log_small),
+        with_dir(a_store_that_was_never_made_to_its_end_is_none),
         with_dir(a_read_only_store_needs_no_writer),
         with_dir(a_read_only_store_reads_what_a_killed_writer_left),
         with_dir(a_read_only_store_refuses_to_write),

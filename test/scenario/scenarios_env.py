@@ -691,6 +691,31 @@ def a_users_customer_of_the_other_mode_is_let_go_by_the_policy_alone(place):
     d.stop()
 
 
+@scenario("ENV-09C")
+def the_api_answers_409_where_a_users_customer_lives_in_the_other_mode(place):
+    place.writes = True  # a customer is made for a user
+    theirs = as_key(place, LIVE).post("/v1/customers", email="u@x.test")
+    d = place.start()
+    asked = lambda: d.http.ask("POST", "/api/test/users/u/customer", b"")
+    check(asked()[0] == 200, "no customer was made")
+    d.stop()
+    place.write(f"update _users set customer = '{theirs['id']}'")
+    wrote = len(writes(place))
+    d = place.start()
+    for _ in range(2):  # and it stays so, however often one asks
+        status, head, body = asked()
+        check(status == 409 and head["Content-Type"].startswith("application/json"), status, head)
+        error = json.loads(body)["error"]
+        check(error["reason"] == "wrong_mode" and "live mode" in error["message"], error)
+        check("wrong_mode = recreate-customer" in error["message"], "it does not say what to do", error)
+        check(error["environment"] == {**error["environment"], "name": "test", "account": account_of(place), "mode": "test"},
+              "it does not say where", error)
+        check("customerId" not in json.loads(body), "an id that helps nobody", body)
+    check(place.rows("select state from _absent where id = ?", theirs["id"]) == [("foreign",)], "it is not marked")
+    check(len(writes(place)) == wrote, "somebody was made anew")
+    d.stop()
+
+
 @scenario("ENV-10")
 def a_wrong_key_that_slips_in_buries_nothing_and_work_goes_on_with_the_right_one(place):
     made = fill(place, 30)

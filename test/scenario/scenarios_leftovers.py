@@ -2,7 +2,9 @@
 import json
 import sqlite3
 import subprocess
+import time
 
+from front import Front
 from place import BRINDLE, KEY, Http, check, form, until
 import urllib.parse
 
@@ -311,3 +313,32 @@ def a_mending_that_is_killed_in_the_middle_was_none(place):
     check(app.everything() == mended, "half of it was put back")
     leftovers(place, env, "--undo", code=0)
     check(app.everything() == before, "not as it was")
+
+
+@scenario("ENV-20I")
+def a_switch_looks_through_the_application_for_so_long_and_no_longer(place):
+    """Until it has looked, nobody is worked for: the rest is looked at by a command of its own."""
+    place.writes = True
+    app, env, _ = hi_events(place)
+    path, front, slow = place.dir / "brindle.conf", Front(place.emulator), []
+    place.things.append(front)
+    text = path.read_text().replace(f"http://127.0.0.1:{place.emulator.port}", front.env["STRIPE_API_BASE"])
+
+    def bend(asked, *_):
+        if asked.count("/") > 2:  # an id
+            slow.append(asked)
+            time.sleep(1.1)
+    front.bend = bend
+
+    def said(seconds, *words):
+        path.write_text(f"{text}application_seconds = {seconds}\n")
+        out, _ = place.run("env", "switch", "live", "--from", "test", "--json", *words, env=env)
+        found = {line["step"]: line for line in map(json.loads, out.splitlines()) if "step" in line}
+        check(found["leftovers"]["outcome"] == "warning", found)
+        return found["leftovers"]["text"], found
+    told, _ = said(0, "--dry-run")
+    check("was not looked at (application_seconds): brindle check leftovers --env live does that" in told and not slow, told)
+    told, found = said(1)
+    check("columns were not looked at to their end: brindle check leftovers --env live" in told, told)
+    check(len(slow) <= 1, "it went on", slow)
+    check(found["resumed"]["outcome"] == "ok", found)

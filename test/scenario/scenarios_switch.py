@@ -453,3 +453,35 @@ def what_comes_late_is_not_written_behind_the_seal(place):
     check(place.text_of_store("test") == before, "the sealed store was written")
     check(named() == ("old" if place.cluster else "late"), "the answer is", named())
     d.stop()
+
+
+@scenario("ENV-20H")
+def a_store_that_cannot_be_read_may_hold_a_journal(place):
+    """Whoever cannot look whether a switch is under way says so, and works for nobody."""
+    place.run("sync", "products", env=conf(place, TEST_ALONE))
+    env = conf(place, TWO)
+    place.run("sync", "products", "--env", "live", env=env)
+
+    def versioned(n):  # as a newer program would leave it
+        place.write(f"update _brindle set version = {n}" if place.cluster else f"pragma user_version = {n}")
+    if not place.cluster:  # no switch was ever made in this directory: others are not to suffer
+        versioned(99)
+        place.run("sync", "products", "--env", "live", env=env)
+        versioned(1)
+    switch(place, env, "live", "--from", "test", "--until", "sealed")
+    versioned(99)
+    _, err = place.run("serve", code=4, env=env)
+    check("use a newer brindle" in err, err)
+    for command in (("sync", "products", "--env", "live"), ("serve", "--env", "live")):
+        _, err = place.run(*command, code=4, env=env)
+        check("Nobody can tell whether a switch to live is under way, for the store of test cannot be read" in err
+              and "use a newer brindle" in err and "until that is mended" in err, command, err)
+    _, err = switch(place, env, "live", code=4)
+    check("test" in err and "use a newer brindle" in err and "--from" in err, err)
+    out, _ = place.run("doctor", "--offline", "--json", "--env", "live", code=3, env=env)
+    check("Nobody can tell whether a switch to live is under way" in out, out)
+    versioned(1)
+    _, err = place.run("sync", "products", "--env", "live", code=5, env=env)
+    check("A switch from environment test to live is under way" in err, err)
+    switch(place, env, "live")
+    check(states(place, env) == {"live": "open", "test": "sealed"}, states(place, env))

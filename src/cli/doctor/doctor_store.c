@@ -65,14 +65,18 @@ static bool check_mode_of_key(struct doctor *d, const struct wire *w)
 /* True: the environment is not worked for, and that is told. */
 static bool check_seal(struct doctor *d, struct wire *w)
 {
-    char from[ENV_NAME_MAX + 1];
-    struct error ignored = { 0 };
+    char from[ENV_NAME_MAX + 1] = "";
+    struct error why = { 0 };
     struct seal seal = { 0 };
 
     looked(d);
-    if (seal_read(&w->env, &seal, &ignored) != ST_OK)
-        seal = (struct seal){ 0 };
-    wire_switch_from(&d->cli->config, w->conf->name, from);
+    enum status st = seal_read(&w->env, &seal, &why);
+    if (st == ST_OK && !seal.target[0] && !seal.sealed_for[0])
+        st = wire_switch_from(&d->cli->config, w->conf->name, from, &why);
+    if (st != ST_OK) {
+        found(d, FOUND_STORE_UNUSABLE, NULL, "%s", why.text);
+        return true;
+    }
     if (seal.target[0])
         found(d, FOUND_SWITCH_UNFINISHED, seal.target, "a switch from here to %s is under way",
               seal.target);

@@ -56,9 +56,18 @@ bool switcher_application(struct switch_world *w, const char *env, struct buf *t
     struct application_leftovers n;
     struct error why = { 0 };
     struct switcher *s = switcher_of(w);
-    enum status st =
-        application_leftovers(s->cli, switcher_config(s, env), APPLICATION_ASKED_MAX, &n, &why);
+    struct env_config *conf = switcher_config(s, env);
+    long long seconds = (long long)config_number(&conf->values, SET_APP_SECONDS);
 
+    if (seconds <= 0 && config_text(&conf->values, SET_APP_DATABASE).n) {
+        buf_printf(text,
+                   "; the application's database was not looked at (application_seconds): brindle "
+                   "check leftovers --env %s does that",
+                   env);
+        return true;
+    }
+    enum status st =
+        application_leftovers(s->cli, conf, APPLICATION_ASKED_MAX, seconds * 1000, &n, &why);
     if (st == ST_NONE)
         return false;
     if (st != ST_OK) {
@@ -70,7 +79,10 @@ bool switcher_application(struct switch_world *w, const char *env, struct buf *t
     if (n.unknown)
         buf_printf(text, ", %lld unknown", (long long)n.unknown);
     if (!n.whole)
-        buf_printf(text, ", as far as it was looked at");
+        buf_printf(text,
+                   ", as far as it was looked at: %zu of %zu columns were not looked at to their "
+                   "end",
+                   n.columns - n.looked, n.columns);
     if (n.elsewhere || n.unknown || !n.whole)
         buf_printf(text, ": brindle check leftovers --env %s", env);
     return n.elsewhere || n.unknown || !n.whole;

@@ -395,6 +395,13 @@ static struct leftover_value value_of(const struct rows *r, size_t i)
     return v;
 }
 
+static enum status may_go_on(const struct leftover_scan *s, struct error *e)
+{
+    if (!s->goes_on || s->goes_on(s->ctx, s))
+        return ST_OK;
+    return fail(e, ST_RETRY, "It was stopped; nothing was changed.");
+}
+
 static enum status look_at_piece(struct leftover_scan *s, struct leftover_column *c,
                                  const struct rows *r, size_t *room, struct error *e)
 {
@@ -411,8 +418,8 @@ static enum status look_at_piece(struct leftover_scan *s, struct leftover_column
             continue; /* a word of the document */
         if (st == ST_OK)
             st = keep(s, c, id, rows, &v, room, e);
-        if (st == ST_OK && s->goes_on && !s->goes_on(s->ctx, s))
-            return fail(e, ST_RETRY, "It was stopped; nothing was changed.");
+        if (st == ST_OK)
+            st = may_go_on(s, e);
     }
     return st;
 }
@@ -483,7 +490,9 @@ static enum status look_at_column(struct leftover_scan *s, struct leftover_colum
         ARENA(a, PIECE_BYTES_MAX);
         struct rows r;
         str sql = c->inside ? inside_sql(s, c, &a) : plain_sql(s, c, &a);
-        enum status st = database_run(s->db, sql, &after, 1, &r, &a, e);
+        enum status st = may_go_on(s, e);
+        if (st == ST_OK)
+            st = database_run(s->db, sql, &after, 1, &r, &a, e);
         if (st == ST_OK)
             st = look_at_piece(s, c, &r, &room, e);
         if (st != ST_OK)
@@ -519,7 +528,8 @@ static enum status pair_columns(struct leftover_scan *s, struct error *e)
     for (size_t i = 0; i < s->n_columns && st == ST_OK; i++) {
         const struct leftover_column *c = &s->column[i];
         bool does = false;
-        if (!c->inside)
+        st = may_go_on(s, e);
+        if (st == ST_OK && !c->inside)
             st = holds_accounts(s, c, &does, e);
         for (size_t k = 0; does && k < s->n_columns; k++)
             if (k != i && s->column[k].table == c->table && !s->column[k].account)
@@ -534,7 +544,7 @@ enum status leftovers_look(struct leftover_scan *s, struct error *e)
 
     if (st == ST_OK && s->connect && s->stripe)
         st = pair_columns(s, e);
-    for (size_t i = 0; i < s->n_columns && st == ST_OK; i++)
-        st = look_at_column(s, &s->column[i], e);
+    for (s->n_looked = 0; s->n_looked < s->n_columns && st == ST_OK; s->n_looked += st == ST_OK)
+        st = look_at_column(s, &s->column[s->n_looked], e);
     return st;
 }

@@ -78,7 +78,9 @@ struct leftover_scan {
     } accounts;
     int64_t asked;                             /* requests */
     int64_t ids_asked, ids_named, ids_in_turn; /* as the platform, as the row's account, as each */
-    bool (*goes_on)(void *ctx, const struct leftover_scan *s); /* between ids; false: stop */
+    size_t n_looked;                           /* columns, looked at to their end */
+    /* Between ids and before each piece; false: stop. */
+    bool (*goes_on)(void *ctx, const struct leftover_scan *s);
     void *ctx;
     struct arena *a;
 };
