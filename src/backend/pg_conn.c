@@ -43,8 +43,8 @@ static const char *const verb_text[] = {
     "rollback",
     "select pg_xact_status($1::xid8)",
     "lock table _switch in row share mode",
-    "insert into _commits (session, n, barred) values ($1::uuid, $2, "
-    "case when $3 = 1 then (select nullif(sealed_for, '') from _environment where one = 1) end)",
+    ("insert into _commits (session, n, barred) values ($1::uuid, $2, "
+     "case when $3 = 1 then (select nullif(sealed_for, '') from _environment where one = 1) end)"),
     "delete from _commits where session = $1::uuid and n >= $2 and n < $3",
     "select 1 from _commits where session = $1::uuid and n = $2",
 };
