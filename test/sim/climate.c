@@ -16,6 +16,7 @@ static void draw_node(struct climate *c)
     c->workers = (unsigned)seed_between(1, 6);
     c->set = env_defaults;
     c->set.lease_ms = seed_between(2, 60) * 1000;
+    c->keeper_sleeps = 50;
     c->set.settle_ms = seed_chance(50) ? 100 : seed_between(0, 3000);
     c->set.attempts_max = seed_chance(30) ? (unsigned)seed_between(1, 4) : 60;
     c->set.backoff_ms = seed_between(100, 1000);
@@ -145,6 +146,7 @@ static void draw_tug(struct climate *c)
     c->churn = true;
     c->objects = (unsigned)seed_between(8, 24); /* most of them nobody has seen before */
     c->page_limit = (unsigned)seed_between(1, 2);
+    c->keeper_sleeps = 80;
     c->set.lease_ms = seed_between(1, 4) * 1000;
     c->answer_ms_max = seed_between(5, 60);
     c->disk.sync_ms_max = seed_between(0, 60);
@@ -639,7 +641,7 @@ void climate_calm(struct climate *c)
     c->spite_before = c->spite_after = 0;
     c->slow = c->stall_before = c->stall_after = c->lost_before = c->lost_after = c->limited =
         c->ghosts = c->omissions = c->errors = c->html = c->truncated = c->lies = c->key_refused =
-            c->forbidden = 0;
+            c->forbidden = c->keeper_sleeps = 0;
     if (c->answer_ms_max > c->set.lease_ms / 20) /* a lease must be longer than ordinary work */
         c->answer_ms_max = c->set.lease_ms / 20;
     if (c->disk.sync_ms_max > 5)

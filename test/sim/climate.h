@@ -49,6 +49,7 @@ struct climate {
     msec answer_ms_max;
     unsigned slow, stall_before, stall_after, lost_before, lost_after, limited, errors, html,
         truncated, lies, key_refused, forbidden;
+    unsigned keeper_sleeps;             /* in 100: a lease is not renewed in time */
     unsigned spite_before, spite_after; /* a request or an answer waits until something changed */
     unsigned ghosts, omissions; /* lists that lag: show what is deleted, lack what is there */
     unsigned page_limit;        /* of lists; below 100 to see more pages */

@@ -300,6 +300,28 @@ static void housekeeping(void *arg)
     n->n_running--;
 }
 
+/* As the engine's keeper; where the machine is slow, it comes too late, and claims are lost. */
+static void keep_leases(void *arg)
+{
+    struct node *n = arg;
+    const msec pause = n->env.set.lease_ms / (2 * DUE_KEEP_PART);
+
+    while (!n->stopping) {
+        struct error e = { 0 };
+        msec until = clock_mono(&sim_clock) + pause;
+        while (!n->stopping && clock_mono(&sim_clock) < until) {
+            gate_lock(&sim_sched, n->queue);
+            gate_wait(&sim_sched, n->queue, until);
+            gate_unlock(&sim_sched, n->queue);
+        }
+        if (n->c->keeper_sleeps && seed_chance(n->c->keeper_sleeps))
+            continue;
+        if (due_keep(&n->env, &e) == ST_BROKEN)
+            damaged(n, &e);
+    }
+    n->n_running--;
+}
+
 static void damaged_duty(void *arg, const struct error *e)
 {
     damaged(arg, e);
@@ -559,6 +581,7 @@ void open_or_end(struct node *n)
 void spawn_workers(struct node *n)
 {
     spawn(n, "keeper", housekeeping);
+    spawn(n, "leases", keep_leases);
     if (outbox_has_server(&n->env))
         spawn(n, "outbox", outbox);
     if (n->c->tick_ms && !n->switching)
