@@ -561,7 +561,7 @@ def a_purge_removes_what_is_proven_foreign_and_nothing_else(place):
         died += 1
     check(died >= 2 and done.returncode == 0, died, done.stderr)
     out = json.loads(done.stdout)
-    check(out["removed"] and out["objects"] in (0, n) and out["events"] in (0, 2), out)
+    check(out["removed"] and 0 <= out["objects"] <= n and 0 <= out["events"] <= 2, out)  # what the killed ones have left
     for table in ("objects", "_due", "_refs", "_history", "_walks", "_drift", "_dropped", "_inbox", "_states"):
         check(place.one(f"select count(*) from {table} where account = ?", theirs.id) == 0, "it is still in", table)
     check(place.one("select count(*) from objects where type = 'product'") == 30, "ours are gone")
