@@ -84,3 +84,12 @@ str buf_str(const struct buf *b)
 {
     return (str){ b->p, b->n };
 }
+
+void pages_turn(const struct pages *p, struct buf *b)
+{
+    if (!p || b->failed)
+        return;
+    if (b->n)
+        p->take(p->ctx, buf_str(b));
+    buf_clear(b);
+}

@@ -24,3 +24,11 @@ char *buf_room(struct buf *b, size_t n) MUST_USE;
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
 str buf_str(const struct buf *b); /* valid until the next change */
+
+/* Where lines go that may be more than a buffer holds: so many of them at a time. */
+struct pages {
+    void (*take)(void *ctx, str page);
+    void *ctx;
+};
+/* Hands over what is there, unless it failed, and empties the buffer. NULL: it stays. */
+void pages_turn(const struct pages *p, struct buf *b);

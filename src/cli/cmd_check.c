@@ -46,15 +46,22 @@ static void add_dangling(struct table *t, str line)
     table_row(t, cell);
 }
 
-static void print_dangling(const struct cli *cli, str lines)
+static enum status list_dangling(const struct cli *cli, struct env *env, struct dangling *n,
+                                 struct error *e)
 {
     ARENA(a, CHECK_BYTES_MAX);
+    BUF(out, CHECK_BYTES_MAX);
     struct table t = { .arena = &a,
                        .head = { "TYPE", "ID", "STATE", "TIMES", "FOR INSTANCE FROM", "" },
                        .right = { [3] = true },
                        .n_columns = 6 };
+    struct line_printer p = { cli, &t, add_dangling };
+    const struct pages pages = { line_printer_take, &p };
+    enum status st = references_dangling(env, &out, &pages, n, e);
 
-    print_lines(cli, lines, &t, add_dangling);
+    if (st == ST_OK)
+        line_printer_end(&p);
+    return st;
 }
 
 static void say_dangling(const struct checking *c, const struct dangling *n)
@@ -74,7 +81,6 @@ static void say_dangling(const struct checking *c, const struct dangling *n)
 static enum status check_refs(struct checking *c, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
-    BUF(out, CHECK_BYTES_MAX);
     struct dangling n;
     enum status st = ST_OK;
 
@@ -85,10 +91,9 @@ static enum status check_refs(struct checking *c, struct error *e)
     if (st == ST_OK)
         st = reader_of(c->cli, c->conf, &w, e);
     if (st == ST_OK)
-        st = references_dangling(&w.env, &out, &n, e);
+        st = list_dangling(c->cli, &w.env, &n, e);
     if (st != ST_OK)
         return st;
-    print_dangling(c->cli, buf_str(&out));
     if (!c->cli->json)
         say_dangling(c, &n);
     if (n.wanted + n.absent + n.foreign)

@@ -205,18 +205,21 @@ static enum status env_check(struct cli *cli, struct env_config *conf, struct er
     BUF(out, ENV_BYTES_MAX);
     CLEANUP(wire_close) struct wire wire = { 0 };
     struct table t = { .arena = &a, .head = { "WHAT", "WHERE", "FOUND", "WHICH" }, .n_columns = 4 };
+    struct line_printer p = { cli, &t, add_leftover };
+    const struct pages pages = { line_printer_take, &p };
     size_t n = 0, mirror = 0;
     enum status st = reader_of(cli, conf, &wire, e);
 
     if (st == ST_OK)
-        st = foreign_write(&wire.env, &out, &n, e);
+        st = foreign_write(&wire.env, &out, &pages, &n, e);
     if (st != ST_OK)
         return st;
     mirror = n;
     st = application_leftovers_write(cli, conf, APPLICATION_ASKED_MAX, &out, &n, e);
     if (st == ST_NONE)
         st = ST_OK;
-    (void)print_lines(cli, buf_str(&out), &t, add_leftover);
+    pages_turn(&pages, &out);
+    (void)line_printer_end(&p);
     if (st != ST_OK) /* what could not be looked at is not clean */
         return st;
     if (n)

@@ -190,29 +190,38 @@ static enum status inbox_cmd_replay(struct cli *cli, struct error *e)
     return st;
 }
 
+struct dead_list {
+    const char *only; /* NULL: all */
+    size_t n;
+};
+
+static void print_dead(void *ctx, str page)
+{
+    struct dead_list *d = ctx;
+    ARENA(a, INBOX_OUT_BYTES_MAX);
+
+    for (str line; page.n;) {
+        page = str_cut(page, '\n', &line);
+        if (!line.n || (d->only && !str_eqz(json_text(line, S("id"), &a), d->only)))
+            continue;
+        printf("%.*s\n", STR_ARG(line));
+        d->n++;
+    }
+}
+
 static enum status list_dead(struct cli *cli, const struct words *words, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
     BUF(out, INBOX_OUT_BYTES_MAX);
-    ARENA(a, INBOX_OUT_BYTES_MAX);
-    const char *only = words->n_words > 1 ? words->word[1] : NULL;
+    struct dead_list d = { .only = words->n_words > 1 ? words->word[1] : NULL };
+    const struct pages pages = { print_dead, &d };
 
     enum status st = reader_open(cli, &w, e);
     if (st == ST_OK)
-        st = due_list_dead(&w.env, &out, e);
+        st = due_list_dead(&w.env, &out, &pages, e);
     if (st != ST_OK)
         return st;
-    str lines = buf_str(&out);
-    size_t n = 0;
-    while (lines.n) {
-        str line;
-        lines = str_cut(lines, '\n', &line);
-        if (!line.n || (only && !str_eqz(json_text(line, S("id"), &a), only)))
-            continue;
-        printf("%.*s\n", STR_ARG(line));
-        n++;
-    }
-    if (n == 0 && !cli->json)
+    if (d.n == 0 && !cli->json)
         say("No work is dead.");
     else if (is_terminal(stdout) && !cli->json)
         say("`brindle inbox dead --revive` brings it back.");

@@ -94,10 +94,17 @@ static void print_objects(const char *id, str json)
     }
 }
 
+static void print_page(void *ctx, str page)
+{
+    (void)ctx;
+    fwrite(page.p, 1, page.n, stdout);
+}
+
 enum status cmd_refs(struct cli *cli, struct error *e)
 {
     CLEANUP(wire_close) struct wire w = { 0 };
     BUF(out, REFS_BYTES_MAX);
+    const struct pages lines = { .take = print_page };
     const char *type = NULL;
     bool all = false;
     const struct flag flag[] = { { "type", FLAG_TEXT, { .text = &type } },
@@ -113,7 +120,7 @@ enum status cmd_refs(struct cli *cli, struct error *e)
     if (st == ST_OK)
         st = reader_open(cli, &w, e);
     if (st == ST_OK)
-        st = all ? references_to(&w.env, only, str_of(words.word[0]), &out, e)
+        st = all ? references_to(&w.env, only, str_of(words.word[0]), &out, &lines, e)
                  : references_of(&w.env, only, str_of(words.word[0]), &out, e);
     if (st == ST_NONE) {
         error_clear(e);
@@ -125,8 +132,8 @@ enum status cmd_refs(struct cli *cli, struct error *e)
     if (st != ST_OK)
         return st;
     if (all)
-        fwrite(out.p, 1, buf_str(&out).n, stdout);
-    else if (cli->json || !is_terminal(stdout))
+        return ST_OK;
+    if (cli->json || !is_terminal(stdout))
         printf("%.*s\n", STR_ARG(buf_str(&out)));
     else
         print_objects(words.word[0], buf_str(&out));

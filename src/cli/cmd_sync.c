@@ -151,27 +151,33 @@ static void write_order(struct buf *line, const struct words *words, bool again,
 
 /* --- what it came to ----------------------------------------------------------------------- */
 
-static size_t name_dead(struct env *env, struct error *e)
+static void say_dead(void *ctx, str page)
 {
-    BUF(out, DEAD_BYTES_MAX);
     ARENA(a, DEAD_BYTES_MAX);
-    size_t n = 0;
+    size_t *n = ctx;
 
-    if (due_list_dead(env, &out, e) != ST_OK)
-        return 0;
-    for (str lines = buf_str(&out), line; lines.n;) {
-        lines = str_cut(lines, '\n', &line);
-        if (!line.n || ++n > DEAD_SHOWN_MAX)
+    for (str line; page.n;) {
+        page = str_cut(page, '\n', &line);
+        if (!line.n || ++*n > DEAD_SHOWN_MAX)
             continue;
         str type = json_text(line, S("type"), &a), id = json_text(line, S("id"), &a);
         str why = json_text(line, S("last_error"), &a);
         say("  given up: %.*s %.*s: %.*s", STR_ARG(type), STR_ARG(id), STR_ARG(why));
     }
+}
+
+static size_t name_dead(struct env *env, struct error *e)
+{
+    BUF(out, DEAD_BYTES_MAX);
+    size_t n = 0;
+    const struct pages pages = { say_dead, &n };
+
+    if (due_list_dead(env, &out, &pages, e) != ST_OK)
+        return 0;
     if (n > DEAD_SHOWN_MAX)
         say("  … and %zu more; `brindle inbox dead` lists all", n - DEAD_SHOWN_MAX);
     return n;
 }
-
 /* An id that was asked for and that the mirror does not have is one that Stripe does not have. */
 static size_t name_missing(struct env *env, const struct words *words)
 {

@@ -221,22 +221,42 @@ void table_print(const struct table *t, FILE *file)
             print_cell(file, t->cell[row][i], width[i], t->right[i], i + 1 == t->n_columns);
 }
 
-bool print_lines(const struct cli *cli, str lines, struct table *t,
-                 void (*add)(struct table *t, str line))
+void line_printer_take(void *printer, str lines)
 {
-    if (cli->json || !is_terminal(stdout)) {
+    const struct line_printer *p = printer;
+
+    if (p->cli->json || !is_terminal(stdout)) {
         fwrite(lines.p, 1, lines.n, stdout);
-        return true;
+        return;
     }
     while (lines.n) {
         str line;
         lines = str_cut(lines, '\n', &line);
-        if (line.n)
-            add(t, line);
+        if (line.n && p->t->n_rows == TABLE_ROWS_MAX)
+            p->t->n_left_out++;
+        else if (line.n)
+            p->add(p->t, line);
     }
-    if (t->n_rows)
-        table_print(t, stdout);
-    return t->n_rows != 0;
+}
+
+bool line_printer_end(const struct line_printer *p)
+{
+    if (p->cli->json || !is_terminal(stdout))
+        return true;
+    if (p->t->n_rows)
+        table_print(p->t, stdout);
+    if (p->t->n_left_out)
+        say("… and %zu more: with --json all are listed.", p->t->n_left_out);
+    return p->t->n_rows != 0;
+}
+
+bool print_lines(const struct cli *cli, str lines, struct table *t,
+                 void (*add)(struct table *t, str line))
+{
+    struct line_printer p = { cli, t, add };
+
+    line_printer_take(&p, lines);
+    return line_printer_end(&p);
 }
 
 void bar_text(int64_t done, int64_t whole, size_t width, char *out, size_t room)

@@ -41,6 +41,7 @@ struct table {
     const char *head[TABLE_COLUMNS_MAX];
     bool right[TABLE_COLUMNS_MAX];
     size_t n_columns, n_rows;
+    size_t n_left_out; /* beyond TABLE_ROWS_MAX */
     str (*cell)[TABLE_COLUMNS_MAX];
 };
 
@@ -50,6 +51,15 @@ void table_print(const struct table *t, FILE *file);
  * `add` brings a line each. False when a table would have been empty. */
 bool print_lines(const struct cli *cli, str lines, struct table *t,
                  void (*add)(struct table *t, str line));
+
+/* The same for lines that come page after page: line_printer_take is for struct pages. */
+struct line_printer {
+    const struct cli *cli;
+    struct table *t;
+    void (*add)(struct table *t, str line);
+};
+void line_printer_take(void *printer, str lines);
+bool line_printer_end(const struct line_printer *p);
 
 /* "[#####-----]" of `width` inner characters. */
 void bar_text(int64_t done, int64_t whole, size_t width, char *out, size_t room);

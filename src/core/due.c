@@ -651,7 +651,8 @@ static void write_dead(const struct rows *r, size_t i, struct buf *out)
     buf_char(out, '\n');
 }
 
-enum status due_list_dead(struct env *env, struct buf *out, struct error *e)
+enum status due_list_dead(struct env *env, struct buf *out, const struct pages *pages,
+                          struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     ARENA(last, SMALL_BYTES * 16);
@@ -668,7 +669,10 @@ enum status due_list_dead(struct env *env, struct buf *out, struct error *e)
         for (size_t i = 0; i < r.n_rows; i++)
             write_dead(&r, i, out);
         if (out->failed)
-            return fail(e, ST_LIMIT, "there is more dead work than fits into one answer");
+            return fail(e, ST_LIMIT,
+                        "there is more dead work than fits into one answer: `brindle inbox dead` "
+                        "lists it page after page");
+        pages_turn(pages, out);
         if (r.n_rows < DEAD_PAGE)
             return ST_OK;
         arena_free(&last);

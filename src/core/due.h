@@ -134,7 +134,8 @@ enum status due_keep(struct env *env, struct error *e) MUST_USE;
 enum status due_restart(struct env *env, struct error *e) MUST_USE;
 /* Dead keys, one JSON object a line: kind, type, id, attempts, last_error, last_status, due_since,
  * cause, account; of a connected account alone, where `env` acts for one. */
-enum status due_list_dead(struct env *env, struct buf *out, struct error *e) MUST_USE;
+enum status due_list_dead(struct env *env, struct buf *out, const struct pages *pages,
+                          struct error *e) MUST_USE;
 /* Why work that is still tried waits: "price price_1: <its last error>" of what has been due the
  * longest. Empty: nothing went wrong, or not among the oldest DUE_TROUBLE_LOOKED. */
 enum status due_trouble(struct env *env, char out[DUE_TROUBLE_BYTES], struct error *e) MUST_USE;

@@ -366,6 +366,9 @@ enum status status_json(struct env *env, struct buf *out, struct error *e)
         st = write_types(&tx, env, &w, &a, e);
     jw_end(&w);
     if (st == ST_OK && out->failed)
-        return fail(e, ST_LIMIT, "the status does not fit into one answer");
+        return fail(e, ST_LIMIT,
+                    "the status of %s does not fit into one answer: ask for one account "
+                    "(`brindle status --account ACCT`), or read the view _coverage",
+                    env->name);
     return st;
 }

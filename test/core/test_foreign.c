@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EVERYTHING = 100, MANY = 1300 };
+enum { EVERYTHING = 100, MANY = 1300, A_PAGE_BYTES = 64 << 10 };
 
 static void run(struct small_world *w, const char *sql)
 {
@@ -163,13 +163,22 @@ static void a_purge_leaves_nothing_of_the_account_in_any_table(void **state)
     small_world_free(w);
 }
 
+static void count_lines(void *ctx, str page)
+{
+    size_t *lines = ctx;
+
+    for (size_t i = 0; i < page.n; i++)
+        *lines += page.p[i] == '\n';
+}
+
 static void all_accounts_are_purged_and_listed_however_many(void **state)
 {
     struct small_world *w = small_world_new();
     struct error e = { 0 };
     struct purge would, did;
-    BUF(out, 1 << 20);
-    size_t n = 0;
+    BUF(out, A_PAGE_BYTES);
+    size_t n = 0, lines = 0;
+    const struct pages pages = { count_lines, &lines };
 
     (void)state;
     run(w, "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1300) "
@@ -179,8 +188,13 @@ static void all_accounts_are_purged_and_listed_however_many(void **state)
         "insert into objects (type, account, id, data, revision, ticket, fetched_at, changed_at, "
         "api_version, source) select 'product', account, 'prod_1', '{}', 1, 1, 1, 1, '', 'get' "
         "from _accounts");
-    assert_int_equal(foreign_write(&w->env, &out, &n, &e), ST_OK);
+    assert_int_equal(foreign_write(&w->env, &out, NULL, &n, &e), ST_LIMIT);
+    assert_non_null(strstr(e.text, "brindle env check"));
+    error_clear(&e);
+    buf_clear(&out);
+    assert_int_equal(foreign_write(&w->env, &out, &pages, &n, &e), ST_OK);
     assert_int_equal(n, MANY);
+    assert_int_equal(lines, MANY);
     assert_int_equal(purge_count(&w->env, &would, &e), ST_OK);
     assert_int_equal(would.objects, MANY);
     assert_int_equal(purge_run(&w->env, EVERYTHING, &did, &e), ST_OK);

@@ -9,6 +9,7 @@
 #include "core/work.h"
 #include "small_world.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ static struct dangling dangling(struct small_world *w, char text[4096])
     struct dangling n = { 0 };
     struct error e = { 0 };
 
-    assert_int_equal(references_dangling(&w->env, &out, &n, &e), ST_OK);
+    assert_int_equal(references_dangling(&w->env, &out, NULL, &n, &e), ST_OK);
     snprintf(text, 4096, "%.*s", STR_ARG(buf_str(&out)));
     return n;
 }
@@ -209,6 +210,55 @@ static void what_hangs_on_a_price_is_counted_through_its_items(void **s)
     small_world_free(w);
 }
 
+static void count_lines(void *ctx, str page)
+{
+    size_t *lines = ctx;
+
+    for (size_t i = 0; i < page.n; i++)
+        *lines += page.p[i] == '\n';
+}
+
+static void what_is_more_than_an_answer_holds_comes_page_after_page(void **s)
+{
+    enum { MANY = 1100, ROOM = 48 << 10 };
+    static const char prices[] =
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1100) "
+        "insert into _refs (from_type, account, from_id, field, to_type, to_id, certain, ticket) "
+        "select 'price', account, 'price_' || i, 'product', 'product', 'prod_' || i, 1, 1 "
+        "from n, _environment; insert into objects (type, account, id, data, revision, ticket, "
+        "fetched_at, changed_at, api_version, source) select 'price', account, from_id, '{}', 1, "
+        "1, "
+        "1, 1, '', 'get' from _refs";
+    (void)s;
+    struct small_world *w = small_world_new();
+    BUF(out, ROOM);
+    struct error e = { 0 };
+    struct dangling n;
+    size_t lines = 0;
+    const struct pages pages = { count_lines, &lines };
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, prices, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(references_dangling(&w->env, &out, NULL, &n, &e), ST_LIMIT);
+    error_clear(&e);
+    buf_clear(&out);
+    assert_int_equal(references_dangling(&w->env, &out, &pages, &n, &e), ST_OK);
+    assert_int_equal(n.wanted, MANY);
+    assert_int_equal(lines, MANY);
+    assert_int_equal(sqlite3_exec(db, "update _refs set to_id = 'prod_1'", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(references_to(&w->env, S(""), S("prod_1"), &out, NULL, &e), ST_LIMIT);
+    assert_non_null(strstr(e.text, "brindle refs prod_1 --all"));
+    error_clear(&e);
+    buf_clear(&out);
+    lines = 0;
+    assert_int_equal(references_to(&w->env, S(""), S("prod_1"), &out, &pages, &e), ST_OK);
+    assert_int_equal(lines, MANY);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +270,7 @@ int main(void)
         cmocka_unit_test(one_signal_leads_so_many_references_deep_and_the_chase_goes_on),
         cmocka_unit_test(one_answer_makes_so_many_targets_due_and_the_chase_the_rest),
         cmocka_unit_test(what_hangs_on_a_price_is_counted_through_its_items),
+        cmocka_unit_test(what_is_more_than_an_answer_holds_comes_page_after_page),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

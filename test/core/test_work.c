@@ -189,7 +189,7 @@ static void a_failing_fetch_backs_off_stays_due_and_ends_dead_but_visible(void *
     assert_int_equal(ask_int(w, "select dead from _due"), 1);
     assert_int_equal(due_trouble(&w->env, trouble, &e), ST_OK);
     assert_string_equal(trouble, "");
-    assert_int_equal(due_list_dead(&w->env, &dead, &e), ST_OK);
+    assert_int_equal(due_list_dead(&w->env, &dead, NULL, &e), ST_OK);
     assert_non_null(strstr(dead.p, "prod_1"));
     assert_non_null(strstr(dead.p, "away"));
     small_world_free(w);

@@ -36,6 +36,7 @@ struct looking {
     const struct foreign_types *types;
     struct tx *tx;
     struct json_writer w;
+    const struct pages *pages;
     struct arena *a;
     size_t n;
 };
@@ -132,6 +133,7 @@ static enum status look_at_accounts(struct looking *l, enum account_state state,
         n = st == ST_OK ? r.n_rows : 0;
         for (size_t i = 0; st == ST_OK && i < n; i++)
             st = look_at_account(l, row_str(&r, i, 0), state, e);
+        pages_turn(l->pages, l->w.b);
         if (n)
             snprintf(behind, sizeof behind, "%.*s", STR_ARG(row_str(&r, n - 1, 0)));
     }
@@ -152,12 +154,15 @@ static enum status look_at_events(struct looking *l, struct error *e)
     return st;
 }
 
-enum status foreign_write(struct env *env, struct buf *out, size_t *n, struct error *e)
+enum status foreign_write(struct env *env, struct buf *out, const struct pages *pages, size_t *n,
+                          struct error *e)
 {
     ARENA(a, FOREIGN_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct foreign_types types;
-    struct looking l = { .env = env, .types = &types, .tx = &tx, .w = { .b = out }, .a = &a };
+    struct looking l = {
+        .env = env, .types = &types, .tx = &tx, .w = { .b = out }, .pages = pages, .a = &a
+    };
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
 
     if (st == ST_OK)
@@ -173,7 +178,11 @@ enum status foreign_write(struct env *env, struct buf *out, size_t *n, struct er
     if (st == ST_OK)
         st = look_at_events(&l, e);
     if (st == ST_OK && out->failed)
-        return fail(e, ST_LIMIT, "there are more leftovers than fit into one answer");
+        return fail(e, ST_LIMIT,
+                    "there are more leftovers than fit into one answer: `brindle env check %s` "
+                    "lists them page after page",
+                    env->name);
+    pages_turn(pages, out);
     *n = l.n;
     return st;
 }

@@ -20,7 +20,8 @@ enum {
  * proven to be another environment's); {"what":"unpayable","type","id","to","payment","state"};
  * {"what":"account","account","state","objects"}; {"what":"events","reason","events"}.
  * `*n`: how many lines. Nothing is written into the store. */
-enum status foreign_write(struct env *env, struct buf *out, size_t *n, struct error *e) MUST_USE;
+enum status foreign_write(struct env *env, struct buf *out, const struct pages *pages, size_t *n,
+                          struct error *e) MUST_USE;
 
 struct purge {
     int64_t objects, events; /* that are proven foreign; after purge_run: that were removed */

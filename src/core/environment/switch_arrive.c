@@ -132,6 +132,12 @@ static enum status ping_all(struct switching *s, struct error *e)
     return fail(e, ST_REFUSED, "The daemon answered %d to a signed ping at %s.", http, door);
 }
 
+/* How many there are is all that a switch tells. */
+static void count_alone(void *ctx, str page)
+{
+    (void)ctx, (void)page;
+}
+
 /* What the application's own database holds of elsewhere is reported, and hinders nothing: it is
  * mended by whoever runs the application. */
 static enum status look_for_leftovers(struct switching *s, struct env *env, struct error *e)
@@ -139,7 +145,8 @@ static enum status look_for_leftovers(struct switching *s, struct env *env, stru
     BUF(out, LEFTOVER_BYTES_MAX);
     BUF(text, SWITCH_TEXT_MAX);
     size_t n = 0;
-    enum status st = foreign_write(env, &out, &n, e);
+    const struct pages counted = { .take = count_alone };
+    enum status st = foreign_write(env, &out, &counted, &n, e);
 
     if (st != ST_OK)
         return switch_failed(s, "leftovers", st, e);

@@ -15,8 +15,8 @@
 #include "core/mirror/mirror.h"
 
 enum {
-    ERASE_OBJECTS_MAX = 1 << 18,
-    ERASE_MENTIONS_MAX = 100, /* objects of others that are named in the report */
+    ERASE_OBJECTS_MAX = 1 << 21, /* some 100 bytes each, while it is planned */
+    ERASE_MENTIONS_MAX = 100,    /* objects of others that are named in the report */
     ERASE_BYTES_MAX = 512 << 20,
     ERASE_LOOK_MS = 4000, /* how often a process looks whether anybody was erased by another one */
     ERASE_STALE_MS = 10 * 60 * 1000, /* an erasure that nobody has touched for so long was left */

@@ -96,8 +96,11 @@ static enum status add(struct closure *c, str type, str id, struct error *e)
     if (*slot)
         return ST_OK;
     if (c->out->n == ERASE_OBJECTS_MAX)
-        return fail(e, ST_LIMIT, "more than %d objects hang on %.*s", ERASE_OBJECTS_MAX,
-                    STR_ARG(c->out->id));
+        return fail(
+            e, ST_LIMIT,
+            "more than %d objects hang on %.*s, and nothing was forgotten: that is more than this "
+            "version can erase; report it, with what `brindle refs %.*s` counts",
+            ERASE_OBJECTS_MAX, STR_ARG(c->out->id), STR_ARG(c->out->id));
     struct erase_key *k = &c->out->key[c->out->n];
     *k = (struct erase_key){ arena_copy(c->a, type), arena_copy(c->a, id) };
     if (!k->id.p || !k->type.p)

@@ -181,7 +181,7 @@ static void move_on(char after[ID_MAX + 1], const struct rows *r)
 }
 
 static enum status list_type(struct env *env, const char *type, struct buf *out,
-                             struct dangling *counts, struct error *e)
+                             const struct pages *pages, struct dangling *counts, struct error *e)
 {
     char after[ID_MAX + 1] = "";
     size_t n = PIECE;
@@ -194,23 +194,26 @@ static enum status list_type(struct env *env, const char *type, struct buf *out,
             return st;
         for (size_t i = 0; i < r.n_rows; i++)
             write_dangling(&r, i, type, counts, out);
+        pages_turn(pages, out);
         n = r.n_rows;
         move_on(after, &r);
     }
     if (out->failed)
-        return fail(e, ST_LIMIT, "more dangles than fits into one answer");
+        return fail(e, ST_LIMIT,
+                    "more references dangle than fit into one answer: `brindle check refs` lists "
+                    "them page after page");
     return ST_OK;
 }
 
-enum status references_dangling(struct env *env, struct buf *out, struct dangling *counts,
-                                struct error *e)
+enum status references_dangling(struct env *env, struct buf *out, const struct pages *pages,
+                                struct dangling *counts, struct error *e)
 {
     enum status st = ST_OK;
 
     *counts = (struct dangling){ 0 };
     for (size_t i = 0; i < resource_count && st == ST_OK; i++)
         if (resource_fetchable(&resource_table[i]))
-            st = list_type(env, resource_table[i].type, out, counts, e);
+            st = list_type(env, resource_table[i].type, out, pages, counts, e);
     return st;
 }
 
@@ -379,7 +382,10 @@ enum status references_of(struct env *env, str type, str id, struct buf *out, st
         return fail(e, ST_NONE, "the mirror of environment %s knows nothing of %.*s", env->name,
                     STR_ARG(id));
     if (st == ST_OK && out->failed)
-        return fail(e, ST_LIMIT, "more hangs on %.*s than fits into one answer", STR_ARG(id));
+        return fail(e, ST_LIMIT,
+                    "more hangs on %.*s than fits into one answer: name a type (`brindle refs "
+                    "%.*s --type TYPE`), or list all, one a line (--all)",
+                    STR_ARG(id), STR_ARG(id));
     return st;
 }
 
@@ -425,7 +431,8 @@ static enum status list_hanging(struct env *env, str type, str id, struct place 
     return ST_OK;
 }
 
-enum status references_to(struct env *env, str type, str id, struct buf *out, struct error *e)
+enum status references_to(struct env *env, str type, str id, struct buf *out,
+                          const struct pages *pages, struct error *e)
 {
     enum status st = ST_OK;
 
@@ -435,10 +442,15 @@ enum status references_to(struct env *env, str type, str id, struct buf *out, st
         size_t n = REFERENCES_LIST_MAX;
         if (type.n && !str_eqz(type, one))
             continue;
-        while (st == ST_OK && n == REFERENCES_LIST_MAX)
+        while (st == ST_OK && n == REFERENCES_LIST_MAX) {
             st = list_hanging(env, str_of(one), id, &at, &n, out, e);
+            pages_turn(pages, out);
+        }
     }
     if (st == ST_OK && out->failed)
-        return fail(e, ST_LIMIT, "more hangs on %.*s than fits into one answer", STR_ARG(id));
+        return fail(e, ST_LIMIT,
+                    "more hangs on %.*s than fits into one answer: `brindle refs %.*s --all` lists "
+                    "it page after page",
+                    STR_ARG(id), STR_ARG(id));
     return st;
 }

@@ -30,11 +30,12 @@ struct dangling {
     int64_t wanted, dead, absent, foreign; /* targets; the dead are wanted, too */
 };
 
-/* Writes one JSON object a line for each target that is missing: {"type","id","state",
+/* Writes one JSON object a line, to `pages` (may be NULL) page after page, for each target that is
+ * missing: {"type","id","state",
  * "references","from":{"type","id","field"}}, with "answer", "status", "first_at", "last_at",
  * "next_at", "looks" where Stripe was asked, and "error" where the work is dead. */
-enum status references_dangling(struct env *env, struct buf *out, struct dangling *counts,
-                                struct error *e) MUST_USE;
+enum status references_dangling(struct env *env, struct buf *out, const struct pages *pages,
+                                struct dangling *counts, struct error *e) MUST_USE;
 /* Makes due whatever dangles and is not foreign; the dead are revived. `*n`: how many. */
 enum status references_repair(struct env *env, int64_t *n, struct error *e) MUST_USE;
 
@@ -44,6 +45,7 @@ enum status references_repair(struct env *env, int64_t *n, struct error *e) MUST
  * nobody knows the id. */
 enum status references_of(struct env *env, str type, str id, struct buf *out,
                           struct error *e) MUST_USE;
-/* Everything that hangs on it, one JSON object a line: {"type","id","field","deleted"}. */
+/* Everything that hangs on it, one JSON object a line: {"type","id","field","deleted"}; to `pages`
+ * (may be NULL) page after page. */
 enum status references_to(struct env *env, str type, str id, struct buf *out,
-                          struct error *e) MUST_USE;
+                          const struct pages *pages, struct error *e) MUST_USE;
