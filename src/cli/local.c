@@ -98,6 +98,7 @@ struct local {
     struct engine *engine; /* while the command runs here */
     bool heard;            /* somebody answered */
     bool handed_over;      /* a daemon wants the store: set on a control thread */
+    bool forgetting;       /* the store is sealed, and there is no Stripe: no worker works */
     int64_t since; /* when what is watched was asked for; 0: it was not, as far as we know */
 };
 
@@ -120,7 +121,7 @@ static bool relay(void *ctx, str line)
     struct local *l = ctx;
 
     l->heard = true;
-    if (l->engine)
+    if (l->engine && !l->forgetting)
         engine_release(l->engine);
     json_int(line, S("since"), &l->since);
     return (is_false_end(l, line) || l->emit(l->ctx, line)) && !cli_interrupted();
@@ -171,18 +172,18 @@ static enum status run_here(struct local *l, str line, struct error *e)
     struct control_server *control = NULL;
     struct engine_options o = {
         .env = &l->wire.env,
-        .held = is_decided_first(line),
+        .held = l->forgetting || is_decided_first(line),
         .log = &quiet,
         .workers = (unsigned)config_number(&l->wire.conf->values, SET_WORKERS),
-        .every_second = wire_every_second,
-        .abandon = wire_abandon,
+        .every_second = l->forgetting ? NULL : wire_every_second,
+        .abandon = l->forgetting ? NULL : wire_abandon,
         .ctx = &l->wire,
         .on_broken = on_broken,
     };
 
     const struct control_host host = { .env = &l->wire.env,
                                        .log = &quiet,
-                                       .progress = own_progress,
+                                       .progress = l->forgetting ? NULL : own_progress,
                                        .on_handover = on_handover,
                                        .ctx = l };
 
@@ -200,10 +201,31 @@ static enum status run_here(struct local *l, str line, struct error *e)
     return st;
 }
 
+static bool is_to_forget(str line)
+{
+    ARENA(a, ORDER_BYTES_MAX);
+
+    return str_eqz(json_text(line, S("op"), &a), "erase");
+}
+
+/* A person is forgotten in what was put away, too: for that neither key nor Stripe is needed. */
+static enum status open_here(struct cli *cli, struct local *l, const struct env_config *conf,
+                             str line, struct error *e)
+{
+    enum status st = wire_open(&l->wire, &cli->config, conf, WIRE_WRITE, e);
+
+    l->forgetting = st == ST_CONFLICT && l->wire.put_away && is_to_forget(line);
+    if (!l->forgetting)
+        return st;
+    wire_close(&l->wire);
+    error_clear(e);
+    return wire_open(&l->wire, &cli->config, conf, WIRE_FORGET, e);
+}
+
 static enum status try_here(struct cli *cli, struct local *l, struct env_config *conf, str line,
                             bool *locked, struct error *e)
 {
-    enum status st = wire_open(&l->wire, &cli->config, conf, WIRE_WRITE, e);
+    enum status st = open_here(cli, l, conf, line, e);
 
     *locked = st == ST_CONFLICT && l->wire.locked;
     if (st == ST_OK)

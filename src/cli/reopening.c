@@ -2,6 +2,7 @@
 
 #include "cli/switch/continuing.h"
 #include "core/environment/seal.h"
+#include "core/retention.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -13,6 +14,7 @@ struct looked_at {
     bool known; /* the seal could be read at the start */
     struct seal seal;
     msec ask_at, pause; /* monotonic */
+    msec forget_at;     /* monotonic; of a sealed one */
 };
 
 struct reopening {
@@ -144,6 +146,30 @@ static void go_on_with_switch(struct reopening *r)
     }
 }
 
+/* What is sealed grows old, too: bodies, versions and the audit go when their time has come. */
+static void forget_old(struct reopening *r, size_t i)
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    struct error why = { 0 };
+    msec now = clock_mono(r->clock);
+    bool more = true;
+
+    if (r->s->env[i].closed != CLOSED_SEALED || now < r->env[i].forget_at)
+        return;
+    enum status st = wire_open(&w, &r->s->cli->config, r->s->wire[i].conf, WIRE_FORGET, &why);
+    while (st == ST_OK && more && clock_mono(r->clock) < now + REOPEN_FORGET_SHARE_MS)
+        st = retention_run(&w.env, &more, &why);
+    if (st == ST_CONFLICT) { /* somebody is erased there, or it is being opened */
+        r->env[i].forget_at = now + REOPEN_ASK_MS;
+        return;
+    }
+    if (st != ST_OK)
+        log_say(&r->s->log, LOG_WARN, LOG_housekeeping_failed, LF_ENV(r->s->env[i].env),
+                LF("error", str_of(why.text)));
+    if (st != ST_OK || !more)
+        r->env[i].forget_at = now + REOPEN_FORGET_MS;
+}
+
 static void *look(void *arg)
 {
     struct reopening *r = arg;
@@ -156,6 +182,8 @@ static void *look(void *arg)
                 atomic_store(&r->due, true);
         if (!atomic_load(&r->due))
             go_on_with_switch(r);
+        for (size_t i = 0; i < r->s->n && !atomic_load(&r->due); i++)
+            forget_old(r, i);
     }
     return NULL;
 }

@@ -287,6 +287,7 @@ static enum status refuse_sealed(struct wire *w, const struct config *c, const s
                     "switch %s`.",
                     from[0] ? from : name, from[0] ? name : seal->target,
                     from[0] ? name : seal->target, from[0] ? from : name);
+    w->put_away = true;
     return fail(
         e, ST_CONFLICT,
         "Environment %s is sealed: %s took over. It can be read; nothing is written into it. "
@@ -355,7 +356,7 @@ static enum status open_pg(struct wire *w, const struct config *c, struct error 
         .clock = w->world.clock,
         .rng = w->world.rng,
         .read_only = w->mode == WIRE_READ,
-        .past_seal = w->conf->past_seal,
+        .past_seal = w->conf->past_seal || w->mode == WIRE_FORGET,
     };
 
     if (named.n >= sizeof schema)
@@ -530,7 +531,8 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
         w->env.set.lease_ms = WIRE_PG_LEASE_MS;
     switch (mode) {
     case WIRE_WRITE: return adopt(w, c, &id, e);
-    case WIRE_READ: return env_recall(&w->env, e);
+    case WIRE_READ:
+    case WIRE_FORGET: return env_recall(&w->env, e);
     case WIRE_FILL:
     case WIRE_ASK: return ST_OK;
     }

@@ -25,10 +25,12 @@ enum {
 };
 
 enum wire_mode {
-    WIRE_WRITE, /* takes the store's lock, proves the identity, adopts the store */
-    WIRE_READ,  /* reads the store beside whoever writes it; no key is needed */
-    WIRE_FILL,  /* makes the store and writes it; neither key nor identity: for copy */
-    WIRE_ASK,   /* Stripe alone, without a store: for doctor and demo */
+    WIRE_WRITE,  /* takes the store's lock, proves the identity, adopts the store */
+    WIRE_READ,   /* reads the store beside whoever writes it; no key is needed */
+    WIRE_FILL,   /* makes the store and writes it; neither key nor identity: for copy */
+    WIRE_ASK,    /* Stripe alone, without a store: for doctor and demo */
+    WIRE_FORGET, /* a store that is there, sealed or not, to forget what is in it; neither key nor
+                    identity is asked for: the store's own is taken */
 };
 
 struct wire {
@@ -48,7 +50,8 @@ struct wire {
     bool key_changed; /* WIRE_WRITE: it was another one before, of the same account */
     bool sealed; /* WIRE_WRITE failed with ST_CONFLICT because of a switch (core/environment/seal.h)
                   */
-    bool locked; /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
+    bool put_away; /* of sealed: for good, no switch is under way */
+    bool locked;   /* WIRE_WRITE failed with ST_CONFLICT because another process has the store */
     char store_path[DATA_PATH_MAX], socket_path[DATA_PATH_MAX]; /* "" on PostgreSQL */
 };
 

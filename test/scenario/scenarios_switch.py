@@ -87,6 +87,30 @@ def a_switch_leaves_one_environment_open_or_none_wherever_it_is_broken_off(place
     d.stop()
 
 
+@scenario("ENV-20I")
+def a_sealed_environment_forgets_people_and_what_is_past_its_time(place):
+    jo = place.emulator.post("/v1/customers", name="Jo", email="jo.sealed@example.com")
+    kept = place.emulator.post("/v1/products", name="kept")
+    place.run("sync", "products", "customers", env=conf(place, TEST_ALONE))
+    env = conf(place, TWO)
+    switch(place, env, "live")
+    check(place.one("select count(*) from _calls"), "nothing was noted that could grow old")
+    gone = conf(place, TWO.replace("api_base = @API", "api_base = http://127.0.0.1:9", 1))  # nobody asks Stripe
+    _, err = place.run("sync", "products", "--env", "test", code=5, env=gone)
+    check("sealed: live took over" in err, err)
+    d, short = None, TWO.replace("relist_seconds = 0\n", "relist_seconds = 0\ncalls_days = 0\n", 1)
+    for _ in range(2):  # without a daemon, and with one
+        place.run("erase", jo["id"], "--env", "test", "--yes", env=gone)
+        check(place.one("select deleted from objects where id = ?", jo["id"]) == 2, "it is not blocked")
+        check("jo.sealed" not in place.text_of_store("test"), "she is still there")
+        d = d or start(place, conf(place, short))
+    check(ids_of(place, "test") == {kept["id"]}, "the seal kept nothing", ids_of(place, "test"))
+    until("what is past its time is forgotten", lambda: not place.one("select count(*) from _calls"))
+    check(words_of(d) == {"live": "ok", "test": "sealed"}, words_of(d))
+    check(states(place, env) == {"live": "open", "test": "sealed"}, states(place, env))
+    d.stop()
+
+
 @scenario("ENV-20B")
 def a_switch_that_was_begun_can_be_taken_back(place):
     place.emulator.post("/v1/products", name="old")
