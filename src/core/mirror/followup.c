@@ -1,7 +1,9 @@
 #include "core/mirror/followup.h"
 
 #include "base/plant.h"
+#include "core/mirror/clocks.h"
 #include "core/mirror/mirror.h"
+#include "core/mirror/parents.h"
 #include "core/mirror/references.h"
 
 #include <stdio.h>
@@ -21,10 +23,22 @@ static enum status want(struct tx *tx, struct env *env, enum due_kind kind, str 
     return due_mark(tx, env, &m, a, e);
 }
 
-enum status followup_want_sweep(struct tx *tx, struct env *env, str type, struct arena *a,
-                                struct error *e)
+static enum status want_sweep(struct tx *tx, struct env *env, const struct resource *r,
+                              struct arena *a, struct error *e)
 {
-    return want(tx, env, DUE_SWEEP, type, a, e);
+    return resource_fetchable(r) ? want(tx, env, DUE_SWEEP, str_of(r->type), a, e) : ST_OK;
+}
+
+enum status followup_want_sweeps(struct tx *tx, struct env *env, const struct resource *r,
+                                 str variant, bool complete, struct arena *a, struct error *e)
+{
+    bool swept = clocks_bind(variant) || (complete && !str_starts(variant, S("parent=")));
+    enum status st = swept ? want_sweep(tx, env, r, a, e) : ST_OK;
+
+    for (size_t i = 0; clocks_lead(r, variant) && i < resource_count && st == ST_OK; i++)
+        if (clocks_hold(&resource_table[i]))
+            st = want_sweep(tx, env, &resource_table[i], a, e);
+    return st;
 }
 
 enum status followup_want_chase(struct tx *tx, struct env *env, struct arena *a, struct error *e)
@@ -54,23 +68,59 @@ static enum status finish(struct env *env, struct claim *c, struct error *e)
 struct sweep {
     struct env *env;
     struct claim *c;
+    const struct resource *r;
     int64_t seen; /* since this ticket every list of the type was walked to its end */
     int64_t ticket;
     char id[ID_MAX + 1];
 };
+
+/* One of the lists that the type itself has, now; or all that are under its parents. */
+static bool is_own(const struct resource *r, str variant)
+{
+    if (parents_is_variant(variant))
+        return true;
+    for (str rest = str_of(r->list_query ? r->list_query : ""), own; rest.p;) {
+        rest = str_cut(rest, '|', &own);
+        if (str_eq(own, variant))
+            return true;
+    }
+    return false;
+}
+
+/* Own lists must have come to their ends. The others are waited for while they are walked: one that
+ * fails may do so for days, and one of a former clock is never walked again. */
+static void count_list(struct sweep *s, const struct rows *r, size_t i, bool *open)
+{
+    str state = row_str(r, i, 1);
+    int64_t since = row_int(r, i, 2);
+    bool due = row_int(r, i, 3) != 0;
+
+    if (!is_own(s->r, row_str(r, i, 0))) {
+        *open |= due && (str_eqz(state, "waiting") || str_eqz(state, "walking"));
+        return;
+    }
+    *open |= !str_eqz(state, "complete") && !str_eqz(state, "skipped");
+    if (!s->seen || since < s->seen)
+        s->seen = since;
+}
 
 /* 0 in `seen`: a list of the type is still under way; its own end brings the sweep back. */
 static enum status find_seen(struct sweep *s, struct error *e)
 {
     ARENA(a, FOLLOWUP_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows r;
+    struct rows r = { 0 };
+    bool open = false;
     enum status st = tx_begin(&tx, s->env->world->store, TX_READ, e);
 
+    if (st == ST_OK && clocks_hold(s->r))
+        st = clocks_open(&tx, s->env, &open, &a, e);
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_WALK_OPEN, &r, &a, e, V_STR(s->c->key.type), v_account(s->env));
-    if (st == ST_OK)
-        s->seen = row_int(&r, 0, 0) ? 0 : row_int(&r, 0, 1);
+        st = tx_run(&tx, STMT_WALKS_OF_TYPE, &r, &a, e, V_STR(s->c->key.type), v_account(s->env));
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
+        count_list(s, &r, i, &open);
+    if (open)
+        s->seen = 0;
     return st;
 }
 
@@ -112,8 +162,11 @@ static enum status sweep_piece(struct sweep *s, bool *more, struct error *e)
 
 enum status followup_sweep(struct env *env, struct claim *c, struct error *e)
 {
-    struct sweep s = { .env = env, .c = c };
+    struct sweep s = { .env = env, .c = c, .r = resource_by_type(c->key.type) };
     bool more = true;
+
+    if (!s.r) /* a type of another version's table */
+        return finish(env, c, e);
     enum status st = find_seen(&s, e);
 
     while (st == ST_OK && s.seen && more) {

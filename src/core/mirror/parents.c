@@ -181,8 +181,8 @@ static enum status end(struct parents *p, const char *state, const char *reason,
                     reason ? V_STR(str_of(reason)) : V_NULL,
                     V_INT(clock_wall(p->env->world->clock)), V_STR(k->type), V_STR(k->id),
                     v_account(p->env), V_INT(p->run), V_INT(p->c->ticket));
-    if (st == ST_OK && strcmp(state, "complete") == 0 && resource_fetchable(p->r))
-        st = followup_want_sweep(&tx, p->env, k->type, a, e);
+    if (st == ST_OK)
+        st = followup_want_sweeps(&tx, p->env, p->r, k->id, strcmp(state, "complete") == 0, a, e);
     if (st == ST_OK)
         st = due_finish(&tx, p->env, p->c, a, e);
     if (st == ST_OK)

@@ -5,6 +5,7 @@
 #include "core/api.h"
 #include "core/customer/state.h"
 #include "core/environment/acting.h"
+#include "core/mirror/clocks.h"
 #include "core/mirror/followup.h"
 #include "core/mirror/known.h"
 #include "core/mirror/mirror.h"
@@ -20,9 +21,8 @@ enum {
     PIECE_BYTES_MAX = 512 << 10, /* of objects stored in one transaction */
     PIECE_RUNS_MAX = 2000,       /* statements after which it takes no further object */
     CURSOR_MAX = 255,
-    RESTARTS_MAX = 5,  /* a cursor that vanished: from the start again, so often */
-    TURN_PAGES = 10,   /* of a walk in one turn, where connected accounts wait for theirs */
-    CLOCKS_PIECE = 50, /* test clocks, or customers on one, whose lists one transaction wants */
+    RESTARTS_MAX = 5, /* a cursor that vanished: from the start again, so often */
+    TURN_PAGES = 10,  /* of a walk in one turn, where connected accounts wait for theirs */
 };
 
 /* One walk under way. */
@@ -282,7 +282,8 @@ static enum status store_page(struct walk *w, str body, bool *more, struct arena
 /* ---- the walk's state in the store
  * ------------------------------------------------------------------ */
 
-/* Where did it stand? From the start it begins a new run under this claim's ticket. */
+/* Where did it stand? From the start it begins a new run under this claim's ticket. ST_NONE: the
+ * list is asked for no more. */
 static enum status enter(struct walk *w, struct error *e)
 {
     ARENA(a, 64 << 10);
@@ -295,9 +296,8 @@ static enum status enter(struct walk *w, struct error *e)
         st = tx_run(&tx, STMT_WALK_GET, &r, &a, e, V_STR(k->type), V_STR(k->id), v_account(w->env));
     if (st != ST_OK)
         return st;
-    if (r.n_rows == 0)
-        return fail(e, ST_BROKEN, "walk %.*s %.*s is due but not on record", STR_ARG(k->type),
-                    STR_ARG(k->id));
+    if (r.n_rows == 0) /* forgotten meanwhile: what it was under is gone */
+        return ST_NONE;
     str cursor = row_str(&r, 0, 0);
     if (cursor.n && cursor.n <= CURSOR_MAX) {
         memcpy(w->cursor, cursor.p, cursor.n);
@@ -334,28 +334,52 @@ static enum status let_go(struct walk *w, struct tx *tx, struct error *e)
     return due_release(w->env, w->c, e);
 }
 
+static enum status finish(struct walk *w, struct tx *tx, struct arena *a, struct error *e)
+{
+    enum status st = due_finish(tx, w->env, w->c, a, e);
+
+    if (st == ST_OK)
+        st = tx_commit(tx, e);
+    if (st == ST_OK)
+        env_ring(w->env);
+    return st;
+}
+
 /* Lost: whoever has it now walks on, and what it was to become is his to say. */
 static enum status end_walk(struct walk *w, const char *state, const char *reason, struct error *e)
 {
     ARENA(a, 64 << 10);
     CLEANUP(tx_end) struct tx tx = { 0 };
-    bool swept = strcmp(state, "complete") == 0 && resource_fetchable(w->r) &&
-                 !str_starts(w->c->key.id, S("parent="));
     enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
         st = write_state(w, &tx, state, reason, &a, e);
     if (st == ST_OK && w->lost)
         return let_go(w, &tx, e);
-    if (st == ST_OK && swept)
-        st = followup_want_sweep(&tx, w->env, w->c->key.type, &a, e);
     if (st == ST_OK)
-        st = due_finish(&tx, w->env, w->c, &a, e);
+        st = followup_want_sweeps(&tx, w->env, w->r, w->c->key.id, strcmp(state, "complete") == 0,
+                                  &a, e);
+    return st == ST_OK ? finish(w, &tx, &a, e) : st;
+}
+
+/* Its clock is gone, or the customer on it: what is asked for no more is not on record. */
+static enum status forget(struct walk *w, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_key *k = &w->c->key;
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+
     if (st == ST_OK)
-        st = tx_commit(&tx, e);
+        st = write_state(w, &tx, "skipped", NULL, &a, e);
+    if (st == ST_OK && w->lost)
+        return let_go(w, &tx, e);
     if (st == ST_OK)
-        env_ring(w->env);
-    return st;
+        st = tx_run(&tx, STMT_ERASE_WALKS, NULL, &a, e, V_STR(k->type), V_STR(k->id),
+                    v_account(w->env));
+    if (st == ST_OK)
+        st = followup_want_sweeps(&tx, w->env, w->r, k->id, false, &a, e);
+    return st == ST_OK ? finish(w, &tx, &a, e) : st;
 }
 
 static enum status note_failure(struct walk *w, const char *why, int http_status, struct error *e)
@@ -370,6 +394,8 @@ static enum status note_failure(struct walk *w, const char *why, int http_status
     if (st == ST_OK && w->lost)
         return let_go(w, &tx, e);
     if (st == ST_OK)
+        st = followup_want_sweeps(&tx, w->env, w->r, w->c->key.id, false, &a, e);
+    if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
         st = due_fail(w->env, w->c, why, http_status, &dead, e);
@@ -379,114 +405,10 @@ static enum status note_failure(struct walk *w, const char *why, int http_status
     return st;
 }
 
-/* ---- behind a finished list */
-
-static const struct walk_order behind_a_list = { .lane = LANE_BACKFILL };
-
-/* What lives on a test clock is in no default list: it is listed once more for each clock.
- * [facts: F-01] */
-static enum status want_clock_lists(struct tx *tx, struct env *env, str clock, struct arena *a,
-                                    struct error *e)
-{
-    enum status st = ST_OK;
-
-    for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
-        const struct resource *r = &resource_table[i];
-        if (!(r->flags & RES_TEST_CLOCK) || !r->list_path)
-            continue;
-        str on_clock = arena_concat(a, S("test_clock="), url_escape_in(a, clock));
-        for (str rest = str_of(r->list_query), variant; rest.p && st == ST_OK;) {
-            rest = str_cut(rest, '|', &variant);
-            st = walk_want(tx, env, r, query_join(variant, on_clock, a), &behind_a_list, a, e);
-        }
-    }
-    return st;
-}
-
-/* Some lists know no test_clock=: they are asked for by each customer on the clock. */
-static enum status want_customer_lists(struct tx *tx, struct env *env, str customer,
-                                       struct arena *a, struct error *e)
-{
-    str of_customer = arena_concat(a, S("customer="), url_escape_in(a, customer));
-    enum status st = ST_OK;
-
-    for (size_t i = 0; st == ST_OK && i < resource_count; i++)
-        if (resource_table[i].flags & RES_CLOCK_CUSTOMER)
-            st = walk_want(tx, env, &resource_table[i], of_customer, &behind_a_list, a, e);
-    return st;
-}
-
-/* Behind what lists are wanted, piece by piece: all clocks, or the customers on one of them. */
-struct on_clocks {
-    str clock; /* empty: all clocks */
-    str after; /* the last one that was seen */
-    size_t n;
-};
-
-static enum status want_piece(struct env *env, struct on_clocks *o, struct arena *keep,
-                              struct error *e)
-{
-    ARENA(a, 1 << 20);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    const struct value clocks = V_STR(S("test_helpers.test_clock"));
-    struct rows r = { 0 };
-
-    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-    if (st == ST_OK && o->clock.n)
-        st = tx_run(&tx, STMT_REFS_FROM, &r, &a, e, clocks, v_account(env), V_STR(o->clock),
-                    V_STR(S("customer")), V_STR(o->after), V_INT(CLOCKS_PIECE));
-    else if (st == ST_OK)
-        st = tx_run(&tx, STMT_OBJECT_IDS, &r, &a, e, clocks, v_account(env), V_STR(o->after),
-                    V_INT(CLOCKS_PIECE));
-    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
-        st = o->clock.n ? want_customer_lists(&tx, env, row_str(&r, i, 0), &a, e)
-                        : want_clock_lists(&tx, env, row_str(&r, i, 0), &a, e);
-    if (st == ST_OK)
-        st = tx_commit(&tx, e);
-    if (st != ST_OK)
-        return st;
-    o->n = r.n_rows;
-    arena_free(keep);
-    o->after = o->n ? arena_copy(keep, row_str(&r, o->n - 1, 0)) : S("");
-    return o->after.p ? ST_OK : fail(e, ST_LIMIT, "the id of a test clock is too long");
-}
-
-/* Behind the list of clocks come the lists on each clock; behind the customers on a clock, theirs.
- * What was wanted before a crash is wanted once more: the walk has not ended. */
-static enum status on_clocks(struct walk *w, struct error *e)
-{
-    ARENA(a, 64 << 10);
-    ARENA(keep, 64 << 10);
-    struct on_clocks o = { .after = S(""), .n = CLOCKS_PIECE };
-    str on = S("test_clock=");
-    bool clocks = strcmp(w->r->type, "test_helpers.test_clock") == 0;
-    bool customers = strcmp(w->r->type, "customer") == 0 && str_starts(w->c->key.id, on);
-    enum status st = ST_OK;
-    unsigned attempt = 1;
-
-    if (!clocks && !customers)
-        return ST_OK;
-    if (customers) {
-        str_cut(str_sub(w->c->key.id, on.n, w->c->key.id.n), '&', &o.clock);
-        if (!url_unescape(&a, o.clock, false, &o.clock) || !o.clock.n)
-            return ST_OK;
-    }
-    while (st == ST_OK && o.n == CLOCKS_PIECE) {
-        st = want_piece(w->env, &o, &keep, e);
-        bool again = tx_again(w->env->world->store, st, attempt);
-        attempt = again ? attempt + 1 : 1;
-        if (again) {
-            error_clear(e);
-            st = ST_OK;
-        }
-    }
-    return st;
-}
-
 /* The list is at its end: the sweep behind it is due in the same transaction. */
 static enum status complete(struct walk *w, struct error *e)
 {
-    enum status st = on_clocks(w, e);
+    enum status st = clocks_follow(w->env, w->r, w->c->key.id, e);
 
     return st == ST_OK ? end_walk(w, "complete", NULL, e) : st;
 }
@@ -517,6 +439,9 @@ static enum status on_refusal(struct walk *w, const struct api_answer *got, enum
         *step = STEP_ON;
         return ST_OK;
     }
+    if (!w->cursor[0] && clocks_bind(w->c->key.id) &&
+        str_eqz(api_error_of(&got->http, a).code, "resource_missing"))
+        return forget(w, e);
     switch (got->meaning) {
     case API_NO_SUCH_URL:
     case API_FORBIDDEN:
@@ -564,6 +489,15 @@ static enum status one_page(struct walk *w, enum step *step, struct error *e)
     return ST_OK;
 }
 
+static enum status nothing_to_walk(struct walk *w, struct error *e)
+{
+    ARENA(a, 64 << 10);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, w->env->world->store, TX_WRITE, e);
+
+    return st == ST_OK ? finish(w, &tx, &a, e) : st;
+}
+
 enum status walk_run(struct env *env, struct claim *c, struct work_report *report, struct error *e)
 {
     struct walk w = { .env = env, .c = c, .report = report, .r = resource_by_type(c->key.type) };
@@ -574,6 +508,8 @@ enum status walk_run(struct env *env, struct claim *c, struct work_report *repor
     if (parents_is_variant(c->key.id))
         return parents_run(env, c, report, e);
     enum status st = enter(&w, e);
+    if (st == ST_NONE)
+        return nothing_to_walk(&w, e);
     for (unsigned pages = 0; st == ST_OK && step == STEP_ON; pages++) {
         if (env_stopping(env))
             return due_release(env, c, e);
