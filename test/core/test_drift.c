@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "core/mirror/drift.h"
 #include "core/mirror/mirror.h"
+#include "core/mirror/sync.h"
+#include "core/schedule.h"
 #include "small_world.h"
 
 #include <stdio.h>
@@ -387,6 +389,82 @@ static void a_paced_check_makes_a_request_and_waits(void **state)
     small_world_free(w);
 }
 
+/* Both types were seen whole, the tax rates first: their check is due first. */
+static void see_two_types(struct small_world *w)
+{
+    const str args[2] = { S("tax_rates"), S("coupons") };
+    struct error e = { 0 };
+    struct sync s;
+
+    w->env.set.check_ms = w->env.set.relist_ms = 24 * 3600 * 1000;
+    script(w, "/v1/tax_rates", 200, PAGE(RATE("txr_1", "a"), "false"));
+    script(w, "/v1/coupons", 200, PAGE("", "false"));
+    for (size_t i = 0; i < COUNT(args); i++) {
+        assert_int_equal(sync_start(&w->env, &args[i], 1, false, LANE_BACKFILL, &s, &e), ST_OK);
+        settle(w);
+        pass(w, 1000);
+    }
+    assert_int_equal(ask_int(w, "select count(*) from _walks where state = 'complete'"), 2);
+    pass(w, w->env.set.check_ms);
+}
+
+static void let_the_schedule_run(struct small_world *w, int seconds)
+{
+    struct error e = { 0 };
+
+    for (int i = 0; i < seconds; i++) {
+        assert_int_equal(schedule_run(&w->env, &e), ST_OK);
+        work_off(w);
+        pass(w, 1000);
+    }
+}
+
+static void a_check_that_fails_for_ever_keeps_no_other_from_its_turn(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    see_two_types(w);
+    script(w, "/v1/tax_rates", 500, "{}");
+    let_the_schedule_run(w, 60);
+    assert_string_equal(ask_text(w, "select state from _checks where type = 'tax_rate'"),
+                        "walking");
+    assert_string_equal(ask_text(w, "select state from _checks where type = 'coupon'"), "done");
+    /* it was asked for as often as failures are, and not begun again and again */
+    assert_int_equal(ask_int(w, "select gen from _due where kind = 'check' and type = 'tax_rate'"),
+                     1);
+    script(w, "/v1/tax_rates", 200, PAGE(RATE("txr_1", "a"), "false"));
+    let_the_schedule_run(w, 120);
+    assert_string_equal(ask_text(w, "select state from _checks where type = 'tax_rate'"), "done");
+    small_world_free(w);
+}
+
+static void checks_that_failed_share_their_pace_when_they_come_back(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    see_two_types(w);
+    script(w, "/v1/tax_rates", 500, "{}");
+    script(w, "/v1/coupons", 500, "{}");
+    let_the_schedule_run(w, 30);
+    assert_int_equal(ask_int(w, "select count(*) from _due where kind = 'check' and attempts > 0"),
+                     2);
+    script(w, "/v1/tax_rates", 200, PAGE(RATE("txr_1", "a"), "true")); /* of two pages */
+    script(w, "/v1/tax_rates?limit=100&starting_after=txr_1", 200, PAGE("", "false"));
+    script(w, "/v1/coupons", 200, PAGE("", "false"));
+    pass(w, 3600 * 1000);
+    w->n_asked = 0;
+    work_off(w);
+    pass(w, 1000);
+    work_off(w);
+    assert_int_equal(asked(w, "/v1/tax_rates"), 1);
+    pass(w, 1000);
+    work_off(w);
+    assert_int_equal(asked(w, "/v1/tax_rates"), 2);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +481,8 @@ int main(void)
         cmocka_unit_test(a_list_that_is_refused_is_skipped_and_says_why),
         cmocka_unit_test(a_list_that_does_not_move_on_is_asked_for_again_later),
         cmocka_unit_test(a_paced_check_makes_a_request_and_waits),
+        cmocka_unit_test(a_check_that_fails_for_ever_keeps_no_other_from_its_turn),
+        cmocka_unit_test(checks_that_failed_share_their_pace_when_they_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/plant.h"
 #include "base/url.h"
 #include "core/api.h"
+#include "core/environment/connected.h"
 #include "core/mirror/drift_check.h"
 #include "core/mirror/parents.h"
 #include "core/mirror/sync.h"
@@ -16,7 +17,7 @@
 
 enum {
     PIECE = 200,
-    PACED_MS = 1000, /* of a check that nobody waits for: between two requests */
+    PACED_MS = 1000, /* of checks that nobody waits for: between two requests */
     RESTARTS_MAX = 5,
 };
 
@@ -345,6 +346,26 @@ static enum status confirm_some(struct check *k, struct error *e)
 
 /* ---- the work ---- */
 
+/* All that are under way together make a request a second: what failed while Stripe was away comes
+ * back at once, and others have begun meanwhile. */
+static enum status rest(struct check *k, struct error *e)
+{
+    ARENA(a, DRIFT_SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    bool guest = k->env->root != NULL;
+    int64_t at_a_time = guest ? CONNECTED_CHECKS_MAX : 1;
+    struct rows r;
+    enum status st = tx_begin(&tx, k->env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_CHECKS_PENDING, &r, &a, e, V_INT(guest));
+    if (st != ST_OK)
+        return st;
+    int64_t share = (row_int(&r, 0, 0) + at_a_time - 1) / at_a_time;
+    tx_end(&tx);
+    return due_postpone(k->env, k->c, PACED_MS * (share > 1 ? share : 1), e);
+}
+
 static enum status step(struct check *k, struct error *e)
 {
     switch (k->phase) {
@@ -429,7 +450,7 @@ enum status drift_run(struct env *env, struct claim *c, struct work_report *repo
             before != DRIFT_CONFIRMING) /* what is on its way may arrive */
             return due_postpone(env, c, env->set.confirm_ms, e);
         if (k.paced && before != DRIFT_WAITING)
-            return due_postpone(env, c, PACED_MS, e);
+            return rest(&k, e);
     }
     return st == ST_OK ? finish(&k, e) : st;
 }
@@ -460,7 +481,7 @@ static enum status find_next(struct tx *tx, struct env *env, const struct resour
     for (size_t i = 0; st == ST_OK && i < r.n_rows && !*out; i++) {
         const struct resource *res = resource_by_type(row_str(&r, i, 0));
         bool may = false;
-        if (row_int(&r, i, 2)) /* one at a time */
+        if (row_int(&r, i, 2)) /* one at a time, besides those that fail */
             return ST_OK;
         if (!res || !is_time(env, res, row_int(&r, i, 1), now))
             continue;

@@ -242,6 +242,44 @@ static enum status chase_type(struct env *env, const struct resource *r, struct 
     return st;
 }
 
+/* Lists that have failed, but may soon bring objects of the type: themselves, or in others. */
+static bool is_expected(const struct rows *lists, const struct resource *r)
+{
+    for (size_t i = 0; i < lists->n_rows; i++) {
+        str type = row_str(lists, i, 0);
+        if (str_eqz(type, r->type) || (r->parent && str_eqz(type, r->parent)))
+            return true;
+    }
+    return false;
+}
+
+static enum status find_expected(struct env *env, struct rows *lists, struct arena *a,
+                                 struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+
+    return st == ST_OK ? tx_run(&tx, STMT_WALKS_EXPECTED, lists, a, e, v_account(env),
+                                V_INT(FOLLOWUP_PATIENCE))
+                       : st;
+}
+
+static enum status chase_all(struct env *env, struct error *e)
+{
+    ARENA(a, FOLLOWUP_BYTES_MAX);
+    struct rows lists = { 0 };
+    enum status st = find_expected(env, &lists, &a, e);
+
+    if (st == ST_OK)
+        st = references_look_again(env, e);
+    for (size_t i = 0; i < resource_count && st == ST_OK; i++) {
+        const struct resource *r = &resource_table[i];
+        if (resource_fetchable(r) && !is_expected(&lists, r))
+            st = chase_type(env, r, e);
+    }
+    return st;
+}
+
 /* It comes behind the walks and sweeps: most of what is missing now they will bring. */
 enum status followup_chase(struct env *env, struct claim *c, struct error *e)
 {
@@ -254,10 +292,7 @@ enum status followup_chase(struct env *env, struct claim *c, struct error *e)
         return st;
     if (walks || sweeps)
         return due_postpone(env, c, CHASE_PAUSE_MS, e);
-    st = references_look_again(env, e);
-    for (size_t i = 0; i < resource_count && st == ST_OK; i++)
-        if (resource_fetchable(&resource_table[i]))
-            st = chase_type(env, &resource_table[i], e);
+    st = chase_all(env, e);
     if (st == ST_OK && env_stopping(env))
         return due_release(env, c, e);
     return st == ST_OK ? finish(env, c, e) : st;

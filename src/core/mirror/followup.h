@@ -11,12 +11,15 @@
 #include "core/due.h"
 #include "core/resource.h"
 
+/* Failures in a row after which nobody expects that a list will soon bring what is missing. */
+enum { FOLLOWUP_PATIENCE = 10 };
+
 /* A list has come to its end, or is tried again later: in that transaction. Own lists bring the
  * sweep when they are `complete`; those on test clocks, which it has waited for, in any case. */
 enum status followup_want_sweeps(struct tx *tx, struct env *env, const struct resource *r,
                                  str variant, bool complete, struct arena *a,
                                  struct error *e) MUST_USE;
-/* Lists were asked for: behind them comes the chase. */
+/* Lists were asked for, or came later than the others: behind them comes the chase. */
 enum status followup_want_chase(struct tx *tx, struct env *env, struct arena *a,
                                 struct error *e) MUST_USE;
 

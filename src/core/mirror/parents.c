@@ -94,9 +94,11 @@ struct parents {
     struct env *env;
     struct claim *c;
     const struct resource *r;
-    int64_t run;      /* of this row of _walks */
+    int64_t run; /* of this row of _walks */
+    str state;
     msec since;       /* wall */
     int64_t open;     /* lists of the parents' type, or under them, that are yet to be walked */
+    int64_t failing;  /* of these, those that have failed and are tried again */
     int64_t given_up; /* lists under them */
     int64_t unknown;  /* lists of the parents' type that were given up */
     int64_t n;        /* parents; counted where there are too many */
@@ -115,6 +117,7 @@ static enum status read_pending(struct tx *tx, struct parents *p, const char *ty
         return st;
     int64_t failing = walk_is_paced(p->c) ? row_int(&r, 0, 2) : 0;
     p->open += row_int(&r, 0, 0) - failing;
+    p->failing += row_int(&r, 0, 3) - failing;
     *(own ? &p->given_up : &p->unknown) = row_int(&r, 0, 1) + failing;
     return ST_OK;
 }
@@ -130,6 +133,7 @@ static enum status read_row(struct tx *tx, struct parents *p, struct arena *a, s
     if (st != ST_OK)
         return st;
     p->run = row_int(&r, 0, 1);
+    p->state = row_str(&r, 0, 3);
     p->since = row_int(&r, 0, 6);
     return ST_OK;
 }
@@ -224,11 +228,42 @@ static enum status want_lists(struct parents *p, struct arena *a, struct error *
     return st;
 }
 
+/* The row says how it stands, for whoever waits for lists that are under way. */
+static enum status say(struct parents *p, const char *state, const char *reason, struct arena *a,
+                       struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    const struct due_key *k = &p->c->key;
+
+    if (str_eqz(p->state, state))
+        return ST_OK;
+    enum status st = tx_begin(&tx, p->env->world->store, TX_WRITE, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_WALK_END, NULL, a, e, V_STR(str_of(state)),
+                    reason ? V_STR(str_of(reason)) : V_NULL, V_INT(0), V_STR(k->type), V_STR(k->id),
+                    v_account(p->env), V_INT(p->run), V_INT(p->c->ticket));
+    if (st == ST_OK &&
+        str_eqz(p->state, "failed")) /* the chase has not waited for what comes now */
+        st = followup_want_chase(&tx, p->env, a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
+/* Where nothing but failures is left to wait for, that may last for days. */
+static enum status say_how_it_stands(struct parents *p, struct arena *a, struct error *e)
+{
+    return p->open && p->failing == p->open
+               ? say(p, "failed", "lists that it waits for fail, and are tried again", a, e)
+               : say(p, "walking", NULL, a, e);
+}
+
 /* Long lists are looked at less and less often. */
-static enum status wait_for_lists(struct parents *p, struct error *e)
+static enum status wait_for_lists(struct parents *p, struct arena *a, struct error *e)
 {
     msec pause = (clock_wall(p->env->world->clock) - p->since) / PAUSE_SHARE;
+    enum status st = say_how_it_stands(p, a, e);
 
+    if (st != ST_OK)
+        return st;
     if (walk_is_paced(p->c))
         return due_postpone(p->env, p->c, WALK_PACE_MS, e);
     pause = pause < PAUSE_MS ? PAUSE_MS : pause;
@@ -268,12 +303,12 @@ enum status parents_run(struct env *env, struct claim *c, struct work_report *re
     if (st != ST_OK)
         return st;
     if (p.open)
-        return wait_for_lists(&p, e);
+        return wait_for_lists(&p, &a, e);
     if ((int64_t)p.unlisted.n_rows > env->set.parents_max)
         return skip(&p, &a, e);
     if (p.unlisted.n_rows) {
         st = want_lists(&p, &a, e);
-        return st == ST_OK ? wait_for_lists(&p, e) : st;
+        return st == ST_OK ? wait_for_lists(&p, &a, e) : st;
     }
     return conclude(&p, report, &a, e);
 }

@@ -334,10 +334,13 @@ static enum status let_go(struct walk *w, struct tx *tx, struct error *e)
     return due_release(w->env, w->c, e);
 }
 
+/* A list that has failed before comes late: the chase has not waited for it. */
 static enum status finish(struct walk *w, struct tx *tx, struct arena *a, struct error *e)
 {
     enum status st = due_finish(tx, w->env, w->c, a, e);
 
+    if (st == ST_OK && w->c->attempts)
+        st = followup_want_chase(tx, w->env, a, e);
     if (st == ST_OK)
         st = tx_commit(tx, e);
     if (st == ST_OK)
@@ -395,6 +398,8 @@ static enum status note_failure(struct walk *w, const char *why, int http_status
         return let_go(w, &tx, e);
     if (st == ST_OK)
         st = followup_want_sweeps(&tx, w->env, w->r, w->c->key.id, false, &a, e);
+    if (st == ST_OK && w->c->attempts + 1 == FOLLOWUP_PATIENCE)
+        st = followup_want_chase(&tx, w->env, &a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
