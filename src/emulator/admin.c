@@ -17,7 +17,7 @@
 enum { REQUESTS_KEPT_MAX = 100000, REQUESTS_SHOWN_MAX = 10000 };
 
 struct request_row {
-    char *method, *target, *key, *id;
+    char *method, *target, *key, *id, *agent;
     const struct space *space;
     msec at;
     int status;
@@ -40,6 +40,7 @@ static void row_clear(struct request_row *r)
     free(r->target);
     free(r->key);
     free(r->id);
+    free(r->agent);
     *r = (struct request_row){ 0 };
 }
 
@@ -69,6 +70,7 @@ void request_log_add(struct emulator *e, const struct call *c, const struct http
                                  .target = must_copy(q->target),
                                  .key = must_copy(c->idem_key),
                                  .id = must_copy(c->request_id),
+                                 .agent = must_copy(http_header_get(q, S("User-Agent"), NULL)),
                                  .space = c->space,
                                  .at = e->now,
                                  .status = r->status,
@@ -85,6 +87,7 @@ static json_t *row_document(const struct request_row *r)
     set_int(v, "status", r->reset ? 0 : r->status);
     set_strz(v, "idempotency_key", *r->key ? r->key : NULL);
     set_strz(v, "request_id", r->id);
+    set_strz(v, "user_agent", *r->agent ? r->agent : NULL);
     set_strz(v, "account", r->space ? r->space->account : NULL);
     set_new(v, "livemode", r->space ? json_boolean(r->space->livemode) : json_null());
     return v;
