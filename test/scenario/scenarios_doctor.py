@@ -36,6 +36,7 @@ def mistakes_of_the_configuration_and_the_machine(place):
 
 @scenario("DOCTOR-03")
 def mistakes_at_stripe(place):
+    place.written = ["/v1/webhook_endpoints"]
     play(place, "stripe")
 
 

@@ -266,6 +266,7 @@ def finished(place, env, command, point):
 
 @scenario("ENV-20C")
 def a_switch_that_is_killed_anywhere_goes_on_or_goes_back(place):
+    place.written = ["/v1/webhook_endpoints"]
     old = place.emulator.post("/v1/products", name="old")["id"]
     place.run("sync", old, env=conf(place, TEST_ALONE))
     env = {**conf(place, TWO), "BRINDLE_LISTEN": f"127.0.0.1:{free_port()}"}

@@ -322,6 +322,7 @@ def typical_filters_search_an_index_and_columns_are_described(place):
 @scenario("MIRROR-18")
 def the_doctor_names_what_an_endpoint_lacks_and_mends_it(place):
     e = place.emulator
+    place.written = ["/v1/webhook_endpoints"]
     url = "https://shop.example/webhooks/test"
     place.run("sync", "products")
 

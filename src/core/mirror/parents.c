@@ -84,7 +84,7 @@ enum status parents_are_few(struct tx *tx, struct env *env, const struct resourc
         tx_run(tx, STMT_PARENTS_COUNT, &n, a, e, V_STR(str_of(r->parent)), v_account(env));
 
     if (st == ST_OK)
-        *few = row_int(&n, 0, 0) <= env->set.parents_max;
+        *few = row_int(&n, 0, 0) > 0 && row_int(&n, 0, 0) <= env->set.parents_max;
     return st;
 }
 

@@ -23,7 +23,8 @@ bool parents_is_variant(str variant);
  * last, and those that were given up. Somebody who waits (not paced) hurries paced ones. */
 enum status parents_want(struct tx *tx, struct env *env, const struct resource *r,
                          const struct walk_order *o, struct arena *a, struct error *e) MUST_USE;
-/* Are its parents few enough that they may be walked unasked? */
+/* Are its parents few enough that they may be walked unasked? Not where there is none: a type's turn
+ * is not to be spent on nothing. */
 enum status parents_are_few(struct tx *tx, struct env *env, const struct resource *r, bool *few,
                             struct arena *a, struct error *e) MUST_USE;
 /* Wants what is missing, waits for it (puts itself back), and ends. */
