@@ -251,7 +251,7 @@ static enum status say(struct parents *p, const char *state, const char *reason,
 /* Where nothing but failures is left to wait for, that may last for days. */
 static enum status say_how_it_stands(struct parents *p, struct arena *a, struct error *e)
 {
-    return p->open && p->failing == p->open
+    return !walk_is_paced(p->c) && p->open && p->failing == p->open
                ? say(p, "failed", "lists that it waits for fail, and are tried again", a, e)
                : say(p, "walking", NULL, a, e);
 }
