@@ -258,7 +258,8 @@ create index _states_several on _states (account, customer) where live > 1;
 create index _states_due on _states (revision) where delivered < revision;
 
 -- Which customer a user of yours has: one row a user. state: none, found (a customer whose metadata
--- names the user), creating (an operation is under way), bound (asked for here, or taken over).
+-- names the user), creating (an operation is under way), bound (asked for here, or taken over), forgotten
+-- (erased: the row goes as soon as the key-value server has no pair of the user).
 create table _users (
     user_id text collate "C" not null,
     account text collate "C" not null,
