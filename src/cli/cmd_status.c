@@ -198,6 +198,20 @@ static void print_events(const struct shown *s, const struct mirror_status *m)
              ago(now - m->events_gap_from, from));
 }
 
+static void print_reads(str json)
+{
+    char month[32], granted[32];
+    int64_t n = 0;
+
+    (void)!json_int(json, S("reads_monthly"), &n);
+    count_text(n, month);
+    count_text(READS_GRANTED, granted);
+    line(
+        "reads", COLOR_PLAIN,
+        "about %s GETs a month when nothing happens (Stripe grants 500 a transaction, %s at least)",
+        month, granted);
+}
+
 static void print_connected(const struct mirror_status *m)
 {
     char walked[32];
@@ -233,6 +247,7 @@ static void print_numbers(const struct shown *s, const struct env *env,
          ago(m->last_fetch_ago_ms, fetch));
     print_events(s, m);
     print_lists(m, json);
+    print_reads(json);
     print_connected(m);
     print_work(s, m);
     print_states(m);

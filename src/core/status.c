@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+enum { PAGE_ITEMS = 100 }; /* that a page of a list holds */
 enum { STATUS_BYTES_MAX = 8 << 20, ACCOUNTS_SHOWN_MAX = 500 };
 
 static msec age_of(const struct rows *r, size_t col, msec now, msec never)
@@ -266,12 +267,31 @@ static void write_numbers(struct json_writer *w, const struct mirror_status *s)
         jw_put_str(w, "last_error", str_of(s->last_error));
 }
 
+#define MONTH_MS (30LL * 24 * 3600 * 1000)
+
+/* Lists that are walked are compared every so often, a request a page. */
+static int64_t reads_monthly(const struct env *env, const struct rows *r)
+{
+    const struct env_settings *set = &env->set;
+    int64_t n = set->catch_up_ms ? MONTH_MS / set->catch_up_ms : 0;
+
+    for (size_t i = 0; i < r->n_rows; i++) {
+        str walk = row_str(r, i, 3);
+        msec every = row_int(r, i, 8) ? set->check_ms : set->relist_ms;
+        if (every && walk.n && !str_eqz(walk, "skipped"))
+            n += (1 + row_int(r, i, 1) / PAGE_ITEMS) * (MONTH_MS / every);
+    }
+    return n;
+}
+
 static enum status write_types(struct tx *tx, struct env *env, struct json_writer *w,
                                struct arena *a, struct error *e)
 {
     struct rows r;
     enum status st = tx_run(tx, STMT_STATUS_TYPES, &r, a, e, v_account(env));
 
+    if (st == ST_OK)
+        jw_put_int(w, "reads_monthly", reads_monthly(env, &r));
     jw_key(w, S("types"));
     jw_array(w);
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {

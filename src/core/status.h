@@ -5,6 +5,9 @@
 #include "base/buf.h"
 #include "core/env.h"
 
+/* GETs a month that Stripe grants at least; else about 500 for each transaction. [facts: F-18] */
+enum { READS_GRANTED = 10000 };
+
 struct mirror_status {
     int64_t objects, tombstones;
     int64_t events, events_quarantined, events_unknown, events_unfetchable, events_conflicting,
@@ -39,5 +42,7 @@ struct mirror_status {
 /* Of the whole store; of one connected account alone where `env` acts for it. */
 enum status status_read(struct env *env, struct mirror_status *out, struct error *e) MUST_USE;
 /* One JSON object: the numbers above, the environment's name, account and mode, and per type: rows,
- * tombstones, walk state, complete since, last fetched. Connected accounts have a member each. */
+ * tombstones, walk state, complete since, last fetched. Connected accounts have a member each.
+ * "reads_monthly": about how many GETs the settings make in thirty days of this account when
+ * nothing happens: the list of events, and the lists that are compared. */
 enum status status_json(struct env *env, struct buf *out, struct error *e) MUST_USE;

@@ -947,6 +947,16 @@ def a_check_found_what_no_event_had_told(w):
     w.finds("--offline", env=env, says="1 differences")
 
 
+@plant("reads_many", DAEMON)
+def a_live_account_is_read_more_than_stripe_grants(w):
+    env = w.copy_with(("update _environment set livemode = 1",))
+    text = (f"[brindle]\nlisten = {env['BRINDLE_LISTEN']}\ndatabase = {env['DATABASE_URL']}\n[env test]\n"
+            f"secret_key = {LIVE}\nwebhook_secret = {w.healthy['STRIPE_WEBHOOK_SECRET']}\nrate_limit = 0\n"
+            f"api_base = http://127.0.0.1:{w.e.port}\n")
+    w.finds("--offline", "--config", w.conf(text), says="GETs a month")
+    w.well("--offline", "--config", w.conf(text + "catch_up_seconds = 900\nrelist_seconds = 604800\ncheck_seconds = 604800\n"))
+
+
 @plant("accounts_lost", STORE)
 def a_connected_account_has_left(w):
     env = w.copy_with(("insert into _accounts(account, state, since) values ('acct_1left', 'unreachable', 1)",))

@@ -87,7 +87,7 @@ def a_switch_leaves_one_environment_open_or_none_wherever_it_is_broken_off(place
     d.stop()
 
 
-@scenario("ENV-20I")
+@scenario("ENV-20K")
 def a_sealed_environment_forgets_people_and_what_is_past_its_time(place):
     jo = place.emulator.post("/v1/customers", name="Jo", email="jo.sealed@example.com")
     kept = place.emulator.post("/v1/products", name="kept")

@@ -199,6 +199,26 @@ static void check_operations(const struct looking *l)
     }
 }
 
+/* Stripe counts live mode's. Whoever sells enough is granted more: that it knows, and we do not. */
+static void check_reads(const struct looking *l)
+{
+    BUF(json, WORK_BYTES_MAX);
+    struct error ignored = { 0 };
+    char month[32], granted[32];
+    int64_t n = 0;
+
+    looked(l->d);
+    if (!l->w->env.identity.livemode || status_json(&l->w->env, &json, &ignored) != ST_OK ||
+        !json_int(buf_str(&json), S("reads_monthly"), &n) || n <= READS_GRANTED)
+        return;
+    count_text(n, month);
+    count_text(READS_GRANTED, granted);
+    found(l->d, FOUND_READS_MANY, NULL,
+          "catch_up_seconds, check_seconds and relist_seconds make about %s GETs a month when "
+          "nothing happens; Stripe grants %s, or 500 for each transaction of a month",
+          month, granted);
+}
+
 static void check_accounts(const struct looking *l)
 {
     ARENA(a, WORK_BYTES_MAX);
@@ -253,6 +273,7 @@ void doctor_work(struct doctor *d, struct wire *w)
     check_events(&l);
     check_drift(&l);
     check_operations(&l);
+    check_reads(&l);
     check_accounts(&l);
     check_states(&l);
 }
