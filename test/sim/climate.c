@@ -16,7 +16,7 @@ static void draw_node(struct climate *c)
     c->workers = (unsigned)seed_between(1, 6);
     c->set = env_defaults;
     c->set.lease_ms = seed_between(2, 60) * 1000;
-    c->keeper_sleeps = 50;
+    c->keeper_sleeps = 97;
     c->set.settle_ms = seed_chance(50) ? 100 : seed_between(0, 3000);
     c->set.attempts_max = seed_chance(30) ? (unsigned)seed_between(1, 4) : 60;
     c->set.backoff_ms = seed_between(100, 1000);
@@ -146,7 +146,6 @@ static void draw_tug(struct climate *c)
     c->churn = true;
     c->objects = (unsigned)seed_between(8, 24); /* most of them nobody has seen before */
     c->page_limit = (unsigned)seed_between(1, 2);
-    c->keeper_sleeps = 80;
     c->set.lease_ms = seed_between(1, 4) * 1000;
     c->answer_ms_max = seed_between(5, 60);
     c->disk.sync_ms_max = seed_between(0, 60);
