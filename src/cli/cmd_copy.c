@@ -3,6 +3,7 @@
 
 #include "cli/local.h"
 #include "cli/output.h"
+#include "cli/switch/finding.h"
 #include "core/copy.h"
 
 struct showing {
@@ -35,7 +36,7 @@ static enum status must_be_no_target(const struct config *c, const char *name, s
 {
     char from[ENV_NAME_MAX + 1];
 
-    enum status st = wire_switch_from(c, name, from, e);
+    enum status st = switch_from(c, name, from, e);
     if (st != ST_OK || !from[0])
         return st;
     return fail(e, ST_CONFLICT,

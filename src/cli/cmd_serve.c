@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/reopening.h"
 #include "cli/serving.h"
+#include "cli/switch/finding.h"
 #include "core/environment/seal.h"
 
 enum { HANDOVER_WAIT_MS = 30 * 1000 };
@@ -71,7 +72,7 @@ static bool add_sealed(struct serving *s, struct env_config *conf)
         seal_read(&w.env, &seal, &ignored) != ST_OK)
         seal = (struct seal){ 0 };
     error_clear(&ignored);
-    enum status known = wire_switch_from(c, conf->name, from, &ignored);
+    enum status known = switch_from(c, conf->name, from, &ignored);
     if (known != ST_OK && !seal.sealed_for[0] && !seal.target[0])
         return false;
     if (!seal.sealed_for[0] && !seal.target[0] && !from[0])

@@ -111,6 +111,11 @@ void datadir_socket_path(const char *dir, const char *env, char out[DATA_PATH_MA
     path_of(dir, env, ".sock", out);
 }
 
+void datadir_switch_path(const char *dir, const char *suffix, char out[DATA_PATH_MAX])
+{
+    path_of(dir, "switch", suffix, out);
+}
+
 /* --- secrets of our own -------------------------------------------------------------------- */
 
 static enum status read_secret(int fd, const char *path, struct secret *out, struct error *e)

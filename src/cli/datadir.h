@@ -22,6 +22,8 @@ enum status datadir_stores(const char *dir, void (*each)(void *ctx, str name), v
 
 void datadir_store_path(const char *dir, const char *env, char out[DATA_PATH_MAX]);
 void datadir_socket_path(const char *dir, const char *env, char out[DATA_PATH_MAX]);
+/* What the lock of a switch stands beside; with ".lock", its file. */
+void datadir_switch_path(const char *dir, const char *suffix, char out[DATA_PATH_MAX]);
 
 /* Reads DIR/FILE, or makes it of random letters behind `prefix`, mode 0600. `*made` says which. A
  * file that others may read is refused (ST_REFUSED), and so is an empty one. */

@@ -1,6 +1,7 @@
 #include "cli/reopening.h"
 
 #include "cli/switch/continuing.h"
+#include "cli/switch/finding.h"
 #include "core/environment/seal.h"
 #include "core/retention.h"
 
@@ -46,7 +47,7 @@ static bool seal_changed(struct reopening *r, size_t i)
 
     if (d->closed == CLOSED_SWITCH && !r->env[i].seal.target[0]) {
         char from[ENV_NAME_MAX + 1]; /* its journal is in a store that may not be ours */
-        if (wire_switch_from(&r->s->cli->config, d->env->name, from, &ignored) == ST_OK && !from[0])
+        if (switch_from(&r->s->cli->config, d->env->name, from, &ignored) == ST_OK && !from[0])
             return true;
     }
     if (!r->env[i].known || seal_read(d->env, &now, &ignored) != ST_OK)
@@ -134,7 +135,7 @@ static void go_on_with_switch(struct reopening *r)
         return;
     for (size_t i = 0; i < r->s->n && !r->switching.pid; i++) {
         const char *target = switch_target(r, i);
-        if (!target || !wire_switch_rests(&r->s->cli->config, target))
+        if (!target || !switch_rests(&r->s->cli->config, target))
             continue;
         if (continuing_begin(&r->switching, r->s, target, &why) != ST_OK)
             log_say(&r->s->log, LOG_WARN, LOG_switch_goes_on, LF("to", str_of(target)),

@@ -67,15 +67,6 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
  * kv_redis_facts'; ST_NONE: there is no such server. */
 enum status wire_pg_facts(const struct config *c, struct pg_facts *out, struct error *e) MUST_USE;
 enum status wire_kv_facts(const struct config *c, struct kv_facts *out, struct error *e) MUST_USE;
-/* The environment from which a switch to `name` is under way; "": none. Looks into every store that
- * is configured or lies in the data directory. Any other status than ST_OK: nobody can tell, for a
- * store in which its journal might be cannot be read. Where no switch was ever made (no switch.lock
- * in the data directory of SQLite) there is no journal. */
-enum status wire_switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1],
-                             struct error *e) MUST_USE;
-/* The same, and may somebody go on with it who was not asked to? Not while a process of this data
- * directory is at it, nor where it is held. */
-bool wire_switch_rests(const struct config *c, const char *name);
 /* Who works on a switch holds this, one of a data directory; the kernel takes it back when the
  * process ends, however that ends. ST_CONFLICT: another process does. */
 enum status wire_switch_lock(const struct config *c, int *lock, struct error *e) MUST_USE;

@@ -63,8 +63,11 @@ static void check_envs(struct config *c)
         struct env_config *found = NULL;
         struct error e = { 0 };
         must(c->env[i].name[0] != '\0', "an environment has a name");
-        must(config_env(c, c->env[i].name, &found, &e) == ST_OK && found == &c->env[i],
-             "an environment is found by its name");
+        enum status st = config_env(c, c->env[i].name, &found, &e);
+        if (c->env[i].fault[0])
+            must(st == ST_INVALID && strcmp(e.text, c->env[i].fault) == 0, "a fault is told");
+        else
+            must(st == ST_OK && found == &c->env[i], "an environment is found by its name");
         must(c->env[i].n_webhook_secrets <= VERIFY_SECRETS_MAX, "a limit holds");
     }
 }

@@ -5,6 +5,7 @@
 #include "cli/doctor/findings.h"
 #include "cli/keys.h"
 #include "cli/local.h"
+#include "cli/switch/finding.h"
 #include "core/environment/seal.h"
 
 /* Asks the kernel's list: to try the lock ourselves would keep a daemon out that starts just now.
@@ -72,7 +73,7 @@ static bool check_seal(struct doctor *d, struct wire *w)
     looked(d);
     enum status st = seal_read(&w->env, &seal, &why);
     if (st == ST_OK && !seal.target[0] && !seal.sealed_for[0])
-        st = wire_switch_from(&d->cli->config, w->conf->name, from, &why);
+        st = switch_from(&d->cli->config, w->conf->name, from, &why);
     if (st != ST_OK) {
         found(d, FOUND_STORE_UNUSABLE, NULL, "%s", why.text);
         return true;

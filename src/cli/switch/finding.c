@@ -1,0 +1,111 @@
+#include "cli/switch/finding.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/datadir.h"
+#include "cli/wire.h"
+#include "core/environment/seal.h"
+
+struct finding_switch {
+    const struct config *c;
+    const char *name;
+    char *from;
+    bool held;
+    char unread[ENV_NAME_MAX + 1]; /* the first store that cannot be read, and why; "": none */
+    struct error why;
+};
+
+/* Of what is configured only that which says where the store is: a slip in another environment's
+ * settings hides no journal. */
+static struct env_config to_look(const struct config *c, str name)
+{
+    struct env_config conf = { .found = true };
+
+    snprintf(conf.name, sizeof conf.name, "%.*s", STR_ARG(name));
+    for (size_t i = 0; i < c->n_envs; i++)
+        if (str_eqz(name, c->env[i].name)) {
+            conf.values.text[SET_SCHEMA] = c->env[i].values.text[SET_SCHEMA];
+            conf.values.origin[SET_SCHEMA] = c->env[i].values.origin[SET_SCHEMA];
+        }
+    return conf;
+}
+
+static void look_at_store(void *ctx, str name)
+{
+    struct finding_switch *f = ctx;
+    CLEANUP(wire_close) struct wire w = { 0 };
+    struct error why = { 0 };
+    struct seal seal = { 0 };
+
+    if (name.n > ENV_NAME_MAX || str_eqz(name, f->name) || f->from[0])
+        return;
+    struct env_config conf = to_look(f->c, name);
+    enum status st = wire_open(&w, f->c, &conf, WIRE_READ, &why);
+    if (st == ST_OK)
+        st = seal_read(&w.env, &seal, &why);
+    if (st == ST_OK && strcmp(seal.target, f->name) == 0) {
+        snprintf(f->from, ENV_NAME_MAX + 1, "%s", conf.name);
+        f->held = seal.held;
+    }
+    if (st == ST_OK || st == ST_NONE || why.foreign || f->unread[0])
+        return;
+    snprintf(f->unread, sizeof f->unread, "%s", conf.name);
+    f->why = why;
+}
+
+/* On SQLite every switch is made with the lock of this directory, whose file stays. */
+static bool was_ever_switched(const struct config *c)
+{
+    char path[DATA_PATH_MAX];
+
+    datadir_switch_path(c->data_dir, ".lock", path);
+    return c->pg_url || access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+static enum status find_switch(struct finding_switch *f, struct error *e)
+{
+    enum status st = ST_OK;
+
+    f->from[0] = '\0';
+    for (size_t i = 0; i < f->c->n_envs; i++)
+        look_at_store(f, str_of(f->c->env[i].name));
+    if (!f->c->pg_url)
+        st = datadir_stores(f->c->data_dir, look_at_store, f, e);
+    if (f->from[0] || !was_ever_switched(f->c)) {
+        error_clear(e);
+        return ST_OK;
+    }
+    if (st != ST_OK || !f->unread[0])
+        return st;
+    return fail(e, f->why.status,
+                "Nobody can tell whether a switch to %s is under way, for the store of %s cannot "
+                "be read (%s). %s is not worked for until that is mended, or %s.",
+                f->name, f->unread, f->why.text, f->name,
+                f->c->pg_url ? "taken out of the configuration"
+                             : "its file is moved out of the data directory");
+}
+
+enum status switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1],
+                        struct error *e)
+{
+    struct finding_switch f = { .c = c, .name = name, .from = from };
+
+    return find_switch(&f, e);
+}
+
+bool switch_rests(const struct config *c, const char *name)
+{
+    char from[ENV_NAME_MAX + 1];
+    struct finding_switch f = { .c = c, .name = name, .from = from };
+    struct error ignored = { 0 };
+    int lock = -1;
+
+    if (find_switch(&f, &ignored) != ST_OK || !from[0] || f.held ||
+        wire_switch_lock(c, &lock, &ignored) != ST_OK)
+        return false;
+    wire_switch_unlock(lock);
+    return true;
+}

@@ -1,0 +1,14 @@
+/* finding.h - is a switch under way, and from where? Its journal is in one of the stores. */
+#pragma once
+
+#include "cli/config.h"
+
+/* The environment from which a switch to `name` is under way; "": none. Looks into every store that
+ * is configured or lies in the data directory. Any other status than ST_OK: nobody can tell, for a
+ * store in which its journal might be cannot be read. Where no switch was ever made (no switch.lock
+ * in the data directory of SQLite) there is no journal. */
+enum status switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1],
+                        struct error *e) MUST_USE;
+/* The same, and may somebody go on with it who was not asked to? Not while a process of this data
+ * directory is at it, nor where it is held. */
+bool switch_rests(const struct config *c, const char *name);
