@@ -1,10 +1,10 @@
-"""Connected accounts, whole: walked by themselves, and apart wherever somebody asks."""
+"""Connected accounts: kept apart wherever somebody asks, walked by themselves, lost and removed."""
 import json
 import signal
 
-from place import check, until
+from place import KEY, SECRET, Emulator, Http, check, until
 from scenarios_customers import ask
-from scenarios_env import account_of, connected, told
+from scenarios_env import LIVE, account_of, everything, fill, one
 from scenarios_redis import Redis
 
 SCENARIOS = []
@@ -14,6 +14,24 @@ SAME = "cus_same"  # Stripe lets nobody choose it; that two accounts have it is 
 
 def scenario(ident):
     return lambda function: SCENARIOS.append((ident, function)) or function
+
+
+def connected(place, **params):
+    """A connected account, and the emulator as its platform speaks for it."""
+    account = place.emulator.post("/v1/accounts", type="standard", **params)["id"]
+
+    class Theirs:
+        http = Http(place.emulator.port, {"Authorization": f"Bearer {KEY}", "Stripe-Account": account})
+        call, post, get, delete, events = (Emulator.call, Emulator.post, Emulator.get, Emulator.delete,
+                                           Emulator.events)
+    theirs = Theirs()
+    theirs.id = account
+    return theirs
+
+
+def told(theirs, kind):
+    """The account's newest event of a type, as a Connect endpoint gets it."""
+    return {**theirs.events(type=kind)[0], "account": theirs.id}
 
 
 def customer(owner, name, **more):
@@ -49,6 +67,172 @@ def application(theirs, what):
     """What Connect endpoints are told of whoever lets us in or out."""
     return {"id": f"evt_{what}", "object": "event", "type": f"account.application.{what}", "account": theirs.id, "livemode": False,
             "created": 1790000000, "data": {"object": {"id": "ca_1", "object": "application", "name": "us"}}}
+
+
+@scenario("ENV-14")
+def a_connected_accounts_event_is_never_booked_to_the_platform(place):
+    theirs = connected(place)
+    theirs.post("/v1/customers", name="theirs")
+    event = told(theirs, "customer.created")
+    d = place.start()
+    d.deliver_ok(event)
+    d.idle()
+    check(place.rows("select outcome, reason, account from _inbox")
+          == [("quarantined", "connected_account", theirs.id)], "it was not kept aside")
+    check(place.one("select count(*) from objects where type = 'customer'") == 0, "it was booked")
+    check(d.metric("brindle_inbox_quarantined", env="test") == 1, "the counter does not show it")
+    check(not place.emulator.requests("/v1/customers/"), "Stripe was asked for it")
+    d.stop()
+    # connect on, but nobody's account: Stripe says that it is none of ours
+    d = place.start(BRINDLE_CONNECT="on")
+    d.deliver_ok({**event, "id": "evt_stranger", "account": "acct_1nobodysaccount"})
+    d.idle()
+    check(place.one("select reason from _inbox where event = 'evt_stranger'") == "unknown_account", "a stranger")
+    check(place.one("select count(*) from objects where type = 'customer'") == 0, "it was booked")
+    d.stop()
+
+
+@scenario("ENV-15")
+def connected_objects_are_kept_by_account_and_asked_for_with_its_header(place):
+    e = place.emulator
+    one, two = connected(place), connected(place)
+    for owner, name in ((one, "one"), (two, "two"), (e, "own")):
+        owner.post("/v1/products", id="prod_same", name=name)
+    on = {"BRINDLE_CONNECT": "on"}
+    d = place.start(**on)
+    # the first event of an account that nobody knew is kept until Stripe has told of it
+    for theirs in (one, two):
+        d.deliver_ok(told(theirs, "product.created"))
+    d.deliver_ok(e.events(type="product.created")[0])
+    rows = until("all three are there", lambda: (lambda r: r if len(r) == 3 else None)(
+        place.rows("select account, data from objects where type = 'product' and id = 'prod_same'")))
+    check({a: json.loads(x)["name"] for a, x in rows} == {one.id: "one", two.id: "two", account_of(place): "own"},
+          "whose is which", [(a, json.loads(x)["name"]) for a, x in rows])
+    d.idle()
+    check(place.rows("select account, state from _accounts order by account")
+          == sorted([(one.id, "active"), (two.id, "active")]), "the accounts")
+    check(place.one("select count(*) from _inbox where outcome <> 'due'") == 0, "an event is still kept aside")
+    one.post("/v1/products/prod_same", name="one more")
+    d.deliver_ok(told(one, "product.updated"))
+    d.idle()
+    names = {a: json.loads(x)["name"] for a, x in place.rows(
+        "select account, data from objects where type = 'product'")}
+    check(names == {one.id: "one more", two.id: "two", account_of(place): "own"}, names)
+    check({r["account"] for r in e.requests("/v1/products/prod_same")} == set(names), "a request without its header")
+    # its lists, by name, with its header
+    one.post("/v1/customers", name="of one")
+    place.run("sync", "customers", "--account", one.id, env=on)
+    out, _ = place.run("list", "customers", "--account", one.id, "--json", env=on)
+    check(len(out.splitlines()) == 1 and "of one" in out, out)
+    out, _ = place.run("list", "customers", "--json", env=on)
+    check(not out.strip(), "the platform has the account's customer", out)
+    out, _ = place.run("get", "prod_same", "--account", two.id, env=on)
+    check(json.loads(out)["name"] == "two", out)
+    _, err = place.run("sync", "customers", "--account", "acct_1nobodysaccount", code=2, env=on)
+    check("no connected account" in err, err)
+    d.stop()
+    # without a webhook, the account's own list of events
+    two.post("/v1/products/prod_same", name="two more")
+    d = place.start(**on, BRINDLE_CATCH_UP_SECONDS="1")
+    until("it is read", lambda: place.one("select data like '%two more%' from objects where account = ?", two.id)
+          or two.post("/v1/products/prod_same", name="two more"))
+    d.stop()
+
+
+@scenario("ENV-16")
+def an_account_that_is_lost_is_kept_and_not_asked_for_in_a_loop(place):
+    e = place.emulator
+    theirs = connected(place)
+    made = theirs.post("/v1/products", name="theirs")
+    d = place.start(BRINDLE_CONNECT="on")
+    d.deliver_ok(told(theirs, "product.created"))
+    until("it is there", lambda: place.one("select count(*) from objects where account = ?", theirs.id))
+    late = [{**told(theirs, "product.created"), "id": f"evt_late{i}",
+             "data": {"object": {**made, "id": f"prod_late{i}"}}} for i in range(20)]
+    e.delete(f"/v1/accounts/{theirs.id}")
+    before = e.total()
+    d.deliver_ok(*late)
+    until("it is noticed", lambda: place.one("select state from _accounts") == "unreachable")
+    d.idle()
+    refusals = [r for r in e.requests("/v1/products/prod_late", after=before)]
+    check(len(refusals) <= 8 + 1, "it was asked for again and again:", len(refusals))
+    check(place.one("select deleted from objects where id = ?", made["id"]) == 0, "what is known of it is gone")
+    check("unreachable" in place.one("select last_error from _due where dead = 1 and last_error like '%kept%'"),
+          "the reason is not told")
+    check(place.one("select count(*) from _audit where what = 'account_lost'") == 1, "the audit")
+    e.post("/v1/products", name="own")
+    d.deliver_ok(e.events(type="product.created")[0])
+    until("the platform works on", lambda: place.one("select count(*) from products where name = 'own'"))
+    d.stop()
+
+
+@scenario("ENV-17")
+def an_account_of_the_other_mode_is_told_as_such(place):
+    theirs = connected(place)  # made in test mode
+    theirs.post("/v1/products", name="theirs")
+    event = {**told(theirs, "product.created"), "livemode": True}
+    live = {**one(place), "STRIPE_SECRET_KEY": LIVE, "STRIPE_WEBHOOK_SECRET": SECRET, "BRINDLE_CONNECT": "on"}
+    place.run("sync", "products", env=live)
+    # as if it had been carried over from the test world
+    place.write(f"insert into _accounts (account, state, since) values ('{theirs.id}', 'active', 1)")
+    d = place.start(**live)
+    d.deliver_ok(event)
+    until("it is told", lambda: place.one("select state from _accounts") == "wrong_mode")
+    check("made in the other mode" in place.one("select reason from _accounts"), "the reason")
+    check(place.one("select count(*) from objects where account = ?", theirs.id) == 0, "it was stored")
+    d.stop()
+
+
+@scenario("ENV-24")
+def a_purge_removes_what_is_proven_foreign_and_nothing_else(place):
+    theirs = connected(place)
+    theirs.post("/v1/products", name="theirs")
+    fill(place, 30)
+    mine = account_of(place)
+    on = {"BRINDLE_CONNECT": "on"}
+    d = place.start(**on)
+    d.deliver_ok(told(theirs, "product.created"))
+    until("it is there", lambda: place.one("select count(*) from objects where account = ?", theirs.id))
+    d.deliver_ok({**place.emulator.events(type="product.created")[0], "id": "evt_other", "livemode": True})
+    d.idle()
+    d.stop()
+    place.write("update _accounts set state = 'wrong_mode'")
+    place.write("insert into _drift (type, account, id, what, revision, fields, found_at) "
+                f"values ('plan', '{theirs.id}', 'p', 'missing', 0, '', 1)")
+    place.write("insert into _dropped (type, account, id, ticket, at, source, reason) "
+                f"values ('magic.wand', '{theirs.id}', 'wand_1', 1, 1, 'event', 'buried')")
+    check(place.one("select count(*) from _walks where account = ?", theirs.id), "it was not walked")
+    n = place.one("select count(*) from objects where account = ?", theirs.id)
+    out, _ = place.run("env", "check", "--json", code=3)
+    found = [json.loads(x) for x in out.splitlines()]
+    check({"what": "account", "account": theirs.id, "state": "wrong_mode", "objects": n} in found, found)
+    check({"what": "events", "reason": "other_mode", "events": 1} in found, found)
+    before = everything(place)
+    out, err = place.run("env", "purge", "--json")
+    check(json.loads(out) == {"env": "test", "removed": False, "objects": n, "events": 2}, out)
+    check(everything(place) == before, "the dry run changed the mirror")
+    _, err = place.run("env", "purge", "--yes", "--max-percent", "1", code=4)
+    check("more than 1 %" in err, err)
+    check(place.one("select count(*) from objects where account = ?", theirs.id) == n, "it was removed all the same")
+    kept = place.rows("select type, id, data from objects where account = ? order by type, id", mine)
+    died, point = 0, 0
+    while True:  # killed here and there, it goes on
+        point += 7
+        done, call = place.killed_at(point, "env", "purge", "--yes", "--json", "--max-percent", "30")
+        check(place.rows("select type, id, data from objects where account = ? order by type, id", mine) == kept,
+              "killed", call, "it has taken what is ours")
+        if done.returncode != -signal.SIGKILL:
+            break
+        died += 1
+    check(died >= 2 and done.returncode == 0, died, done.stderr)
+    out = json.loads(done.stdout)
+    check(out["removed"] and 0 <= out["objects"] <= n and 0 <= out["events"] <= 2, out)  # what the killed ones have left
+    for table in ("objects", "_due", "_refs", "_history", "_walks", "_drift", "_dropped", "_inbox", "_states"):
+        check(place.one(f"select count(*) from {table} where account = ?", theirs.id) == 0, "it is still in", table)
+    check(place.one("select count(*) from objects where type = 'product'") == 30, "ours are gone")
+    check(place.one("select count(*) from _audit where what = 'purged'") >= 1, "the audit")
+    out, _ = place.run("env", "purge", "--yes", "--json")
+    check(json.loads(out)["objects"] == 0, "a second one finds more", out)
 
 
 @scenario("ENV-15B")

@@ -8,7 +8,7 @@ import threading
 
 from front import Front
 from place import BRINDLE, KEY, PATIENCE, SOAK, check, free_port, until
-from scenarios_env import LIVE, QUICK, TWO, account_of, as_key, conf, ids_of, one, start, told
+from scenarios_env import LIVE, QUICK, TWO, account_of, as_key, conf, ids_of, start
 from shake import hold
 
 SCENARIOS = []
