@@ -390,8 +390,11 @@ static enum status pg_run_script(struct store *store, str sql, struct error *e)
 /* Dead rows go; what the server's own log and backups hold is its administrator's. */
 static enum status pg_scrub(struct store *store, struct error *e)
 {
-    static const char *const table[] = { "objects", "_history", "_inbox",   "_inbox_conflicts",
-                                         "_refs",   "_due",     "_dropped", "_states" };
+    static const char *const table[] = {
+        "objects", "_history", "_inbox",      "_inbox_conflicts", "_refs",
+        "_due",    "_dropped", "_states",     "_erasing",         "_calls",
+        "_users",  "_walks",   "_user_links", "_user_history",
+    };
     struct store_pg *s = self(store);
 
     if (s->read_only)

@@ -3,6 +3,7 @@
 #include "cli/switch/continuing.h"
 #include "cli/switch/finding.h"
 #include "core/environment/seal.h"
+#include "core/erasure/erase.h"
 #include "core/retention.h"
 
 #include <pthread.h>
@@ -160,6 +161,10 @@ static void forget_old(struct reopening *r, size_t i)
     enum status st = wire_open(&w, &r->s->cli->config, r->s->wire[i].conf, WIRE_FORGET, &why);
     while (st == ST_OK && more && clock_mono(r->clock) < now + REOPEN_FORGET_SHARE_MS)
         st = retention_run(&w.env, &more, &why);
+    if (st == ST_OK) /* one that was interrupted is ended here: a sealed one has no engine */
+        st = erase_resume(&w.env, w.on_pg ? 0 : clock_wall(r->clock), &why);
+    if (st == ST_NONE)
+        st = ST_OK;
     if (st == ST_CONFLICT) { /* somebody is erased there, or it is being opened */
         r->env[i].forget_at = now + REOPEN_ASK_MS;
         return;

@@ -357,7 +357,7 @@ static enum status open_pg(struct wire *w, const struct config *c, struct error 
         .clock = w->world.clock,
         .rng = w->world.rng,
         .read_only = w->mode == WIRE_READ,
-        .past_seal = w->conf->past_seal || w->mode == WIRE_FORGET,
+        .past_seal = w->conf->past_seal || w->mode == WIRE_FORGET || w->mode == WIRE_FILL,
     };
 
     if (named.n >= sizeof schema)

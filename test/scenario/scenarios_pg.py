@@ -146,12 +146,13 @@ def a_mirror_moves_to_sqlite_and_back_without_asking_stripe(place):
         check(moved.execute("select count(*) from _due where last_error = 'late' and done_gen < gen").fetchone()[0] == 1,
               "acknowledged work is lost")
         check(moved.execute("select sealed_for from _environment").fetchone()[0] == "live", "the copy of a sealed one is open")
-        moved.execute("update _environment set sealed_for = ''")
         moved.execute("update _due set last_error = null, gen = gen - 1 where last_error = 'late'")
     back = place.cluster.url(place.cluster.database())
     place.run("copy", there, back)
     check(e.total() == asked, "Stripe was asked", e.total() - asked, "times")
     place.database = back.split("/")[3].split("?")[0]
+    check(place.one("select sealed_for from _environment") == "live", "the copy of a sealed one is open")
+    place.write("update _environment set sealed_for = ''")
     for table, n in tables.items():
         check(place.one(f"select count(*) from {table}") == n, table, "is not what it was")
     check(place.one("select last_value from _sequence") > greatest, "revisions would come again")

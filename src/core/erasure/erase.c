@@ -45,10 +45,13 @@ static enum status forget_lists(struct tx *tx, struct env *env, str type, str id
         const struct resource *r = &resource_table[i];
         if (!r->parent || !str_eqz(type, r->parent))
             continue;
+        str list = arena_concat(a, S("parent="), id);
+        if (!list.p)
+            return fail(e, ST_LIMIT, "the id of a %s is too long", r->parent);
         st = tx_run(tx, STMT_ERASE_DUE, NULL, a, e, V_STR(S("walk")), V_STR(str_of(r->type)),
-                    V_STR(id), v_account(env));
+                    V_STR(list), v_account(env));
         if (st == ST_OK)
-            st = tx_run(tx, STMT_ERASE_WALKS, NULL, a, e, V_STR(str_of(r->type)), V_STR(id),
+            st = tx_run(tx, STMT_ERASE_WALKS, NULL, a, e, V_STR(str_of(r->type)), V_STR(list),
                         v_account(env));
     }
     return st;
@@ -622,12 +625,17 @@ static void give_turn(struct env *root)
     gate_unlock(s, root->gate);
 }
 
-/* The last steps, outside the tables. The store is to forget even if the key-value server is away.
- */
-static enum status leave_nothing(struct env *env, str customer, struct error *e)
+/* The last steps, outside the tables. The store is to forget even if the key-value server is away;
+ * but not again and again, for that takes long, and the first attempt has done it. */
+static enum status leave_nothing(struct env *env, str customer, bool resumed, struct error *e)
 {
     struct error server = { 0 };
     enum status removed = await_removal(env, &server);
+
+    if (resumed && removed != ST_OK) {
+        *e = server;
+        return removed;
+    }
     enum status st = env->world->store->ops->scrub(env->world->store, e);
 
     if (st == ST_OK && removed != ST_OK)
@@ -637,15 +645,16 @@ static enum status leave_nothing(struct env *env, str customer, struct error *e)
     return st == ST_OK ? unfinished_done(env, customer, e) : st;
 }
 
-static enum status forget(struct env *env, str customer, struct erasure *out, struct arena *a,
-                          struct error *e)
+static enum status forget(struct env *env, str customer, bool resumed, struct erasure *out,
+                          struct arena *a, struct error *e)
 {
     bool is_first = !erase_any(env);
     struct erase_words words = { 0 };
     enum status st = erase_plan_named(env, customer, out, &words, a, e);
 
-    if (st == ST_OK)
-        st = unfinished_note(env, customer, &words, e);
+    if (st == ST_OK) /* nothing that has ended meanwhile is put back */
+        st = resumed ? unfinished_touch(env, customer, str_of(env->identity.account), e)
+                     : unfinished_note(env, customer, &words, e);
     if (st == ST_OK)
         st = forget_naming(env, out, &words, e);
     if (st == ST_OK)
@@ -662,7 +671,7 @@ static enum status forget(struct env *env, str customer, struct erasure *out, st
         st = forget_naming(env, out, &words, e);
     if (st == ST_OK)
         st = unfinished_note(env, customer, NULL, e);
-    return st == ST_OK ? leave_nothing(env, customer, e) : st;
+    return st == ST_OK ? leave_nothing(env, customer, resumed, e) : st;
 }
 
 enum status erase_run(struct env *env, str customer, struct erasure *out, struct arena *a,
@@ -671,7 +680,7 @@ enum status erase_run(struct env *env, str customer, struct erasure *out, struct
     if (!take_turn(env_root(env), true))
         return fail(e, ST_RETRY, "%s is stopping: nothing of %.*s was erased, run it again",
                     env->name, STR_ARG(customer));
-    enum status st = forget(env, customer, out, a, e);
+    enum status st = forget(env, customer, false, out, a, e);
     give_turn(env_root(env));
     return st;
 }
@@ -692,7 +701,7 @@ static enum status resume(struct env *root, msec before, struct error *e)
         return st;
     st = acting_open(&act, root, account, &env, &state, e);
     if (st == ST_OK)
-        st = forget(env, customer, &x, &a, e);
+        st = forget(env, customer, true, &x, &a, e);
     if (st != ST_OK)
         (void)!unfinished_touch(root, customer, account, &ignored);
     return st == ST_NONE ? ST_CONFLICT : st;

@@ -248,13 +248,21 @@ static enum status follow_out(struct closure *c, const struct erase_key *k, stru
     return ST_OK;
 }
 
+/* Looking through a large store takes minutes: who stops does not wait for it. */
+static enum status go_on(const struct closure *c, struct error *e)
+{
+    return env_stopping(c->env) ? fail(e, ST_RETRY, "%s is stopping", c->env->name) : ST_OK;
+}
+
 static enum status follow_all(struct closure *c, size_t from, struct error *e)
 {
     enum status st = ST_OK;
 
     for (size_t i = from; i < c->out->n && st == ST_OK; i++) {
         const struct erase_key k = c->out->key[i];
-        st = follow_back(c, &k, e);
+        st = go_on(c, e);
+        if (st == ST_OK)
+            st = follow_back(c, &k, e);
         if (st == ST_OK)
             st = follow_out(c, &k, e);
     }
@@ -308,7 +316,9 @@ static enum status find_naming(struct closure *c, const struct erase_words *word
         ARENA(a, ERASE_NAMING_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
-        enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+        enum status st = go_on(c, e);
+        if (st == ST_OK)
+            st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
             st = tx_run(&tx, STMT_OBJECTS_NAMING, &r, &a, e, v_account(c->env), V_STR(at.key[0]),
                         V_STR(at.key[1]), V_STR(erase_hint(words, word)),
@@ -367,7 +377,9 @@ static enum status find_former(struct closure *c, const struct erase_words *word
         ARENA(a, PIECE_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
-        enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+        enum status st = go_on(c, e);
+        if (st == ST_OK)
+            st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
             st = tx_run(&tx, STMT_HISTORY_NAMING, &r, &a, e, v_account(c->env), V_STR(at.key[0]),
                         V_STR(at.key[1]), V_STR(id.hint[0]), V_STR(S("")), V_INT(PIECE));
@@ -495,7 +507,9 @@ static enum status find_former_addresses(struct closure *c, struct erase_words *
         ARENA(a, ERASE_NAMING_BYTES_MAX);
         CLEANUP(tx_end) struct tx tx = { 0 };
         struct rows r;
-        enum status st = tx_begin(&tx, c->env->world->store, TX_READ, e);
+        enum status st = go_on(c, e);
+        if (st == ST_OK)
+            st = tx_begin(&tx, c->env->world->store, TX_READ, e);
         if (st == ST_OK)
             st = tx_run(&tx, STMT_HISTORY_PAGE, &r, &a, e, V_STR(S("customer")), v_account(c->env),
                         V_STR(c->out->id), V_INT(before), V_INT(FORMER_PIECE));

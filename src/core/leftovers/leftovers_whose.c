@@ -286,7 +286,7 @@ static enum status ask_as(struct leftover_scan *s, str account, bool known,
 
 static bool is_account(const struct leftover_scan *s, str account)
 {
-    return account.n && account.n <= ACCOUNT_ID_MAX &&
+    return account.n <= ACCOUNT_ID_MAX && leftovers_is_id(account) &&
            !str_eqz(account, s->mirror->identity.account);
 }
 
