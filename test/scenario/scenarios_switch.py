@@ -419,22 +419,24 @@ def a_switch_that_a_person_stops_rests(place):
     d.stop()
 
 
-def freezes(place, path, now=lambda: None):
-    """What stands in front of Stripe, and has a process stopped when it asks for this: its answer waits."""
-    front = Front(place.emulator)
+def freezes(place, path, now):
+    """What stands in front of Stripe: when it is asked for this, and we have said so, it stops a process, and only then
+    the answer comes."""
+    front, said, frozen = Front(place.emulator), threading.Event(), []
     place.things.append(front)
-    frozen = []
 
     def bend(asked, *_):
         if asked.split("?")[0] == path and not frozen:
+            said.wait(PATIENCE)
             now().send_signal(signal.SIGSTOP)
+            until("all its threads stand", lambda: stands_still(now().pid))
             frozen.append(now().pid)
     front.bend = bend
-    return front, lambda: frozen and stands_still(frozen[0])
+    return front, said.set, lambda: bool(frozen)
 
 
 def stands_still(pid):
-    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    return all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
 @scenario("ENV-20G")
@@ -443,12 +445,13 @@ def what_comes_late_is_not_written_behind_the_seal(place):
     switch ends, and the answer is refused; on SQLite the store is the daemon's until it has let go of it."""
     old = place.emulator.post("/v1/products", name="old")["id"]
     place.run("sync", old, env=conf(place, TEST_ALONE))
-    front, frozen = freezes(place, f"/v1/products/{old}", lambda: d.process)
+    front, freeze, frozen = freezes(place, f"/v1/products/{old}", lambda: d.process)
     d = start(place, {**conf(place, TEST_ALONE), **front.env})
     env = {**conf(place, TWO), "BRINDLE_LISTEN": f"127.0.0.1:{free_port() if place.cluster else d.port}"}
     place.emulator.post(f"/v1/products/{old}", name="late")
     event = place.emulator.events(type="product.updated")[0]
     check(d.deliver_to("test", event, "whsec_of_test")[0] == 200, "the event was not taken")
+    freeze()
     until("the daemon stands still", frozen)
     named = lambda: json.loads(place.run("get", old, "--env", "test", env=env)[0])["name"]
     process = subprocess.Popen([BRINDLE, "env", "switch", "live", "--drain-seconds", "1", "--json"], cwd=place.dir, text=True,
@@ -467,7 +470,8 @@ def what_comes_late_is_not_written_behind_the_seal(place):
     whole(place, "live", "frozen,")
     before = place.text_of_store("test")
     if place.cluster:
-        check(stands_still(d.process.pid) and named() == "old", "the daemon did not stand still")
+        check(stands_still(d.process.pid), "the daemon did not stand still")
+        check(named() == "old", "somebody else has stored", named())
         answers = []
         late = threading.Thread(target=lambda: answers.append(d.deliver_to("test", {**event, "id": "evt_late"}, "whsec_of_test")))
         late.start()
