@@ -3,36 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum mirror_result put_from(struct small_world *w, const char *type, const char *id,
-                            const char *data, enum source source)
-{
-    ARENA(a, 4 << 20);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct error e = { 0 };
-    enum mirror_result result = MIRROR_SAME;
-    struct answer in = { .resource = resource_by_type(str_of(type)),
-                         .type = str_of(type),
-                         .id = str_of(id),
-                         .data = str_of(data),
-                         .source = source,
-                         .api_version = S("v"),
-                         .cause = "test" };
-
-    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
-    assert_int_equal(sequence_draw(&tx, 1, &in.ticket, &a, &e), ST_OK);
-    assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
-    assert_int_equal(tx_commit(&tx, &e), ST_OK);
-    return result;
-}
-
 enum mirror_result put(struct small_world *w, const char *type, const char *id, const char *data)
 {
-    return put_from(w, type, id, data, SOURCE_LIST);
+    return put_object(w, type, id, data, SOURCE_LIST);
 }
 
 void change(struct small_world *w, const char *type, const char *id, const char *data)
 {
-    assert_int_equal(put_from(w, type, id, data, SOURCE_GET), MIRROR_UPDATED);
+    assert_int_equal(put_object(w, type, id, data, SOURCE_GET), MIRROR_UPDATED);
 }
 
 void open_shop(struct small_world *w)
@@ -60,10 +38,10 @@ void open_shop(struct small_world *w)
         OF("payment_method", "pm_left",
            CUS("cus_ada") ",\"billing_details\":{\"email\":"
                           "\"ada@example.com\"}"));
-    put_from(w, "payment_method", "pm_left",
-             OF("payment_method", "pm_left",
-                ",\"customer\":null,\"billing_details\":{\"email\":\"ada@example.com\"}"),
-             SOURCE_GET);
+    put_object(w, "payment_method", "pm_left",
+               OF("payment_method", "pm_left",
+                  ",\"customer\":null,\"billing_details\":{\"email\":\"ada@example.com\"}"),
+               SOURCE_GET);
     put(w, "invoice", "in_ada",
         OF("invoice", "in_ada",
            CUS("cus_ada") ",\"lines\":{\"object\":\"list\",\"data\":[{\"id\":\"il_ada\",\"object\":"

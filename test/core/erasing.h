@@ -11,9 +11,7 @@
 #define MAIL ",\"email\":\"ada@example.com\""
 #define CUS(id) ",\"customer\":\"" id "\""
 
-/* Stores an answer as a list, or another source, would bring it. */
-enum mirror_result put_from(struct small_world *w, const char *type, const char *id,
-                            const char *data, enum source source);
+/* Stores an answer as a list would bring it. */
 enum mirror_result put(struct small_world *w, const char *type, const char *id, const char *data);
 /* The object's own GET brings another version: the one before becomes history. */
 void change(struct small_world *w, const char *type, const char *id, const char *data);

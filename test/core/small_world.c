@@ -242,6 +242,28 @@ void settle(struct small_world *w)
     }
 }
 
+enum mirror_result put_object(struct small_world *w, const char *type, const char *id,
+                              const char *data, enum source source)
+{
+    ARENA(a, 4 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+    enum mirror_result result = MIRROR_SAME;
+    struct answer in = { .resource = resource_by_type(str_of(type)),
+                         .type = str_of(type),
+                         .id = str_of(id),
+                         .data = str_of(data),
+                         .source = source,
+                         .api_version = S("v"),
+                         .cause = "test" };
+
+    must(tx_begin(&tx, w->world.store, TX_WRITE, &e), &e);
+    must(sequence_draw(&tx, 1, &in.ticket, &a, &e), &e);
+    must(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), &e);
+    must(tx_commit(&tx, &e), &e);
+    return result;
+}
+
 void put_product(struct small_world *w, const char *data, int64_t ticket, const char *cause)
 {
     ARENA(a, 4 << 20);

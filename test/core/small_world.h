@@ -5,6 +5,7 @@
 
 #include "core/env.h"
 #include "core/inbox.h"
+#include "core/mirror/mirror.h"
 
 enum { SCRIPT_MAX = 64, ASKED_MAX = 4096, POSTED_MAX = 32 };
 
@@ -60,6 +61,9 @@ const char *ask_text(struct small_world *w, const char *sql);
 /* Works until nothing is left, and past the second looks at what seemed gone. */
 void settle(struct small_world *w);
 
+/* Stores an answer that was asked for just now, as `source` would bring it. */
+enum mirror_result put_object(struct small_world *w, const char *type, const char *id,
+                              const char *data, enum source source);
 /* Stores a version of product prod_1 as its own GET would bring it; ticket 0: the next one. */
 void put_product(struct small_world *w, const char *data, int64_t ticket, const char *cause);
 

@@ -25,22 +25,7 @@ static const struct resource *rates(void)
 
 static void keep(struct small_world *w, const char *id, const char *data)
 {
-    ARENA(a, 4 << 20);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct error e = { 0 };
-    enum mirror_result result;
-    struct answer in = { .resource = rates(),
-                         .type = S("tax_rate"),
-                         .id = str_of(id),
-                         .data = str_of(data),
-                         .source = SOURCE_GET,
-                         .api_version = S("v"),
-                         .cause = "test" };
-
-    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
-    assert_int_equal(sequence_draw(&tx, 1, &in.ticket, &a, &e), ST_OK);
-    assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
-    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+    put_object(w, "tax_rate", id, data, SOURCE_GET);
 }
 
 static void bury(struct small_world *w, const char *id)

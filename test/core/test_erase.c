@@ -45,7 +45,7 @@ static void no_answer_brings_an_erased_object_back(void **state)
     erase(w, "cus_ada", &x, &a);
     assert_int_equal(put(w, "customer", "cus_ada", OF("customer", "cus_ada", MAIL)), MIRROR_ERASED);
     assert_int_equal(
-        put_from(w, "customer", "cus_ada", OF("customer", "cus_ada", MAIL), SOURCE_GET),
+        put_object(w, "customer", "cus_ada", OF("customer", "cus_ada", MAIL), SOURCE_GET),
         MIRROR_ERASED);
     assert_int_equal(put(w, "charge", "ch_ada", OF("charge", "ch_ada", MAIL)), MIRROR_ERASED);
     assert_int_equal(ask_int(w, "select count(*) from customers_all where id = 'cus_ada' and email "
@@ -71,8 +71,8 @@ static void what_is_new_and_refers_to_the_erased_is_erased_as_it_comes(void **st
     assert_int_equal(put(w, "charge", "ch_bob2", OF("charge", "ch_bob2", CUS("cus_bob"))),
                      MIRROR_INSERTED);
     put(w, "payment_intent", "pi_guest", OF("payment_intent", "pi_guest", MAIL));
-    assert_int_equal(put_from(w, "payment_intent", "pi_guest",
-                              OF("payment_intent", "pi_guest", CUS("cus_ada") MAIL), SOURCE_GET),
+    assert_int_equal(put_object(w, "payment_intent", "pi_guest",
+                                OF("payment_intent", "pi_guest", CUS("cus_ada") MAIL), SOURCE_GET),
                      MIRROR_ERASED);
     assert_int_equal(ask_int(w, "select count(*) from objects where deleted = 2 and id in "
                                 "('ch_new', 're_new', 'pi_guest')"),
@@ -266,7 +266,7 @@ static void had_addresses(struct small_world *w, int n, bool with_events)
         char data[256], id[24];
         snprintf(data, sizeof data, OF("customer", "cus_ann", ",\"email\":\"was-%d@example.com\""),
                  i);
-        put_from(w, "customer", "cus_ann", data, i ? SOURCE_GET : SOURCE_LIST);
+        put_object(w, "customer", "cus_ann", data, i ? SOURCE_GET : SOURCE_LIST);
         snprintf(id, sizeof id, "evt_%d", i);
         snprintf(data, sizeof data, OF("product", "prod_1", ",\"name\":\"for was-%d@example.com\""),
                  i);

@@ -2,47 +2,15 @@
  * that fails for ever, or is never done again, keeps neither from its end. */
 #include "../unit.h"
 
-#include "core/mirror/sync.h"
 #include "core/mirror/walk.h"
-#include "small_world.h"
+#include "walking.h"
 
-#define LIST(data, more) \
-    "{\"object\":\"list\",\"data\":[" data "],\"has_more\":" more ",\"url\":\"/v1/x\"}"
-#define PR(id) "{\"id\":\"" id "\",\"object\":\"product\"}"
 #define CUS(id) "{\"id\":\"" id "\",\"object\":\"customer\"}"
 #define ON_CLOCK(id) "{\"id\":\"" id "\",\"object\":\"customer\",\"test_clock\":\"clock_1\"}"
 #define LISTED(query) \
     "/v1/customers?limit=100" query "&expand[0]=data.sources&expand[1]=data.tax_ids"
 #define CLOCK "{\"id\":\"clock_1\",\"object\":\"test_helpers.test_clock\"}"
 #define NO_SUCH "{\"error\":{\"code\":\"resource_missing\",\"message\":\"No such thing\"}}"
-
-static void sync_of(struct small_world *w, const char *arg, bool again)
-{
-    struct error e = { 0 };
-    struct sync s;
-    str args[1] = { str_of(arg) };
-
-    enum status st = sync_start(&w->env, args, 1, again, LANE_BACKFILL, &s, &e);
-    if (st != ST_OK)
-        print_error("%s\n", e.text);
-    assert_int_equal(st, ST_OK);
-}
-
-static void sync_all(struct small_world *w)
-{
-    struct error e = { 0 };
-    struct sync s;
-
-    assert_int_equal(sync_start(&w->env, NULL, 0, false, LANE_BACKFILL, &s, &e), ST_OK);
-}
-
-static void work_long(struct small_world *w)
-{
-    for (int i = 0; i < 20; i++) {
-        work_off(w);
-        pass(w, 3000);
-    }
-}
 
 static void sync_with_a_clock(struct small_world *w)
 {

@@ -208,6 +208,7 @@ static void with_connect_an_id_is_asked_for_as_each_account_before_it_is_unknown
                  { "acct_other00001", NOT, 200, NOT, false, LEFTOVER_UNKNOWN, 2 },
                  { "acct_other00001", NOT, 0, 200, true, LEFTOVER_HERE, 2 },
                  { "acct_1", NOT, NOT, 200, false, LEFTOVER_HERE, 3 },
+                 { "acct_other00001\n", NOT, NOT, 200, false, LEFTOVER_HERE, 3 },
                  { "acct_gone000001", NOT, 200, 200, false, LEFTOVER_UNASKED, 1 },
                  { "acct_stranger01", NOT, NOT, 200, false, LEFTOVER_HERE, 4 },
                  { "acct_stranger01", NOT, NOT, NOT, false, LEFTOVER_UNKNOWN, 4 },

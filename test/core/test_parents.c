@@ -94,6 +94,24 @@ static void a_list_under_a_parent_that_was_given_up_is_asked_for_by_the_next_syn
     small_world_free(w);
 }
 
+/* The clock brings these lists, and nothing else. */
+static void by_the_clock(struct small_world *w)
+{
+    w->env.set.check_ms = 0;
+    w->env.set.relist_ms = 60000;
+    w->env.set.catch_up_ms = 0;
+}
+
+/* Two products, and no feature yet. */
+static void sync_two_products(struct small_world *w)
+{
+    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
+    script(w, "/v1/products/prod_1/features", 200, LIST("", "false"));
+    script(w, "/v1/products/prod_2/features", 200, LIST("", "false"));
+    sync_all(w);
+    work_long(w);
+}
+
 static void lists_under_parents_are_not_complete_while_a_list_of_parents_is_not(void **state)
 {
     (void)state;
@@ -119,14 +137,8 @@ static void lists_under_parents_are_walked_by_the_clock_a_request_a_second(void 
     (void)state;
     struct small_world *w = small_world_new();
 
-    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
-    script(w, "/v1/products/prod_1/features", 200, LIST("", "false"));
-    script(w, "/v1/products/prod_2/features", 200, LIST("", "false"));
-    sync_all(w);
-    work_long(w);
-    w->env.set.check_ms = 0;
-    w->env.set.relist_ms = 60000;
-    w->env.set.catch_up_ms = 0;
+    sync_two_products(w);
+    by_the_clock(w);
     script(w, "/v1/products/prod_1/features?limit=100", 200, LIST(FEATURE("pf_1"), "true"));
     script(w, "/v1/products/prod_1/features?limit=100&starting_after=pf_1", 200,
            LIST(FEATURE("pf_2"), "false"));
@@ -153,9 +165,7 @@ static void the_clock_asks_again_for_lists_under_parents_that_were_given_up(void
     (void)state;
     struct small_world *w = world_with_a_list_given_up();
 
-    w->env.set.check_ms = 0;
-    w->env.set.relist_ms = 60000;
-    w->env.set.catch_up_ms = 0;
+    by_the_clock(w);
     for (int i = 0; i < 400 && ask_int(w, "select count(*) from product_features") < 2; i++)
         work_for(w, 1);
     assert_int_equal(ask_int(w, "select count(*) from product_features"), 2);
@@ -170,14 +180,8 @@ static void a_list_under_a_parent_that_fails_holds_up_nothing_that_the_clock_bri
     (void)state;
     struct small_world *w = small_world_new();
 
-    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
-    script(w, "/v1/products/prod_1/features", 200, LIST("", "false"));
-    script(w, "/v1/products/prod_2/features", 200, LIST("", "false"));
-    sync_all(w);
-    work_long(w);
-    w->env.set.check_ms = 0;
-    w->env.set.relist_ms = 60000;
-    w->env.set.catch_up_ms = 0;
+    sync_two_products(w);
+    by_the_clock(w);
     script(w, "/v1/products/prod_1/features", 500, TROUBLE);
     for (int i = 0; i < 300 && strcmp(features(w, "state"), "failed") != 0; i++)
         work_for(w, 1);
@@ -202,9 +206,7 @@ static void whoever_syncs_need_not_wait_for_the_pace_of_the_clock(void **state)
     script(w, "/v1/products/prod_3/features", 200, LIST("", "false"));
     sync_all(w);
     work_long(w);
-    w->env.set.check_ms = 0;
-    w->env.set.relist_ms = 60000;
-    w->env.set.catch_up_ms = 0;
+    by_the_clock(w);
     size_t before = asked(w, "/v1/products/prod_1/features");
     for (int i = 0; i < 400 && asked(w, "/v1/products/prod_1/features") == before; i++)
         work_for(w, 1);
@@ -247,11 +249,7 @@ static void the_clock_walks_no_lists_under_more_parents_than_permitted(void **st
     (void)state;
     struct small_world *w = small_world_new();
 
-    script(w, "/v1/products", 200, LIST(PR("prod_1") "," PR("prod_2"), "false"));
-    script(w, "/v1/products/prod_1/features", 200, LIST("", "false"));
-    script(w, "/v1/products/prod_2/features", 200, LIST("", "false"));
-    sync_all(w);
-    work_long(w);
+    sync_two_products(w);
     w->env.set.parents_max = 1;
     w->env.set.check_ms = 0;
     w->env.set.relist_ms = 60000;

@@ -110,22 +110,8 @@ static void an_answer_of_stripe_wins_over_what_was_told(void **state)
     struct small_world *w = small_world_new();
 
     deliver(w, EVENT("evt_1", "sun.risen", "1000", SUN("red")));
-    { /* as it would come in a list, from a program that knows of it */
-        ARENA(a, 1 << 20);
-        CLEANUP(tx_end) struct tx tx = { 0 };
-        struct error e = { 0 };
-        enum mirror_result result;
-        struct answer in = { .type = S("sun"),
-                             .id = S("sun_1"),
-                             .data = S(SUN("fetched")),
-                             .source = SOURCE_LIST,
-                             .api_version = S("v"),
-                             .cause = "test" };
-        assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
-        assert_int_equal(sequence_draw(&tx, 1, &in.ticket, &a, &e), ST_OK);
-        assert_int_equal(mirror_put(&tx, &w->env, &in, &result, NULL, &a, &e), ST_OK);
-        assert_int_equal(tx_commit(&tx, &e), ST_OK);
-    }
+    /* as it would come in a list, from a program that knows of it */
+    put_object(w, "sun", "sun_1", SUN("fetched"), SOURCE_LIST);
     deliver(w, EVENT("evt_2", "sun.risen", "9000", SUN("told")));
     assert_string_equal(ask_text(w, "select data from objects"), SUN("fetched"));
     assert_string_equal(ask_text(w, "select source from objects"), "list");

@@ -20,7 +20,7 @@
 #include <string.h>
 
 enum {
-    STEPS_MAX = 1500000,
+    STEPS_MAX = 500000,
     FAULT_STEPS_MAX = 150000,
     FAULT_LIVES_MAX = 60,
     BESIDE_MAX = 12,

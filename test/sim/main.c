@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 16, SEED_SECONDS_MAX = 120 };
+enum { JOBS_MAX = 16, SEED_SECONDS_MAX = 400 };
 
 /* Under AddressSanitizer: what a power cut leaves in memory is no leak. */
 const char *__asan_default_options(void);
@@ -97,7 +98,9 @@ static bool verdict(const struct options *o, unsigned slot, uint64_t seed, int s
 
     if (crashed)
         t->promise = PROMISE_SOUND;
-    if (crashed)
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
+        snprintf(t->broken, sizeof t->broken, "no end after %d s", SEED_SECONDS_MAX);
+    else if (crashed)
         snprintf(t->broken, sizeof t->broken, "the process crashed (%s %d)",
                  WIFSIGNALED(status) ? "signal" : "exit",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
