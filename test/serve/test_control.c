@@ -19,11 +19,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* What was heard, line by line. */
+enum { HEARD_MAX = 16 };
+
+/* What was heard, line by line. However long something is watched, its first lines are kept, and its
+ * last two: the slower the machine, the more there are in between. */
 struct heard {
-    char line[64][2048];
-    _Atomic size_t n;
-    size_t patience; /* lines that are wanted; 0: all */
+    char line[HEARD_MAX][2048];
+    _Atomic size_t n; /* of those that are kept */
+    size_t patience;  /* lines that are wanted; 0: all */
 };
 
 static bool hear(void *ctx, str line)
@@ -32,8 +35,9 @@ static bool hear(void *ctx, str line)
     size_t n = atomic_load(&h->n);
 
     assert_true(json_valid(line));
-    if (n < COUNT(h->line))
-        snprintf(h->line[n], sizeof h->line[n], "%.*s", STR_ARG(line));
+    if (n == HEARD_MAX)
+        memcpy(h->line[HEARD_MAX - 2], h->line[--n], sizeof h->line[n]);
+    snprintf(h->line[n], sizeof h->line[n], "%.*s", STR_ARG(line));
     atomic_store(&h->n, n + 1);
     return !h->patience || n + 1 < h->patience;
 }
@@ -49,7 +53,7 @@ static const char *last_line(struct heard *h)
 {
     size_t n = atomic_load(&h->n);
 
-    assert_in_range(n, 1, COUNT(h->line));
+    assert_in_range(n, 1, HEARD_MAX);
     return h->line[n - 1];
 }
 
