@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import select
 import signal
 import socket
 import sqlite3
@@ -22,7 +23,7 @@ import urllib.parse
 
 from guard import Guard
 
-PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds that anything may take before it counts as hung
+PATIENCE = int(os.environ.get("PATIENCE", "300"))  # seconds that anything may take before it counts as hung
 SOAK = int(os.environ.get("SOAK", "1"))  # how many times as often something is killed
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BRINDLE = str(pathlib.Path(os.environ.get("BRINDLE", ROOT / "build" / "brindle")).resolve())
@@ -92,6 +93,8 @@ class Http:
 
     def ask(self, method, path, body=None, headers=None):
         """(status, headers, bytes); status 0 when no answer came."""
+        if self.conn and self.conn.sock and select.select([self.conn.sock], [], [], 0)[0]:
+            self.close()  # nothing was asked for so long that the other side has hung up
         for attempt in (1, 2):
             fresh = self.conn is None
             if fresh:

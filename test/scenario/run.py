@@ -9,7 +9,7 @@
     SOAK=10            ten times as many kills, and objects (BEYOND-15: SOAK=9 is a hundred thousand, in a minute)
     PG_BIN=…/bin       the PostgreSQL to start (default: the newest of Debian's)
     KEEP=1             leaves the folder of a failed scenario and says where
-    PATIENCE=600       seconds that anything may take, on a machine that is slow beyond measure (default: 60)
+    PATIENCE=60        seconds that anything may take before it counts as hung (default: 300)
     JOBS=1             how many are played at once (default: 3; most of their time is waiting)
 
 Ends with a line "N passed, N failed".

@@ -276,7 +276,7 @@ def one_id_in_two_accounts_is_two_customers_wherever_one_asks(place):
     check(e.call("GET", f"/v1/customers/{al}", ok=False).get("error"), "it was made for the platform")
     # fetched while one waits, with its header
     before = e.total()
-    code, _, body = ask(d, "POST", f"/api/test/sync/{SAME}?wait=1", {"Stripe-Account": two.id})
+    code, _, body = ask(d, "POST", f"/api/test/sync/{SAME}?wait=1&timeout=60", {"Stripe-Account": two.id})
     check(code == 200 and body["status"] == "none", code, body)
     asked = e.requests(f"/v1/customers/{SAME}", after=before)
     check({r["account"] for r in asked} == {two.id}, "it was asked for in another's name", asked)

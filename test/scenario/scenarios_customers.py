@@ -25,8 +25,16 @@ def state(daemon, customer):
     return answer
 
 
-def sync(daemon, ident, more=""):
-    return ask(daemon, "POST", f"/api/test/sync/{ident}?wait=1{more}")
+def sync(daemon, ident, more=None):
+    """Waits as long as `more` says; without it, asks until there is another answer than that it takes too long."""
+    path = f"/api/test/sync/{ident}?wait=1"
+    if more:
+        return ask(daemon, "POST", path + more)
+
+    def answer():
+        one = ask(daemon, "POST", path + "&timeout=60")
+        return one if one[0] != 503 or one[2]["error"]["reason"] != "timeout" else None
+    return until(f"{ident} is synced", answer)
 
 
 def subscribe(emulator, customer, price, **more):
@@ -44,14 +52,14 @@ def of_several_subscriptions_the_rule_picks_and_all_are_there(place):
         gone = subscribe(e, customer, price)
         e.delete(f"/v1/subscriptions/{gone['id']}")
     d = place.start()
-    status, _, answer = sync(d, customer["id"], "&timeout=60")
+    status, _, answer = sync(d, customer["id"])
     check(status == 200, "the sync was answered", status, answer)
     check(len(answer["subscriptions"]) == 108, len(answer["subscriptions"]), "of 108 are there")
     check(answer["subscriptionId"] == active["id"] and answer["status"] == "active", "picked", answer["subscriptionId"])
     check(sorted(answer["liveSubscriptions"]) == sorted([active["id"], trialing["id"]]), "live:",
           answer["liveSubscriptions"])
     e.delete(f"/v1/subscriptions/{active['id']}")
-    _, _, answer = sync(d, customer["id"], "&timeout=60")
+    _, _, answer = sync(d, customer["id"])
     check(answer["subscriptionId"] == trialing["id"] and answer["status"] == "trialing", "then", answer["status"])
     out, _ = place.run("state", customer["id"])
     check(json.loads(out)["revision"] == answer["revision"], "the command tells another version")
@@ -174,7 +182,7 @@ def an_eager_sync_joins_no_earlier_fetch(place):
 def sync_on(daemon, customer):
     """On a connection of its own."""
     own = Http(daemon.port, daemon.http.headers)
-    _, _, body = own.ask("POST", f"/api/test/sync/{customer['id']}?wait=1&timeout=30", b"")
+    _, _, body = own.ask("POST", f"/api/test/sync/{customer['id']}?wait=1&timeout=60", b"")
     own.close()
     return json.loads(body)
 
