@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "backend/clock_os.h"
 #include "backend/rng_os.h"
@@ -245,7 +244,6 @@ static void run_callers(struct inner *in, struct rate_options o, size_t n, unsig
     assert_int_equal(
         stripe_paced_open(&in->paced, &in->stripe, clock_os(), sched_pthread(), rng_os(), &o, &e),
         ST_OK);
-    alarm(60); /* a lost wake-up would wait for ever */
     for (size_t i = 0; i < n; i++) {
         caller[i] = (struct caller){ .in = in, .lane = i % LANE_COUNT, .calls = calls };
         assert_int_equal(pthread_create(&caller[i].thread, NULL, call_often, &caller[i]), 0);
@@ -254,7 +252,6 @@ static void run_callers(struct inner *in, struct rate_options o, size_t n, unsig
         pthread_join(caller[i].thread, NULL);
         assert_int_equal(caller[i].failed, 0);
     }
-    alarm(0);
     assert_int_equal(in->calls, n * calls);
     assert_int_equal(waiting(in->paced), 0);
 }
@@ -311,7 +308,6 @@ static void a_closing_client_lets_nobody_wait(void **state)
     assert_int_equal(
         stripe_paced_open(&in.paced, &in.stripe, clock_os(), sched_pthread(), rng_os(), &o, &e),
         ST_OK);
-    alarm(60);
     pthread_create(&first.thread, NULL, call_held, &first);
     while (in.calls == 0)
         sched_yield();
@@ -330,7 +326,6 @@ static void a_closing_client_lets_nobody_wait(void **state)
     in.hold = false;
     pthread_join(first.thread, NULL);
     assert_false(first.failed); /* it was under way: that is for the client within to end */
-    alarm(0);
     assert_int_equal(call(&in, 0, &e), ST_REFUSED);
     assert_int_equal(in.calls, 1);
     stripe_close(in.paced);

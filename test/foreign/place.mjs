@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 export const HERE = path.dirname(fileURLToPath(import.meta.url));
 const ROOT = path.resolve(HERE, "../..");
 const BRINDLE = process.env.BRINDLE || path.join(ROOT, "build", "brindle");
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 300_000;
 const TABLE_BYTES_MAX = 256 << 20;
 
 export const KEY = "sk_test_foreign0123456789";

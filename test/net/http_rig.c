@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 60, ANSWER_MAX = 64 << 20 };
+enum { PATIENCE_S = 300, ANSWER_MAX = 64 << 20 };
 
 /* ---- The handler ---- */
 

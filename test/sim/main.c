@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 16, SEED_SECONDS_MAX = 400 };
+enum { JOBS_MAX = 16, SEED_SECONDS_MAX = 1200 };
 
 /* Under AddressSanitizer: what a power cut leaves in memory is no leak. */
 const char *__asan_default_options(void);
