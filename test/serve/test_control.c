@@ -21,8 +21,8 @@
 
 enum { HEARD_MAX = 16 };
 
-/* What was heard, line by line. However long something is watched, its first lines are kept, and its
- * last two: the slower the machine, the more there are in between. */
+/* What was heard, line by line. However long something is watched, its first lines are kept, and
+ * its last two: the slower the machine, the more there are in between. */
 struct heard {
     char line[HEARD_MAX][2048];
     _Atomic size_t n; /* of those that are kept */
