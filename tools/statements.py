@@ -72,9 +72,9 @@ head += ["    STMT_COUNT", "};", "", "struct stmt_info {", "    const char *name
          "extern const struct stmt_info stmt_table[STMT_COUNT];", ""]
 head += ["/* Forward migrations; version n is migration_table[n - 1]. pg is NULL where there is none yet. */",
          "struct migration {", "    const char *sqlite;", "    const char *pg;", "};", "",
-         f"enum {{ MIGRATION_COUNT = {len(migrations)} }};", "",
-         "extern const struct migration migration_table[MIGRATION_COUNT];", ""]
-body += ["};", "", "const struct migration migration_table[MIGRATION_COUNT] = {"]
+         "extern const int migration_count;",
+         "extern const struct migration migration_table[];", ""]
+body += ["};", "", f"const int migration_count = {len(migrations)};", "const struct migration migration_table[] = {"]
 for number, path in enumerate(migrations, 1):
     if path.name != f"schema-{number:03}.sql":
         sys.exit(f"{path}: migrations are numbered without gaps; expected schema-{number:03}.sql")

@@ -69,11 +69,11 @@ enum status pg_schema_look(struct pg_conn *c, const char *schema, int64_t *versi
                     "%s: tables of another program are in this schema; give Brindle one of its own "
                     "(setting schema)",
                     c->label);
-    if (found > MIGRATION_COUNT)
+    if (found > migration_count)
         return fail(e, ST_REFUSED,
                     "%s has tables of version %" PRId64 ", this program knows up to version %d; "
                     "use a newer brindle",
-                    c->label, found, MIGRATION_COUNT);
+                    c->label, found, migration_count);
     if (ours && found < 1)
         return fail(e, ST_BROKEN, "%s has tables of version %" PRId64 "; restore a backup",
                     c->label, found);
@@ -111,13 +111,13 @@ static enum status run_migrations(struct pg_conn *c, int64_t version, struct err
 {
     BUF(sql, MIGRATIONS_BYTES_MAX);
 
-    for (int64_t v = version + 1; v <= MIGRATION_COUNT; v++) {
+    for (int64_t v = version + 1; v <= migration_count; v++) {
         if (!migration_table[v - 1].pg)
             return fail(e, ST_BROKEN, "migration %" PRId64 " has no text for PostgreSQL: a bug", v);
         buf_append(&sql, str_of(migration_table[v - 1].pg));
         buf_char(&sql, '\n');
     }
-    buf_printf(&sql, "update _brindle set version = %d;\ncommit;", MIGRATION_COUNT);
+    buf_printf(&sql, "update _brindle set version = %d;\ncommit;", migration_count);
     if (sql.failed)
         return fail(e, ST_LIMIT, "%s: the migrations do not fit into memory", c->label);
     return pg_script(c, buf_str(&sql), "migration", e);
@@ -135,7 +135,7 @@ enum status pg_schema_migrate(struct pg_conn *c, const char *schema, struct erro
         st = make_schema(c, schema, e);
     if (st == ST_OK)
         st = pg_schema_look(c, schema, &version, e);
-    if (st == ST_OK && version < MIGRATION_COUNT)
+    if (st == ST_OK && version < migration_count)
         return run_migrations(c, version, e);
     if (!c->lost)
         (void)!pg_script(c, S("rollback"), "migration", &ignored);

@@ -22,12 +22,12 @@ enum status schema_look(struct conn *c, int64_t *version, struct error *e)
     if (e->foreign)
         return fail(e, ST_REFUSED,
                     "%s is a database of another program; give Brindle a path of its own", c->path);
-    if (found > MIGRATION_COUNT)
+    if (found > migration_count)
         return fail(e, ST_REFUSED,
                     "%s has tables of version %" PRId64
                     ", this program knows up to version %d; use "
                     "a newer brindle",
-                    c->path, found, MIGRATION_COUNT);
+                    c->path, found, migration_count);
     if (found < 0 || (owner == SCHEMA_APPLICATION_ID && found == 0))
         return fail(e, ST_BROKEN, "%s has tables of version %" PRId64 "; restore a backup", c->path,
                     found);
@@ -62,7 +62,7 @@ enum status schema_migrate(struct conn *c, int64_t version, struct error *e)
 {
     enum status st = ST_OK;
 
-    for (int64_t v = version + 1; st == ST_OK && v <= MIGRATION_COUNT; v++)
+    for (int64_t v = version + 1; st == ST_OK && v <= migration_count; v++)
         st = migrate_to(c, v, e);
     return st;
 }

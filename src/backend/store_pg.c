@@ -42,7 +42,7 @@ struct store_pg {
     char label[LABEL_MAX];
     struct sched *sched;
     struct clock *clock;
-    bool read_only, past_seal;
+    bool read_only, older, past_seal;
     msec patience_ms;
     struct gate *gate;   /* guards the pools' idle lists */
     struct pool pool[2]; /* by enum tx_mode */
@@ -488,6 +488,7 @@ static struct store_pg *store_new(const struct store_pg_options *o)
     s->sched = o->sched;
     s->clock = o->clock;
     s->read_only = o->read_only;
+    s->older = o->older;
     s->past_seal = o->past_seal;
     s->patience_ms = o->patience_ms ? o->patience_ms : STORE_PG_PATIENCE_MS;
     s->gate = gate_new(o->sched);
@@ -508,11 +509,11 @@ static enum status check_version(const struct store_pg *s, int64_t version, stru
     if (version == 0)
         return fail(e, ST_NONE, "%s: nothing is in it yet; brindle serve or sync fills it",
                     s->label);
-    if (version != MIGRATION_COUNT)
+    if (version != migration_count && !s->older)
         return fail(e, ST_REFUSED,
                     "%s has tables of version %d, this program needs %d; brindle serve or sync "
                     "brings them up to date",
-                    s->label, (int)version, MIGRATION_COUNT);
+                    s->label, (int)version, migration_count);
     return ST_OK;
 }
 
@@ -527,7 +528,7 @@ static enum status open_first(struct store_pg *s, struct error *e)
         st = pg_schema_look(&x->c, s->schema, &version, e);
     if (st == ST_OK && s->read_only)
         st = check_version(s, version, e);
-    else if (st == ST_OK && version < MIGRATION_COUNT)
+    else if (st == ST_OK && version < migration_count)
         st = pg_schema_migrate(&x->c, s->schema, e);
     if (st == ST_OK && !s->read_only)
         st = pg_marks_sweep(&x->c, s->schema, e);

@@ -31,6 +31,8 @@ struct store_pg_options {
     struct clock *clock;
     struct rng *rng;
     bool read_only; /* changes nothing, makes nothing */
+    bool older;     /* with read_only: tables of an older version do, for who runs nothing but
+                       statements that schema-001 knows */
     bool past_seal; /* writes, whether the environment is sealed or not: for who prepares it to be
                        opened again. Otherwise ST_REFUSED from commit, error.sealed */
     size_t writers_max, readers_max; /* 0: the numbers above */

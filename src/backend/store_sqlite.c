@@ -28,7 +28,7 @@ struct store_sqlite {
     char *path, *vfs;
     struct sched *sched;
     struct clock *clock;
-    bool read_only;
+    bool read_only, older;
 
     int lock; /* -1: none */
     struct conn writing;
@@ -355,11 +355,11 @@ static enum status check_version(const struct store_sqlite *s, int64_t version, 
     if (version == 0)
         return fail(e, ST_NONE, "%s: nothing is in it yet; brindle serve or sync fills it",
                     s->path);
-    if (version != MIGRATION_COUNT)
+    if (version != migration_count && !s->older)
         return fail(e, ST_REFUSED,
                     "%s has tables of version %d, this program needs %d; brindle serve or sync "
                     "brings them up to date",
-                    s->path, (int)version, MIGRATION_COUNT);
+                    s->path, (int)version, migration_count);
     return ST_OK;
 }
 
@@ -411,6 +411,7 @@ static struct store_sqlite *store_new(const struct store_sqlite_options *o)
         .sched = o->sched,
         .clock = o->clock,
         .read_only = o->read_only,
+        .older = o->older,
         .lock = -1,
         .gate = gate_new(o->sched),
         .readers = readers,

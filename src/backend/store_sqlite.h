@@ -10,10 +10,10 @@
 #include "world/store.h"
 
 enum {
-    STORE_READERS = 4,      /* read transactions at a time, unless `readers_max` says otherwise */
-    STORE_BATCH = 64,       /* transactions that one fsync commits, unless `batch_max` does */
+    STORE_READERS = 4,       /* read transactions at a time, unless `readers_max` says otherwise */
+    STORE_BATCH = 64,        /* transactions that one fsync commits, unless `batch_max` does */
     STORE_BATCH_ROWS = 5000, /* changed rows after which no transaction joins a batch */
-    STORE_CHECKPOINT = 768, /* pages of WAL that a checkpoint moves: 6 MiB; likewise */
+    STORE_CHECKPOINT = 768,  /* pages of WAL that a checkpoint moves: 6 MiB; likewise */
     STORE_WRITERS_MAX =
         256, /* threads that may write or wait for it at a time; more queue behind */
 };
@@ -24,6 +24,8 @@ struct store_sqlite_options {
     struct clock *clock;
     const char *vfs; /* a registered VFS of SQLite; NULL: the default one */
     bool read_only;  /* another process may write meanwhile; takes no lock, changes nothing */
+    bool older;      /* with read_only: tables of an older version do, for who runs nothing but
+                        statements that schema-001 knows */
     bool in_memory;  /* `vfs` is a disk in memory: no lock file, no file mode */
     size_t readers_max, batch_max; /* 0: STORE_READERS, STORE_BATCH */
     int checkpoint_pages;          /* 0: STORE_CHECKPOINT */

@@ -52,7 +52,7 @@ static void write_env(const struct config *c, const struct env_config *conf, str
     CLEANUP(wire_close) struct wire wire = { 0 };
     struct error why = { 0 };
     struct seal seal;
-    enum status st = wire_open(&wire, c, conf, WIRE_READ, &why);
+    enum status st = wire_open(&wire, c, conf, WIRE_LOOK, &why);
     const char *state = state_of(&wire, st, &seal);
 
     jw_put_str(w, "env", str_of(conf->name));

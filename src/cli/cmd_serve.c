@@ -58,6 +58,16 @@ static enum closed closed_for(enum status st)
     return CLOSED_UNUSABLE;
 }
 
+/* What is sealed is read by a newer program, too: its tables are brought up to date. */
+static void bring_up_to_date(const struct config *c, const struct env_config *conf)
+{
+    CLEANUP(wire_close) struct wire reader = { 0 }, writer = { 0 };
+    struct error ignored = { 0 };
+
+    if (wire_open(&reader, c, conf, WIRE_READ, &ignored) == ST_REFUSED)
+        (void)!wire_open(&writer, c, conf, WIRE_FORGET, &ignored);
+}
+
 /* Another environment took over, or a switch is under way: it is not even tried. Where nobody can
  * tell, whoever opens it says so. */
 static bool add_sealed(struct serving *s, struct env_config *conf)
@@ -68,7 +78,7 @@ static bool add_sealed(struct serving *s, struct env_config *conf)
     struct error ignored = { 0 };
     struct seal seal = { 0 };
 
-    if (wire_open(&w, c, conf, WIRE_READ, &ignored) == ST_OK &&
+    if (wire_open(&w, c, conf, WIRE_LOOK, &ignored) == ST_OK &&
         seal_read(&w.env, &seal, &ignored) != ST_OK)
         seal = (struct seal){ 0 };
     error_clear(&ignored);
@@ -78,6 +88,8 @@ static bool add_sealed(struct serving *s, struct env_config *conf)
     if (!seal.sealed_for[0] && !seal.target[0] && !from[0])
         return false;
     bool under_way = seal.target[0] || from[0];
+    if (!under_way)
+        bring_up_to_date(c, conf);
     const char *source = from[0] ? from : conf->name, *target = from[0] ? conf->name : seal.target;
     if (under_way)
         snprintf(text, sizeof text,

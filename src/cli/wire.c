@@ -303,7 +303,7 @@ static enum status look_at_seal(struct wire *w, const struct config *c, struct e
     struct error ignored = { 0 };
     struct seal seal = { 0 };
 
-    if (wire_open(&reader, c, w->conf, WIRE_READ, &ignored) == ST_OK &&
+    if (wire_open(&reader, c, w->conf, WIRE_LOOK, &ignored) == ST_OK &&
         seal_read(&reader.env, &seal, &ignored) != ST_OK)
         seal = (struct seal){ 0 };
     return refuse_sealed(w, c, &seal, e);
@@ -346,6 +346,11 @@ static enum status adopt(struct wire *w, const struct config *c, const struct id
 
 /* --- the whole ----------------------------------------------------------------------------- */
 
+static bool reads(enum wire_mode mode)
+{
+    return mode == WIRE_READ || mode == WIRE_LOOK;
+}
+
 static enum status open_pg(struct wire *w, const struct config *c, struct error *e)
 {
     char schema[SCHEMA_NAME_MAX + 1];
@@ -356,7 +361,8 @@ static enum status open_pg(struct wire *w, const struct config *c, struct error 
         .sched = w->world.sched,
         .clock = w->world.clock,
         .rng = w->world.rng,
-        .read_only = w->mode == WIRE_READ,
+        .read_only = reads(w->mode),
+        .older = w->mode == WIRE_LOOK,
         .past_seal = w->conf->past_seal || w->mode == WIRE_FORGET || w->mode == WIRE_FILL,
     };
 
@@ -396,12 +402,13 @@ static enum status open_store(struct wire *w, const struct config *c, struct err
 {
     if (c->pg_url)
         return open_pg(w, c, e);
-    enum status st = w->mode != WIRE_READ ? datadir_make(c->data_dir, e) : ST_OK;
+    enum status st = !reads(w->mode) ? datadir_make(c->data_dir, e) : ST_OK;
     struct store_sqlite_options o = {
         .path = w->store_path,
         .sched = w->world.sched,
         .clock = w->world.clock,
-        .read_only = w->mode == WIRE_READ,
+        .read_only = reads(w->mode),
+        .older = w->mode == WIRE_LOOK,
     };
 
     if (st == ST_OK)
@@ -533,6 +540,7 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     switch (mode) {
     case WIRE_WRITE: return adopt(w, c, &id, e);
     case WIRE_READ:
+    case WIRE_LOOK:
     case WIRE_FORGET: return env_recall(&w->env, e);
     case WIRE_FILL:
     case WIRE_ASK: return ST_OK;

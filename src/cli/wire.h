@@ -27,6 +27,8 @@ enum {
 enum wire_mode {
     WIRE_WRITE,  /* takes the store's lock, proves the identity, adopts the store */
     WIRE_READ,   /* reads the store beside whoever writes it; no key is needed */
+    WIRE_LOOK,   /* the same for whose it is and its seal alone (core/environment/seal.h): a store
+                    that an older version has made is looked at as it is */
     WIRE_FILL,   /* makes the store and writes it; neither key nor identity: for copy */
     WIRE_ASK,    /* Stripe alone, without a store: for doctor and demo */
     WIRE_FORGET, /* a store that is there, sealed or not, to forget what is in it; neither key nor

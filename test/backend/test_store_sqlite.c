@@ -174,7 +174,7 @@ static void a_new_file_is_ours_and_of_our_version(void **state)
     (void)state;
     shut(opened(false));
     assert_int_equal(ask("pragma application_id"), 0x42724e64);
-    assert_int_equal(ask("pragma user_version"), MIGRATION_COUNT);
+    assert_int_equal(ask("pragma user_version"), migration_count);
     assert_int_equal(ask("pragma page_size"), 8192);
 }
 
@@ -302,7 +302,7 @@ static void a_newer_version_is_refused_and_left_alone(void **state)
 
     shut(opened(false));
     by_hand("pragma user_version = 999");
-    snprintf(known, sizeof known, "up to version %d", MIGRATION_COUNT);
+    snprintf(known, sizeof known, "up to version %d", migration_count);
     for (int read_only = 0; read_only < 2; read_only++) {
         assert_int_equal(open_mode(&s, read_only), ST_REFUSED);
         assert_said("version 999");
@@ -498,7 +498,7 @@ static void a_read_only_store_migrates_nothing(void **state)
     struct store *s = NULL;
     (void)state;
 
-    if (MIGRATION_COUNT < 2)
+    if (migration_count < 2)
         skip();
     by_hand("pragma application_id = 1114787428; pragma user_version = 1");
     assert_int_equal(open_mode(&s, true), ST_REFUSED);

@@ -27,6 +27,7 @@ PATIENCE = int(os.environ.get("PATIENCE", "300"))  # seconds that anything may t
 SOAK = int(os.environ.get("SOAK", "1"))  # how many times as often something is killed
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BRINDLE = str(pathlib.Path(os.environ.get("BRINDLE", ROOT / "build" / "brindle")).resolve())
+NEWER = str(pathlib.Path(BRINDLE).parent / "test" / "scenario" / "brindle_newer")  # knows one migration more
 KEY = "sk_test_scenario0123456789"
 SECRET = "whsec_scenario_secret"
 TOKEN = "scenario-token-0123456789"
@@ -210,12 +211,12 @@ class Emulator:
 
 
 class Daemon:
-    def __init__(self, place, limits=None, folder=".", port=None, **env):
+    def __init__(self, place, limits=None, folder=".", port=None, program=BRINDLE, **env):
         self.place, self.port = place, port or free_port()
         (place.dir / folder).mkdir(exist_ok=True)
         self.log = open(place.dir / "daemon.log", "ab")
         self.env = {**place.env(), "BRINDLE_LISTEN": f"127.0.0.1:{self.port}", **env}
-        self.process = subprocess.Popen([BRINDLE, "serve"], stdout=self.log, stderr=self.log,
+        self.process = subprocess.Popen([program, "serve"], stdout=self.log, stderr=self.log,
                                         cwd=place.dir / folder, env=self.env, preexec_fn=limits)
         place.guard.watch(self.process)
         self.http = Http(self.port, {"Authorization": f"Bearer {TOKEN}"})
@@ -311,6 +312,7 @@ class Place:
         self.emulator = None
         self.front = None  # of front.py, where it stands before the emulator
         self.clock = None  # of front.py, where it is not the machine's
+        self.nobody = free_port()  # where commands find no daemon, unless they are told of one
         self.things = []
         self.said = []
         self.writes = False  # the scenario is about what we write to Stripe
@@ -324,7 +326,7 @@ class Place:
         return {**self.bare_env(), **(self.clock.env if self.clock else {}), "STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET,
                 "STRIPE_API_BASE": f"http://127.0.0.1:{self.emulator.port}", **(self.front.env if self.front else {}),
                 "DATABASE_URL": self.cluster.url(self.database) if self.cluster else
-                f"sqlite:{self.dir / 'data'}", "BRINDLE_TOKEN": TOKEN,
+                f"sqlite:{self.dir / 'data'}", "BRINDLE_TOKEN": TOKEN, "BRINDLE_LISTEN": f"127.0.0.1:{self.nobody}",
                 # Events are read where a scenario is about that.
                 "BRINDLE_RATE_LIMIT": "0", "BRINDLE_CATCH_UP_SECONDS": "0",
                 "BRINDLE_CHECK_SECONDS": "0", "BRINDLE_RELIST_SECONDS": "0"}
@@ -353,9 +355,11 @@ class Place:
         self.things += found
         return found
 
-    def run(self, *args, code=0, env=None):
+    def run(self, *args, code=0, env=None, program=BRINDLE):
         """A command as a user types it: (stdout, stderr)."""
-        done = subprocess.run([BRINDLE, *args], cwd=self.dir, env={**self.env(), **(env or {})},
+        if not pathlib.Path(program).exists():
+            raise Skip(f"{pathlib.Path(program).name} was not built beside the program")
+        done = subprocess.run([program, *args], cwd=self.dir, env={**self.env(), **(env or {})},
                               capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
         self.said += [done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")]
         check(code is None or done.returncode == code, "brindle", *args, "ended with",

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 from front import Front
-from place import BRINDLE, KEY, PATIENCE, SOAK, check, free_port, until
+from place import BRINDLE, KEY, NEWER, PATIENCE, SOAK, check, free_port, until
 from scenarios_env import LIVE, QUICK, TWO, account_of, as_key, conf, ids_of, start
 from shake import hold
 
@@ -518,3 +518,48 @@ def a_store_that_cannot_be_read_may_hold_a_journal(place):
     check("A switch from environment test to live is under way" in err, err)
     switch(place, env, "live")
     check(states(place, env) == {"live": "open", "test": "sealed"}, states(place, env))
+
+
+@scenario("ENV-20L")
+def a_migration_locks_no_environment_out(place):
+    """A newer program looks for journals in stores that it has not migrated yet; an older one cannot."""
+    place.run("sync", "products", env=conf(place, TEST_ALONE))
+    env = conf(place, TWO)
+
+    def version(name):
+        return place.one("select version from _brindle" if place.cluster else "pragma user_version", env=name)
+
+    def newer(*words, code=0):
+        return place.run(*words, "--json", code=code, env=env, program=NEWER)
+    place.run("sync", "products", "--env", "live", env=env)
+    old = version("test")
+    switch(place, env, "live", "--from", "test", "--until", "begun")
+    for name in ("test", "live"):  # the journal is found, and nobody is migrated before its turn
+        _, err = newer("sync", "products", "--env", name, code=5)
+        check("A switch from environment test to live is under way" in err, err)
+    check((version("test"), version("live")) == (old, old), "who may not write has migrated")
+    switch(place, env, "test")
+    newer("sync", "products", "--env", "live")  # the other store is an older one still
+    check((version("test"), version("live")) == (old, old + 1), "not as a migration leaves it")
+    _, err = place.run("sync", "products", "--env", "test", code=4, env=env)
+    check("the store of live cannot be read" in err and "use a newer brindle" in err, err)
+    newer("env", "switch", "test", "--from", "live")
+    check((version("test"), states(place, env)) == (old + 1, {"live": "unreadable", "test": "unreadable"}), states(place, env))
+
+
+@scenario("ENV-20M")
+def what_is_sealed_is_read_by_a_newer_program_too(place):
+    made = place.emulator.post("/v1/products", name="old")
+    place.run("sync", "products", env=conf(place, TEST_ALONE))
+    env = conf(place, TWO)
+    switch(place, env, "live")
+    _, err = place.run("sync", "products", "--env", "test", code=5, env=env, program=NEWER)
+    check("sealed: live took over" in err, err)
+    check(json.loads(place.run("env", "list", "--json", env=env, program=NEWER)[0].splitlines()[0])["state"] == "sealed",
+          "it does not say so")
+    d = start(place, env, program=NEWER)
+    check(words_of(d) == {"live": "ok", "test": "sealed"}, words_of(d))
+    status, _, answer = d.http.ask("GET", "/api/test/status")
+    check(status == 200 and json.loads(answer)["objects"] == 1, "the daemon does not read it", status, answer)
+    place.run("get", made["id"], "--env", "test", env=env, program=NEWER)
+    d.stop()

@@ -43,7 +43,7 @@ static void look_at_store(void *ctx, str name)
     if (name.n > ENV_NAME_MAX || str_eqz(name, f->name) || f->from[0])
         return;
     struct env_config conf = to_look(f->c, name);
-    enum status st = wire_open(&w, f->c, &conf, WIRE_READ, &why);
+    enum status st = wire_open(&w, f->c, &conf, WIRE_LOOK, &why);
     if (st == ST_OK)
         st = seal_read(&w.env, &seal, &why);
     if (st == ST_OK && strcmp(seal.target, f->name) == 0) {

@@ -57,7 +57,7 @@ enum status switcher_look(struct switch_world *w, const char *env, struct seal *
 {
     CLEANUP(wire_close) struct wire wire = { 0 };
     struct switcher *s = switcher_of(w);
-    enum status st = wire_open(&wire, s->c, switcher_config(s, env), WIRE_READ, e);
+    enum status st = wire_open(&wire, s->c, switcher_config(s, env), WIRE_LOOK, e);
 
     if (st == ST_OK)
         st = seal_read(&wire.env, seal, e);
