@@ -180,7 +180,7 @@ static void print_lists(const struct mirror_status *m, str json)
 static void print_events(const struct shown *s, const struct mirror_status *m)
 {
     msec now = clock_wall(wire_clock());
-    int64_t every = config_number(&s->conf->values, SET_CATCH_UP);
+    int64_t every = config_catch_up_seconds(s->conf);
     char read[48], until[48], from[48];
 
     if (m->events_error[0])

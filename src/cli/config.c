@@ -25,6 +25,8 @@ const struct setting setting_table[SETTING_COUNT] = {
 enum {
     POINTED_FILE_BYTES_MAX = 32 << 10,
     VALUE_TOLD_MAX = 12, /* characters of a value that is refused */
+    CATCH_UP_BESIDE_WEBHOOKS_S = 600,
+    CATCH_UP_ALONE_S = 60,
 };
 
 /* --- one value ----------------------------------------------------------------------------- */
@@ -37,11 +39,21 @@ str config_text(const struct values *v, enum setting_id id)
 int64_t config_number(const struct values *v, enum setting_id id)
 {
     int64_t n = -1;
+    str text = config_text(v, id);
 
     assert(setting_table[id].type == SETTING_NUMBER);
-    if (!str_to_int(config_text(v, id), &n))
+    if (!str_to_int(text.n ? text : str_of(setting_table[id].fallback), &n))
         return -1;
     return n;
+}
+
+int64_t config_catch_up_seconds(const struct env_config *env)
+{
+    int64_t set = config_number(&env->values, SET_CATCH_UP);
+
+    if (set >= 0)
+        return set;
+    return env->n_webhook_secrets ? CATCH_UP_BESIDE_WEBHOOKS_S : CATCH_UP_ALONE_S;
 }
 
 static bool is_secret(const struct setting *s)

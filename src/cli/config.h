@@ -108,7 +108,12 @@ enum status config_make_env(struct config *c, const char *name, str api_base, st
 enum status config_set_database(struct config *c, const char *url, struct error *e) MUST_USE;
 
 str config_text(const struct values *v, enum setting_id id);
-int64_t config_number(const struct values *v, enum setting_id id); /* -1: empty */
+/* An empty one counts as not set. -1: it has no default either. */
+int64_t config_number(const struct values *v, enum setting_id id);
+/* How often the list of events is read, in seconds; 0: never. Unless it is set: seldom where
+ * webhooks bring the news and it only finds what they lost, else often. Stripe counts the GETs of
+ * those who sell nothing, too. [facts: F-18] */
+int64_t config_catch_up_seconds(const struct env_config *env);
 
 /* The environment of this name, or the only one when `name` is NULL. Those whose store merely lies
  * in the data directory count if nothing is configured, or if they are named. ST_INVALID: there are

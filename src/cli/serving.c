@@ -43,7 +43,7 @@ bool serving_is_chosen(const struct cli *cli, const struct env_config *conf)
 
 enum status serving_hears(const struct env_config *conf, struct error *e)
 {
-    if (conf->n_webhook_secrets || config_number(&conf->values, SET_CATCH_UP) != 0)
+    if (conf->n_webhook_secrets || config_catch_up_seconds(conf) != 0)
         return ST_OK;
     return fail(e, ST_INVALID,
                 "Environment %s has no webhook secret and does not read the list of events either, "

@@ -505,7 +505,7 @@ enum status wire_open(struct wire *w, const struct config *c, const struct env_c
     w->env.work_op = saga_work;
     label_key(w);
     w->made = true;
-    w->env.set.catch_up_ms = config_number(&conf->values, SET_CATCH_UP) * 1000;
+    w->env.set.catch_up_ms = config_catch_up_seconds(conf) * 1000;
     w->env.set.check_ms = config_number(&conf->values, SET_CHECK) * 1000;
     w->env.set.parents_max = config_number(&conf->values, SET_PARENTS);
     if (w->env.set.parents_max > PARENTS_MAX_LIMIT)

@@ -5,12 +5,15 @@
 #include "core/environment/acting.h"
 #include "core/environment/fuse.h"
 #include "core/mirror/catchup.h"
+#include "core/mirror/parents.h"
 #include "core/mirror/sync.h"
 #include "core/resource.h"
 
 #include <stdio.h>
+#include <string.h>
 
-enum { PAGE_ITEMS = 100 }; /* that a page of a list holds */
+enum { PAGE_ITEMS = 100 };  /* that a page of a list holds */
+enum { TYPE_PARENTS = 10 }; /* the column of status_types */
 enum { STATUS_BYTES_MAX = 8 << 20, ACCOUNTS_SHOWN_MAX = 500 };
 
 static msec age_of(const struct rows *r, size_t col, msec now, msec never)
@@ -269,7 +272,20 @@ static void write_numbers(struct json_writer *w, const struct mirror_status *s)
 
 #define MONTH_MS (30LL * 24 * 3600 * 1000)
 
-/* Lists that are walked are compared every so often, a request a page. */
+/* Lists of a type that the clock has walked; where each is under a parent: while they are few. */
+static int64_t count_lists(const struct env *env, const struct rows *r, size_t i)
+{
+    const struct resource *res = resource_by_type(row_str(r, i, 0));
+    int64_t n = 1, parents = row_int(r, i, TYPE_PARENTS);
+
+    if (res && parents_hide(res))
+        return parents <= env->set.parents_max ? parents : 0;
+    for (const char *q = res ? res->list_query : NULL; q && (q = strchr(q, '|')); q++)
+        n++;
+    return n;
+}
+
+/* Lists are compared every so often: at least a request each, and one more a page. */
 static int64_t reads_monthly(const struct env *env, const struct rows *r)
 {
     const struct env_settings *set = &env->set;
@@ -278,8 +294,9 @@ static int64_t reads_monthly(const struct env *env, const struct rows *r)
     for (size_t i = 0; i < r->n_rows; i++) {
         str walk = row_str(r, i, 3);
         msec every = row_int(r, i, 8) ? set->check_ms : set->relist_ms;
-        if (every && walk.n && !str_eqz(walk, "skipped"))
-            n += (1 + row_int(r, i, 1) / PAGE_ITEMS) * (MONTH_MS / every);
+        int64_t lists = count_lists(env, r, i);
+        if (every && lists && walk.n && !str_eqz(walk, "skipped"))
+            n += (lists + row_int(r, i, 1) / PAGE_ITEMS) * (MONTH_MS / every);
     }
     return n;
 }

@@ -105,6 +105,33 @@ static void flags_win_over_variables_and_those_over_the_file(void **state)
     assert_int_equal(p->c.values.origin[SET_LISTEN], ORIGIN_FLAG);
 }
 
+static int64_t catch_up_of_first(struct place *p)
+{
+    assert_int_equal(load(p, NULL), ST_OK);
+    assert_int_equal(p->c.n_envs, 1);
+    return config_catch_up_seconds(&p->c.env[0]);
+}
+
+static void the_list_of_events_is_read_seldom_where_webhooks_bring_the_news(void **state)
+{
+    struct place *p = *state;
+
+    setenv("STRIPE_SECRET_KEY", "sk_test_1", 1);
+    assert_int_equal(catch_up_of_first(p), 60);
+    setenv("STRIPE_WEBHOOK_SECRET", "whsec_a", 1);
+    assert_int_equal(catch_up_of_first(p), 600);
+    setenv("BRINDLE_CATCH_UP_SECONDS", "7", 1);
+    assert_int_equal(catch_up_of_first(p), 7);
+    setenv("BRINDLE_CATCH_UP_SECONDS", "0", 1);
+    assert_int_equal(catch_up_of_first(p), 0);
+    run_write(p->dir, "brindle.conf",
+              "[env a]\nsecret_key = sk_test_1\ncatch_up_seconds =\nrelist_seconds =\n", 0600);
+    forget_variables();
+    assert_int_equal(catch_up_of_first(p), 60);
+    assert_int_equal(config_number(&p->c.env[0].values, SET_RELIST), 86400);
+    assert_int_equal(config_number(&p->c.env[0].values, SET_RATE_LIMIT), -1);
+}
+
 static void the_key_names_the_environment_of_the_variables(void **state)
 {
     static const struct {
@@ -470,6 +497,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(without_anything_there_are_defaults_and_no_environment),
         CASE(flags_win_over_variables_and_those_over_the_file),
+        CASE(the_list_of_events_is_read_seldom_where_webhooks_bring_the_news),
         CASE(the_key_names_the_environment_of_the_variables),
         CASE(a_value_can_point_at_a_file_or_a_variable),
         CASE(a_file_with_secrets_that_others_may_read_is_noticed),

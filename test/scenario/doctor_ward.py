@@ -56,8 +56,7 @@ class Ward:
     def __init__(self, place):
         self.place, self.e = place, place.emulator
         self.row, self.base = None, set()
-        self.healthy = {"BRINDLE_CATCH_UP_SECONDS": "60", "BRINDLE_CHECK_SECONDS": "86400",
-                        "BRINDLE_RELIST_SECONDS": "3600"}
+        self.healthy = {"BRINDLE_CATCH_UP_SECONDS": "", "BRINDLE_CHECK_SECONDS": "", "BRINDLE_RELIST_SECONDS": ""}
         self.table = {f["check"]: f for f in map(json.loads, place.run("doctor", "--list", "--json")[0].splitlines())}
         self.copies = 0
         bin_dir = place.dir / "bin"

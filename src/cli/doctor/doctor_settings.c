@@ -20,7 +20,7 @@ static const char *mode_of(enum key_kind kind)
 
 static void check_webhook_secrets(struct doctor *d, const struct env_config *conf)
 {
-    int64_t every = config_number(&conf->values, SET_CATCH_UP);
+    int64_t every = config_catch_up_seconds(conf);
 
     looked(d);
     if (conf->n_webhook_secrets == 0 && every > 0)
@@ -121,7 +121,7 @@ static void check_rate(struct doctor *d, const struct env_config *conf)
 static void check_watch(struct doctor *d, const struct env_config *conf)
 {
     looked(d);
-    if (config_number(&conf->values, SET_CATCH_UP) == 0 && conf->n_webhook_secrets)
+    if (config_catch_up_seconds(conf) == 0 && conf->n_webhook_secrets)
         found(d, FOUND_CATCH_UP_OFF, NULL,
               "catch_up_seconds = 0: the list of events is never read, so that a delivery that is "
               "lost stays lost until the next check");

@@ -101,7 +101,7 @@ static void check_inbox(const struct looking *l)
 
 static void check_events(const struct looking *l)
 {
-    msec every = config_number(&l->w->conf->values, SET_CATCH_UP) * 1000, age;
+    msec every = config_catch_up_seconds(l->w->conf) * 1000, age;
     char span[32];
 
     looked(l->d);
