@@ -407,7 +407,7 @@ def a_scheduled_check_finds_mends_and_says_so(place):
     place.run("sync", "products")  # of what was never walked nothing is checked: its turn comes soon
     d = place.start(BRINDLE_CHECK_SECONDS="1", BRINDLE_RELIST_SECONDS="1")
     e.edit("product", product["id"], name="new")
-    until("the daemon mends it by itself", lambda: place.one("select name from products") == "new", 120)
+    until("the daemon mends it by itself", lambda: place.one("select name from products") == "new")
     until("it says so", lambda: "event=drift_found" in place.text_of("daemon.log"))
     d.stop()
 
@@ -468,7 +468,7 @@ def what_no_event_tells_of_is_listed_anew_by_itself_and_says_how_fresh_it_is(pla
     rate = e.post("/v1/shipping_rates", display_name="slow", type="fixed_amount",
                   fixed_amount={"amount": 5, "currency": "usd"})
     d = place.start(BRINDLE_RELIST_SECONDS="1")
-    until("what no event tells of is found", lambda: rate["id"] in place.mirrored("shipping_rate"), 120)
+    until("what no event tells of is found", lambda: rate["id"] in place.mirrored("shipping_rate"))
     until("it is said to be fresher", lambda: coverage(place)["shipping_rate"][3] > before[3])
     types = {t["type"]: t for t in status_of(place)["types"]}
     check(types["shipping_rate"]["fresh_at"] >= before[3], types["shipping_rate"])
