@@ -210,6 +210,18 @@ static void on_ready(void *ctx, unsigned port)
             address.host);
 }
 
+/* From a start to an end, with the configuration that is loaded. */
+static enum status live(struct serving *s, struct error *e)
+{
+    s->anew = ANEW_NOT;
+    enum status st = serving_begin(s, e);
+    if (st == ST_OK)
+        st = open_all(s, s->cli, e);
+    if (st == ST_OK)
+        st = serving_run(s, on_ready, s, e);
+    return st;
+}
+
 enum status cmd_serve(struct cli *cli, struct error *e)
 {
     CLEANUP(serving_close) struct serving s = { .cli = cli };
@@ -221,13 +233,12 @@ enum status cmd_serve(struct cli *cli, struct error *e)
         st = words_check(cli, &words, 0, 0, e);
     if (st == ST_OK)
         st = cli_load(cli, e);
-    if (st == ST_OK)
-        st = serving_begin(&s, e);
-    if (st == ST_OK)
-        st = open_all(&s, cli, e);
-    if (st == ST_OK)
-        st = serving_run(&s, on_ready, &s, e);
-    if (st == ST_OK && s.reload)
-        cli->begin_anew = true;
+    while (st == ST_OK) {
+        st = live(&s, e);
+        if (s.anew != ANEW_AS_BEFORE)
+            break;
+        serving_close(&s);
+    }
+    cli->begin_anew = st == ST_OK && s.anew == ANEW_CONFIGURED;
     return st;
 }

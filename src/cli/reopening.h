@@ -2,7 +2,9 @@
  *
  * A thread beside the daemon's. A switch that was broken off it has gone on with (continuing.h).
  * Otherwise it only looks: when something has changed, the daemon ends in good
- * order and the process begins anew, for a start is the one way in which an environment is opened.
+ * order and begins anew, for a start is the one way in which an environment is opened. It begins
+ * with what is configured by then; where that has a mistake, with what it had, so that a switch
+ * that asks for an environment gets it.
  */
 #pragma once
 

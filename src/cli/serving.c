@@ -108,7 +108,8 @@ enum status serving_run(struct serving *s, void (*ready)(void *ctx, unsigned por
         .changed = s->reopening ? reopening_is_due : NULL,
         .may_begin_anew = reopening_try,
         .reopening = s->reopening,
-        .reload = s->reopening ? &s->reload : NULL,
+        .refused = s->refused,
+        .anew = s->reopening ? &s->anew : NULL,
     };
 
     return daemon_run(&o, e);

@@ -20,8 +20,9 @@ struct serving {
     char closed_text[CONFIG_ENVS_MAX][ERROR_TEXT_MAX];
     size_t n, n_usable; /* environments; of those, open or at least readable for good */
     struct reopening *reopening;
-    atomic_uint port; /* that is listened at; 0: not yet */
-    bool reload;      /* the daemon has ended to be begun anew */
+    atomic_uint port;             /* that is listened at; 0: not yet */
+    enum anew anew;               /* how the daemon has ended */
+    char refused[ERROR_TEXT_MAX]; /* why what is configured now cannot be used; "": not refused */
 };
 
 /* Makes the data directory, reads or makes the token. `cli` is set. */

@@ -30,7 +30,6 @@ struct life {
     bool engines_gone;
     _Atomic(struct http_server *) http; /* once it can be stopped */
     _Atomic msec stop_asked_at;         /* monotonic; 0: not yet */
-    char refused[ERROR_TEXT_MAX];       /* why, last; the life thread's alone */
     sigset_t signals, signals_before;
     pthread_t thread; /* takes the signals and pings the watchdog */
     bool has_thread;
@@ -109,45 +108,50 @@ static bool engines_alive(struct life *l)
 static bool may_begin_anew(struct life *l)
 {
     struct error why = { 0 };
+    char *refused = l->d.o->refused; /* the life thread's alone */
 
     if (l->d.o->may_begin_anew(l->d.o->reopening, &why) == ST_OK) {
-        l->refused[0] = '\0';
+        refused[0] = '\0';
         atomic_store(&l->d.refused, false);
         return true;
     }
     atomic_store(&l->d.refused, true);
-    if (strcmp(l->refused, why.text) != 0)
+    if (strcmp(refused, why.text) != 0)
         log_say(log_of(l), LOG_ERROR, LOG_reload_refused, LF("error", str_of(why.text)));
-    snprintf(l->refused, sizeof l->refused, "%s", why.text);
+    snprintf(refused, ERROR_TEXT_MAX, "%s", why.text);
     return false;
 }
 
-static void begin_anew(struct life *l)
+static void begin_anew(struct life *l, enum anew how)
 {
-    *l->d.o->reload = true;
+    *l->d.o->anew = how;
     service_reloading();
     ask_to_stop(l);
 }
 
-/* What kept an environment closed, or stopped it, is over. */
+/* What kept an environment closed, or stopped it, is over, or a switch asks for one that is open.
+ * It does not wait for somebody to mend a configuration that was refused. */
 static void look_for_change(struct life *l)
 {
     const struct daemon_options *o = l->d.o;
 
-    if (!o->changed || !o->reload || atomic_load(&l->stop_asked_at) || !o->changed(o->reopening))
+    if (!o->changed || !o->anew || atomic_load(&l->stop_asked_at) || !o->changed(o->reopening))
         return;
-    if (!may_begin_anew(l))
-        return;
-    log_say(log_of(l), LOG_INFO, LOG_reloading, LF("why", S("what may be worked for has changed")));
-    begin_anew(l);
+    enum anew how = may_begin_anew(l) ? ANEW_CONFIGURED : ANEW_AS_BEFORE;
+    log_say(log_of(l), LOG_INFO, LOG_reloading,
+            LF("why", how == ANEW_CONFIGURED
+                          ? S("what may be worked for has changed")
+                          : S("what may be worked for has changed; with the configuration that was "
+                              "there before, for the one that is there now was refused")));
+    begin_anew(l, how);
 }
 
 /* SIGHUP. Whoever waits for the end of a reload hears of that, too, when there is none. */
 static void reload(struct life *l)
 {
-    l->refused[0] = '\0'; /* told again: somebody has just asked */
+    l->d.o->refused[0] = '\0'; /* told again: somebody has just asked */
     if (may_begin_anew(l)) {
-        begin_anew(l);
+        begin_anew(l, ANEW_CONFIGURED);
         return;
     }
     service_reloading();
@@ -160,7 +164,7 @@ static void take_signal(struct life *l, int signo)
         return;
     if (atomic_load(&l->stop_asked_at)) /* asked twice: recovery is the ordinary path */
         _exit(128 + signo);
-    if (signo == SIGHUP && l->d.o->reload) {
+    if (signo == SIGHUP && l->d.o->anew) {
         reload(l);
         return;
     }
@@ -412,6 +416,7 @@ enum status daemon_run(const struct daemon_options *o, struct error *e)
     pthread_mutex_init(&l->lock, NULL);
     l->d.o = o;
     l->d.clock = o->env[0].env->world->clock;
+    atomic_init(&l->d.refused, o->anew && o->refused[0]);
     l->d.started_at = clock_mono(l->d.clock);
     st = start(l, e);
     if (st == ST_OK)

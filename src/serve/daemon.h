@@ -20,6 +20,13 @@ enum closed {
 };
 const char *closed_name(enum closed c); /* for programs: "identity_mismatch" */
 
+/* How a daemon has ended: for good, or to be begun anew. */
+enum anew {
+    ANEW_NOT,
+    ANEW_CONFIGURED, /* with what is configured now */
+    ANEW_AS_BEFORE,  /* with what it had, for what is configured now was refused */
+};
+
 struct daemon_env {
     struct env *env; /* opened, adopted, restarted (due_restart); when it is closed, opened for
                         reading, or with nothing but its name */
@@ -54,16 +61,16 @@ struct daemon_options {
     msec grace_ms;
     /* Called when the socket listens and every engine runs, with the port; may be NULL. */
     void (*ready)(void *ctx, unsigned port);
-    /* Asked every second, on a thread of the daemon's: true ends it as SIGHUP does, with `*reload`.
-     * May be NULL. */
+    /* Asked every second, on a thread of the daemon's: true ends it, with `*anew`. May be NULL. */
     bool (*changed)(void *reopening);
     /* Asked before the end, on the same thread: could the process begin anew with what is
-     * configured now? If not, the daemon works on with what it has, and says so (log, /readyz). May
-     * be NULL when `reload` is. */
+     * configured now? If not, the daemon works on with what it has, and says so (log, /readyz); for
+     * `changed` it begins anew all the same. May be NULL when `anew` is. */
     enum status (*may_begin_anew)(void *reopening, struct error *e);
     void *reopening;
-    bool
-        *reload; /* set when the daemon has ended to be begun anew; NULL: SIGHUP ends it for good */
+    char *refused;   /* ERROR_TEXT_MAX: why not, last; ""; kept from one life to the next. NULL as
+                        above */
+    enum anew *anew; /* how it has ended; NULL: SIGHUP ends it for good */
     void *ctx;
 };
 

@@ -8,7 +8,7 @@ import threading
 
 from front import Front
 from place import BRINDLE, KEY, NEWER, PATIENCE, SOAK, check, free_port, until
-from scenarios_env import LIVE, QUICK, TWO, account_of, as_key, conf, ids_of, start
+from scenarios_env import LIVE, OTHER, QUICK, TWO, account_of, as_key, conf, ids_of, start
 from shake import hold
 
 SCENARIOS = []
@@ -27,10 +27,13 @@ def switch(place, env, *words, code=0):
     return {x["step"]: x["outcome"] for x in map(json.loads, out.splitlines()) if "step" in x}, err
 
 
+def said_of_itself(d):
+    """Nothing, while the daemon begins anew."""
+    return json.loads(d.http.ask("GET", "/readyz")[2] or b"{}")
+
+
 def words_of(d):
-    """None of any environment, while the daemon begins anew."""
-    answer = json.loads(d.http.ask("GET", "/readyz")[2] or b"{}")
-    return {name: x["status"] for name, x in answer.get("environments", {}).items()}
+    return {name: x["status"] for name, x in said_of_itself(d).get("environments", {}).items()}
 
 
 def states(place, env):
@@ -562,4 +565,45 @@ def what_is_sealed_is_read_by_a_newer_program_too(place):
     status, _, answer = d.http.ask("GET", "/api/test/status")
     check(status == 200 and json.loads(answer)["objects"] == 1, "the daemon does not read it", status, answer)
     place.run("get", made["id"], "--env", "test", env=env, program=NEWER)
+    d.stop()
+
+
+def refuses(place, d, text):
+    """The daemon is told to take it, and works on with what it had."""
+    n = place.text_of("daemon.log").count("event=reload_refused")
+    env = conf(place, text)
+    d.process.send_signal(signal.SIGHUP)
+    until("it is refused", lambda: place.text_of("daemon.log").count("event=reload_refused") > n)
+    return {**env, "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"}
+
+
+BROKEN = f"[env third]\nsecret_key = {OTHER}\nworkers = 99999\n"
+
+
+@scenario("ENV-20N")
+def a_daemon_that_has_refused_a_configuration_lets_go_for_a_switch(place):
+    d = start(place, conf(place, TWO))
+    env = refuses(place, d, TWO + BROKEN)
+    told, _ = switch(place, env, "live", "--from", "test")
+    check(told["drained"] == "ok" and told["resumed"] == "ok", told)
+    until("one is open", lambda: words_of(d) == {"live": "ok", "test": "sealed"})
+    check(d.ready()[1]["configuration"] == "refused" and not d.gone(), "it does not say what it works with", d.ready())
+    refuses(place, d, TWO + BROKEN)  # and says so again when it is asked
+    conf(place, TWO)
+    d.process.send_signal(signal.SIGHUP)
+    until("it takes what is right", lambda: (lambda now: now and "configuration" not in now)(said_of_itself(d)))
+    until("one is open", lambda: words_of(d) == {"live": "ok", "test": "sealed"})
+    d.stop()
+
+
+@scenario("ENV-20P")
+def a_switch_to_what_the_daemon_has_refused_says_so(place):
+    d = start(place, conf(place, TEST_ALONE))
+    env = refuses(place, d, TWO + BROKEN)
+    told, err = switch(place, env, "live", "--from", "test", code=4)
+    check(told["ping"] == "failed" and "has refused the configuration" in err and "SIGHUP" in err
+          and "brindle env switch live" in err, told, err)
+    conf(place, TWO)
+    d.process.send_signal(signal.SIGHUP)
+    until("it goes on by itself", lambda: words_of(d) == {"live": "ok", "test": "sealed"})
     d.stop()

@@ -18,9 +18,7 @@ struct finding_switch {
     struct error why;
 };
 
-/* Of what is configured only that which says where the store is: a slip in another environment's
- * settings hides no journal. */
-static struct env_config to_look(const struct config *c, str name)
+struct env_config switch_store_of(const struct config *c, str name)
 {
     struct env_config conf = { .found = true };
 
@@ -42,7 +40,7 @@ static void look_at_store(void *ctx, str name)
 
     if (name.n > ENV_NAME_MAX || str_eqz(name, f->name) || f->from[0])
         return;
-    struct env_config conf = to_look(f->c, name);
+    struct env_config conf = switch_store_of(f->c, name);
     enum status st = wire_open(&w, f->c, &conf, WIRE_LOOK, &why);
     if (st == ST_OK)
         st = seal_read(&w.env, &seal, &why);

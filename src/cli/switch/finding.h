@@ -3,6 +3,9 @@
 
 #include "cli/config.h"
 
+/* Of what is configured only that which says where the store is: a slip in an environment's
+ * settings hides no journal. To be opened with WIRE_LOOK. */
+struct env_config switch_store_of(const struct config *c, str name);
 /* The environment from which a switch to `name` is under way; "": none. Looks into every store that
  * is configured or lies in the data directory. Any other status than ST_OK: nobody can tell, for a
  * store in which its journal might be cannot be read. Where no switch was ever made (no switch.lock

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "cli/local.h"
+#include "cli/switch/finding.h"
 #include "cli/switch/switcher.h"
 #include "serve/control.h"
 #include "serve/engine.h"
@@ -57,7 +58,8 @@ enum status switcher_look(struct switch_world *w, const char *env, struct seal *
 {
     CLEANUP(wire_close) struct wire wire = { 0 };
     struct switcher *s = switcher_of(w);
-    enum status st = wire_open(&wire, s->c, switcher_config(s, env), WIRE_LOOK, e);
+    const struct env_config conf = switch_store_of(s->c, str_of(env));
+    enum status st = wire_open(&wire, s->c, &conf, WIRE_LOOK, e);
 
     if (st == ST_OK)
         st = seal_read(&wire.env, seal, e);

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/checks.h"
 #include "cli/doctor/findings.h"
 #include "cli/switch/switcher.h"
@@ -38,6 +39,20 @@ const char *switcher_door(struct switch_world *w, const char *env, struct error 
     return door_webhooks(s->c, env, s->door, e) == ST_OK ? s->door : NULL;
 }
 
+/* A daemon that has refused what is configured now may know nothing of the target, or other
+ * secrets: that does not change until somebody mends it. */
+static bool works_with_former(const struct config *c)
+{
+    ARENA(a, DOOR_ANSWER_BYTES_MAX);
+    BUF(body, DOOR_ANSWER_BYTES_MAX);
+    struct error ignored = { 0 };
+    int status = 0;
+
+    return door_get(c, "/readyz", &status, &body, &ignored) == ST_OK &&
+           json_valid(buf_str(&body)) &&
+           str_eqz(json_text(buf_str(&body), S("configuration"), &a), "refused");
+}
+
 enum status switcher_ping(struct switch_world *w, const char *env, size_t secret, int *http,
                           struct error *e)
 {
@@ -48,7 +63,14 @@ enum status switcher_ping(struct switch_world *w, const char *env, size_t secret
         return st;
     s->sends = true;
     *http = door_ping(&s->sender, &switcher_config(s, env)->webhook_secret[secret], env, s->door);
-    return ST_OK;
+    if ((*http != 400 && *http != 404) || !works_with_former(s->c))
+        return ST_OK;
+    return fail(e, ST_REFUSED,
+                "The daemon answered %d to a signed ping at %s, for it has refused the "
+                "configuration that is there now and works with what it had: its log says why "
+                "(reload_refused). Mend that, and reload it (SIGHUP): then it goes on with the "
+                "switch by itself, and so does `brindle env switch %s`.",
+                *http, s->door, env);
 }
 
 bool switcher_application(struct switch_world *w, const char *env, struct buf *text)
