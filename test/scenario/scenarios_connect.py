@@ -6,6 +6,7 @@ from place import KEY, SECRET, Emulator, Http, check, until
 from scenarios_customers import ask
 from scenarios_env import LIVE, account_of, everything, fill, one
 from scenarios_redis import Redis
+from shake import hold
 
 SCENARIOS = []
 ON = {"BRINDLE_CONNECT": "on"}
@@ -379,7 +380,7 @@ def a_flood_in_one_account_holds_no_other_up(place):
     check(len(many) == flood, "the flood", len(many))
     news = {"object": "event", "type": "product.updated", "livemode": False, "created": 1790000000}
     before = e.total()
-    e.process.send_signal(signal.SIGSTOP)  # whoever asks waits: all of it is due, and nothing is done
+    hold(e.process.pid)  # whoever asks waits: all of it is due, and nothing is done
     try:
         for owner, products in ((loud, many), (quiet, [single]), (None, [own])):
             for p in products:

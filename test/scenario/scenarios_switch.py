@@ -1,6 +1,5 @@
 """The switch from one environment to another: wherever it is broken off, one is open or none."""
 import json
-import pathlib
 import signal
 import sqlite3
 import subprocess
@@ -9,7 +8,7 @@ import threading
 from front import Front
 from place import BRINDLE, KEY, NEWER, PATIENCE, SOAK, check, free_port, until
 from scenarios_env import LIVE, OTHER, QUICK, TWO, account_of, as_key, conf, ids_of, start
-from shake import hold
+from shake import hold, stands
 
 SCENARIOS = []
 
@@ -382,7 +381,7 @@ def whoever_is_killed_meanwhile_the_daemon_goes_on(place):
     place.run("env", "switch", "test", "--from", "live", env={**conf(place, both), "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"})
     d.until_word("test", "ok")
     process = signalled(place, d, front, conf(place, both), 3, signal.SIGSTOP, "--json")
-    until("it stands still", lambda: stands_still(process.pid))
+    until("it stands still", lambda: stands(process.pid))
     front.bend = None
     d.kill()
     d = start(place, conf(place, both), port=d.port)
@@ -435,15 +434,10 @@ def freezes(place, path, now):
     def bend(asked, *_):
         if asked.split("?")[0] == path and not frozen:
             said.wait(PATIENCE)
-            now().send_signal(signal.SIGSTOP)
-            until("all its threads stand", lambda: stands_still(now().pid))
+            hold(now().pid)
             frozen.append(now().pid)
     front.bend = bend
     return front, said.set, lambda: bool(frozen)
-
-
-def stands_still(pid):
-    return all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
 @scenario("ENV-20G")
@@ -477,7 +471,7 @@ def what_comes_late_is_not_written_behind_the_seal(place):
     whole(place, "live", "frozen,")
     before = place.text_of_store("test")
     if place.cluster:
-        check(stands_still(d.process.pid), "the daemon did not stand still")
+        check(stands(d.process.pid), "the daemon did not stand still")
         check(named() == "old", "somebody else has stored", named())
         answers = []
         late = threading.Thread(target=lambda: answers.append(d.deliver_to("test", {**event, "id": "evt_late"}, "whsec_of_test")))

@@ -1,6 +1,7 @@
 """Makes the machine slow and uneven: whoever belongs to a scenario (the daemon, the emulator, a server,
 the scenario itself) stands still at any moment, for as long as a loaded machine may leave it waiting.
 What fails under it alone depends on who is faster."""
+import contextlib
 import ctypes
 import glob
 import multiprocessing
@@ -90,12 +91,19 @@ def send(pid, what):
         pass
 
 
+def stands(pid):
+    """All its threads do, or it is gone. A busy machine takes its time to stop somebody."""
+    try:
+        tasks = [t.read_text() for t in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:
+        return False  # one has just ended
+    return all(t.rpartition(")")[2].split()[0] in "TtZX" for t in tasks)
+
+
 def hold(*pids):
-    """Stops them for good: whoever is shaken just now has gone on before."""
-    if still:
-        with still:
-            for pid in pids:
+    """Stops them for good, and they stand: whoever is shaken just now has gone on before."""
+    with still or contextlib.nullcontext():
+        while moving := [pid for pid in pids if not stands(pid)]:
+            for pid in moving:
                 send(pid, signal.SIGSTOP)
-    else:
-        for pid in pids:
-            send(pid, signal.SIGSTOP)
+            time.sleep(0.001)
