@@ -118,7 +118,8 @@ static bool on_line(void *ctx, str line)
     return true;
 }
 
-static enum status order(struct cli *cli, const char *id, struct done *d, struct error *e)
+static enum status order(struct cli *cli, const char *id, bool server_gone, struct done *d,
+                         struct error *e)
 {
     BUF(line, 4096);
     struct json_writer w = { .b = &line };
@@ -127,6 +128,7 @@ static enum status order(struct cli *cli, const char *id, struct done *d, struct
     jw_object(&w);
     jw_put_str(&w, "op", S("erase"));
     jw_put_str(&w, "id", str_of(id));
+    jw_put_bool(&w, "server_gone", server_gone);
     jw_end(&w);
     enum status st = config_env(&cli->config, cli->env_name, &conf, e);
     return st == ST_OK ? local_run(cli, conf, buf_str(&line), on_line, d, e) : st;
@@ -161,8 +163,9 @@ static void print_report(const struct cli *cli, const struct erasure *x, const s
 enum status cmd_erase(struct cli *cli, struct error *e)
 {
     ARENA(a, ERASE_BYTES_MAX);
-    bool dry_run = false;
-    const struct flag flag[] = { { "dry-run", FLAG_SWITCH, { .on = &dry_run } } };
+    bool dry_run = false, server_gone = false;
+    const struct flag flag[] = { { "dry-run", FLAG_SWITCH, { .on = &dry_run } },
+                                 { "server-gone", FLAG_SWITCH, { .on = &server_gone } } };
     struct words words = { 0 };
     struct erasure x;
     struct done d = { 0 };
@@ -183,7 +186,7 @@ enum status cmd_erase(struct cli *cli, struct error *e)
     if (!dry_run)
         st = ask(cli, id, e);
     if (st == ST_OK && !dry_run)
-        st = order(cli, id, &d, e);
+        st = order(cli, id, server_gone, &d, e);
     if (st == ST_OK)
         print_report(cli, &x, dry_run ? NULL : &d);
     return st;

@@ -78,7 +78,11 @@ struct env {
     bool has_erased; /* somebody was erased (erase.h): what arrives is looked at; atomic */
 
     struct gate *gate; /* guards what follows, and is where workers wait */
-    bool erasing;      /* somebody is being forgotten (erase.h) */
+    bool erasing;      /* somebody is being forgotten (erase.h): whom, and when it was last said */
+    struct {
+        str customer, account; /* the eraser's; empty while it is not known */
+        msec kept_at;          /* monotonic */
+    } forgetting;
     struct held *held; /* claims that are worked on just now (due_hold) */
     uint64_t rings;    /* how often there was new due work */
     bool stopping;

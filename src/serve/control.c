@@ -405,10 +405,14 @@ static enum status do_erase(const struct command *c, struct error *e)
     struct json_writer w = { .b = &line };
     str id = json_text(c->line, S("id"), c->arena);
     struct erasure x;
+    enum status st = ST_OK;
 
     if (!id.n)
         return fail(e, ST_INVALID, "erase: whom? \"id\" must be a customer's");
-    enum status st = erase_run(c->env, id, &x, &a, e);
+    if (json_bool(c->line, S("server_gone")) == JSON_TRUE)
+        st = erase_server_gone(c->env, e);
+    if (st == ST_OK)
+        st = erase_run(c->env, id, &x, &a, e);
     if (st != ST_OK)
         return st;
     jw_object(&w);

@@ -1,3 +1,3 @@
 -- core/erasure/unfinished.c: one that nobody works on: untouched since $1, or by a clock beyond $2
-select customer, account from _erasing where touched_at < $1 or touched_at > $2
+select customer, account, words, touched_at from _erasing where touched_at < $1 or touched_at > $2
 order by touched_at, customer, account limit 1

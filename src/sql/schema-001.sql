@@ -134,8 +134,8 @@ create index _absent_next on _absent (next_at) where next_at > 0;
 create table _erasing (
     customer text not null,
     account text not null,
-    words text not null,                  -- JSON: addresses and users; none: the disk and the key-value server are left
-    touched_at integer not null,             -- wall clock, milliseconds: when somebody last began
+    words text not null,                  -- JSON: addresses and users; later, what is left: unfinished.c
+    touched_at integer not null,             -- wall clock, milliseconds: when whoever is at it last said so
     primary key (customer, account)
 );
 

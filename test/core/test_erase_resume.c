@@ -163,12 +163,142 @@ static void an_erasure_that_somebody_may_be_at_is_left_to_him(void **state)
     small_world_free(w);
 }
 
+/* ---- and one that takes long ---- */
+
+/* A store in which time passes: whoever is at an erasure says so all the while. */
+static struct slow {
+    struct store store;
+    struct store_ops ops;
+    struct store *inner;
+    struct small_world *w;
+    msec spent;
+    bool ours; /* the erasure, from the first commit on */
+    unsigned scrubs;
+} slow;
+
+enum { SLOW_READ_MS = 20 * 1000, SLOW_COMMIT_MS = 3 * 60 * 1000, SLOW_SCRUB_MS = 9 * 60 * 1000 };
+
+static void take_time(msec span)
+{
+    pass(slow.w, span);
+    slow.spent += span;
+    assert_in_range(ask_int(slow.w, "select count(*) from _erasing"), 0, 1);
+    int64_t touched = ask_int(slow.w, "select coalesce(max(touched_at), -1) from _erasing");
+    if (slow.ours && touched >= 0) /* nobody takes it for one that was left */
+        assert_in_range(slow.w->wall - touched, 0, ERASE_STALE_MS - 1);
+}
+
+static enum status slow_begin(struct store *s, enum tx_mode mode, struct tx *tx, struct error *e)
+{
+    (void)s;
+    if (mode == TX_READ)
+        take_time(SLOW_READ_MS);
+    return slow.inner->ops->begin(slow.inner, mode, tx, e);
+}
+
+static enum status slow_run(struct tx *tx, enum stmt id, const struct value *args, size_t n,
+                            struct rows *rows, struct arena *a, struct error *e)
+{
+    struct tx inner = *tx;
+
+    inner.store = slow.inner;
+    return slow.inner->ops->run(&inner, id, args, n, rows, a, e);
+}
+
+static void slow_rollback(struct tx *tx)
+{
+    struct tx inner = *tx;
+
+    inner.store = slow.inner;
+    slow.inner->ops->rollback(&inner);
+    tx->impl = NULL;
+}
+
+static enum status slow_commit(struct tx *tx, struct error *e)
+{
+    struct tx inner = *tx;
+
+    inner.store = slow.inner;
+    enum status st = slow.inner->ops->commit(&inner, e);
+    tx->impl = NULL;
+    slow.ours = slow.ours || tx->mode == TX_WRITE;
+    if (tx->mode == TX_WRITE)
+        take_time(SLOW_COMMIT_MS);
+    return st;
+}
+
+/* One long call: a thread of the engine's says it meanwhile. */
+static enum status slow_scrub(struct store *s, struct error *e)
+{
+    (void)s;
+    slow.scrubs++;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(erase_keep(&slow.w->env, e), ST_OK);
+        take_time(SLOW_SCRUB_MS - SLOW_COMMIT_MS);
+    }
+    return slow.inner->ops->scrub(slow.inner, e);
+}
+
+static void make_slow(struct small_world *w)
+{
+    slow = (struct slow){ .inner = w->world.store, .ops = *w->world.store->ops, .w = w };
+    slow.ops.begin = slow_begin;
+    slow.ops.run = slow_run;
+    slow.ops.commit = slow_commit;
+    slow.ops.rollback = slow_rollback;
+    slow.ops.scrub = slow_scrub;
+    slow.store.ops = &slow.ops;
+    w->world.store = &slow.store;
+}
+
+static void an_erasure_that_takes_long_is_left_to_whoever_is_at_it(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    struct erasure x;
+
+    open_shop(w);
+    make_slow(w);
+    erase(w, "cus_ada", &x, &a);
+    assert_true(slow.spent > 3 * ERASE_STALE_MS);
+    assert_int_equal(slow.scrubs, 1);
+    assert_int_equal(erase_keep(&w->env, &e), ST_OK); /* and afterwards nothing is said */
+    assert_int_equal(ask_int(w, "select count(*) from _erasing"), 0);
+    w->world.store = slow.inner;
+    small_world_free(w);
+}
+
+static void one_that_is_gone_on_with_is_left_to_whoever_does(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+    struct erasure x;
+
+    open_shop(w);
+    make_mortal(w, 6);
+    assert_int_equal(erase_run(&w->env, S("cus_ada"), &x, &a, &e), ST_REFUSED);
+    w->world.store = mortal.inner;
+    pass(w, ERASE_STALE_MS + 1);
+    make_slow(w);
+    error_clear(&e);
+    assert_int_equal(erase_resume(&w->env, 0, &e), ST_OK);
+    assert_true(slow.spent > 3 * ERASE_STALE_MS);
+    w->world.store = slow.inner;
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_erasure_that_was_interrupted_is_ended_by_another_one),
         cmocka_unit_test(an_erasure_that_is_killed_anywhere_is_ended_by_the_daemon_or_the_next_run),
         cmocka_unit_test(an_erasure_that_somebody_may_be_at_is_left_to_him),
+        cmocka_unit_test(an_erasure_that_takes_long_is_left_to_whoever_is_at_it),
+        cmocka_unit_test(one_that_is_gone_on_with_is_left_to_whoever_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

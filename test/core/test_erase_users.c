@@ -235,6 +235,141 @@ static void who_asks_again_before_the_pair_is_removed_keeps_it(void **state)
     small_world_free(w);
 }
 
+/* As a shell beside the daemon whose configuration names no server. */
+static void a_process_without_the_server_forgets_no_pair_that_is_there(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = with_shelf();
+    struct error e = { 0 };
+    struct erasure x;
+
+    deliver_all(w);
+    w->world.kv = kv_none();
+    assert_int_equal(erase_run(&w->env, S("cus_ada"), &x, &a, &e), ST_RETRY);
+    assert_non_null(strstr(e.text, "--server-gone"));
+    assert_string_equal(ask_text(w, "select state from _users"), "forgotten");
+    w->world.kv = &the_shelf;
+    shelf.w = w;
+    deliver_all(w);
+    assert_string_equal(pair_of_user(), "");
+    erase(w, "cus_ada", &x, &a);
+    assert_int_equal(ask_int(w, "select count(*) from _users"), 0);
+    small_world_free(w);
+}
+
+static void a_server_that_is_no_more_is_waited_for_no_longer(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = with_shelf();
+    struct error e = { 0 };
+    struct erasure x;
+
+    deliver_all(w);
+    assert_int_equal(erase_server_gone(&w->env, &e), ST_INVALID);
+    w->world.kv = kv_none();
+    error_clear(&e);
+    assert_int_equal(erase_run(&w->env, S("cus_ada"), &x, &a, &e), ST_RETRY);
+    assert_int_equal(erase_server_gone(&w->env, &e), ST_OK);
+    erase(w, "cus_ada", &x, &a);
+    assert_int_equal(ask_int(w, "select count(*) from _users"), 0);
+    assert_false(files_hold(w, "user_1"));
+    /* and for nobody any more */
+    put(w, "customer", "cus_bob", OF("customer", "cus_bob", USER("user_2")));
+    erase(w, "cus_bob", &x, &a);
+    small_world_free(w);
+}
+
+/* It has the last digits of a card in it. */
+static void nobody_is_forgotten_whose_state_the_server_still_has(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = with_shelf();
+    struct error e = { 0 };
+    struct erasure x;
+
+    put(w, "customer", "cus_bob", OF("customer", "cus_bob", ""));
+    put(w, "subscription", "sub_1",
+        OF("subscription", "sub_1", CUS("cus_bob") ",\"status\":\"active\""));
+    deliver_all(w);
+    assert_int_equal(ask_int(w, "select count(*) from _states where value like '%sub_1%'"), 1);
+    shelf.away = true;
+    assert_int_equal(erase_run(&w->env, S("cus_bob"), &x, &a, &e), ST_RETRY);
+    assert_int_equal(ask_int(w, "select count(*) from _erasing"), 1);
+    shelf.away = false;
+    deliver_all(w);
+    erase(w, "cus_bob", &x, &a);
+    assert_int_equal(ask_int(w, "select count(*) from _erasing"), 0);
+    small_world_free(w);
+}
+
+/* ---- what an erasure costs that waits for the server ---- */
+
+static struct {
+    struct store_ops ops;
+    const struct store_ops *real;
+    unsigned looks, scrubs; /* through all texts; at the disk */
+} cost;
+
+static enum status costly_run(struct tx *tx, enum stmt id, const struct value *args, size_t n,
+                              struct rows *rows, struct arena *a, struct error *e)
+{
+    cost.looks += id == STMT_OBJECTS_NAMING || id == STMT_BODIES_NAMING ||
+                  id == STMT_HISTORY_NAMING || id == STMT_CALLS_NAMING;
+    return cost.real->run(tx, id, args, n, rows, a, e);
+}
+
+static enum status costly_scrub(struct store *s, struct error *e)
+{
+    cost.scrubs++;
+    return cost.real->scrub(s, e);
+}
+
+static void count_costs(struct small_world *w)
+{
+    if (!cost.real)
+        cost.real = w->world.store->ops;
+    cost.ops = *cost.real;
+    cost.ops.run = costly_run;
+    cost.ops.scrub = costly_scrub;
+    cost.looks = cost.scrubs = 0;
+    w->world.store->ops = &cost.ops;
+}
+
+static void an_erasure_that_waits_for_the_server_reads_nothing_again(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = with_shelf();
+    struct error e = { 0 };
+    struct erasure x;
+
+    deliver_all(w);
+    shelf.away = true;
+    count_costs(w);
+    assert_int_equal(erase_run(&w->env, S("cus_ada"), &x, &a, &e), ST_RETRY);
+    assert_true(cost.looks > 0 && cost.scrubs == 1);
+    for (int round = 0; round < 3; round++) {
+        pass(w, ERASE_STALE_MS + 1);
+        count_costs(w);
+        error_clear(&e);
+        assert_int_equal(erase_resume(&w->env, 0, &e), ST_RETRY);
+        assert_int_equal(cost.looks + cost.scrubs, 0);
+        assert_int_equal(erase_resume(&w->env, 0, &e), ST_NONE); /* it rests */
+    }
+    shelf.away = false;
+    deliver_all(w);
+    pass(w, ERASE_STALE_MS + 1);
+    error_clear(&e);
+    assert_int_equal(erase_resume(&w->env, 0, &e), ST_OK);
+    assert_true(cost.looks == 0 && cost.scrubs == 1);
+    assert_int_equal(ask_int(w, "select count(*) from _erasing"), 0);
+    assert_false(files_hold(w, "user_1"));
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +378,10 @@ int main(void)
         cmocka_unit_test(a_user_who_was_forgotten_and_asks_again_gets_another_customer),
         cmocka_unit_test(a_users_pair_is_removed_before_the_row_is_forgotten),
         cmocka_unit_test(who_asks_again_before_the_pair_is_removed_keeps_it),
+        cmocka_unit_test(a_process_without_the_server_forgets_no_pair_that_is_there),
+        cmocka_unit_test(a_server_that_is_no_more_is_waited_for_no_longer),
+        cmocka_unit_test(nobody_is_forgotten_whose_state_the_server_still_has),
+        cmocka_unit_test(an_erasure_that_waits_for_the_server_reads_nothing_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,6 +203,31 @@ static enum status note_early(struct env *env, const struct rows *r, size_t n, s
     return st == ST_OK ? tx_commit(&tx, e) : st;
 }
 
+/* The number of a put is on the disk before that leaves. */
+enum status outbox_ever(struct tx *tx, const struct env *env, bool *ever, struct arena *a,
+                        struct error *e)
+{
+    int64_t begun = 0;
+    enum status st = counter_get(tx, COUNTER_OUTBOX_BEGUN, &begun, a, e);
+
+    if (st == ST_OK)
+        *ever = outbox_has_server(env) || begun != 0;
+    return st;
+}
+
+enum status outbox_never(struct env *env, struct error *e)
+{
+    ARENA(a, 1 << 16);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
+
+    if (st == ST_OK)
+        st = counter_set(&tx, COUNTER_OUTBOX_BEGUN, 0, &a, e);
+    if (st == ST_OK)
+        st = counter_set(&tx, COUNTER_OUTBOX_HELD, 0, &a, e);
+    return st == ST_OK ? tx_commit(&tx, e) : st;
+}
+
 /* ---- delivery ----------------------------------------------------------------------------------
  */
 

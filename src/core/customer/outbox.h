@@ -23,6 +23,13 @@ enum {
 /* Is there a server in this configuration? */
 bool outbox_has_server(const struct env *env);
 
+/* Is there one, or was anything ever delivered to one, by whatever process and configuration? Then
+ * that may hold what was forgotten here. */
+enum status outbox_ever(struct tx *tx, const struct env *env, bool *ever, struct arena *a,
+                        struct error *e) MUST_USE;
+/* What was ever delivered is as good as not: a person says that the server is no more. */
+enum status outbox_never(struct env *env, struct error *e) MUST_USE;
+
 /* Delivers what is due, less than KV_ITEMS_MAX; `*n` says how many. ST_RETRY: the server or the
  * store is away. ST_NONE: there is no server. */
 enum status outbox_deliver(struct env *env, size_t *n, struct error *e) MUST_USE;

@@ -4,6 +4,7 @@
 #include "base/json_scan.h"
 #include "base/url.h"
 #include "core/counters.h"
+#include "core/customer/outbox.h"
 #include "core/due.h"
 #include "core/environment/acting.h"
 #include "core/page.h"
@@ -158,8 +159,7 @@ enum status user_read(struct tx *tx, const struct env *env, str user, struct use
                           .attempt = row_int(&r, 0, 7),
                           .started_at = row_int(&r, 0, 8),
                           .key_at = row_int(&r, 0, 9),
-                          .revision = row_int(&r, 0, 10),
-                          .delivered = row_int(&r, 0, 11) > 0 };
+                          .revision = row_int(&r, 0, 10) };
     return ST_OK;
 }
 
@@ -368,21 +368,17 @@ static enum status is_nobodys(struct tx *tx, struct env *env, str user, struct u
     return ST_OK;
 }
 
-/* Is there a key-value server that may know the user: ours, or that of another process? */
-static bool is_projected(const struct env *env, const struct user *now)
-{
-    return strcmp(env->world->kv->ops->name, "none") != 0 ||
-           (env->world->store->ops->crowded && now->delivered);
-}
-
-static enum status drop_row(struct tx *tx, struct env *env, str user, const struct user *now,
-                            struct arena *a, struct error *e)
+static enum status drop_row(struct tx *tx, struct env *env, str user, struct arena *a,
+                            struct error *e)
 {
     int64_t revision;
+    bool ever = true;
+    enum status st = outbox_ever(tx, env, &ever, a, e);
 
-    if (!is_projected(env, now))
+    if (st == ST_OK && !ever)
         return tx_run(tx, STMT_USER_DROP, NULL, a, e, V_STR(user), v_account(env));
-    enum status st = sequence_draw(tx, 1, &revision, a, e);
+    if (st == ST_OK)
+        st = sequence_draw(tx, 1, &revision, a, e);
     return st == ST_OK ? tx_run(tx, STMT_USER_HIDE, NULL, a, e, V_INT(revision),
                                 V_INT(clock_wall(env->world->clock)), V_STR(user), v_account(env))
                        : st;
@@ -402,7 +398,7 @@ enum status user_forget(struct tx *tx, struct env *env, str user, struct arena *
                 v_account(env));
     if (st == ST_OK)
         st = tx_run(tx, STMT_USER_HISTORIES_FORGET, NULL, a, e, V_STR(user), v_account(env));
-    return st == ST_OK ? drop_row(tx, env, user, &now, a, e) : st;
+    return st == ST_OK ? drop_row(tx, env, user, a, e) : st;
 }
 
 enum status user_erase(struct tx *tx, struct env *env, str customer, struct arena *a,

@@ -41,7 +41,6 @@ struct user {
     int64_t attempt;
     msec started_at, key_at;
     int64_t revision;
-    bool delivered; /* a key-value server has had it, in whatever state */
 };
 
 const char *user_state_name(enum user_state s);
@@ -76,8 +75,8 @@ enum status user_follow(struct tx *tx, struct env *env, str customer, str before
 enum status user_erase(struct tx *tx, struct env *env, str customer, struct arena *a,
                        struct error *e) MUST_USE;
 /* Nothing knows of the user any more, unless there is a customer of theirs, or somebody is asking
- * for one. Where there is a key-value server, the row stays, without content, until the pair is
- * removed there (outbox.h). */
+ * for one. Where there is a key-value server, or ever was one, the row stays, without content,
+ * until the pair is removed there (outbox.h). */
 enum status user_forget(struct tx *tx, struct env *env, str user, struct arena *a,
                         struct error *e) MUST_USE;
 #define USER_SEARCH_PATH "/v1/customers/search"

@@ -2,13 +2,14 @@
 
 #include "base/json.h"
 #include "base/url.h"
-#include "core/customer/outbox.h"
 #include "core/customer/state.h"
 #include "core/customer/user.h"
 #include "core/due.h"
 #include "core/environment/acting.h"
 #include "core/erasure/arrival.h"
 #include "core/erasure/erase_plan.h"
+#include "core/erasure/removal.h"
+#include "core/erasure/turn.h"
 #include "core/erasure/unfinished.h"
 #include "core/mirror/refs.h"
 
@@ -28,9 +29,7 @@ enum {
     HEARD_MS = 2 * ERASE_LOOK_MS, /* by then every process of the store has looked */
     ERASED = MIRROR_ROW_ERASED,
     CALLS_PIECE = 200,
-    CALL_PATH_MAX = 384,    /* as stripe_logged.c keeps it */
-    REMOVAL_MS = 30 * 1000, /* that a key-value server gets to remove users' pairs */
-    REMOVAL_LOOK_MS = 50,
+    CALL_PATH_MAX = 384, /* as stripe_logged.c keeps it */
 };
 
 /* ---- one object --------------------------------------------------------------------------- */
@@ -162,11 +161,13 @@ static enum status forget_some(struct env *env, struct erasure *x, size_t *left,
     return ST_OK;
 }
 
-/* After a piece that failed in a way that is worth another try. */
+/* After a piece: it may have failed in a way that is worth another try. */
 static void once_more(struct env *env, enum status *st, unsigned *attempt, struct error *e)
 {
     bool again = tx_again(env->world->store, *st, *attempt);
 
+    if (*st == ST_OK)
+        turn_keep(env);
     *attempt = *st == ST_OK ? 1 : *attempt + 1;
     if (again) {
         error_clear(e);
@@ -509,54 +510,6 @@ static enum status forget_users(struct env *env, const struct erase_words *words
     return st;
 }
 
-static enum status count_hidden(struct env *env, int64_t *n, struct error *e)
-{
-    ARENA(a, SMALL_BYTES);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    struct rows r;
-    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
-
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_USER_HIDDEN, &r, &a, e, v_account(env));
-    if (st == ST_OK)
-        *n = row_int(&r, 0, 0);
-    return st;
-}
-
-/* There was a key-value server once. Nobody delivers to one: then nobody reads one, either. */
-static enum status drop_hidden(struct env *env, struct error *e)
-{
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_USER_DROP_HIDDEN, NULL, NULL, e, v_account(env));
-    return st == ST_OK ? tx_commit(&tx, e) : st;
-}
-
-/* Whoever delivers removes users' pairs, and then their rows: this process, or on PostgreSQL
- * another one. */
-static enum status await_removal(struct env *env, struct error *e)
-{
-    msec until = clock_mono(env->world->clock) + REMOVAL_MS;
-    int64_t n = 0;
-    enum status st = count_hidden(env, &n, e);
-
-    env_ring(env);
-    while (st == ST_OK && n && !env_stopping(env) && clock_mono(env->world->clock) < until) {
-        clock_sleep(env->world->clock, REMOVAL_LOOK_MS);
-        st = count_hidden(env, &n, e);
-    }
-    if (st == ST_OK && n && !outbox_has_server(env))
-        return drop_hidden(env, e);
-    if (st == ST_OK && n)
-        return fail(e, ST_RETRY,
-                    "the key-value server does not answer and may still have which customer %s "
-                    "had: run it again when it is back",
-                    n == 1 ? "a user" : "users");
-    return st;
-}
-
 /* Bodies and former versions that name the customer, whatever they are about. */
 static enum status forget_naming(struct env *env, struct erasure *x,
                                  const struct erase_words *words, struct error *e)
@@ -600,49 +553,24 @@ static void let_others_hear(struct env *env, bool is_first)
         clock_sleep(env->world->clock, HEARD_MS / 20);
 }
 
-/* One erasure at a time: two of the same person would only get in each other's way. False: it is
- * another's turn, and nobody is to wait. */
-static bool take_turn(struct env *root, bool waits)
-{
-    struct sched *s = root->world->sched;
-
-    gate_lock(s, root->gate);
-    while (waits && root->erasing && !root->stopping)
-        gate_wait(s, root->gate, NO_DEADLINE);
-    bool mine = !root->erasing;
-    root->erasing = root->erasing || mine;
-    gate_unlock(s, root->gate);
-    return mine;
-}
-
-static void give_turn(struct env *root)
-{
-    struct sched *s = root->world->sched;
-
-    gate_lock(s, root->gate);
-    root->erasing = false;
-    gate_wake(s, root->gate);
-    gate_unlock(s, root->gate);
-}
-
 /* The last steps, outside the tables. The store is to forget even if the key-value server is away;
- * but not again and again, for that takes long, and the first attempt has done it. */
-static enum status leave_nothing(struct env *env, str customer, bool resumed, struct error *e)
+ * but not again and again, for that takes long. */
+static enum status leave_nothing(struct env *env, str customer, enum unfinished_step step,
+                                 struct error *e)
 {
     struct error server = { 0 };
-    enum status removed = await_removal(env, &server);
+    enum status st = ST_OK, removed = removal_await(env, customer, &server);
 
-    if (resumed && removed != ST_OK) {
-        *e = server;
-        return removed;
-    }
-    enum status st = env->world->store->ops->scrub(env->world->store, e);
-
-    if (st == ST_OK && removed != ST_OK)
-        *e = server;
-    if (st == ST_OK)
-        st = removed;
-    return st == ST_OK ? unfinished_done(env, customer, e) : st;
+    if (removed == ST_OK || step != UNFINISHED_SERVER)
+        st = env->world->store->ops->scrub(env->world->store, e);
+    if (st == ST_OK && removed == ST_OK)
+        return unfinished_done(env, customer, e);
+    if (st == ST_OK && step != UNFINISHED_SERVER)
+        st = unfinished_move(env, customer, UNFINISHED_SERVER, e);
+    if (st != ST_OK)
+        return st;
+    *e = server;
+    return removed;
 }
 
 static enum status forget(struct env *env, str customer, bool resumed, struct erasure *out,
@@ -652,9 +580,8 @@ static enum status forget(struct env *env, str customer, bool resumed, struct er
     struct erase_words words = { 0 };
     enum status st = erase_plan_named(env, customer, out, &words, a, e);
 
-    if (st == ST_OK) /* nothing that has ended meanwhile is put back */
-        st = resumed ? unfinished_touch(env, customer, str_of(env->identity.account), e)
-                     : unfinished_note(env, customer, &words, e);
+    if (st == ST_OK && !resumed) /* nothing that has ended meanwhile is put back */
+        st = unfinished_note(env, customer, &words, e);
     if (st == ST_OK)
         st = forget_naming(env, out, &words, e);
     if (st == ST_OK)
@@ -670,38 +597,51 @@ static enum status forget(struct env *env, str customer, bool resumed, struct er
     if (st == ST_OK)
         st = forget_naming(env, out, &words, e);
     if (st == ST_OK)
-        st = unfinished_note(env, customer, NULL, e);
-    return st == ST_OK ? leave_nothing(env, customer, resumed, e) : st;
+        st = unfinished_move(env, customer, UNFINISHED_DISK, e);
+    return st == ST_OK ? leave_nothing(env, customer, UNFINISHED_DISK, e) : st;
 }
 
 enum status erase_run(struct env *env, str customer, struct erasure *out, struct arena *a,
                       struct error *e)
 {
-    if (!take_turn(env_root(env), true))
+    if (!turn_take(env_root(env), true))
         return fail(e, ST_RETRY, "%s is stopping: nothing of %.*s was erased, run it again",
                     env->name, STR_ARG(customer));
+    turn_of(env_root(env), customer, str_of(env->identity.account));
     enum status st = forget(env, customer, false, out, a, e);
-    give_turn(env_root(env));
+    turn_give(env_root(env));
     return st;
 }
 
-static enum status resume(struct env *root, msec before, struct error *e)
+/* In the later steps nothing is looked for any more: a server that is away for days does not have
+ * the whole store read again and again. */
+static enum status go_on_with(struct env *root, str customer, str account,
+                              enum unfinished_step step, struct error *e)
 {
-    ARENA(small, SMALL_BYTES);
     ARENA(a, ERASE_BYTES_MAX);
-    struct error ignored = { 0 };
     enum account_state state;
     struct acting act;
     struct erasure x;
     struct env *env;
-    str customer, account;
-    enum status st = unfinished_next(root, before, &customer, &account, &small, e);
+    enum status st = acting_open(&act, root, account, &env, &state, e);
 
     if (st != ST_OK)
         return st;
-    st = acting_open(&act, root, account, &env, &state, e);
-    if (st == ST_OK)
-        st = forget(env, customer, true, &x, &a, e);
+    return step == UNFINISHED_ALL ? forget(env, customer, true, &x, &a, e)
+                                  : leave_nothing(env, customer, step, e);
+}
+
+static enum status resume(struct env *root, msec before, struct arena *a, struct error *e)
+{
+    struct error ignored = { 0 };
+    enum unfinished_step step;
+    str customer, account;
+    enum status st = unfinished_take(root, before, &customer, &account, &step, a, e);
+
+    if (st != ST_OK)
+        return st;
+    turn_of(root, customer, account);
+    st = go_on_with(root, customer, account, step, e);
     if (st != ST_OK)
         (void)!unfinished_touch(root, customer, account, &ignored);
     return st == ST_NONE ? ST_CONFLICT : st;
@@ -709,9 +649,11 @@ static enum status resume(struct env *root, msec before, struct error *e)
 
 enum status erase_resume(struct env *root, msec before, struct error *e)
 {
-    if (!take_turn(root, false))
+    ARENA(a, SMALL_BYTES);
+
+    if (!turn_take(root, false))
         return ST_NONE;
-    enum status st = resume(root, before, e);
-    give_turn(root);
+    enum status st = resume(root, before, &a, e);
+    turn_give(root);
     return st;
 }

@@ -20,6 +20,7 @@ enum {
     ERASE_BYTES_MAX = 512 << 20,
     ERASE_LOOK_MS = 4000, /* how often a process looks whether anybody was erased by another one */
     ERASE_STALE_MS = 10 * 60 * 1000, /* an erasure that nobody has touched for so long was left */
+    ERASE_KEEP_MS = ERASE_STALE_MS / 10, /* so often whoever is at it says so */
 };
 
 struct erase_key {
@@ -51,10 +52,19 @@ enum status erase_plan(struct env *env, str customer, struct erasure *out, struc
 enum status erase_run(struct env *env, str customer, struct erasure *out, struct arena *a,
                       struct error *e) MUST_USE;
 
+/* The key-value server that was once delivered to is no more: nothing of anybody is to be removed
+ * there. ST_INVALID: this environment delivers to one. */
+enum status erase_server_gone(struct env *env, struct error *e) MUST_USE;
+
 /* Goes on with one erasure that was left unfinished: touched by nobody for ERASE_STALE_MS, or since
  * `before` (wall clock), before which nobody of those lived who may be at it now. ST_OK: it is
  * done. ST_NONE: there is none. Else as erase_run, and it is tried again after ERASE_STALE_MS. */
 enum status erase_resume(struct env *root, msec before, struct error *e) MUST_USE;
+
+/* Says in the store that this process is still at its erasure, if it is and ERASE_KEEP_MS have
+ * passed: else another one would begin beside it. Between its pieces erase_run does so itself; a
+ * thread that calls this does it while a piece takes long. Statuses as the store's. */
+enum status erase_keep(struct env *root, struct error *e) MUST_USE;
 
 /* Is the object one of somebody who was erased? Costs nothing while nobody ever was. */
 enum status erase_on_arrival(struct tx *tx, struct env *env, const struct answer *in, bool *erased,

@@ -1,5 +1,6 @@
 /* What hangs on a customer. */
 #include "core/erasure/erase_plan.h"
+#include "core/erasure/turn.h"
 #include "core/erasure/unfinished.h"
 
 #include "base/json.h"
@@ -248,9 +249,11 @@ static enum status follow_out(struct closure *c, const struct erase_key *k, stru
     return ST_OK;
 }
 
-/* Looking through a large store takes minutes: who stops does not wait for it. */
+/* Looking through a large store takes minutes: who stops does not wait for it, and others hear that
+ * somebody is at it. */
 static enum status go_on(const struct closure *c, struct error *e)
 {
+    turn_keep(c->env);
     return env_stopping(c->env) ? fail(e, ST_RETRY, "%s is stopping", c->env->name) : ST_OK;
 }
 
