@@ -46,9 +46,10 @@ struct engine {
     struct gate *outbox; /* guards has_news; the thread that delivers waits here */
     bool has_news;       /* a worker has stored something since */
 
-    struct gate *life; /* guards the next two; housekeeping and engine_stop wait here */
+    struct gate *life; /* guards the next three; housekeeping and engine_stop wait here */
     bool stopping;
     unsigned n_running;
+    unsigned n_holding; /* threads among them that may hold what the keeper renews */
 
     pthread_t thread[THREADS_MAX];
     size_t n_threads;
@@ -113,6 +114,16 @@ static void *ended(struct engine *g)
     gate_wake(g->sched, g->life);
     gate_unlock(g->sched, g->life);
     return NULL;
+}
+
+/* The same of one that the keeper lives for. */
+static void *ended_holding(struct engine *g)
+{
+    gate_lock(g->sched, g->life);
+    assert(g->n_holding > 0);
+    g->n_holding--;
+    gate_unlock(g->sched, g->life);
+    return ended(g);
 }
 
 /* ---- workers ---- */
@@ -289,7 +300,7 @@ static void *worker_main(void *arg)
     while (goes_on && !env_stopping(g->env))
         goes_on = work_once(g);
     atomic_fetch_sub(&g->workers, 1);
-    return ended(g);
+    return ended_holding(g);
 }
 
 /* ---- ingest ---- */
@@ -575,15 +586,41 @@ static void *housekeeping_main(void *arg)
 
 /* ---- leases ---- */
 
-/* A thread of its own: nothing that takes its time may come before it. */
+/* Sleeps until then, or the last one has ended who may hold anything. False: he has, and nobody
+ * begins any more. */
+static bool await_keeping(struct engine *g, msec when)
+{
+    gate_lock(g->sched, g->life);
+    while ((!g->stopping || g->n_holding) && now_mono(g) < when)
+        gate_wait(g->sched, g->life, when);
+    bool go_on = !g->stopping || g->n_holding;
+    gate_unlock(g->sched, g->life);
+    return go_on;
+}
+
+/* What a claim, or an erasure, has of time. */
+static enum status keep_all(struct engine *g, struct error *e)
+{
+    struct error other = { 0 };
+    enum status st = due_keep(g->env, e), erasure = erase_keep(g->env, &other);
+
+    if (st != ST_OK && erasure != ST_BROKEN)
+        return st;
+    if (erasure != ST_OK)
+        *e = other;
+    return erasure;
+}
+
+/* A thread of its own: nothing that takes its time may come before it. It outlives the halt, for
+ * the last answers may take longer than a lease has left. */
 static void *keeper_main(void *arg)
 {
     struct engine *g = arg;
     const msec pause = g->env->set.lease_ms / (2 * DUE_KEEP_PART);
 
-    while (await_tick(g, now_mono(g) + pause)) {
+    while (await_keeping(g, now_mono(g) + pause)) {
         struct error e = { 0 };
-        enum status st = due_keep(g->env, &e);
+        enum status st = keep_all(g, &e);
         if (st == ST_BROKEN) {
             broke(g, &e);
             break;
@@ -628,19 +665,22 @@ static void *eraser_main(void *arg)
             say(g, LOG_WARN, LOG_housekeeping_failed, "", e.text);
         pause = ERASE_LOOK_MS;
     }
-    return ended(g);
+    return ended_holding(g);
 }
 
 /* ---- life ---- */
 
 static enum status start_thread(struct engine *g, void *(*run)(void *), struct error *e)
 {
+    const bool holds = run == worker_main || run == eraser_main;
+
     gate_lock(g->sched, g->life);
     g->n_running++;
+    g->n_holding += holds;
     gate_unlock(g->sched, g->life);
     int failed = pthread_create(&g->thread[g->n_threads], NULL, run, g);
     if (failed) {
-        ended(g);
+        (void)(holds ? ended_holding(g) : ended(g));
         return fail(e, ST_LIMIT, "%s: cannot start a thread: %s; are too many running already?",
                     g->env->name, strerror(failed));
     }

@@ -11,7 +11,8 @@
 
 enum {
     ITEMS = 64,
-    OTHER = ITEMS - 1, /* is about another customer */
+    OTHER = ITEMS - 1,            /* is about another customer */
+    KEPT_AT_LAST_MS = 120 * 1000, /* a lease of some milliseconds is renewed by then, anywhere */
 };
 
 /* Deliveries as the HTTP side would hand them in, and where their answers are awaited. */
@@ -534,6 +535,37 @@ static void a_claim_is_kept_while_stripe_takes_its_time(void **state)
     house_free(h);
 }
 
+/* An orderly end waits for the last answer, however long that takes: until then it is ours. */
+static void a_claim_is_kept_until_the_last_worker_has_ended(void **state)
+{
+    struct house *h = house_new();
+    struct engine *g = NULL;
+    struct error e = { 0 };
+    struct engine_options o = { .env = &h->env, .log = &h->log, .workers = 1 };
+
+    (void)state;
+    h->env.set.lease_ms = 60;
+    atomic_store(&h->stripe_held, true);
+    want_customer(h);
+    assert_ok(engine_start(&g, &o, &e), &e);
+    while (atomic_load(&h->stripe_calls) < 1)
+        clock_sleep(h->world.clock, 1);
+    engine_halt(g);
+    int64_t first = house_int(h, LEASE), now = first;
+    msec until = clock_mono(h->world.clock) + KEPT_AT_LAST_MS;
+    int renewals = 0;
+    for (; renewals < 3 && clock_mono(h->world.clock) < until; now = house_int(h, LEASE)) {
+        renewals += now > first;
+        first = now;
+        clock_sleep(h->world.clock, 1);
+    }
+    assert_int_equal(renewals, 3);
+    atomic_store(&h->stripe_held, false);
+    engine_stop(g, 10000);
+    assert_int_equal(house_int(h, "select count(*) from objects"), 1);
+    house_free(h);
+}
+
 struct abandoned {
     atomic_bool asked;
     struct house *h;
@@ -607,6 +639,7 @@ int main(void)
         cmocka_unit_test(one_idle_worker_looks_for_all),
         cmocka_unit_test(who_works_leaves_the_watch_to_another),
         cmocka_unit_test(a_claim_is_kept_while_stripe_takes_its_time),
+        cmocka_unit_test(a_claim_is_kept_until_the_last_worker_has_ended),
         cmocka_unit_test(calls_under_way_are_abandoned_when_the_grace_is_over),
         cmocka_unit_test(too_many_workers_are_refused),
     };
