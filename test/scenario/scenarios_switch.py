@@ -144,7 +144,7 @@ def a_source_that_cannot_be_read_is_not_taken_for_none(place):
         if name.suffix not in (".lock", ".sock"):
             name.write_bytes(b"no database" * 1000)
     told, err = switch(place, env, "live", code=7)
-    check("test" in err and "--from" in err, "it does not say which store, and what to do", err)
+    check("store of test cannot be read" in err and "Mend it" in err, "it does not say which store, and what to do", err)
     check(not place.has_store("live"), "it went on all the same", told)
 
 
@@ -507,7 +507,7 @@ def a_store_that_cannot_be_read_may_hold_a_journal(place):
         check("Nobody can tell whether a switch to live is under way, for the store of test cannot be read" in err
               and "use a newer brindle" in err and "until that is mended" in err, command, err)
     _, err = switch(place, env, "live", code=4)
-    check("test" in err and "use a newer brindle" in err and "--from" in err, err)
+    check("the store of test cannot be read" in err and "use a newer brindle" in err, err)
     out, _ = place.run("doctor", "--offline", "--json", "--env", "live", code=3, env=env)
     check("Nobody can tell whether a switch to live is under way" in out, out)
     versioned(1)
@@ -601,3 +601,29 @@ def a_switch_to_what_the_daemon_has_refused_says_so(place):
     d.process.send_signal(signal.SIGHUP)
     until("it goes on by itself", lambda: words_of(d) == {"live": "ok", "test": "sealed"})
     d.stop()
+
+
+@scenario("ENV-20Q")
+def a_third_store_that_cannot_be_read_may_hold_the_journal(place):
+    """It may say that a switch to the same environment is under way, from there: nothing is begun."""
+    third = f"[env third]\nsecret_key = {OTHER}\n{QUICK}"
+    env = conf(place, TWO + third)
+    for name in ("test", "third"):
+        place.run("sync", "products", "--env", name, env=env)
+
+    def versioned(n):  # as a newer program would leave it
+        place.write(f"update _brindle set version = {n}" if place.cluster else f"pragma user_version = {n}", env="third")
+    known = place.one("select version from _brindle" if place.cluster else "pragma user_version", env="third")
+    versioned(99)
+    for words in (("live", "--from", "test"), ("live",), ("live", "--from", "test", "--dry-run")):
+        told, err = switch(place, env, *words, code=4)
+        check("store of third cannot be read" in err and "use a newer brindle" in err and "Nothing was begun" in err
+              and not told, words, told, err)
+    place.run("sync", "products", "--env", "test", code=4 if place.cluster else 0, env=env)  # nothing was switched there
+    check(states(place, env)["test"] == "open" and not place.has_store("live"), states(place, env))
+    versioned(known)
+    switch(place, env, "live", "--from", "test", "--until", "sealed")
+    versioned(99)  # the journal is found all the same: what was begun is ended
+    switch(place, env, "live")
+    versioned(known)
+    check(states(place, env) == {"live": "open", "test": "sealed", "third": "open"}, states(place, env))

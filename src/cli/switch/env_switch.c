@@ -106,7 +106,7 @@ static enum status run(struct switcher *s, struct switch_order *order, struct er
         st = find_target(s, order->to, &to, e);
     if (st != ST_OK)
         return st;
-    order->to = to->name;
+    order->to = s->to = to->name;
     order->start_ms = config_number(&to->values, SET_START) * 1000;
     cli_catch_signals(NULL, NULL);
     st = switch_run(&s->world, order, e);

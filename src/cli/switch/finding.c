@@ -63,27 +63,33 @@ static bool was_ever_switched(const struct config *c)
     return c->pg_url || access(path, F_OK) == 0 || errno != ENOENT;
 }
 
-static enum status find_switch(struct finding_switch *f, struct error *e)
+static enum status nobody_can_tell(const struct finding_switch *f, struct error *e)
 {
-    enum status st = ST_OK;
-
-    f->from[0] = '\0';
-    for (size_t i = 0; i < f->c->n_envs; i++)
-        look_at_store(f, str_of(f->c->env[i].name));
-    if (!f->c->pg_url)
-        st = datadir_stores(f->c->data_dir, look_at_store, f, e);
-    if (f->from[0] || !was_ever_switched(f->c)) {
-        error_clear(e);
-        return ST_OK;
-    }
-    if (st != ST_OK || !f->unread[0])
-        return st;
     return fail(e, f->why.status,
                 "Nobody can tell whether a switch to %s is under way, for the store of %s cannot "
                 "be read (%s). %s is not worked for until that is mended, or %s.",
                 f->name, f->unread, f->why.text, f->name,
                 f->c->pg_url ? "taken out of the configuration"
                              : "its file is moved out of the data directory");
+}
+
+static enum status look_at_all(struct finding_switch *f, struct error *e)
+{
+    f->from[0] = '\0';
+    for (size_t i = 0; i < f->c->n_envs; i++)
+        look_at_store(f, str_of(f->c->env[i].name));
+    return f->c->pg_url ? ST_OK : datadir_stores(f->c->data_dir, look_at_store, f, e);
+}
+
+static enum status find_switch(struct finding_switch *f, struct error *e)
+{
+    enum status st = look_at_all(f, e);
+
+    if (f->from[0] || !was_ever_switched(f->c)) {
+        error_clear(e);
+        return ST_OK;
+    }
+    return st == ST_OK && f->unread[0] ? nobody_can_tell(f, e) : st;
 }
 
 enum status switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1],
@@ -106,4 +112,19 @@ bool switch_rests(const struct config *c, const char *name)
         return false;
     wire_switch_unlock(lock);
     return true;
+}
+
+enum status switch_may_be_first(const struct config *c, const char *name, struct error *e)
+{
+    char from[ENV_NAME_MAX + 1];
+    struct finding_switch f = { .c = c, .name = name, .from = from };
+    enum status st = was_ever_switched(c) ? ST_OK : look_at_all(&f, e);
+
+    if (st != ST_OK || !f.unread[0])
+        return st;
+    return fail(e, f.why.status,
+                "The store of %s cannot be read (%s). Behind a switch nobody could tell whether "
+                "another one is under way from there, and nothing would be worked for. Nothing was "
+                "begun. Mend it, or move its file out of the data directory.",
+                f.unread, f.why.text);
 }

@@ -12,6 +12,9 @@ struct env_config switch_store_of(const struct config *c, str name);
  * in the data directory of SQLite) there is no journal. */
 enum status switch_from(const struct config *c, const char *name, char from[ENV_NAME_MAX + 1],
                         struct error *e) MUST_USE;
-/* The same, and may somebody go on with it who was not asked to? Not while a process of this data
- * directory is at it, nor where it is held. */
+/* Behind the first switch of a data directory a store that cannot be read keeps the others closed:
+ * then none begins there. Statuses as switch_from's. */
+enum status switch_may_be_first(const struct config *c, const char *name, struct error *e) MUST_USE;
+/* As switch_from, and may somebody go on with it who was not asked to? Not while a process of this
+ * data directory is at it, nor where it is held. */
 bool switch_rests(const struct config *c, const char *name);

@@ -41,8 +41,9 @@ struct wire *switcher_wire(struct switcher *s, const struct env *env)
 enum status switcher_lock(struct switch_world *w, struct error *e)
 {
     struct switcher *s = switcher_of(w);
+    enum status st = switch_may_be_first(s->c, s->to, e);
 
-    return wire_switch_lock(s->c, &s->lock, e);
+    return st == ST_OK ? wire_switch_lock(s->c, &s->lock, e) : st;
 }
 
 void switcher_unlock(struct switch_world *w)

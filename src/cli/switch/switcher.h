@@ -16,6 +16,7 @@ struct switcher {
     struct switch_world world; /* first */
     struct cli *cli;
     struct config *c;
+    const char *to;
     struct wire wire[SWITCHER_OPEN_MAX];
     bool is_open[SWITCHER_OPEN_MAX];
     struct engine *engine; /* NULL: nobody works */

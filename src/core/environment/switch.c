@@ -31,7 +31,7 @@ static bool judge_source(struct switching *s, const char *env, struct sources *f
     bool named = s->o->from && strcmp(s->o->from, env) == 0;
     enum status st = strcmp(env, s->to) == 0 ? ST_NONE : seal_of(s, env, &seal, &why);
 
-    if (st == ST_NONE || (st != ST_OK && s->o->from && !named))
+    if (st == ST_NONE || (st != ST_OK && why.foreign && !named))
         return false;
     if (st != ST_OK) {
         found->unread = env;
@@ -59,11 +59,12 @@ static enum status find_source(struct switching *s, struct error *e)
             s->from = env;
             return ST_OK;
         }
-    if (found.unread) /* and no journal elsewhere says whence */
+    if (found.unread) /* and no journal elsewhere says whence: it may be in there */
         return fail(e, found.why.status,
-                    "Whether %s is open nobody can tell, for its store cannot be read (%s). "
-                    "Mend it, or say which environment ends, with --from NAME.",
-                    found.unread, found.why.text);
+                    "Nobody can tell whether a switch to %s is under way, for the store of %s "
+                    "cannot be read (%s). Nothing was begun. Mend it, or take the environment out "
+                    "of the configuration and its file out of the data directory.",
+                    s->to, found.unread, found.why.text);
     if (found.n_open > 1)
         return fail(e, ST_INVALID,
                     "Several environments are open: say which one ends, with --from NAME (`brindle "
