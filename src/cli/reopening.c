@@ -221,14 +221,23 @@ static enum status try_env(const struct config *c, const struct env_config *conf
     return st == ST_OK ? wire_open(&w, c, conf, WIRE_ASK, e) : st;
 }
 
+/* What is listened at now is let go of before. */
+static enum status try_to_listen(const struct reopening *r, const struct config *c, struct error *e)
+{
+    str wanted = config_text(&c->values, SET_LISTEN);
+
+    if (str_eq(wanted, r->s->listen))
+        return ST_OK;
+    return http_listen_try(wanted, r->s->listen, atomic_load(&r->s->port), e);
+}
+
 static enum status try_all(const struct reopening *r, struct config *c, struct error *e)
 {
-    struct http_address address;
     size_t n = 0;
     enum status st = config_load(c, &r->s->cli->flags, e);
 
     if (st == ST_OK)
-        st = http_address_parse(config_text(&c->values, SET_LISTEN), &address, e);
+        st = try_to_listen(r, c, e);
     for (size_t i = 0; i < c->n_envs && st == ST_OK; i++) {
         if (!serving_is_chosen(r->s->cli, &c->env[i]))
             continue;

@@ -39,18 +39,6 @@ static void set_defaults(struct http_options *o)
     o->drain_ms_max = o->drain_ms_max ? o->drain_ms_max : HTTP_DRAIN_MS_MAX;
 }
 
-static enum status listen_failure(str listen, int err, struct error *e)
-{
-    enum status st = err == EADDRINUSE ? ST_CONFLICT
-                     : err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS
-                         ? ST_LIMIT
-                         : ST_REFUSED;
-    char text[128];
-
-    return fail(e, st, "cannot listen on %.*s: %s; choose another address or end what holds it",
-                STR_ARG(listen), strerror_r(err, text, sizeof text));
-}
-
 static enum status listen_on(struct http_server *s, const struct addrinfo *a, struct error *e)
 {
     struct sockaddr_storage bound;
@@ -65,7 +53,7 @@ static enum status listen_on(struct http_server *s, const struct addrinfo *a, st
         bind(s->listen_fd, a->ai_addr, a->ai_addrlen) != 0 ||
         listen(s->listen_fd, SOMAXCONN) != 0 ||
         getsockname(s->listen_fd, (struct sockaddr *)&bound, &n) != 0)
-        return listen_failure(s->o.listen, errno, e);
+        return http_listen_failure(s->o.listen, errno, e);
     s->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
                                                 : ((struct sockaddr_in *)&bound)->sin_port);
     return ST_OK;
@@ -73,18 +61,11 @@ static enum status listen_on(struct http_server *s, const struct addrinfo *a, st
 
 static enum status open_socket(struct http_server *s, struct error *e)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found;
-    struct http_address address;
-    char port[8];
+    struct addrinfo *found;
+    enum status st = http_address_resolve(s->o.listen, 0, &found, e);
 
-    enum status st = http_address_parse(s->o.listen, &address, e);
     if (st != ST_OK)
         return st;
-    snprintf(port, sizeof port, "%u", address.port);
-    int err = getaddrinfo(address.host, port, &hints, &found);
-    if (err)
-        return fail(e, ST_REFUSED, "cannot listen on %.*s: %s", STR_ARG(s->o.listen),
-                    gai_strerror(err));
     st = listen_on(s, found, e);
     freeaddrinfo(found);
     return st;
@@ -103,7 +84,7 @@ static enum status open_loop(struct http_server *s, struct error *e)
     s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (s->epoll_fd < 0 || s->wake_fd < 0 || !watch(s, s->listen_fd, EPOLLIN, EVENT_LISTEN) ||
         !watch(s, s->wake_fd, EPOLLIN, EVENT_WAKE))
-        return listen_failure(s->o.listen, errno, e);
+        return http_listen_failure(s->o.listen, errno, e);
     return ST_OK;
 }
 

@@ -122,3 +122,9 @@ struct http_address {
     bool loopback;
 };
 enum status http_address_parse(str text, struct http_address *out, struct error *e) MUST_USE;
+
+/* Could a server be opened at `listen`, by one who has let go of `held`, an address with the port
+ * that it got (0: its own)? Nobody keeps it until then. Behind an address that is the same in part,
+ * as all of this machine's and one of them are, nobody can look: that is ST_OK. Statuses as
+ * http_server_open's. */
+enum status http_listen_try(str listen, str held, unsigned held_port, struct error *e) MUST_USE;

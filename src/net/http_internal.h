@@ -15,6 +15,7 @@
 #include "net/http.h"
 #include "net/http_parse.h"
 
+#include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -202,3 +203,12 @@ void http_conn_event(struct http_conn *c, uint32_t events);
 void http_conn_expire(struct http_conn *c);
 void http_conn_close(struct http_conn *c);
 bool http_conn_owes_answer(const struct http_conn *c);
+
+/* ---- http_address.c ---- */
+
+/* For who listens there; `port` instead of its own, unless that is 0. freeaddrinfo. ST_INVALID: it
+ * cannot be read. ST_REFUSED: there is no such host. */
+enum status http_address_resolve(str listen, unsigned port, struct addrinfo **out,
+                                 struct error *e) MUST_USE;
+/* What a failure of the system means for who wants to listen there. */
+enum status http_listen_failure(str listen, int err, struct error *e) MUST_USE;

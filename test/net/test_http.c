@@ -516,6 +516,35 @@ static void a_stop_before_the_start_counts(void **state)
 
 /* ---- Opening ---- */
 
+static enum status could_listen(unsigned port, const char *host, const char *held,
+                                unsigned held_port)
+{
+    struct error e = { 0 };
+    char listen[64];
+
+    snprintf(listen, sizeof listen, "%s:%u", host, port);
+    enum status st = http_listen_try(str_of(listen), str_of(held), held_port, &e);
+    if (st != ST_OK)
+        assert_non_null(strstr(e.text, "cannot listen on"));
+    return st;
+}
+
+static void an_address_is_free_for_who_lets_go_of_it(void **state)
+{
+    struct rig r;
+    (void)state;
+
+    rig_open(&r, (struct http_options){ 0 });
+    unsigned port = http_server_port(r.server);
+    assert_int_equal(could_listen(port, "127.0.0.1", "127.0.0.1:1", 0), ST_CONFLICT);
+    assert_int_equal(could_listen(port, "127.0.0.1", "127.0.0.1:0", port), ST_OK);
+    assert_int_equal(could_listen(port, "127.1", "127.0.0.1:0", port), ST_OK);
+    assert_int_equal(could_listen(port, "127.0.0.1", "0.0.0.0:0", port), ST_OK);
+    assert_int_equal(could_listen(port, "127.0.0.1", "127.0.0.2:0", port), ST_CONFLICT);
+    assert_int_equal(could_listen(0, "127.0.0.1", "127.0.0.2:0", port), ST_OK);
+    rig_close(&r);
+}
+
 static enum status try_open(const char *listen, struct error *e)
 {
     struct http_options o = { .listen = str_of(listen) };
@@ -713,6 +742,7 @@ int main(void)
         cmocka_unit_test(a_server_with_nothing_to_do_stops_at_once),
         cmocka_unit_test(a_stop_before_the_start_counts),
         cmocka_unit_test(an_address_in_use_is_a_conflict),
+        cmocka_unit_test(an_address_is_free_for_who_lets_go_of_it),
         cmocka_unit_test(an_address_that_is_not_ours_is_refused),
         cmocka_unit_test(addresses_are_read_and_loopback_is_told_apart),
     };

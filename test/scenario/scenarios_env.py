@@ -5,6 +5,7 @@ import http.server
 import json
 import re
 import signal
+import socket
 import threading
 
 from place import KEY, PATIENCE, SECRET, Daemon, Emulator, Http, check, signature, until
@@ -383,6 +384,30 @@ def a_mistake_in_the_file_closes_one_environment_and_ends_no_daemon(place):
     until("it begins anew", lambda: place.text_of("daemon.log").count("event=started") == asked + 1)
     d.until_word("live", "ok")
     check("configuration" not in d.ready()[1], d.ready())
+    d.stop()
+
+
+@scenario("ENV-28D")
+def an_address_that_is_taken_ends_no_daemon(place):
+    text = f"[brindle]\nlisten = 127.0.0.1:{{}}\n{TWO}"
+    d = start(place, conf(place, text.format(place.nobody)), port=place.nobody, BRINDLE_LISTEN="")
+    d.until_word("test", "ok")
+
+    def told(count):
+        d.process.send_signal(signal.SIGHUP)
+        until("it is refused", lambda: d.gone() or place.text_of("daemon.log").count("event=reload_refused") == count)
+        check(not d.gone() and d.ready()[1]["configuration"] == "refused", "the daemon has ended")
+        return place.text_of("daemon.log")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        conf(place, text.replace("127.0.0.1:{}", taken))
+        check(f"cannot listen on {taken}: Address already in use" in told(1), "it does not say which")
+    begun = place.text_of("daemon.log").count("event=started")
+    conf(place, text.replace("127.0.0.1:{}", f"127.1:{place.nobody}"))  # what it has itself is not taken
+    d.process.send_signal(signal.SIGHUP)
+    until("it begins anew", lambda: d.gone() or place.text_of("daemon.log").count("event=started") == begun + 1)
+    check(f"event=started listen=127.1:{place.nobody}" in place.text_of("daemon.log"), "the daemon has ended")
+    d.until_word("test", "ok")
     d.stop()
 
 
