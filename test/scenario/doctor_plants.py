@@ -686,8 +686,8 @@ def a_mistake_in_the_file_that_was_to_be_read_anew(w):
             f"secret_key = {KEY}\nwebhook_secret = {w.healthy['STRIPE_WEBHOOK_SECRET']}\nrate_limit = 0\n"
             f"api_base = http://127.0.0.1:{w.e.port}\n")
     conf = w.conf(text, name="reload.conf")
-    d = w.place.start(port=int(text.split(":")[1].split()[0]), BRINDLE_CONFIG=conf, **{k: "" for k in w.place.env()
-                      if k.startswith(("STRIPE_", "BRINDLE_", "DATABASE_"))}, BRINDLE_LISTEN="")
+    d = w.place.start(port=int(text.split(":")[1].split()[0]), **{k: "" for k in w.place.env()
+                      if k.startswith(("STRIPE_", "BRINDLE_", "DATABASE_"))}, BRINDLE_CONFIG=conf)
     ready = lambda: d.http.ask("GET", "/readyz")[2]  # nothing, while it begins anew
     w.conf(text + "workers = many\n", name="reload.conf")
     d.process.send_signal(signal.SIGHUP)
