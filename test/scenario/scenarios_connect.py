@@ -110,8 +110,8 @@ def connected_objects_are_kept_by_account_and_asked_for_with_its_header(place):
     check({a: json.loads(x)["name"] for a, x in rows} == {one.id: "one", two.id: "two", account_of(place): "own"},
           "whose is which", [(a, json.loads(x)["name"]) for a, x in rows])
     d.idle()
-    check(place.rows("select account, state from _accounts order by account")
-          == sorted([(one.id, "active"), (two.id, "active")]), "the accounts")
+    until("both are let in", lambda: place.rows("select account, state from _accounts order by account")
+          == sorted([(one.id, "active"), (two.id, "active")]))  # what waited for that came first
     check(place.one("select count(*) from _inbox where outcome <> 'due'") == 0, "an event is still kept aside")
     one.post("/v1/products/prod_same", name="one more")
     d.deliver_ok(told(one, "product.updated"))
@@ -195,7 +195,7 @@ def a_purge_removes_what_is_proven_foreign_and_nothing_else(place):
     d.deliver_ok(told(theirs, "product.created"))
     until("it is there", lambda: place.one("select count(*) from objects where account = ?", theirs.id))
     d.deliver_ok({**place.emulator.events(type="product.created")[0], "id": "evt_other", "livemode": True})
-    d.idle()
+    until_walked(place, theirs.id)
     d.stop()
     place.write("update _accounts set state = 'wrong_mode'")
     place.write("insert into _drift (type, account, id, what, revision, fields, found_at) "
