@@ -166,17 +166,34 @@ static SSL *new_session(const struct redis *r)
     return NULL;
 }
 
+static enum status fail_handshake(struct redis *r, const SSL *ssl, struct error *e)
+{
+    char place[300];
+    long verified = SSL_get_verify_result(ssl);
+
+    if (verified == X509_V_OK)
+        return fail_connection(r, e);
+    place_of(r, place);
+    return fail(e, ST_RETRY,
+                "%s: its certificate is not accepted (%s): it must be made for the host in "
+                "REDIS_URL, by an authority of this system or one in SSL_CERT_FILE",
+                place, X509_verify_cert_error_string(verified));
+}
+
 static enum status secure(struct redis *r, struct error *e)
 {
     char place[300];
     SSL *ssl = new_session(r);
 
-    if (ssl && redisInitiateSSL(r->c, ssl) == REDIS_OK)
-        return ST_OK;
-    if (r->c->err)
-        return fail_connection(r, e);
-    place_of(r, place);
-    return fail(e, ST_RETRY, "%s: TLS cannot be begun", place);
+    if (!ssl) {
+        place_of(r, place);
+        return fail(e, ST_RETRY, "%s: TLS cannot be begun: memory has run out", place);
+    }
+    if (redisInitiateSSL(r->c, ssl) == REDIS_OK)
+        return ST_OK; /* from here on it is the connection's */
+    enum status st = fail_handshake(r, ssl, e);
+    SSL_free(ssl);
+    return st;
 }
 #else
 static enum status secure(struct redis *r, struct error *e)
@@ -269,6 +286,7 @@ static enum status redis_get(struct kv *k, str key, str *value, struct arena *a,
         st = command(r, "GET", (const str[]){ S("GET"), key }, 2, &reply, e);
     if (st != ST_OK)
         return st;
+    assert(reply);
     if (reply->type == REDIS_REPLY_STRING) {
         *value = arena_copy(a, (str){ reply->str, (size_t)reply->len });
         if (!value->p)
@@ -326,6 +344,7 @@ static enum status ask_saves(struct redis *r, bool *saves, struct error *e)
     if (command(r, "CONFIG GET save", (const str[]){ S("CONFIG"), S("GET"), S("save") }, 3, &reply,
                 &ignored) != ST_OK)
         return r->c ? ST_OK : fail(e, ST_RETRY, "%s", ignored.text);
+    assert(reply);
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
         reply->element[1]->type == REDIS_REPLY_STRING)
         *saves = reply->element[1]->len > 0;
@@ -357,6 +376,7 @@ enum status kv_redis_facts(struct kv *k, struct kv_facts *out, struct error *e)
         st = command(r, "INFO", (const str[]){ S("INFO") }, 1, &reply, e);
     if (st != ST_OK)
         return is_refusal(e->text) ? (e->status = ST_REFUSED) : st;
+    assert(reply);
     if (reply->type == REDIS_REPLY_STRING)
         take_info((str){ reply->str, (size_t)reply->len }, out);
     freeReplyObject(reply);

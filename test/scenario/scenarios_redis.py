@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 
-from place import PATIENCE, Skip, check, until
+from place import PATIENCE, Skip, check, free_port, until
 from scenarios_customers import state, subscribe, sync
 from scenarios_state import shop
 
@@ -255,3 +255,42 @@ def a_login_a_database_and_an_address_in_brackets_are_understood(place):
     until("it says why", lambda: "WRONGPASS" in place.text_of("daemon.log"))
     check("s3cret" not in place.text_of("daemon.log") and "wrong%2F" not in place.text_of("daemon.log"),
           "the password is in the log")
+
+
+def certificate(place, name, host):
+    """Its own authority; the paths of certificate and key."""
+    if not shutil.which("openssl"):
+        raise Skip("there is no openssl to make a certificate")
+    cert, key = (str(place.dir / f"{name}.{kind}.pem") for kind in ("cert", "key"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-keyout", key,
+                    "-out", cert], check=True, capture_output=True, timeout=PATIENCE)
+    return cert, key
+
+
+@scenario("REDIS-08")
+def tls_is_spoken_with_whoever_has_the_right_certificate_alone(place):
+    e = place.emulator
+    _, price, customer = shop(e)
+    subscribe(e, customer, price)
+    d = place.start()
+    sync(d, customer["id"])
+    d.stop()
+    told = lambda command, url, trusted, code: "".join(
+        place.run(*command, code=code, env={"REDIS_URL": url, "SSL_CERT_FILE": trusted}))
+    doctor, fill = ("doctor", "--offline"), ("sync", "--projections")
+    (right, key), (other, _) = certificate(place, "right", "localhost"), certificate(place, "other", "elsewhere.test")
+    port = free_port()
+    url, numeric = f"rediss://localhost:{port}", f"rediss://127.0.0.1:{port}"
+    if "hiredis without TLS" in told(doctor, url, right, 3):  # Debian 12's: it says so, and falls back to nothing
+        told(fill, url, right, 2)
+        return
+    redis = Redis(place, "--tls-port", str(port), "--bind", "127.0.0.1", "--tls-cert-file", right, "--tls-key-file", key,
+                  "--tls-auth-clients", "no")
+    for address, trusted, why in ((url, other, "self-signed certificate"), (numeric, right, "IP address mismatch")):
+        said = told(doctor, address, trusted, 3)
+        check("certificate is not accepted" in said and why in said and "SSL_CERT_FILE" in said, "it says:", said)
+    check("redis_away" in told(doctor, f"redis://localhost:{port}", right, 3), "without TLS it is all right")
+    check(redis.ask("DBSIZE") == "0", "a server that nobody vouches for was told")
+    check("are at the key-value server" in told(fill, url, right, 0), "it is not said that it went well")
+    check(redis.value(customer)["status"] == "active", "nothing came")
