@@ -153,17 +153,10 @@ static enum status find(struct env *env, const char *type, const char *id, struc
 {
     enum status st = mirror_get(env, type_named(type), str_of(id), o, a, e);
 
-    if (st == ST_NONE && type && !resource_by_name(str_of(type)))
-        return fail(e, ST_INVALID, "There is no type \"%s\"; `brindle schema` lists them.", type);
-    if (st == ST_NONE && !type && !resource_by_id(str_of(id)))
-        return fail(e, ST_NONE,
-                    "%s does not look like an id of Stripe; the mirror of %s has no such.", id,
-                    env->name);
-    if (st == ST_NONE)
-        return fail(e, ST_NONE,
-                    "The mirror of %s has no %s; `brindle sync %s%s%s` asks Stripe for it.",
-                    env->name, id, id, ENV_ACCOUNT_FLAG(env));
-    return st;
+    if (st != ST_NONE || !type || resource_by_name(str_of(type)))
+        return st;
+    error_clear(e); /* what is wrong is the type */
+    return fail(e, ST_INVALID, "There is no type \"%s\"; `brindle schema` lists them.", type);
 }
 
 static void print_object(const struct object *o, bool meta)

@@ -178,7 +178,20 @@ static size_t name_dead(struct env *env, struct error *e)
         say("  … and %zu more; `brindle inbox dead` lists all", n - DEAD_SHOWN_MAX);
     return n;
 }
-/* An id that was asked for and that the mirror does not have is one that Stripe does not have. */
+
+static void say_missing(struct env *env, const char *asked, str type, str id)
+{
+    struct error ignored = { 0 };
+    bool erased = false;
+
+    if (mirror_is_erased(env, type, id, &erased, &ignored) == ST_OK && erased)
+        say("  %s was erased here: its id is blocked", asked);
+    else
+        say("  Stripe has no %s", asked);
+}
+
+/* An id that was asked for and that the mirror does not have is one that Stripe does not have, or
+ * one that was erased. */
 static size_t name_missing(struct env *env, const struct words *words)
 {
     size_t missing = 0;
@@ -194,7 +207,7 @@ static size_t name_missing(struct env *env, const struct words *words)
         const struct resource *r = id.p ? resource_by_name(type) : NULL;
         if (mirror_get(env, r ? str_of(r->type) : S(""), r ? id : word, &o, &a, &ignored) ==
             ST_NONE) {
-            say("  Stripe has no %s", words->word[i]);
+            say_missing(env, words->word[i], r ? str_of(r->type) : S(""), r ? id : word);
             missing++;
         }
     }
@@ -326,7 +339,7 @@ static enum exit_code summarize(struct cli *cli, const struct env_config *conf, 
     if (t.dead || failed)
         return end_with(w, ST_LIMIT, "Some work was given up: `brindle inbox dead` lists it.");
     if (t.missing)
-        return end_with(w, ST_NONE, "Stripe does not have all that was asked for.");
+        return end_with(w, ST_NONE, "Not all that was asked for can be in the mirror: see above.");
     return end_with(w, ST_OK, "");
 }
 

@@ -191,6 +191,21 @@ static void tell_work(struct teller *t, const struct rows *r)
         add(t, now, "due")->text = arena_printf(t->a, "waits for %.*s", STR_ARG(cause));
 }
 
+/* No work was ever marked for it, or an erasure has taken the mark. */
+static enum status tell_idle(struct teller *t, struct tx *tx, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_OBJECT_GET, &r, t->a, e, V_STR(t->out->type),
+                            v_account(t->env), V_STR(t->out->id));
+
+    if (st != ST_OK)
+        return st;
+    bool erased = r.n_rows && row_int(&r, 0, 5) == 2;
+    add(t, clock_wall(t->env->world->clock), erased ? "deleted" : "done")->text =
+        erased ? S("erased here: its id is blocked") : S("nothing was ever due for it");
+    return ST_OK;
+}
+
 static enum status add_now(struct teller *t, struct tx *tx, struct error *e)
 {
     struct rows r;
@@ -202,7 +217,7 @@ static enum status add_now(struct teller *t, struct tx *tx, struct error *e)
     if (r.n_rows)
         tell_work(t, &r);
     else
-        add(t, clock_wall(t->env->world->clock), "done")->text = S("nothing was ever due for it");
+        return tell_idle(t, tx, e);
     return ST_OK;
 }
 

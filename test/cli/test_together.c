@@ -205,6 +205,11 @@ static void sync_without_a_daemon_fills_the_mirror_and_ends(void **state)
     COMMAND(f, 0, "list", "products", "--nosuch=3");
     assert_non_null(strstr(f->r.err, "no product has a member nosuch"));
     COMMAND(f, 1, "get", "cus_nobody");
+    assert_non_null(strstr(f->r.err, "brindle sync cus_nobody would fetch it"));
+    COMMAND(f, 1, "get", "nobody");
+    assert_non_null(strstr(f->r.err, "does not look like an id of Stripe"));
+    COMMAND(f, 2, "get", "cus_nobody", "--type", "nosuch");
+    assert_non_null(strstr(f->r.err, "There is no type \"nosuch\""));
     COMMAND(f, 0, "status", "--json");
     assert_non_null(strstr(f->r.out, "{\"daemon\":false,"));
     COMMAND(f, 1, "sync", "cus_nobody");

@@ -2,6 +2,7 @@
 #include "erasing.h"
 
 #include "core/inbox.h"
+#include "core/trace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,34 @@ static void no_answer_brings_an_erased_object_back(void **state)
                                 "is not null"),
                      0);
     assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 0);
+    small_world_free(w);
+}
+
+static void whoever_asks_for_an_erased_object_hears_that_it_was_erased(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    ARENA(a, ERASE_BYTES_MAX);
+    struct error e = { 0 };
+    struct erasure x;
+    struct object o;
+    struct trace t;
+    bool erased = false;
+
+    open_shop(w);
+    erase(w, "cus_ada", &x, &a);
+    assert_int_equal(mirror_get(&w->env, S(""), S("cus_ada"), &o, &a, &e), ST_NONE);
+    assert_non_null(strstr(e.text, "cus_ada was erased"));
+    assert_null(strstr(e.text, "would fetch it"));
+    error_clear(&e);
+    assert_int_equal(mirror_is_erased(&w->env, S(""), S("cus_ada"), &erased, &e), ST_OK);
+    assert_true(erased);
+    assert_int_equal(mirror_is_erased(&w->env, S(""), S("cus_bob"), &erased, &e), ST_OK);
+    assert_false(erased);
+    assert_int_equal(mirror_is_erased(&w->env, S(""), S("cus_eve"), &erased, &e), ST_OK);
+    assert_false(erased);
+    assert_int_equal(trace_object(&w->env, S("customer"), S("cus_ada"), &t, &a, &e), ST_OK);
+    assert_non_null(strstr(t.step[t.n_steps - 1].text.p, "erased here"));
     small_world_free(w);
 }
 
@@ -311,6 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_hangs_on_a_customer_is_forgotten_and_nothing_else),
         cmocka_unit_test(no_answer_brings_an_erased_object_back),
+        cmocka_unit_test(whoever_asks_for_an_erased_object_hears_that_it_was_erased),
         cmocka_unit_test(what_is_new_and_refers_to_the_erased_is_erased_as_it_comes),
         cmocka_unit_test(bodies_of_events_are_forgotten_and_no_new_ones_are_kept),
         cmocka_unit_test(a_customer_that_was_never_seen_is_blocked_all_the_same),

@@ -39,7 +39,8 @@ def any_time_shows_the_state_that_was_known_then(place):
         at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(since // 1000))}.{since % 1000:03}Z"
         out, _ = place.run("get", product["id"], "--at", at)
         check(json.loads(out)["name"] == name, at, "was", name, "and is told as", out)
-    place.run("get", product["id"], "--at", "2h", code=1)
+    _, err = place.run("get", product["id"], "--at", "2h", code=1)
+    check("the oldest one here is of 2" in err and "Z" in err, "it says:", err)
     out, _ = place.run("get", product["id"], "--history")
     told = lines(out)
     check([v["data"]["name"] for v in told] == ["name 2", "name 1", "name 0", "first"], out)

@@ -1,5 +1,7 @@
 #include "core/mirror/history.h"
 
+#include <time.h>
+
 #include "base/json.h"
 
 enum {
@@ -105,10 +107,14 @@ static enum status none_then(struct tx *tx, struct env *env, const struct object
     if (st != ST_OK)
         return st;
     msec first = r.n_rows ? row_int(&r, 0, 0) : now->changed_at;
+    time_t seconds = first / 1000;
+    struct tm at = { 0 };
+    gmtime_r(&seconds, &at);
     return fail(e, ST_NONE,
-                "no version of %.*s is known from that time: the oldest one here is of %lld "
-                "(seconds since 1970)",
-                STR_ARG(now->id), (long long)(first / 1000));
+                "no version of %.*s is known from that time: the oldest one here is of "
+                "%04d-%02d-%02dT%02d:%02d:%02dZ",
+                STR_ARG(now->id), at.tm_year + 1900, at.tm_mon + 1, at.tm_mday, at.tm_hour,
+                at.tm_min, at.tm_sec);
 }
 
 enum status history_at(struct env *env, const struct object *now, msec at, struct version *out,

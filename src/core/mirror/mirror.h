@@ -83,6 +83,9 @@ struct object {
  * the first by type). `type` may be empty. ST_NONE: not in the mirror, or erased. */
 enum status mirror_get(struct env *env, str type, str id, struct object *out, struct arena *a,
                        struct error *e) MUST_USE;
+/* Is it none because it was erased (core/erasure)? Then its id is blocked. */
+enum status mirror_is_erased(struct env *env, str type, str id, bool *out,
+                             struct error *e) MUST_USE;
 
 enum { MIRROR_FILTERS_MAX = 8, MIRROR_PAGE_MAX = 1000 };
 

@@ -17,29 +17,34 @@ static struct object object_of_row(const struct rows *r, size_t i)
                             .changed_at = row_int(r, i, 9) };
 }
 
+/* `erased` is left as it is, unless that is why there is none. */
 static enum status get_typed(struct tx *tx, struct env *env, str type, str id, struct object *out,
-                             struct arena *a, struct error *e)
+                             bool *erased, struct arena *a, struct error *e)
 {
     struct rows r;
     enum status st = tx_run(tx, STMT_OBJECT_GET, &r, a, e, V_STR(type), v_account(env), V_STR(id));
 
     if (st != ST_OK)
         return st;
-    if (r.n_rows == 0 || row_int(&r, 0, 5) == 2)
+    if (r.n_rows == 0)
         return ST_NONE;
+    if (row_int(&r, 0, 5) == 2) {
+        *erased = true;
+        return ST_NONE;
+    }
     *out = object_of_row(&r, 0);
     return ST_OK;
 }
 
 static enum status get_untyped(struct tx *tx, struct env *env, str id, struct object *out,
-                               struct arena *a, struct error *e)
+                               bool *erased, struct arena *a, struct error *e)
 {
     const struct resource *guess = resource_by_id(id);
     struct rows types;
     enum status st = ST_NONE;
 
     if (guess)
-        st = get_typed(tx, env, str_of(guess->type), id, out, a, e);
+        st = get_typed(tx, env, str_of(guess->type), id, out, erased, a, e);
     if (st != ST_NONE)
         return st;
     st = tx_run0(tx, STMT_OBJECT_TYPES, &types, a, e);
@@ -47,25 +52,57 @@ static enum status get_untyped(struct tx *tx, struct env *env, str id, struct ob
         return st;
     st = ST_NONE;
     for (size_t i = 0; i < types.n_rows && st == ST_NONE; i++)
-        st = get_typed(tx, env, row_str(&types, i, 0), id, out, a, e);
+        st = get_typed(tx, env, row_str(&types, i, 0), id, out, erased, a, e);
     return st;
 }
 
-enum status mirror_get(struct env *env, str type, str id, struct object *out, struct arena *a,
-                       struct error *e)
+static enum status look(struct env *env, str type, str id, struct object *out, bool *erased,
+                        struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
 
     enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
     if (st != ST_OK)
         return st;
-    st = type.n ? get_typed(&tx, env, type, id, out, a, e) : get_untyped(&tx, env, id, out, a, e);
-    if (st == ST_NONE)
+    return type.n ? get_typed(&tx, env, type, id, out, erased, a, e)
+                  : get_untyped(&tx, env, id, out, erased, a, e);
+}
+
+enum status mirror_get(struct env *env, str type, str id, struct object *out, struct arena *a,
+                       struct error *e)
+{
+    bool erased = false;
+
+    enum status st = look(env, type, id, out, &erased, a, e);
+    if (st != ST_NONE)
+        return st;
+    if (erased)
         return fail(e, ST_NONE,
-                    "%.*s is not in the mirror of environment %s: brindle sync %.*s%s%s would "
-                    "fetch it",
-                    STR_ARG(id), env->name, STR_ARG(id), ENV_ACCOUNT_FLAG(env));
-    return st;
+                    "%.*s was erased in environment %s (brindle erase): its id is blocked, and "
+                    "nothing brings it back",
+                    STR_ARG(id), env->name);
+    if (!type.n && !resource_by_id(id))
+        return fail(e, ST_NONE,
+                    "%.*s is not in the mirror of environment %s, and does not look like an id of "
+                    "Stripe: brindle sync TYPE:ID fetches what has an id of its own",
+                    STR_ARG(id), env->name);
+    return fail(e, ST_NONE,
+                "%.*s is not in the mirror of environment %s: brindle sync %.*s%s%s would "
+                "fetch it",
+                STR_ARG(id), env->name, STR_ARG(id), ENV_ACCOUNT_FLAG(env));
+}
+
+enum status mirror_is_erased(struct env *env, str type, str id, bool *out, struct error *e)
+{
+    ARENA(a, JSON_BYTES_MAX);
+    struct object ignored;
+    bool erased = false;
+
+    enum status st = look(env, type, id, &ignored, &erased, &a, e);
+    if (st != ST_OK && st != ST_NONE)
+        return st;
+    *out = erased;
+    return ST_OK;
 }
 
 /* A member's value as text: what a person would write for it. An expanded object is its id. */
