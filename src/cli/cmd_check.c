@@ -291,7 +291,8 @@ enum status cmd_check(struct cli *cli, struct error *e)
         return st;
     if (c.words.n_words == 0)
         return fail(e, ST_INVALID,
-                    "Say what to check: `brindle check refs`, `drift`, `derived` or `duplicates`.");
+                    "Say what to check: `brindle check refs`, `drift`, `derived`, `duplicates`, "
+                    "`catalog` or `leftovers`.");
     for (size_t i = 0; i < COUNT(sub); i++) {
         if (strcmp(sub[i].name, c.words.word[0]) != 0)
             continue;

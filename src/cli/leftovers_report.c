@@ -489,10 +489,10 @@ void leftovers_say_mended(const struct cli *cli, const char *what, const struct 
                     (long long)m->run);
         if (m->changed_since)
             say_wrapped("",
-                        "%lld stay as they are: something else stands there now, or the table is "
-                        "gone. Their old values are still in brindle_leftovers, with outcome "
-                        "changed_since.",
-                        (long long)m->changed_since);
+                        "%lld %s: something else stands there now, or the table is gone. What was "
+                        "taken out is still in brindle_leftovers, with outcome changed_since.",
+                        (long long)m->changed_since,
+                        m->changed_since == 1 ? "stays as it is" : "stay as they are");
         return;
     }
     jw_object(&w);

@@ -70,6 +70,11 @@ bool progress_read(struct progress *p, str line)
     for (size_t i = 0; i < COUNT(number); i++)
         if (!json_int(line, str_of(number[i].name), number[i].to))
             *number[i].to = i < 9 ? 0 : -1;
+    if (!p->begun) {
+        p->begun = true;
+        p->requests_before = p->requests;
+        p->limited_before = p->limited;
+    }
     return true;
 }
 
@@ -116,6 +121,19 @@ static void draw_type(struct progress *p, const struct progress_type *t, msec at
     draw_line(p, text);
 }
 
+/* A daemon that does the work has asked for much else before. */
+static void requests_text(const struct progress *p, msec at, char *out, size_t room)
+{
+    char requests[32], rate[32], limit[48] = "";
+
+    count_text(p->requests - p->requests_before, requests);
+    per_second(p->requests - p->requests_before, at, rate);
+    if (p->rate_milli > 0)
+        snprintf(limit, sizeof limit, ", limit %.0f/s", (double)p->rate_milli / 1000);
+    snprintf(out, room, ", %s requests (%s/s%s), %lld answered 429", requests, rate, limit,
+             (long long)(p->limited - p->limited_before));
+}
+
 static void draw_whole(struct progress *p, msec at)
 {
     char bar[BAR_WIDTH + 4], objects[32], rate[32], waiting[32], text[256], asked[96] = "";
@@ -126,9 +144,7 @@ static void draw_whole(struct progress *p, msec at)
     per_second(p->objects, at, rate);
     count_text(p->due, waiting);
     if (p->requests >= 0)
-        snprintf(asked, sizeof asked, ", %lld requests (%.0f/s, limit %.0f/s), %lld answered 429",
-                 (long long)p->requests, at > 0 ? (double)p->requests * 1000 / (double)at : 0.0,
-                 (double)p->rate_milli / 1000, (long long)p->limited);
+        requests_text(p, at, asked, sizeof asked);
     snprintf(text, sizeof text, "%s %lld of %lld lists, %s objects (%s/s), %s waiting%s", bar,
              (long long)ended, (long long)p->walks, objects, rate, waiting, asked);
     draw_line(p, text);

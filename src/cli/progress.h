@@ -21,8 +21,10 @@ struct progress {
     struct progress_type type[PROGRESS_TYPES_MAX];
     size_t n_types;
     int64_t objects, pages, walks, walks_done, walks_skipped, walks_failed, due, dead, looking;
-    int64_t requests, limited, rate_milli; /* -1: the daemon asks, not we */
-    char reason[PROGRESS_REASON_MAX];      /* of a type that failed until now */
+    int64_t requests, limited, rate_milli;   /* of the process that asks Stripe; -1: not known */
+    int64_t requests_before, limited_before; /* what it had asked when the first line came */
+    bool begun;
+    char reason[PROGRESS_REASON_MAX]; /* of a type that failed until now */
     unsigned lines_drawn;
 };
 

@@ -289,7 +289,7 @@ static void ids_inside_documents_are_told_and_left_to_people(void **state)
     leftovers_sql(&t.scan, false, &sql);
     buf_char(&sql, '\0');
     assert_string_equal(sql.p,
-                        "-- t.body: 1 ids stay: the ids stand inside documents: change those by "
+                        "-- t.body: 1 id stays: the ids stand inside documents: change those by "
                         "hand\n-- t.list: 2 ids stay: the ids stand inside documents: change those "
                         "by hand\n");
     const char *before = cells("select * from t order by id");

@@ -71,7 +71,8 @@ static void comment_on(const struct leftover_column *c, bool unknown, struct buf
     put_in_comment(out, c->table->name);
     buf_char(out, '.');
     put_in_comment(out, c->column->name);
-    buf_printf(out, ": %lld ids stay: %s\n", (long long)n, leftovers_why_not(c));
+    buf_printf(out, ": %lld id%s: %s\n", (long long)n, n == 1 ? " stays" : "s stay",
+               leftovers_why_not(c));
 }
 
 static void sql_of_column(const struct leftover_column *c, bool unknown, struct buf *out)
