@@ -87,6 +87,25 @@ enum status catalog_read(struct env *env, json_t **out, struct error *e)
     return *out ? ST_OK : fail(e, ST_LIMIT, "out of memory for the catalogue");
 }
 
+enum status catalog_is_whole(struct env *env, bool *out, struct error *e)
+{
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    ARENA(a, 1 << 20);
+    struct rows r = { 0 };
+    unsigned whole = 0;
+
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_STATUS_WALKS, &r, &a, e, v_account(env));
+    if (st != ST_OK)
+        return st;
+    for (size_t i = 0; i < r.n_rows; i++) /* by type, over all its lists */
+        if (str_eqz(row_str(&r, i, 0), "product") || str_eqz(row_str(&r, i, 0), "price"))
+            whole += row_int(&r, i, 2) == 1;
+    *out = whole == 2;
+    return ST_OK;
+}
+
 /* ---- as a file ------------------------------------------------------------------------------- */
 
 static bool is_on_sale(const json_t *doc)

@@ -23,6 +23,9 @@ enum { CATALOG_PRECISION = 15 };
 /* Everything that the mirror has, archived ones too, every price with its "id" and each with its
  * "created". The caller's. Statuses as mirror_list. */
 enum status catalog_read(struct env *env, json_t **out, struct error *e) MUST_USE;
+/* Were the lists of products and prices ever walked to their end? Until then a catalogue of the
+ * mirror alone may lack some. */
+enum status catalog_is_whole(struct env *env, bool *out, struct error *e) MUST_USE;
 /* One object of Stripe's as catalog_read has it: only what a file may say; what else it has is
  * named in CATALOG_LOST, a list of "recurring.member". Pure. The caller's. */
 json_t *catalog_product(const json_t *doc); /* its "prices" are empty */

@@ -10,6 +10,7 @@
 #include "cli/local.h"
 #include "cli/operation.h"
 #include "cli/output.h"
+#include "core/environment/seal.h"
 
 enum {
     HEARD_BYTES_MAX = 1 << 20,
@@ -465,6 +466,44 @@ static enum status open_env(struct catalog *c, const char *name, struct error *e
     return st == ST_OK ? read_fresh(c, e) : st;
 }
 
+/* Who took over from it, if it was switched away from; "" else. */
+static void read_sealed(const struct catalog *c, bool *whole, char by[ENV_NAME_MAX + 1])
+{
+    CLEANUP(wire_close) struct wire w = { 0 };
+    struct error ignored = { 0 };
+    struct seal seal = { 0 };
+
+    by[0] = '\0';
+    if (wire_open(&w, &c->cli->config, c->conf, WIRE_LOOK, &ignored) != ST_OK ||
+        seal_read(&w.env, &seal, &ignored) != ST_OK || seal.target[0])
+        return;
+    if (catalog_is_whole(&w.env, whole, &ignored) == ST_OK)
+        snprintf(by, ENV_NAME_MAX + 1, "%s", seal.sealed_for);
+}
+
+/* Into what was switched away from nothing is written: its mirror is taken as it is, once it had
+ * the whole. */
+static enum status open_origin(struct catalog *c, const char *name, struct error *e)
+{
+    char by[ENV_NAME_MAX + 1];
+    bool whole = false;
+    enum status st = config_env(&c->cli->config, name, &c->conf, e);
+
+    if (st != ST_OK)
+        return st;
+    read_sealed(c, &whole, by);
+    if (!by[0] || c->no_sync)
+        return read_fresh(c, e);
+    if (!whole)
+        return fail(e, ST_CONFLICT,
+                    "Environment %s is sealed, for %s took over, and its lists of products and "
+                    "prices were never walked to their end. `brindle env switch %s` opens it "
+                    "again; promote before you switch.",
+                    c->conf->name, by, c->conf->name);
+    say("%s is sealed: its catalogue is taken as it was when %s took over.", c->conf->name, by);
+    return read_mirror(c->cli, c->conf, &c->all, &c->identity, e);
+}
+
 /* What is on sale there, as a file; prices keep their ids, for that is what some are known by. */
 static enum status carry(struct catalog *c, struct error *e)
 {
@@ -473,7 +512,7 @@ static enum status carry(struct catalog *c, struct error *e)
 
     cli_catch_signals(NULL, NULL);
     if (st == ST_OK)
-        st = open_env(c, c->words.word[1], e);
+        st = open_origin(c, c->words.word[1], e);
     if (st != ST_OK)
         return st;
     from = c->identity;

@@ -7,6 +7,7 @@
 #include "cli/local.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "core/environment/seal.h"
 #include "core/status.h"
 
 enum { STATUS_BYTES_MAX = 16 << 20, LISTS_NAMED_MAX = 128, OPERATIONS_SHOWN = 20 };
@@ -15,6 +16,7 @@ struct shown {
     const struct cli *cli;
     const struct env_config *conf;
     bool types, accounts, served, several;
+    struct seal seal; /* of `conf`: is it worked for? */
 };
 
 static void line(const char *label, enum color c, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -227,6 +229,29 @@ static void print_connected(const struct mirror_status *m)
          (long long)m->accounts_lost, m->accounts_lost ? "; `brindle status --accounts`" : "");
 }
 
+/* Who works for it, or why nobody does. */
+static void print_daemon(const struct shown *s)
+{
+    const char *name = s->conf->name, *target = s->seal.target;
+
+    if (target[0])
+        line("daemon", COLOR_BAD,
+             "nobody works for it: a switch to %s is under way; `brindle env switch %s` goes on, "
+             "`brindle env switch %s` goes back",
+             target, target, name);
+    else if (s->seal.sealed_for[0])
+        line(
+            "daemon", COLOR_WARN,
+            "nobody works for it: sealed, for %s took over; `brindle env switch %s` opens it again",
+            s->seal.sealed_for, name);
+    else if (s->cli->config.pg_url) /* it needs no lock, and may be on any machine */
+        line("daemon", COLOR_PLAIN, "not known: on PostgreSQL it may run anywhere");
+    else if (s->served)
+        line("daemon", COLOR_GOOD, "runs");
+    else
+        line("daemon", COLOR_WARN, "does not run: `%s` starts it", config_start_command(s->conf));
+}
+
 static void print_numbers(const struct shown *s, const struct env *env,
                           const struct mirror_status *m, str json)
 {
@@ -236,18 +261,14 @@ static void print_numbers(const struct shown *s, const struct env *env,
     printf("%s%s%s  %s, %s mode%s%s\n", color_on(stdout, COLOR_BOLD), env->name, color_off(stdout),
            env->identity.account, env->identity.livemode ? "live" : "test",
            env->root ? "; connected to " : "", env->root ? env->root->identity.account : "");
-    if (s->cli->config.pg_url) /* it needs no lock, and may be on any machine */
-        line("daemon", COLOR_PLAIN, "not known: on PostgreSQL it may run anywhere");
-    else if (s->served)
-        line("daemon", COLOR_GOOD, "runs");
-    else
-        line("daemon", COLOR_WARN, "does not run: `%s` starts it", config_start_command(s->conf));
+    print_daemon(s);
     line("objects", COLOR_PLAIN, "%s, %lld of them deleted", objects, (long long)m->tombstones);
     line("freshness", COLOR_PLAIN, "last event %s, last fetch %s", ago(m->last_event_ago_ms, event),
          ago(m->last_fetch_ago_ms, fetch));
     print_events(s, m);
     print_lists(m, json);
-    print_reads(json);
+    if (!s->seal.sealed_for[0])
+        print_reads(json);
     print_connected(m);
     print_work(s, m);
     print_states(m);
@@ -407,6 +428,9 @@ static enum status show_env(struct shown *s, struct error *e)
         show_missing(s);
         return ST_OK;
     }
+    s->seal = (struct seal){ 0 };
+    if (st == ST_OK)
+        st = seal_read(&w.env, &s->seal, e);
     return st == ST_OK ? show_open(s, &w.env, e) : st;
 }
 

@@ -279,6 +279,33 @@ def the_catalogue_is_carried_over_once_with_a_map_and_nothing_else(place):
     check({x["decision"] for x in map(json.loads, out.splitlines())} == {"adopt"}, out)
 
 
+@scenario("ENV-18B")
+def the_catalogue_of_a_sealed_environment_is_carried_over_as_it_was(place):
+    catalog(place, "apply", write(place, PRO), "--yes")
+    env = two_environments(place)
+    place.run("env", "switch", "live", "--from", "test", env=env)
+    out, err = place.run("catalog", "promote", "test", "live", "--yes", env=env)
+    check("test is sealed: its catalogue is taken as it was when live took over" in err, err)
+    there = {p["lookup_key"]: p["id"] for p in live(place, "GET", "/v1/prices?limit=100")["data"]}
+    check(set(json.loads(out)["prices"].values()) == set(there.values()) and len(there) == 3, out, there)
+    check({x["decision"] for x in map(json.loads, place.run("catalog", "promote", "test", "live", "--dry-run",
+                                                            env=env)[0].splitlines())} == {"adopt"}, "a second time")
+    shown = place.run("status", "--env", "test", env=env)[0]
+    check("sealed, for live took over" in shown and "brindle serve" not in shown, "the status:", shown)
+    check("sealed" not in place.run("status", "--env", "live", env=env)[0], "the status of live")
+
+
+@scenario("ENV-18C")
+def what_was_never_read_whole_before_the_seal_is_not_carried_over(place):
+    place.emulator.post("/v1/products", name="Pro", id="pro")
+    env = two_environments(place)
+    place.run("sync", "customers", "--env", "test", env=env)
+    place.run("env", "switch", "live", "--from", "test", env=env)
+    _, err = place.run("catalog", "promote", "test", "live", "--yes", code=5, env=env)
+    check("never walked to their end" in err and "brindle env switch test" in err, err)
+    check(live(place, "GET", "/v1/products")["data"] == [], "something went over")
+
+
 @scenario("ENV-19")
 def only_what_is_the_same_and_on_sale_is_adopted(place):
     catalog(place, "apply", write(place, PRO), "--yes")
