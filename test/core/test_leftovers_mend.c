@@ -466,6 +466,44 @@ static void a_row_too_large_to_come_back_is_refused(void **state)
     assert_int_equal(number("select count(*) from t"), 2);
 }
 
+/* Of a row of theirs the table above knows but some columns. */
+static void tables_that_inherit_are_tables_of_their_own(void **state)
+{
+    (void)state;
+    if (!pg)
+        skip();
+    run("create table parent (id int primary key, a text not null);"
+        "create table child (extra text, primary key (id)) inherits (parent);"
+        "create table grandchild (primary key (id)) inherits (child);"
+        "insert into parent values (1, '" ONE "'); insert into child values (2, '" ONE
+        "', 'precious'); insert into grandchild values (3, '" TWO "', 'more')");
+    must_look("child.a=delete, parent.a=delete");
+    assert_int_equal(t.scan.n_columns, 3);
+    assert_int_equal(t.scan.column[0].rows[LEFTOVER_OTHER_ACCOUNT], 1);
+    assert_int_equal(apply().removed, 3);
+    assert_int_equal(number("select count(*) from parent"), 0);
+    struct leftover_mended m = undo();
+    assert_int_equal(m.removed, 3);
+    assert_int_equal(m.changed_since, 0);
+    assert_string_equal(cells("select tableoid::regclass, id from parent order by id"),
+                        "parent|1\nchild|2\ngrandchild|3\n");
+    assert_string_equal(cells("select * from child order by id"),
+                        "2|" ONE "|precious\n3|" TWO "|more\n");
+    run("alter table parent alter a drop not null; create table other (x int) inherits (parent);"
+        "insert into other values (4, '" ONE "', 1)");
+    must_look("parent.a, child.a=delete");
+    assert_int_equal(t.scan.n_columns, 4); /* what is declared itself stays what it is */
+    assert_int_equal(try_to_apply(), ST_INVALID);
+    says("Table other has no primary key");
+    run("alter table other add primary key (id)");
+    must_look("parent.a, child.a=delete");
+    m = apply();
+    assert_int_equal(m.emptied, 2);
+    assert_int_equal(m.removed, 2);
+    assert_int_equal(undo().emptied, 2);
+    assert_int_equal(number("select count(a) from parent"), 4);
+}
+
 static void a_trigger_that_keeps_rows_is_noticed(void **state)
 {
     (void)state;
@@ -567,6 +605,7 @@ int main(void)
         EACH(whoever_looks_can_write_nothing),
         EACH(the_answer_to_a_commit_that_is_lost_is_looked_up),
         EACH(a_full_disk_changes_nothing_wherever_it_is_met),
+        EACH(tables_that_inherit_are_tables_of_their_own),
         EACH(a_trigger_that_keeps_rows_is_noticed),
         EACH(nothing_goes_that_was_not_kept),
         EACH(a_connection_that_is_cut_on_the_way_changes_nothing),

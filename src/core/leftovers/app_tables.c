@@ -15,7 +15,18 @@ enum {
  */
 
 /* Columns of an answer about columns. */
-enum { C_SCHEMA, C_TABLE, C_NAME, C_NOT_NULL, C_HOLDS, C_PLACE, C_GENERATED, C_READABLE, C_TYPE };
+enum {
+    C_SCHEMA,
+    C_TABLE,
+    C_NAME,
+    C_NOT_NULL,
+    C_HOLDS,
+    C_PLACE,
+    C_GENERATED,
+    C_READABLE,
+    C_TYPE,
+    C_ONLY
+};
 
 #define OURS_PG                                                                               \
     "n.nspname <> 'information_schema' and n.nspname not like 'pg\\_%' "                      \
@@ -31,7 +42,8 @@ static const char columns_pg[] =
     "case when p.place <= i.indnkeyatts then p.place else 0 end, (a.attgenerated <> '')::int, "
     "(pg_catalog.has_schema_privilege(n.oid, 'usage') and "
     "pg_catalog.has_column_privilege(c.oid, a.attnum, 'select'))::int, "
-    "pg_catalog.format_type(a.atttypid, a.atttypmod) "
+    "pg_catalog.format_type(a.atttypid, a.atttypmod), "
+    "(c.relkind = 'r' and c.relhassubclass)::int "
     "from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
     "join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
     "join pg_catalog.pg_type t on t.oid = a.atttypid "
@@ -47,7 +59,7 @@ static const char columns_sqlite[] =
     "select '', m.name, p.name, p.\"notnull\", "
     "case when p.type like '%json%' then 2 when p.type = '' or p.type like '%char%' or "
     "p.type like '%text%' or p.type like '%clob%' then 1 else 0 end, "
-    "p.pk, p.hidden in (2, 3), 1, '' "
+    "p.pk, p.hidden in (2, 3), 1, '', 0 "
     "from (select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' "
     "escape '\\' and name <> 'brindle_leftovers' and sql not like 'create virtual%') m "
     "join pragma_table_xinfo(m.name) p where p.hidden <> 1 "
@@ -107,6 +119,18 @@ static const char links_sqlite[] =
     "from (select name from sqlite_schema where type = 'table' and sql not like "
     "'create virtual%') m join pragma_foreign_key_list(m.name) f "
     "order by m.name, f.id, f.seq limit $1 offset $2";
+
+/* Each table with those that inherit from it, and from those. */
+static const char heirs_pg[] =
+    "with recursive h (root, heir) as (select i.inhparent, i.inhrelid from pg_catalog.pg_inherits "
+    "i join pg_catalog.pg_class c on c.oid = i.inhparent where c.relkind = 'r' union select "
+    "h.root, i.inhrelid from h join pg_catalog.pg_inherits i on i.inhparent = h.heir) "
+    "select n.nspname, c.relname, hn.nspname, hc.relname from h "
+    "join pg_catalog.pg_class c on c.oid = h.root "
+    "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
+    "join pg_catalog.pg_class hc on hc.oid = h.heir "
+    "join pg_catalog.pg_namespace hn on hn.oid = hc.relnamespace "
+    "order by 1, 2, 3, 4 limit $1::bigint offset $2::bigint";
 
 static const char view_pg[] =
     "select 1 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
@@ -242,7 +266,8 @@ static enum status make_tables(const struct rows *r, struct app_tables *out, str
         struct app_table *t = &out->table[out->n_tables - 1];
         column[i] = column_of(r, i, t->name, a);
         t->n_columns++;
-        if (!t->name.p || !t->quoted.p || !column[i].quoted.p)
+        t->rows = row_is(r, i, C_ONLY) ? arena_concat(a, S("only "), t->quoted) : t->quoted;
+        if (!t->name.p || !t->quoted.p || !t->rows.p || !column[i].quoted.p)
             return too_many(e);
     }
     for (size_t i = 0; i < out->n_tables; i++)
@@ -349,6 +374,38 @@ static enum status make_links(const struct rows *r, struct app_tables *out, stru
     return ST_OK;
 }
 
+/* ---- heirs --------------------------------------------------------------------------------- */
+
+static enum status read_heirs(struct database *db, struct app_tables *out, struct arena *a,
+                              struct error *e)
+{
+    struct rows r;
+    enum status st = read_all(db, heirs_pg, &r, a, e);
+
+    if (st != ST_OK)
+        return st;
+    out->heir = arena_alloc(a, (r.n_rows + 1) * sizeof *out->heir);
+    if (!out->heir)
+        return too_many(e);
+    for (size_t i = 0; i < r.n_rows; i++) {
+        struct app_heir h = {
+            .of = app_table_named(out, table_name(row_str(&r, i, 0), row_str(&r, i, 1), a)),
+            .heir = app_table_named(out, table_name(row_str(&r, i, 2), row_str(&r, i, 3), a))
+        };
+        if (h.of && h.heir)
+            out->heir[out->n_heirs++] = h;
+    }
+    return ST_OK;
+}
+
+const struct app_table *app_heir(const struct app_tables *t, const struct app_table *of, size_t i)
+{
+    for (size_t k = 0; k < t->n_heirs; k++)
+        if (t->heir[k].of == of && i-- == 0)
+            return t->heir[k].heir;
+    return NULL;
+}
+
 enum status app_tables_read(struct database *db, struct app_tables *out, struct arena *a,
                             struct error *e)
 {
@@ -358,6 +415,8 @@ enum status app_tables_read(struct database *db, struct app_tables *out, struct 
     enum status st = read_all(db, out->pg ? columns_pg : columns_sqlite, &r, a, e);
     if (st == ST_OK)
         st = make_tables(&r, out, a, e);
+    if (st == ST_OK && out->pg)
+        st = read_heirs(db, out, a, e);
     if (st == ST_OK)
         st = read_all(db, out->pg ? links_pg : links_sqlite, &r, a, e);
     return st == ST_OK ? make_links(&r, out, a, e) : st;

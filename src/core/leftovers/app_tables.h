@@ -29,6 +29,7 @@ struct app_column {
 
 struct app_table {
     str name, quoted;
+    str rows; /* for SQL that reads or changes rows: without those of tables that inherit from it */
     const struct app_column *column;
     size_t n_columns;
     const struct app_column *key[APP_KEY_MAX]; /* the primary key */
@@ -46,16 +47,22 @@ struct app_link {
     bool on_update; /* likewise when a column `there` changes */
 };
 
+struct app_heir {
+    const struct app_table *of, *heir;
+};
+
 struct app_tables {
     bool pg;
     struct app_table *table;
     struct app_link *link;
-    size_t n_tables, n_links;
+    struct app_heir *heir;
+    size_t n_tables, n_links, n_heirs;
     int64_t n_unlinked; /* foreign keys of more than APP_LINK_COLUMNS_MAX columns, left out */
 };
 
 /* Tables of ours and of the server's own are left out, and so are views: what they show stands in
- * tables. Of a partitioned table the whole is one table. All in the arena.
+ * tables. Of a partitioned table the whole is one table; one that others inherit from is none but
+ * its own rows. All in the arena.
  * Statuses as database_ops.run. */
 enum status app_tables_read(struct database *db, struct app_tables *out, struct arena *a,
                             struct error *e) MUST_USE;
@@ -64,6 +71,8 @@ enum status app_tables_read(struct database *db, struct app_tables *out, struct 
 const struct app_table *app_table_named(const struct app_tables *t, str name);
 const struct app_column *app_column_named(const struct app_tables *t, const struct app_table *in,
                                           str name);
+/* The i-th of the tables that inherit from this one, however far down. NULL: there are no more. */
+const struct app_table *app_heir(const struct app_tables *t, const struct app_table *of, size_t i);
 /* Is there a view of this name? Tables of views are not looked at. */
 enum status app_is_view(struct database *db, str name, bool *is, struct error *e) MUST_USE;
 

@@ -172,6 +172,12 @@ static enum status no_table(struct leftover_scan *s, str table, struct error *e)
                 STR_ARG(table), STR_ARG(names_of_tables(&s->tables, s->a)));
 }
 
+static enum status too_many_columns(struct error *e)
+{
+    return fail(e, ST_LIMIT, "application_columns names more than %d columns.",
+                LEFTOVER_COLUMNS_MAX);
+}
+
 static enum status check_column(const struct leftover_scan *s, const struct leftover_column *c,
                                 str word, struct error *e)
 {
@@ -187,13 +193,57 @@ static enum status check_column(const struct leftover_scan *s, const struct left
         return fail(e, ST_INVALID,
                     "application_columns: %.*s holds documents: =delete does not go with it.",
                     STR_ARG(word));
-    for (size_t i = 0; i < s->n_columns; i++)
-        if (s->column[i].column == c->column)
+    for (size_t i = 0; i < s->n_columns && !c->heir_of; i++)
+        if (s->column[i].column == c->column && !s->column[i].heir_of)
             return fail(e, ST_INVALID, "application_columns names %.*s twice.", STR_ARG(word));
     if (s->n_columns == LEFTOVER_COLUMNS_MAX)
-        return fail(e, ST_LIMIT, "application_columns names more than %d columns.",
-                    LEFTOVER_COLUMNS_MAX);
+        return too_many_columns(e);
     return ST_OK;
+}
+
+static bool inherits(const struct app_tables *t, const struct app_table *heir,
+                     const struct app_table *of)
+{
+    const struct app_table *h;
+
+    for (size_t i = 0; (h = app_heir(t, of, i)); i++)
+        if (h == heir)
+            return true;
+    return false;
+}
+
+/* What is named itself goes before what is named for a table that it inherits from, and the nearer
+ * one of those before the farther one. */
+static void add_column(struct leftover_scan *s, const struct leftover_column *c)
+{
+    for (size_t i = 0; i < s->n_columns; i++) {
+        const struct leftover_column *was = &s->column[i];
+        if (was->column != c->column)
+            continue;
+        if (!c->heir_of || (was->heir_of && inherits(&s->tables, c->heir_of, was->heir_of)))
+            s->column[i] = *c;
+        return;
+    }
+    s->column[s->n_columns++] = *c;
+}
+
+static enum status declare_heirs(struct leftover_scan *s, struct leftover_column c, str word,
+                                 struct error *e)
+{
+    const struct app_table *of = c.table;
+    str name = c.column->name;
+    enum status st = ST_OK;
+
+    c.heir_of = of;
+    for (size_t i = 0; st == ST_OK && (c.table = app_heir(&s->tables, of, i)); i++) {
+        c.column = app_column_named(&s->tables, c.table, name);
+        if (!c.column)
+            continue;
+        st = check_column(s, &c, word, e);
+        if (st == ST_OK)
+            add_column(s, &c);
+    }
+    return st;
 }
 
 static enum status declare_one(struct leftover_scan *s, str word, struct error *e)
@@ -217,8 +267,8 @@ static enum status declare_one(struct leftover_scan *s, str word, struct error *
     c.inside = c.column->holds == APP_DOCUMENT || str_eqz(suffix, "=inside");
     enum status st = check_column(s, &c, word, e);
     if (st == ST_OK)
-        s->column[s->n_columns++] = c;
-    return st;
+        add_column(s, &c);
+    return st == ST_OK ? declare_heirs(s, c, word, e) : st;
 }
 
 /* Up to a comma or a line's end outside of quotes. */
@@ -286,7 +336,7 @@ static enum status sample(struct leftover_scan *s, struct leftover_column *c, bo
     size_t ids = 0, documents = 0;
     str sql = arena_printf(
         &a, "select substr(cast(%.*s as text), 1, %d) from %.*s where %.*s is not null limit %d",
-        STR_ARG(c->column->quoted), SAMPLE_CHARS_MAX, STR_ARG(c->table->quoted),
+        STR_ARG(c->column->quoted), SAMPLE_CHARS_MAX, STR_ARG(c->table->rows),
         STR_ARG(c->column->quoted), SAMPLE);
     enum status st = database_run(s->db, sql, NULL, 0, &r, &a, e);
 
@@ -449,7 +499,7 @@ static str plain_sql(const struct leftover_scan *s, const struct leftover_column
                         "select cast(%.*s as text), count(*)%.*s from %.*s where %.*s > $1 and "
                         "length(%.*s) <= %d%s%.*s%s "
                         "group by %.*s order by %.*s limit %d",
-                        STR_ARG(column), STR_ARG(accounts_sql(c, a)), STR_ARG(c->table->quoted),
+                        STR_ARG(column), STR_ARG(accounts_sql(c, a)), STR_ARG(c->table->rows),
                         STR_ARG(column), STR_ARG(column), ID_CHARS_MAX,
                         s->tables.pg ? "" : " and typeof(", STR_ARG(s->tables.pg ? S("") : column),
                         s->tables.pg ? "" : ") = 'text'", STR_ARG(column), STR_ARG(column), PIECE);
@@ -459,7 +509,7 @@ static str plain_sql(const struct leftover_scan *s, const struct leftover_column
 static str inside_sql(const struct leftover_scan *s, const struct leftover_column *c,
                       struct arena *a)
 {
-    str column = c->column->quoted, table = c->table->quoted;
+    str column = c->column->quoted, table = c->table->rows;
 
     if (s->tables.pg)
         return arena_printf(
@@ -513,7 +563,7 @@ static enum status holds_accounts(struct leftover_scan *s, const struct leftover
     struct rows r;
     str sql = arena_printf(
         &a, "select 1 from %.*s where substr(cast(%.*s as text), 1, 5) = 'acct_' limit 1",
-        STR_ARG(c->table->quoted), STR_ARG(c->column->quoted));
+        STR_ARG(c->table->rows), STR_ARG(c->column->quoted));
     enum status st = database_run(s->db, sql, NULL, 0, &r, &a, e);
 
     *does = st == ST_OK && r.n_rows > 0;

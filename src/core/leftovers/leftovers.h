@@ -49,7 +49,8 @@ struct leftover_column {
     const struct app_column *column;
     const struct app_column *account; /* of the same row: names the connected account; NULL: none */
     bool whole_row; /* a row with a leftover goes as a whole: "table.column=delete" */
-    bool inside;    /* ids stand inside documents or lists: told, and mended by hand */
+    const struct app_table *heir_of; /* not declared itself, but for this; NULL: itself */
+    bool inside; /* ids stand inside documents or lists: told, and mended by hand */
     int64_t ids[LEFTOVER_KINDS], rows[LEFTOVER_KINDS];
     struct leftover *left;
     size_t n_left;
@@ -87,7 +88,8 @@ struct leftover_scan {
 
 /* Reads which columns are meant: "accounts.stripe_account_id, stripe_customers.customer_id=delete,
  * orders.payload=inside"; lines separate as commas do. Names with other characters than letters,
- * digits, _, $ and - stand in double quotes, as in SQL.
+ * digits, _, $ and - stand in double quotes, as in SQL. Tables that inherit from one that is named
+ * are taken alike, unless they or one between are named, too.
  * ST_INVALID: no such table or column, named with what there is; or it holds no texts.
  * ST_REFUSED: it may not be read. */
 enum status leftovers_declare(struct leftover_scan *s, str columns, struct error *e) MUST_USE;

@@ -43,7 +43,7 @@ static str count_sql(const struct leftover_scan *s, const struct leftover_column
                      const struct leftover_dependent *d, struct arena *a)
 {
     str column = arena_printf(a, "x0.%.*s", STR_ARG(c->column->quoted));
-    str inner = arena_printf(a, "select 1 from %.*s x0 where %.*s", STR_ARG(c->table->quoted),
+    str inner = arena_printf(a, "select 1 from %.*s x0 where %.*s", STR_ARG(c->table->rows),
                              STR_ARG(leftovers_among(s->tables.pg, column, 1, a)));
 
     for (size_t i = 0; i < d->depth; i++) {
@@ -52,7 +52,7 @@ static str count_sql(const struct leftover_scan *s, const struct leftover_column
         snprintf(there, sizeof there, "x%zu", i);
         inner =
             arena_printf(a, "select %s from %.*s %s where exists (%.*s and %.*s)",
-                         i + 1 == d->depth ? "count(*)" : "1", STR_ARG(d->path[i]->from->quoted),
+                         i + 1 == d->depth ? "count(*)" : "1", STR_ARG(d->path[i]->from->rows),
                          here, STR_ARG(inner), STR_ARG(app_link_joins(d->path[i], here, there, a)));
     }
     return inner;

@@ -83,12 +83,11 @@ static void sql_of_column(const struct leftover_column *c, bool unknown, struct 
         if (!leftover_is_foreign(c->left[i].kind, unknown))
             continue;
         if (in_one == 0 && c->whole_row)
-            buf_printf(out, "delete from %.*s where %.*s in (", STR_ARG(c->table->quoted),
+            buf_printf(out, "delete from %.*s where %.*s in (", STR_ARG(c->table->rows),
                        STR_ARG(c->column->quoted));
         else if (in_one == 0)
-            buf_printf(out, "update %.*s set %.*s = null where %.*s in (",
-                       STR_ARG(c->table->quoted), STR_ARG(c->column->quoted),
-                       STR_ARG(c->column->quoted));
+            buf_printf(out, "update %.*s set %.*s = null where %.*s in (", STR_ARG(c->table->rows),
+                       STR_ARG(c->column->quoted), STR_ARG(c->column->quoted));
         else
             buf_append(out, S(", "));
         leftovers_literal(out, c->left[i].id);
@@ -228,7 +227,7 @@ static enum status remember_piece(struct mending *m, str ids, struct arena *a, s
         "insert into brindle_leftovers (run, table_name, column_name, row_key, old_value, "
         "whole_row) select cast($1 as bigint), cast($2 as text), cast($3 as text), %.*s, %.*s, "
         "%.*s from %.*s " ROW " where %.*s%s",
-        STR_ARG(kept_key(t, pg, ROW, a)), STR_ARG(column), STR_ARG(whole), STR_ARG(t->quoted),
+        STR_ARG(kept_key(t, pg, ROW, a)), STR_ARG(column), STR_ARG(whole), STR_ARG(t->rows),
         STR_ARG(leftovers_among(pg, column, 4, a)), pg ? " for update" : "");
 
     if (!sql.p || !whole.p)
@@ -261,10 +260,10 @@ static enum status take_out_piece(struct mending *m, str ids, int64_t *n, struct
     const struct leftover_column *c = m->c;
     struct rows r = { 0 };
     str among = leftovers_among(m->s->tables.pg, c->column->quoted, 1, a);
-    str sql = c->whole_row ? arena_printf(a, "delete from %.*s where %.*s",
-                                          STR_ARG(c->table->quoted), STR_ARG(among))
+    str sql = c->whole_row ? arena_printf(a, "delete from %.*s where %.*s", STR_ARG(c->table->rows),
+                                          STR_ARG(among))
                            : arena_printf(a, "update %.*s set %.*s = null where %.*s",
-                                          STR_ARG(c->table->quoted), STR_ARG(c->column->quoted),
+                                          STR_ARG(c->table->rows), STR_ARG(c->column->quoted),
                                           STR_ARG(among));
     enum status st = database_run(m->s->db, sql, &ids, 1, &r, a, e);
 
@@ -297,12 +296,12 @@ static enum status count_followers(struct mending *m, const struct app_link *l, 
                   ? arena_printf(&a, " and (x1.%.*s in (%s)) is not true",
                                  STR_ARG(c->column->quoted), kept)
                   : S("");
-    str sql = arena_printf(&a,
-                           "select count(*) from %.*s x1 where exists (select 1 from %.*s x0 where "
-                           "x0.%.*s in (%s) and %.*s)%.*s",
-                           STR_ARG(l->from->quoted), STR_ARG(c->table->quoted),
-                           STR_ARG(c->column->quoted), kept,
-                           STR_ARG(app_link_joins(l, "x1", "x0", &a)), STR_ARG(but));
+    str sql =
+        arena_printf(&a,
+                     "select count(*) from %.*s x1 where exists (select 1 from %.*s x0 where "
+                     "x0.%.*s in (%s) and %.*s)%.*s",
+                     STR_ARG(l->from->rows), STR_ARG(c->table->rows), STR_ARG(c->column->quoted),
+                     kept, STR_ARG(app_link_joins(l, "x1", "x0", &a)), STR_ARG(but));
     enum status st = database_run(m->s->db, sql, args, COUNT(args), &r, &a, e);
     if (st == ST_OK)
         (void)str_to_int(row_str(&r, 0, 0), n);

@@ -127,8 +127,8 @@ static enum status put_back_value(struct undoing *u, const struct app_table *t,
 
     if (st != ST_OK)
         return st;
-    str sql = arena_printf(a, "update %.*s set %.*s = $1 where %.*s is null%.*s",
-                           STR_ARG(t->quoted), STR_ARG(column), STR_ARG(column), STR_ARG(where));
+    str sql = arena_printf(a, "update %.*s set %.*s = $1 where %.*s is null%.*s", STR_ARG(t->rows),
+                           STR_ARG(column), STR_ARG(column), STR_ARG(where));
     st = database_run(u->db, sql, args, n_args, &changed, a, e);
     *done = st == ST_OK && changed.n_changed > 0;
     return st;
@@ -264,7 +264,7 @@ static str put_values(const struct app_table *t, const struct app_column *c, str
     return arena_printf(a,
                         "put as (update %.*s as back set %.*s = kept.old_value from kept where "
                         "back.%.*s is null%.*s returning kept.n)",
-                        STR_ARG(t->quoted), STR_ARG(c->quoted), STR_ARG(c->quoted),
+                        STR_ARG(t->rows), STR_ARG(c->quoted), STR_ARG(c->quoted),
                         STR_ARG(by_key(t, a)));
 }
 
