@@ -466,6 +466,27 @@ static void a_row_too_large_to_come_back_is_refused(void **state)
     assert_int_equal(number("select count(*) from t"), 2);
 }
 
+/* A clause of a column's would take other rows away. */
+static void an_undo_takes_no_other_row_away(void **state)
+{
+    (void)state;
+    if (pg)
+        skip();
+    run("create table t (id integer primary key, a text unique on conflict replace, b text);"
+        "create table r (id integer primary key on conflict replace, mail text unique on conflict "
+        "replace, a text not null on conflict ignore); insert into t values (1, '" ONE "', 'x'); "
+        "insert into r values (1, 'm', '" ONE "'), (2, 'n', '" TWO "')");
+    must_look("t.a, r.a=delete");
+    assert_int_equal(apply().emptied, 1);
+    run("insert into t values (2, '" ONE "', 'new owner'); insert into r values (3, 'm', 'new')");
+    struct leftover_mended m = undo();
+    assert_int_equal(m.emptied, 0);
+    assert_int_equal(m.removed, 1);
+    assert_int_equal(m.changed_since, 2);
+    assert_string_equal(cells("select * from t order by id"), "1|~|x\n2|" ONE "|new owner\n");
+    assert_string_equal(cells("select * from r order by id"), "2|n|" TWO "\n3|m|new\n");
+}
+
 /* Of a row of theirs the table above knows but some columns. */
 static void tables_that_inherit_are_tables_of_their_own(void **state)
 {
@@ -605,6 +626,7 @@ int main(void)
         EACH(whoever_looks_can_write_nothing),
         EACH(the_answer_to_a_commit_that_is_lost_is_looked_up),
         EACH(a_full_disk_changes_nothing_wherever_it_is_met),
+        EACH(an_undo_takes_no_other_row_away),
         EACH(tables_that_inherit_are_tables_of_their_own),
         EACH(a_trigger_that_keeps_rows_is_noticed),
         EACH(nothing_goes_that_was_not_kept),

@@ -260,11 +260,12 @@ static enum status take_out_piece(struct mending *m, str ids, int64_t *n, struct
     const struct leftover_column *c = m->c;
     struct rows r = { 0 };
     str among = leftovers_among(m->s->tables.pg, c->column->quoted, 1, a);
-    str sql = c->whole_row ? arena_printf(a, "delete from %.*s where %.*s", STR_ARG(c->table->rows),
-                                          STR_ARG(among))
-                           : arena_printf(a, "update %.*s set %.*s = null where %.*s",
-                                          STR_ARG(c->table->rows), STR_ARG(c->column->quoted),
-                                          STR_ARG(among));
+    str sql = c->whole_row
+                  ? arena_printf(a, "delete from %.*s where %.*s", STR_ARG(c->table->rows),
+                                 STR_ARG(among))
+                  : arena_printf(a, "update %s%.*s set %.*s = null where %.*s",
+                                 m->s->tables.pg ? "" : "or abort ", STR_ARG(c->table->rows),
+                                 STR_ARG(c->column->quoted), STR_ARG(among));
     enum status st = database_run(m->s->db, sql, &ids, 1, &r, a, e);
 
     *n += st == ST_OK ? r.n_changed : 0;

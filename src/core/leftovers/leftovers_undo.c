@@ -127,8 +127,9 @@ static enum status put_back_value(struct undoing *u, const struct app_table *t,
 
     if (st != ST_OK)
         return st;
-    str sql = arena_printf(a, "update %.*s set %.*s = $1 where %.*s is null%.*s", STR_ARG(t->rows),
-                           STR_ARG(column), STR_ARG(column), STR_ARG(where));
+    str sql = arena_printf(a, "update %s%.*s set %.*s = $1 where %.*s is null%.*s",
+                           u->tables.pg ? "" : "or abort ", STR_ARG(t->rows), STR_ARG(column),
+                           STR_ARG(column), STR_ARG(where));
     st = database_run(u->db, sql, args, n_args, &changed, a, e);
     *done = st == ST_OK && changed.n_changed > 0;
     return st;
@@ -161,10 +162,10 @@ static enum status put_back_row(struct undoing *u, const struct app_table *t, co
     }
     if (!names.n)
         return not_ours(e);
-    buf_printf(&sql, "insert into %.*s (%.*s) values (", STR_ARG(t->quoted),
+    buf_printf(&sql, "insert or abort into %.*s (%.*s) values (", STR_ARG(t->quoted),
                STR_ARG(buf_str(&names)));
     buf_append(&sql, buf_str(&values));
-    buf_append(&sql, S(") on conflict do nothing"));
+    buf_char(&sql, ')');
     if (names.failed || values.failed || sql.failed)
         return fail(e, ST_LIMIT, "A row of %.*s is too large to be put back.", STR_ARG(t->name));
     enum status st = database_run(u->db, buf_str(&sql), NULL, 0, &changed, a, e);
