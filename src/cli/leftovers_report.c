@@ -336,6 +336,12 @@ static void say_all(const struct leftover_scan *s, str lines, const char *env)
     say_next(s, mendable, unknown, env);
 }
 
+static void say_virtual(const struct leftover_scan *s)
+{
+    if (s->tables.virtual.n)
+        say_wrapped("", "Virtual tables are not looked at: %.*s.", STR_ARG(s->tables.virtual));
+}
+
 enum status leftovers_report(struct cli *cli, const char *env, struct leftover_scan *s,
                              int64_t *left, struct error *e)
 {
@@ -360,6 +366,7 @@ enum status leftovers_report(struct cli *cli, const char *env, struct leftover_s
         say_all(s, buf_str(&out), env);
     else if (!cli->json)
         say("%s: no id of elsewhere in the application's database.", env);
+    say_virtual(s);
     return ST_OK;
 }
 
@@ -412,6 +419,7 @@ void leftovers_propose(struct cli *cli, const char *env, const struct leftover_s
         propose_as_json(env, s);
     else
         propose_as_lines(s);
+    say_virtual(s);
     if (s->n_unread)
         say_wrapped("",
                     "%zu column%s may not be read by the user in application_database, and %s "

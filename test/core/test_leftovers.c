@@ -84,6 +84,33 @@ static void names_of_any_kind_are_proposed_so_that_they_can_be_taken(void **stat
         assert_int_equal(t.scan.column[i].ids[LEFTOVER_OTHER_ACCOUNT], 1);
 }
 
+/* Who changes what a virtual table keeps itself breaks it. Of a module that is not there nobody
+ * knows which those are. */
+static void what_belongs_to_a_virtual_table_is_left_alone(void **state)
+{
+    (void)state;
+    if (pg)
+        skip();
+    run("create virtual table docs using fts5(a, body); insert into docs values ('" ONE "', 'b');"
+        "create table docs_authors (id integer primary key, a text);"
+        "insert into docs_authors values (1, '" TWO "');"
+        "create table spots_index (id integer primary key, a text); insert into spots_index values "
+        "(1, '" TWO "'); pragma writable_schema = on; insert into sqlite_schema values ('table', "
+        "'spots', 'spots', 0, 'CREATE VIRTUAL TABLE spots' || char(10) || 'using "
+        "nobody_has_it(a)')");
+    assert_int_equal(open_app(true), ST_OK);
+    assert_int_equal(declare(""), ST_OK);
+    assert_int_equal(leftovers_discover(&t.scan, &t.e), ST_OK);
+    assert_int_equal(t.scan.n_columns, 1);
+    assert_true(str_eqz(t.scan.column[0].table->name, "docs_authors"));
+    assert_true(str_eqz(t.scan.tables.virtual, "docs, spots"));
+    static const char *const no[] = { "docs.a", "Docs_Content.c0", "spots.a", "spots_index.a" };
+    for (size_t i = 0; i < COUNT(no); i++) {
+        assert_int_equal(look(no[i]), ST_INVALID);
+        says("is a virtual table, or keeps");
+    }
+}
+
 /* One that is longer than any line of the parser of brindle.conf. */
 static void what_is_no_name_is_refused(void **state)
 {
@@ -479,6 +506,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(columns_are_known_by_what_they_hold),
         EACH(names_of_any_kind_are_proposed_so_that_they_can_be_taken),
+        EACH(what_belongs_to_a_virtual_table_is_left_alone),
         EACH(what_is_no_name_is_refused),
         EACH(ids_are_told_apart_however_many_there_are),
         EACH(what_another_mirror_has_is_asked_for_before_it_counts),

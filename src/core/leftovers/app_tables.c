@@ -54,7 +54,15 @@ static const char columns_pg[] =
     "as k (attnum, place) where k.attnum = a.attnum) p on true "
     "where c.relkind in ('r', 'p') and not c.relispartition and " OURS_PG
     "order by n.nspname, c.relname, a.attnum limit $1::bigint offset $2::bigint";
-/* Shadow tables and virtual ones are left out: their modules may not be there. */
+/* Tables that keep what stands in a virtual one: a module that is there names its own. Of one that
+ * is not, whatever is called so may be. */
+#define SHADOW_SQLITE                                                                             \
+    "(exists (select 1 from pragma_table_list l where l.schema = 'main' and l.name = m.name "     \
+    "and l.type = 'shadow') or exists (select 1 from sqlite_schema v where v.sql like "           \
+    "'create virtual%' and lower(substr(m.name, 1, length(v.name) + 1)) = lower(v.name) || '_' "  \
+    "and not exists (select 1 from pragma_module_list k where instr(lower(replace(replace("       \
+    "replace(v.sql, char(9), ' '), char(10), ' '), char(13), ' ')), ' using ' || lower(k.name)) " \
+    "> 0)))"
 static const char columns_sqlite[] =
     "select '', m.name, p.name, p.\"notnull\", "
     "case when p.type like '%json%' then 2 when p.type = '' or p.type like '%char%' or "
@@ -62,7 +70,7 @@ static const char columns_sqlite[] =
     "p.pk, p.hidden in (2, 3), 1, '', 0 "
     "from (select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' "
     "escape '\\' and name <> 'brindle_leftovers' and sql not like 'create virtual%') m "
-    "join pragma_table_xinfo(m.name) p where p.hidden <> 1 "
+    "join pragma_table_xinfo(m.name) p where p.hidden <> 1 and not " SHADOW_SQLITE " "
     "order by m.name, p.cid limit $1 offset $2";
 
 /* Columns of an answer about links: a row a pair of columns. */
@@ -137,7 +145,12 @@ static const char view_pg[] =
     "where c.relkind in ('v', 'm', 'f') and (n.nspname || '.' || c.relname = $1::text or "
     "(n.nspname = 'public' and c.relname = $1::text)) limit 1";
 static const char view_sqlite[] =
-    "select 1 from sqlite_schema where type = 'view' and lower(name) = lower($1) limit 1";
+    "select case type when 'view' then 1 else 2 end from sqlite_schema m where lower(name) = "
+    "lower($1) and (type = 'view' or (type = 'table' and (sql like 'create virtual%' "
+    "or " SHADOW_SQLITE "))) limit 1";
+static const char virtual_sqlite[] =
+    "select coalesce(group_concat(name, ', '), '') from (select name from sqlite_schema where "
+    "type = 'table' and sql like 'create virtual%' order by name)";
 
 str app_quoted(str name, struct arena *a)
 {
@@ -299,14 +312,26 @@ const struct app_column *app_column_named(const struct app_tables *t, const stru
     return NULL;
 }
 
-enum status app_is_view(struct database *db, str name, bool *is, struct error *e)
+enum status app_other_named(struct database *db, str name, enum app_other *is, struct error *e)
 {
     ARENA(a, LOOK_BYTES_MAX);
-    struct rows r;
+    struct rows r = { 0 };
     bool pg = strcmp(db->ops->dialect, "pg") == 0;
     enum status st = database_run(db, str_of(pg ? view_pg : view_sqlite), &name, 1, &r, &a, e);
 
-    *is = st == ST_OK && r.n_rows > 0;
+    if (st == ST_OK && r.n_rows > 0)
+        *is = str_eqz(row_str(&r, 0, 0), "2") ? APP_VIRTUAL : APP_VIEW;
+    return st;
+}
+
+static enum status read_virtual(struct database *db, struct app_tables *out, struct arena *a,
+                                struct error *e)
+{
+    struct rows r;
+    enum status st = database_run(db, str_of(virtual_sqlite), NULL, 0, &r, a, e);
+
+    if (st == ST_OK)
+        out->virtual = row_str(&r, 0, 0);
     return st;
 }
 
@@ -415,8 +440,8 @@ enum status app_tables_read(struct database *db, struct app_tables *out, struct 
     enum status st = read_all(db, out->pg ? columns_pg : columns_sqlite, &r, a, e);
     if (st == ST_OK)
         st = make_tables(&r, out, a, e);
-    if (st == ST_OK && out->pg)
-        st = read_heirs(db, out, a, e);
+    if (st == ST_OK)
+        st = out->pg ? read_heirs(db, out, a, e) : read_virtual(db, out, a, e);
     if (st == ST_OK)
         st = read_all(db, out->pg ? links_pg : links_sqlite, &r, a, e);
     return st == ST_OK ? make_links(&r, out, a, e) : st;

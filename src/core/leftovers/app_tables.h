@@ -57,12 +57,13 @@ struct app_tables {
     struct app_link *link;
     struct app_heir *heir;
     size_t n_tables, n_links, n_heirs;
+    str virtual;        /* SQLite: names of virtual tables, which are not looked at; "": none */
     int64_t n_unlinked; /* foreign keys of more than APP_LINK_COLUMNS_MAX columns, left out */
 };
 
 /* Tables of ours and of the server's own are left out, and so are views: what they show stands in
- * tables. Of a partitioned table the whole is one table; one that others inherit from is none but
- * its own rows. All in the arena.
+ * tables. What belongs to a virtual table of SQLite is its module's alone. Of a partitioned table
+ * the whole is one table; one that others inherit from is none but its own rows. All in the arena.
  * Statuses as database_ops.run. */
 enum status app_tables_read(struct database *db, struct app_tables *out, struct arena *a,
                             struct error *e) MUST_USE;
@@ -73,8 +74,11 @@ const struct app_column *app_column_named(const struct app_tables *t, const stru
                                           str name);
 /* The i-th of the tables that inherit from this one, however far down. NULL: there are no more. */
 const struct app_table *app_heir(const struct app_tables *t, const struct app_table *of, size_t i);
-/* Is there a view of this name? Tables of views are not looked at. */
-enum status app_is_view(struct database *db, str name, bool *is, struct error *e) MUST_USE;
+enum app_other { APP_NOTHING, APP_VIEW, APP_VIRTUAL };
+/* What there is of this name that is no table to look at: a view, or a virtual table or one that
+ * keeps what stands in such a one, and belongs to its module. */
+enum status app_other_named(struct database *db, str name, enum app_other *is,
+                            struct error *e) MUST_USE;
 
 /* An SQL condition: the row of `from` known as `here` refers to the one of `to` known as `there`.
  */

@@ -158,15 +158,21 @@ static str names_of_tables(const struct app_tables *t, struct arena *a)
 
 static enum status no_table(struct leftover_scan *s, str table, struct error *e)
 {
-    bool is_view = false;
-    enum status st = app_is_view(s->db, table, &is_view, e);
+    enum app_other other = APP_NOTHING;
+    enum status st = app_other_named(s->db, table, &other, e);
 
     if (st != ST_OK)
         return st;
-    if (is_view)
+    if (other == APP_VIEW)
         return fail(e, ST_INVALID,
                     "application_columns: \"%.*s\" is a view: name the table behind it.",
                     STR_ARG(table));
+    if (other == APP_VIRTUAL)
+        return fail(
+            e, ST_INVALID,
+            "application_columns: \"%.*s\" is a virtual table, or keeps what stands in one: "
+            "mend that by hand, through its module.",
+            STR_ARG(table));
     return fail(e, ST_INVALID,
                 "application_columns: the application's database has no table \"%.*s\", but %.*s.",
                 STR_ARG(table), STR_ARG(names_of_tables(&s->tables, s->a)));
