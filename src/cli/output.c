@@ -193,6 +193,11 @@ static void print_cell(FILE *file, str s, size_t width, bool right, bool last)
     fputs(last ? "\n" : "  ", file);
 }
 
+static bool is_sentence(str s)
+{
+    return s.n && memchr(s.p, ' ', s.n);
+}
+
 void table_print(const struct table *t, FILE *file)
 {
     size_t width[TABLE_COLUMNS_MAX], used = 0, room = is_terminal(file) ? terminal_width(file) : 0;
@@ -217,8 +222,12 @@ void table_print(const struct table *t, FILE *file)
             print_cell(file, str_of(t->head[i]), width[i], t->right[i], false);
     }
     for (size_t row = 0; row < t->n_rows; row++)
-        for (size_t i = 0; i < t->n_columns; i++)
-            print_cell(file, t->cell[row][i], width[i], t->right[i], i + 1 == t->n_columns);
+        for (size_t i = 0; i < t->n_columns; i++) {
+            /* Sentences are cut at the margin; an id is copied, and never cut. */
+            size_t whole = is_sentence(t->cell[row][i]) ? 0 : letters(t->cell[row][i]);
+            print_cell(file, t->cell[row][i], whole > width[i] ? whole : width[i], t->right[i],
+                       i + 1 == t->n_columns);
+        }
 }
 
 void line_printer_take(void *printer, str lines)

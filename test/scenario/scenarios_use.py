@@ -2,6 +2,7 @@
 import fcntl
 import json
 import os
+import re
 import struct
 import subprocess
 import termios
@@ -376,12 +377,13 @@ def the_doctor_names_what_an_endpoint_lacks_and_mends_it(place):
     check(kept[0].read_text().startswith("whsec_"), "no secret is in the file")
 
 
-def on_terminal(place, *args):
-    """What a command shows on a terminal of 100 columns."""
+def on_terminal(place, *args, columns=100, streams=("stdout",)):
+    """What a command shows on a terminal."""
     main, side = os.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     done = subprocess.Popen([BRINDLE, *args], cwd=place.dir, env={**place.env(), "TERM": "dumb"},
-                            stdin=subprocess.DEVNULL, stdout=side, stderr=subprocess.DEVNULL)
+                            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL,
+                               **dict.fromkeys(streams, side)})
     os.close(side)
     shown = b""
     try:
@@ -412,6 +414,26 @@ def people_see_tables_and_programs_see_json(place):
     text = place.run("status")[0]
     check(f"{told['types_complete']} of {told['types_known']} lists" in text, told, text)
     check(f"{told['objects']:,}, {told['tombstones']} of them deleted" in text, text)
+
+
+@scenario("USE-04B")
+def an_id_is_never_cut_and_a_sync_counts_its_own_requests(place):
+    e = place.emulator
+    _, price, customer = shop(e)
+    e.post("/v1/subscriptions", customer=customer["id"], items=[{"price": price["id"]}])
+    place.start()
+    place.run("sync")
+    hanging = [x for o in json.loads(place.run("refs", price["id"])[0])["objects"] for x in o["referred_by"]]
+    for columns in (60, 80, 90, 100):
+        shown = on_terminal(place, "refs", price["id"], columns=columns)
+        check(hanging and all(shown.count(x["example"]) == sum(y["example"] == x["example"] for y in hanging)
+                              for x in hanging), columns, hanging, shown)
+    asked = lambda: max(x["requests"] for x in lines(place.run("sync", "products")[0]) if "requests" in x)
+    before = asked()  # by the daemon, since it was started
+    bars = on_terminal(place, "sync", "prices", "--again", columns=200, streams=("stdout", "stderr"))
+    counts = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) requests", bars)]
+    check(counts and max(counts) <= asked() - before < before, before, counts, bars[-300:])
+    check("limit 0/s" not in bars, "a limit that is none", bars[-300:])
 
 
 @scenario("USE-05")
