@@ -35,8 +35,10 @@ static bool hear(void *ctx, str line)
     size_t n = atomic_load(&h->n);
 
     assert_true(json_valid(line));
-    if (n == HEARD_MAX)
-        memcpy(h->line[HEARD_MAX - 2], h->line[--n], sizeof h->line[n]);
+    if (n == HEARD_MAX) {
+        n--;
+        memcpy(h->line[n - 1], h->line[n], sizeof h->line[n]);
+    }
     snprintf(h->line[n], sizeof h->line[n], "%.*s", STR_ARG(line));
     atomic_store(&h->n, n + 1);
     return !h->patience || n + 1 < h->patience;
