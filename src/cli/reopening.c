@@ -29,6 +29,7 @@ struct reopening {
     pthread_t thread;
     struct looked_at env[CONFIG_ENVS_MAX];
     struct continuing switching;  /* the thread's alone */
+    msec elsewhere_at;            /* monotonic; the thread's alone */
     msec switch_at, switch_pause; /* when the next attempt may begin; monotonic */
 };
 
@@ -54,6 +55,39 @@ static bool seal_changed(struct reopening *r, size_t i)
     if (!r->env[i].known || seal_read(d->env, &now, &ignored) != ST_OK)
         return false;
     return !same_seal(&now, &r->env[i].seal);
+}
+
+/* ---- a switch to one of ours, from a store that another daemon has ---- */
+
+static bool has_store(void *ctx, str env)
+{
+    const struct serving *s = ctx;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eqz(env, s->env[i].env->name))
+            return true;
+    return false;
+}
+
+static bool works_for(void *ctx, const char *env)
+{
+    const struct serving *s = ctx;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (s->env[i].closed == CLOSED_NOT && strcmp(env, s->env[i].env->name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_asked_for(struct reopening *r)
+{
+    const struct switch_elsewhere d = { has_store, works_for, r->s };
+
+    if (clock_mono(r->clock) < r->elsewhere_at)
+        return false;
+    bool asked = switch_asks(&r->s->cli->config, &d);
+    r->elsewhere_at = clock_mono(r->clock) + REOPEN_ELSEWHERE_MS;
+    return asked;
 }
 
 static bool has_stopped(struct env *env)
@@ -186,6 +220,8 @@ static void *look(void *arg)
         for (size_t i = 0; i < r->s->n; i++)
             if (seal_changed(r, i) || answer_changed(r, i))
                 atomic_store(&r->due, true);
+        if (is_asked_for(r))
+            atomic_store(&r->due, true);
         if (!atomic_load(&r->due))
             go_on_with_switch(r);
         for (size_t i = 0; i < r->s->n && !atomic_load(&r->due); i++)

@@ -13,8 +13,9 @@
 struct reopening;
 
 enum {
-    REOPEN_LOOK_MS = 1000,    /* at seals and switches, in the stores */
-    REOPEN_ASK_MS = 2 * 1000, /* at first, whose key it is; doubles up to the next */
+    REOPEN_LOOK_MS = 1000,          /* at seals and switches, in the stores */
+    REOPEN_ELSEWHERE_MS = 5 * 1000, /* at those in stores of others; far below SWITCH_STORE_MS */
+    REOPEN_ASK_MS = 2 * 1000,       /* at first, whose key it is; doubles up to the next */
     REOPEN_ASK_MS_MAX = 60 * 1000,
     REOPEN_FORGET_MS = 3600 * 1000,   /* what is past its time, in sealed stores */
     REOPEN_FORGET_SHARE_MS = 2000,    /* at a time; then the seals are looked at again */

@@ -211,12 +211,12 @@ class Emulator:
 
 
 class Daemon:
-    def __init__(self, place, limits=None, folder=".", port=None, program=BRINDLE, **env):
+    def __init__(self, place, limits=None, folder=".", port=None, program=BRINDLE, words=(), **env):
         self.place, self.port = place, port or free_port()
         (place.dir / folder).mkdir(exist_ok=True)
         self.log = open(place.dir / "daemon.log", "ab")
         self.env = {**place.env(), "BRINDLE_LISTEN": f"127.0.0.1:{self.port}", **env}
-        self.process = subprocess.Popen([program, "serve"], stdout=self.log, stderr=self.log,
+        self.process = subprocess.Popen([program, "serve", *words], stdout=self.log, stderr=self.log,
                                         cwd=place.dir / folder, env=self.env, preexec_fn=limits)
         place.guard.watch(self.process)
         self.http = Http(self.port, {"Authorization": f"Bearer {TOKEN}"})

@@ -627,3 +627,20 @@ def a_third_store_that_cannot_be_read_may_hold_the_journal(place):
     switch(place, env, "live")
     versioned(known)
     check(states(place, env) == {"live": "open", "test": "sealed", "third": "open"}, states(place, env))
+
+
+@scenario("ENV-20R")
+def a_daemon_of_its_own_lets_go_of_the_target(place):
+    """It has never had the store in which the journal is."""
+    env = conf(place, TWO)
+    old = start(place, env, words=("--env", "test"))
+    new = start(place, env, words=("--env", "live"))
+    env["BRINDLE_LISTEN"] = f"127.0.0.1:{new.port}"
+    switch(place, env, "live", "--from", "test", "--until", "sealed")
+    until("both have let go", lambda: (words_of(old), words_of(new))
+          == ({"test": "switch_under_way"}, {"live": "switch_under_way"}))
+    told, _ = switch(place, env, "live")
+    check(told["opened"] == "ok" and told["ping"] == "ok" and told["resumed"] == "ok", told)
+    until("one is open", lambda: (words_of(old), words_of(new)) == ({"test": "sealed"}, {"live": "ok"}))
+    old.stop()
+    new.stop()

@@ -128,3 +128,38 @@ enum status switch_may_be_first(const struct config *c, const char *name, struct
                 "begun. Mend it, or move its file out of the data directory.",
                 f.unread, f.why.text);
 }
+
+struct asking {
+    const struct config *c;
+    const struct switch_elsewhere *d;
+    bool found;
+};
+
+static void look_whether_it_asks(void *ctx, str name)
+{
+    struct asking *k = ctx;
+    CLEANUP(wire_close) struct wire w = { 0 };
+    struct error ignored = { 0 };
+    struct seal seal = { 0 };
+
+    if (name.n > ENV_NAME_MAX || k->found || k->d->has_store(k->d->ctx, name))
+        return;
+    struct env_config conf = switch_store_of(k->c, name);
+    if (wire_open(&w, k->c, &conf, WIRE_LOOK, &ignored) == ST_OK &&
+        seal_read(&w.env, &seal, &ignored) == ST_OK && seal.target[0])
+        k->found = k->d->works_for(k->d->ctx, seal.target);
+}
+
+bool switch_asks(const struct config *c, const struct switch_elsewhere *d)
+{
+    struct asking k = { .c = c, .d = d };
+    struct error ignored = { 0 };
+
+    if (!was_ever_switched(c))
+        return false;
+    for (size_t i = 0; i < c->n_envs; i++)
+        look_whether_it_asks(&k, str_of(c->env[i].name));
+    if (!c->pg_url)
+        (void)!datadir_stores(c->data_dir, look_whether_it_asks, &k, &ignored);
+    return k.found;
+}

@@ -18,3 +18,13 @@ enum status switch_may_be_first(const struct config *c, const char *name, struct
 /* As switch_from, and may somebody go on with it who was not asked to? Not while a process of this
  * data directory is at it, nor where it is held. */
 bool switch_rests(const struct config *c, const char *name);
+
+/* For a daemon that works for one environment while another one's journal asks for it. */
+struct switch_elsewhere {
+    bool (*has_store)(void *ctx, str env); /* it looks into that one itself */
+    bool (*works_for)(void *ctx, const char *env);
+    void *ctx;
+};
+/* Does the journal in a store that the daemon has not lead to one that it works for? What cannot be
+ * read says nothing here: who opens an environment is told. */
+bool switch_asks(const struct config *c, const struct switch_elsewhere *d);

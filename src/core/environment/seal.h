@@ -4,9 +4,16 @@
  * All of it is in the source's store: `_environment.sealed_for`, and the journal `_switch`. The
  * switch is over when the journal is removed, and not before.
  *
- * Behind a seal nothing is written, exactly: on SQLite who seals has the store's lock; on PostgreSQL
- * each commit looks at the seal, and sealing waits for those under way (backend/pg_mark.h). Until
- * the seal, whoever has not seen the journal yet may go on. */
+ * Behind a seal nothing is written, exactly: on SQLite who seals has the store's lock; on
+ * PostgreSQL each commit looks at the seal, and sealing waits for those under way
+ * (backend/pg_mark.h). Until the seal, whoever has not seen the journal yet may go on.
+ *
+ * So may, until he looks (every few seconds), whoever works for a target that was open before: it
+ * is worked for with its own key, in its own store, which no step of the switch has closed. It is
+ * open as it was, and stays so if the switch is taken back; a target that was not open has a seal
+ * of its own until the end. On SQLite the switch waits until he has let go. On PostgreSQL a daemon
+ * whose configuration does not know the source never sees the journal: then the target is worked
+ * for throughout, by him alone, and the source is sealed all the same before the target's turn. */
 #pragma once
 
 #include "core/env.h"
