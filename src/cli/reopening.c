@@ -1,10 +1,9 @@
 #include "cli/reopening.h"
 
+#include "cli/forgetting.h"
 #include "cli/switch/continuing.h"
 #include "cli/switch/finding.h"
 #include "core/environment/seal.h"
-#include "core/erasure/erase.h"
-#include "core/retention.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -28,8 +27,9 @@ struct reopening {
     atomic_bool due;
     pthread_t thread;
     struct looked_at env[CONFIG_ENVS_MAX];
-    struct continuing switching;  /* the thread's alone */
-    msec elsewhere_at;            /* monotonic; the thread's alone */
+    struct forgetting forgetting; /* the thread's alone, and so is what follows */
+    struct continuing switching;
+    msec elsewhere_at;            /* monotonic */
     msec switch_at, switch_pause; /* when the next attempt may begin; monotonic */
 };
 
@@ -183,31 +183,25 @@ static void go_on_with_switch(struct reopening *r)
 }
 
 /* What is sealed grows old, too: bodies, versions and the audit go when their time has come. */
-static void forget_old(struct reopening *r, size_t i)
+static void let_forget(struct reopening *r)
 {
-    CLEANUP(wire_close) struct wire w = { 0 };
     struct error why = { 0 };
-    msec now = clock_mono(r->clock);
-    bool more = true;
+    bool ended;
 
-    if (r->s->env[i].closed != CLOSED_SEALED || now < r->env[i].forget_at)
+    if (forgetting_look(&r->forgetting, &ended))
         return;
-    enum status st = wire_open(&w, &r->s->cli->config, r->s->wire[i].conf, WIRE_FORGET, &why);
-    while (st == ST_OK && more && clock_mono(r->clock) < now + REOPEN_FORGET_SHARE_MS)
-        st = retention_run(&w.env, &more, &why);
-    if (st == ST_OK) /* one that was interrupted is ended here: a sealed one has no engine */
-        st = erase_resume(&w.env, w.on_pg ? 0 : clock_wall(r->clock), &why);
-    if (st == ST_NONE)
-        st = ST_OK;
-    if (st == ST_CONFLICT) { /* somebody is erased there, or it is being opened */
-        r->env[i].forget_at = now + REOPEN_ASK_MS;
-        return;
-    }
-    if (st != ST_OK)
+    msec now = clock_mono(r->clock);
+    if (ended)
+        r->env[r->forgetting.of].forget_at = now + r->forgetting.pause;
+    for (size_t i = 0; i < r->s->n; i++) {
+        if (r->s->env[i].closed != CLOSED_SEALED || now < r->env[i].forget_at)
+            continue;
+        if (forgetting_begin(&r->forgetting, i, &why) == ST_OK)
+            return;
         log_say(&r->s->log, LOG_WARN, LOG_housekeeping_failed, LF_ENV(r->s->env[i].env),
                 LF("error", str_of(why.text)));
-    if (st != ST_OK || !more)
-        r->env[i].forget_at = now + REOPEN_FORGET_MS;
+        r->env[i].forget_at = now + FORGETTING_EVERY_MS;
+    }
 }
 
 static void *look(void *arg)
@@ -224,8 +218,8 @@ static void *look(void *arg)
             atomic_store(&r->due, true);
         if (!atomic_load(&r->due))
             go_on_with_switch(r);
-        for (size_t i = 0; i < r->s->n && !atomic_load(&r->due); i++)
-            forget_old(r, i);
+        if (!atomic_load(&r->due))
+            let_forget(r);
     }
     return NULL;
 }
@@ -308,6 +302,7 @@ enum status reopening_begin(struct reopening **out, struct serving *s, struct er
     r->clock = s->env[0].env->world->clock;
     r->sched = s->env[0].env->world->sched;
     r->gate = gate_new(r->sched);
+    forgetting_init(&r->forgetting, s);
     r->switch_pause = REOPEN_ASK_MS / 2;
     r->switch_at = clock_mono(r->clock) + REOPEN_ASK_MS;
     for (size_t i = 0; i < s->n; i++) {
@@ -321,6 +316,7 @@ enum status reopening_begin(struct reopening **out, struct serving *s, struct er
     int failed = pthread_create(&r->thread, NULL, look, r);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {
+        forgetting_end(&r->forgetting);
         gate_free(r->sched, r->gate);
         free(r);
         return fail(e, ST_LIMIT, "cannot start a thread: %s", strerror(failed));
@@ -338,6 +334,7 @@ void reopening_end(struct reopening *r)
     gate_wake(r->sched, r->gate);
     gate_unlock(r->sched, r->gate);
     pthread_join(r->thread, NULL);
+    forgetting_end(&r->forgetting);
     continuing_end(&r->switching);
     gate_free(r->sched, r->gate);
     free(r);

@@ -17,8 +17,6 @@ enum {
     REOPEN_ELSEWHERE_MS = 5 * 1000, /* at those in stores of others; far below SWITCH_STORE_MS */
     REOPEN_ASK_MS = 2 * 1000,       /* at first, whose key it is; doubles up to the next */
     REOPEN_ASK_MS_MAX = 60 * 1000,
-    REOPEN_FORGET_MS = 3600 * 1000,   /* what is past its time, in sealed stores */
-    REOPEN_FORGET_SHARE_MS = 2000,    /* at a time; then the seals are looked at again */
     REOPEN_SWITCH_MS_MAX = 15 * 1000, /* between attempts at a switch: nobody is worked for */
 };
 

@@ -7,7 +7,10 @@ import threading
 
 from front import Front
 from place import BRINDLE, KEY, NEWER, PATIENCE, SOAK, check, free_port, until
+from scenarios_customers import subscribe, sync
 from scenarios_env import LIVE, OTHER, QUICK, TWO, account_of, as_key, conf, ids_of, start
+from scenarios_redis import Redis
+from scenarios_state import shop
 from shake import hold, stands
 
 SCENARIOS = []
@@ -644,3 +647,27 @@ def a_daemon_of_its_own_lets_go_of_the_target(place):
     until("one is open", lambda: (words_of(old), words_of(new)) == ({"test": "sealed"}, {"live": "ok"}))
     old.stop()
     new.stop()
+
+
+@scenario("ENV-20S")
+def an_erasure_behind_a_seal_reaches_the_key_value_server(place):
+    """It was broken off; where nobody delivers any more, whoever ends it does."""
+    redis = Redis(place)
+    _, price, jo = shop(place.emulator)
+    subscribe(place.emulator, jo, price)
+    d = start(place, conf(place, TEST_ALONE), REDIS_URL=redis.url)
+    sync(d, jo["id"])
+    until("Redis has the customer's state", lambda: (redis.value(jo) or {}).get("status") == "active")
+    d.stop()
+    env = {**conf(place, TWO), "REDIS_URL": redis.url}
+    switch(place, env, "live")
+    place.write("insert into _erasing (customer, account, words, touched_at)"
+                f" select '{jo['id']}', account, '{{\"addresses\":[],\"users\":[]}}', 0 from _environment")
+    d = start(place, env)
+    until("it is ended", lambda: not place.one("select count(*) from _erasing"))
+    value = redis.value(jo) or {"status": "none"}
+    check(value["status"] == "none" and not value.get("paymentMethod"), "she is still there", value)
+    check(place.one("select deleted from objects where id = ?", jo["id"]) == 2, "it is not blocked")
+    check("event=erasure_ended env=test" in place.text_of("daemon.log"), "the log does not say so")
+    check(words_of(d) == {"live": "ok", "test": "sealed"}, words_of(d))
+    d.stop()

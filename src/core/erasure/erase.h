@@ -56,6 +56,9 @@ enum status erase_run(struct env *env, str customer, struct erasure *out, struct
  * there. ST_INVALID: this environment delivers to one. */
 enum status erase_server_gone(struct env *env, struct error *e) MUST_USE;
 
+/* Is there one that erase_resume would go on with? */
+enum status erase_waits(struct env *root, msec before, bool *waits, struct error *e) MUST_USE;
+
 /* Goes on with one erasure that was left unfinished: touched by nobody for ERASE_STALE_MS, or since
  * `before` (wall clock), before which nobody of those lived who may be at it now. ST_OK: it is
  * done. ST_NONE: there is none. Else as erase_run, and it is tried again after ERASE_STALE_MS. */

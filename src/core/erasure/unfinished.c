@@ -125,6 +125,17 @@ static enum status look(struct env *root, msec before, struct rows *r, struct ar
     return st == ST_OK && !r->n_rows ? ST_NONE : st;
 }
 
+enum status erase_waits(struct env *root, msec before, bool *waits, struct error *e)
+{
+    ARENA(a, UNFINISHED_BYTES_MAX);
+    struct rows r;
+    enum status st = look(root, before, &r, &a, e);
+
+    if (st == ST_OK || st == ST_NONE)
+        *waits = st == ST_OK;
+    return st == ST_NONE ? ST_OK : st;
+}
+
 /* ST_NONE: somebody else was first. */
 static enum status take(struct env *root, str customer, str account, msec touched_at,
                         struct arena *a, struct error *e)
