@@ -18,6 +18,11 @@
 #include "base/plant.h"
 #include "world/tx.h"
 
+enum {
+    SETTLE_PAUSE_MS = 10,
+    SETTLE_ATTEMPTS_MAX = 500, /* five seconds */
+};
+
 struct reader {
     struct conn c;
     struct reader *next;
@@ -261,11 +266,17 @@ static const char writer_pragmas[] =
     "pragma secure_delete = on;";           /* what is forgotten is gone from the file, too */
 
 /* What an earlier process wrote to the WAL and did not live to sync is readable, and would be
- * believed: it goes to disk before anybody relies on it. */
+ * believed: it goes to disk before anybody relies on it. A reader that is the first to come builds
+ * the WAL's index, and is in the way meanwhile; SQLite does not wait for that here. */
 static enum status settle_wal(struct conn *c, struct error *e)
 {
-    int rc = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    int rc = SQLITE_BUSY;
 
+    for (unsigned attempt = 0; rc == SQLITE_BUSY && attempt < SETTLE_ATTEMPTS_MAX; attempt++) {
+        if (attempt)
+            clock_sleep(c->clock, SETTLE_PAUSE_MS);
+        rc = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    }
     return rc == SQLITE_OK ? ST_OK : conn_fail(c, rc, "checkpoint", e);
 }
 

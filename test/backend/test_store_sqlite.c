@@ -36,6 +36,7 @@ static int tear_down(void **state)
 
 /* Pauses take no time, and are counted. */
 static int pauses;
+static void (*at_pause)(void);
 static msec hasty_time = 1000;
 
 static msec hasty_now(struct clock *c)
@@ -48,6 +49,8 @@ static void hasty_sleep(struct clock *c, msec span)
 {
     (void)c, (void)span;
     pauses++;
+    if (at_pause)
+        at_pause();
 }
 
 static const struct clock_ops hasty_ops = { hasty_now, hasty_now, hasty_sleep };
@@ -523,6 +526,64 @@ static void a_foreign_programs_lock_is_waited_for_and_then_told(void **state)
     shut(s);
 }
 
+/* Another process that builds the WAL's index: it has the lock of who checkpoints meanwhile, a byte
+ * of the -shm file that SQLite's format fixes. */
+enum { CHECKPOINT_BYTE = 121 };
+static int indexer, tell_indexer;
+
+static void hold_checkpoint_lock(int say, int hear)
+{
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = CHECKPOINT_BYTE, .l_len = 1
+    };
+    char shm[sizeof path + 8], word = 'x';
+    sqlite3 *db;
+
+    snprintf(shm, sizeof shm, "%s-shm", path);
+    bool ok = sqlite3_open(path, &db) == SQLITE_OK &&
+              sqlite3_exec(db, "select * from sqlite_schema", NULL, NULL, NULL) == SQLITE_OK;
+    int fd = open(shm, O_RDWR);
+    if (ok && fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0 && write(say, &word, 1) == 1)
+        (void)!read(hear, &word, 1);
+    _exit(0);
+}
+
+static void let_go(void)
+{
+    if (indexer)
+        close(tell_indexer);
+    if (indexer)
+        waitpid(indexer, NULL, 0);
+    indexer = 0;
+}
+
+static void who_builds_the_index_of_the_wal_is_waited_for(void **state)
+{
+    int to[2], from[2];
+    char word = 0;
+    (void)state;
+
+    shut(opened(false));
+    assert_int_equal(pipe2(to, O_CLOEXEC) | pipe2(from, O_CLOEXEC), 0);
+    indexer = fork();
+    if (!indexer) {
+        close(to[1]);
+        hold_checkpoint_lock(from[1], to[0]);
+    }
+    close(from[1]);
+    close(to[0]);
+    tell_indexer = to[1];
+    assert_int_equal(read(from[0], &word, 1), 1);
+    pauses = 0;
+    at_pause = let_go;
+    struct store *s = opened(false);
+    at_pause = NULL;
+    assert_int_equal(pauses, 1);
+    let_go();
+    close(from[0]);
+    shut(s);
+}
+
 static void a_full_disk_is_a_limit_and_passes(void **state)
 {
     struct store *s = opened(false);
@@ -664,6 +725,7 @@ int main(void)
         with_dir(a_read_only_store_makes_no_file),
         with_dir(a_read_only_store_migrates_nothing),
         with_dir(a_foreign_programs_lock_is_waited_for_and_then_told),
+        with_dir(who_builds_the_index_of_the_wal_is_waited_for),
         with_dir(a_full_disk_is_a_limit_and_passes),
         with_dir(a_commit_to_a_removed_file_is_not_told_ok),
         with_dir(a_commit_to_a_replaced_file_is_not_told_ok),
