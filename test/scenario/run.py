@@ -39,6 +39,8 @@ FILES = sorted(p.stem.removeprefix("scenarios_") for p in pathlib.Path(__file__)
 SQLITE_ALONE = ["BEYOND-09", "BEYOND-10", "BEYOND-17", "ENV-20F", "STORE-01", "STORE-02", "STORE-03", "USE-06"]
 # What is in the objects, whoever keeps them.
 SQLITE_ALONE += ["BEYOND-13", "BEYOND-24"]
+# Who writes beside others waits long before he delivers.
+SQLITE_ALONE += ["ENV-20S"]
 # One file, its daemon, its copies; what is PostgreSQL's is PG-10.
 SQLITE_ALONE += [f"DOCTOR-0{i}" for i in range(1, 8)]
 

@@ -668,6 +668,6 @@ def an_erasure_behind_a_seal_reaches_the_key_value_server(place):
     value = redis.value(jo) or {"status": "none"}
     check(value["status"] == "none" and not value.get("paymentMethod"), "she is still there", value)
     check(place.one("select deleted from objects where id = ?", jo["id"]) == 2, "it is not blocked")
-    check("event=erasure_ended env=test" in place.text_of("daemon.log"), "the log does not say so")
+    until("the log says so", lambda: "event=erasure_ended env=test" in place.text_of("daemon.log"))
     check(words_of(d) == {"live": "ok", "test": "sealed"}, words_of(d))
     d.stop()
