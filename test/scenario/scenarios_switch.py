@@ -1,5 +1,8 @@
 """The switch from one environment to another: wherever it is broken off, one is open or none."""
+import contextlib
 import json
+import os
+import pathlib
 import signal
 import sqlite3
 import subprocess
@@ -345,6 +348,16 @@ def said_by(place, process):
     return out, err
 
 
+def killed_with_its_children(d):
+    """Before what asked gets its answer; and what a daemon has sent to go on lives on without it."""
+    pids = [d.process.pid]
+    for tasks in pathlib.Path(f"/proc/{d.process.pid}/task").glob("*/children"):
+        pids += map(int, tasks.read_text().split())
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def is_over(place):
     """By the stores, for a daemon on PostgreSQL learns of a switch a second later."""
     until("the switch is over", lambda: not any(target for _, target, _ in stores(place).values()))
@@ -372,7 +385,7 @@ def whoever_is_killed_meanwhile_the_daemon_goes_on(place):
     place.run("env", "switch", "test", "--from", "live", env={**conf(place, both), "BRINDLE_LISTEN": f"127.0.0.1:{d.port}"})
     d.until_word("test", "ok")
     said_by(place, signalled(place, d, front, conf(place, both), 3, signal.SIGKILL,
-                             then=lambda *_: d.process.kill()))  # by the next request of whoever goes on
+                             then=lambda *_: killed_with_its_children(d)))  # by the next request of whoever goes on
     until("the daemon is killed when it goes on", d.gone)
     front.bend = None
     check(stores(place)["test"][:2] == ("live", "live"), "it was killed elsewhere", stores(place))
