@@ -536,6 +536,77 @@ static void threads_take_turns(void **state)
     assert_int_equal(value_of(s, "c"), committed);
 }
 
+enum { MANY_LISTS = ROWS_MAX + 100 };
+
+/* A type has a list under each of any number of parents, and progress is asked for all the while.
+ */
+static void walks_are_tallied_however_many_lists_a_type_has(void **state)
+{
+    struct store *s = store_of(state);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    ARENA(a, 64 << 10);
+    struct rows r;
+
+    assert_ok(s->ops->script(
+        s,
+        S("with recursive n(i) as (select 1 union all select i + 1 from n where i < 4196) "
+          "insert into _walks (type, variant, account, state, objects, pages, started_at, "
+          "finished_at) select 'feature', 'parent=' || i, 'acct_1', "
+          "case i when 7 then 'failed' else 'complete' end, 2, 1, 20, 30 from n;"
+          "insert into _walks (type, variant, account, state, reason, started_at) values "
+          "('feature', 'parents', 'acct_1', 'walking', 'as a whole', 20);"
+          "insert into _walks (type, variant, account, state, objects, started_at, finished_at) "
+          "values ('price', 'a', 'acct_1', 'complete', 5, 20, 30), "
+          "('price', 'b', 'acct_1', 'skipped', 0, 20, 30), "
+          "('price', 'earlier', 'acct_1', 'complete', 9, 1, 2), "
+          "('price', 'a', 'acct_2', 'complete', 9, 20, 30)"),
+        &why));
+    assert_ok(tx_begin(&tx, s, TX_READ, &why));
+    assert_ok(tx_run(&tx, STMT_WALKS_TALLY, &r, &a, &why, V_STR(S("acct_1")), V_INT(10)));
+    assert_int_equal(r.n_rows, 2);
+    assert_true(str_eqz(row_str(&r, 0, 0), "feature") && row_int(&r, 0, 1) == 4);
+    assert_true(str_eqz(row_str(&r, 0, 2), "as a whole"));
+    const int64_t want[2][6] = {
+        { MANY_LISTS * 2, MANY_LISTS, MANY_LISTS + 1, MANY_LISTS - 1, 0, 1 }, { 5, 0, 2, 1, 1, 0 }
+    };
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = 0; k < 6; k++)
+            assert_int_equal(row_int(&r, i, 3 + k), want[i][k]);
+    assert_int_equal(row_int(&r, 1, 1), 1);
+}
+
+/* Lists on test clocks, and of the customers on them, are any number too. */
+static void a_sweep_sees_a_types_own_lists_however_many_are_on_clocks(void **state)
+{
+    struct store *s = store_of(state);
+    ARENA(a, 64 << 10);
+    struct rows r;
+
+    assert_ok(s->ops->script(
+        s,
+        S("with recursive n(i) as (select 1 union all select i + 1 from n where i < 4196) "
+          "insert into _walks (type, variant, account, state) select 'price', "
+          "case when i % 2 = 0 then 'test_clock=' else 'customer=' end || i, 'acct_1', 'complete' "
+          "from n; insert into _walks (type, variant, account, state, started_ticket) values "
+          "('price', 'active=true', 'acct_1', 'complete', 5);"
+          "insert into _due (kind, type, id, account, lane, gen, cause, due_since) values "
+          "('walk', 'price', 'customer=7', 'acct_1', 3, 1, 'sync', 1)"),
+        &why));
+    for (int under_way = 0; under_way < 2; under_way++) {
+        CLEANUP(tx_end) struct tx tx = { 0 };
+        assert_ok(tx_begin(&tx, s, TX_READ, &why));
+        assert_ok(
+            tx_run(&tx, STMT_WALKS_OF_TYPE, &r, &a, &why, V_STR(S("price")), V_STR(S("acct_1"))));
+        assert_int_equal(r.n_rows, 1 + under_way);
+        assert_true(str_eqz(row_str(&r, 0, 0), "active=true") && row_int(&r, 0, 2) == 5);
+        if (under_way)
+            assert_true(str_eqz(row_str(&r, 1, 1), "walking") && row_int(&r, 1, 3) == 1);
+        tx_end(&tx);
+        assert_ok(s->ops->script(
+            s, S("update _walks set state = 'walking' where variant = 'customer=7'"), &why));
+    }
+}
+
 #define over(test)                           \
     {                                        \
 #test, test, set_up, tear_down, NULL \
@@ -563,6 +634,8 @@ static const struct CMUnitTest tests[] = {
     over(a_transaction_that_changes_too_much_is_refused),
     over(a_script_is_one_transaction),
     over(a_script_may_change_what_statements_read),
+    over(walks_are_tallied_however_many_lists_a_type_has),
+    over(a_sweep_sees_a_types_own_lists_however_many_are_on_clocks),
     over(threads_take_turns),
 };
 

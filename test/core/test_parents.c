@@ -338,6 +338,35 @@ static void what_is_listed_by_the_customers_on_a_clock_is_walked_once(void **sta
     small_world_free(w);
 }
 
+enum { MANY_LISTS = 4200 };
+
+static void the_progress_of_lists_under_any_number_of_parents_is_told(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    const struct sync s = { .since = w->wall, .n_walks = 1 };
+    struct sync_progress p = { 0 };
+    struct error e = { 0 };
+    char sql[512];
+    BUF(line, 64 << 10);
+
+    snprintf(sql, sizeof sql,
+             "with recursive n(i) as (select 1 union all select i + 1 from n where i < %d) "
+             "insert into _walks (type, variant, account, state, objects, pages) select "
+             "'product_feature', 'parent=prod_' || i, 'acct_1', 'walking', 2, 1 from n",
+             MANY_LISTS);
+    sync_of(w, "products", false);
+    assert_int_equal(w->world.store->ops->script(w->world.store, str_of(sql), &e), ST_OK);
+    assert_int_equal(sync_progress(&w->env, &s, &p, &line, &e), ST_OK);
+    assert_int_equal(p.walks, MANY_LISTS + 1); /* and that of products */
+    assert_true(p.objects == 2 * MANY_LISTS && p.pages == MANY_LISTS && !p.done);
+    buf_char(&line, '\0');
+    assert_non_null(strstr(buf_str(&line).p,
+                           "\"type\":\"product_feature\",\"view\":\"product_features\","
+                           "\"core\":false,\"state\":\"walking\",\"objects\":8400"));
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +382,7 @@ int main(void)
         cmocka_unit_test(what_no_list_under_a_parent_shows_any_more_is_fetched_before_it_is_buried),
         cmocka_unit_test(the_lists_on_any_number_of_clocks_are_walked),
         cmocka_unit_test(what_is_listed_by_the_customers_on_a_clock_is_walked_once),
+        cmocka_unit_test(the_progress_of_lists_under_any_number_of_parents_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

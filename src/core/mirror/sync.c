@@ -266,81 +266,52 @@ enum status sync_recall(struct env *env, const str *arg, size_t n, int64_t since
 /* ---- progress ----------------------------------------------------------------------------------
  */
 
-struct tally {
-    str type, state, reason;
-    int64_t objects, pages, lists, open;
-};
+/* Of a row of walks_tally.sql. */
+enum { TYPE, RANK, REASON, OBJECTS, PAGES, LISTS, COMPLETE, SKIPPED, FAILED };
 
-static void write_tally(struct json_writer *w, const struct tally *t)
+/* The state of a type is that of its least finished list. */
+static const char *state_name(int64_t rank)
 {
-    const struct resource *r = resource_by_type(t->type);
+    static const char *const name[] = { "complete", "skipped", "waiting", "walking", "failed" };
+
+    assert(rank >= 0 && rank < (int64_t)COUNT(name));
+    return name[rank];
+}
+
+static void write_tally(struct json_writer *w, const struct rows *t, size_t i)
+{
+    const struct resource *r = resource_by_type(row_str(t, i, TYPE));
 
     jw_object(w);
-    jw_put_str(w, "type", t->type);
-    jw_put_str(w, "view", r ? str_of(r->view) : t->type);
+    jw_put_str(w, "type", row_str(t, i, TYPE));
+    jw_put_str(w, "view", r ? str_of(r->view) : row_str(t, i, TYPE));
     jw_put_bool(w, "core", r && r->flags & RES_CORE);
-    jw_put_str(w, "state", t->state);
-    jw_put_int(w, "objects", t->objects);
-    jw_put_int(w, "pages", t->pages);
-    if (t->reason.n) {
-        jw_put_str(w, "reason", t->reason);
-    }
+    jw_put_str(w, "state", str_of(state_name(row_int(t, i, RANK))));
+    jw_put_int(w, "objects", row_int(t, i, OBJECTS));
+    jw_put_int(w, "pages", row_int(t, i, PAGES));
+    if (row_str(t, i, REASON).n)
+        jw_put_str(w, "reason", row_str(t, i, REASON));
     jw_end(w);
 }
 
-/* The state of a type is that of its least finished list. */
-static int rank(str state)
-{
-    static const char *const order[] = { "complete", "skipped", "waiting", "walking", "failed" };
-
-    for (size_t i = 0; i < COUNT(order); i++)
-        if (str_eqz(state, order[i]))
-            return (int)i;
-    return 0;
-}
-
-static void add_walk(struct tally *t, const struct rows *r, size_t i, struct sync_progress *p)
-{
-    str state = row_str(r, i, 2);
-
-    t->objects += row_int(r, i, 3);
-    t->pages += row_int(r, i, 4);
-    if (!t->state.n || rank(state) > rank(t->state))
-        t->state = state;
-    if (row_str(r, i, 5).n)
-        t->reason = row_str(r, i, 5);
-    p->walks++;
-    p->objects += row_int(r, i, 3);
-    p->pages += row_int(r, i, 4);
-    p->walks_done += str_eqz(state, "complete");
-    p->walks_skipped += str_eqz(state, "skipped");
-    p->walks_failed += str_eqz(state, "failed");
-}
-
+/* A type may have a list under each of any number of parents: one row a type, however many. */
 static enum status write_walks(struct tx *tx, struct env *env, const struct sync *s,
                                struct sync_progress *p, struct json_writer *w, struct arena *a,
                                struct error *e)
 {
-    struct tally t = { 0 };
-    struct rows r;
-    enum status st = tx_run(tx, STMT_WALK_LIST, &r, a, e, v_account(env));
+    struct rows r = { 0 };
+    enum status st = tx_run(tx, STMT_WALKS_TALLY, &r, a, e, v_account(env), V_INT(s->since));
 
-    if (st != ST_OK)
-        return st;
-    for (size_t i = 0; i < r.n_rows; i++) {
-        if (row_int(&r, i, 6) < s->since &&
-            row_int(&r, i, 7)) /* an earlier sync's, and at its end */
-            continue;
-        if (t.type.n && !str_eq(t.type, row_str(&r, i, 0))) {
-            write_tally(w, &t);
-            t = (struct tally){ 0 };
-        }
-        t.type = row_str(&r, i, 0);
-        add_walk(&t, &r, i, p);
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        write_tally(w, &r, i);
+        p->objects += row_int(&r, i, OBJECTS);
+        p->pages += row_int(&r, i, PAGES);
+        p->walks += row_int(&r, i, LISTS);
+        p->walks_done += row_int(&r, i, COMPLETE);
+        p->walks_skipped += row_int(&r, i, SKIPPED);
+        p->walks_failed += row_int(&r, i, FAILED);
     }
-    if (t.type.n)
-        write_tally(w, &t);
-    return ST_OK;
+    return st;
 }
 
 /* Of the objects that were asked for one by one. */
