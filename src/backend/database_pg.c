@@ -26,6 +26,9 @@ static enum status judge(const char *sqlstate)
     /* insufficient_privilege, read_only_sql_transaction; a statement that has failed for that. */
     if (strcmp(sqlstate, "42501") == 0 || strcmp(sqlstate, "25006") == 0)
         return ST_REFUSED;
+    /* object_not_in_prerequisite_state: on conflict with a deferrable key; no retry helps. */
+    if (strcmp(sqlstate, "55000") == 0)
+        return ST_INVALID;
     switch (pg_judge(sqlstate)) {
     case ST_RETRY: return ST_RETRY;
     case ST_CONFLICT: return ST_CONFLICT;

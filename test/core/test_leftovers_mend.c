@@ -200,6 +200,79 @@ static void an_undo_overwrites_nothing_and_forgets_nothing(void **state)
     says("nothing to put back");
 }
 
+/* A key that is looked at at the end alone, where the server can do that. */
+static void a_row_whose_place_is_taken_holds_up_no_other(void **state)
+{
+    (void)state;
+    run(pg ? "create table t (id int primary key deferrable initially deferred, a text not null)"
+           : "create table t (id int primary key, a text not null)");
+    run("insert into t values (1, '" ONE "'), (2, '" ONE "'), (3, '" TWO "')");
+    must_look("t.a=delete");
+    assert_int_equal(apply().removed, 3);
+    run("insert into t values (2, 'new')");
+    struct leftover_mended m = undo();
+    assert_int_equal(m.removed, 2);
+    assert_int_equal(m.changed_since, 1);
+    assert_string_equal(cells("select * from t order by id"), "1|" ONE "\n2|new\n3|" TWO "\n");
+}
+
+/* Rows that refer to each other come back in whatever order they must. */
+static void a_row_whose_target_is_gone_holds_up_no_other(void **state)
+{
+    static const char *const later[] = { "", " deferrable initially deferred" };
+    char sql[1024];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(later); i++) {
+        snprintf(sql, sizeof sql,
+                 "create table p (id int primary key); create table c (id int primary key, p int "
+                 "references p (id)%s, boss int references c (id)%s, a text not null);"
+                 "create table q (id int primary key, a text); insert into p values (1), (2);"
+                 "insert into c values (4, 2, null, '" TWO "'), (1, 2, 4, '" ONE
+                 "'), (2, 1, null, '" ONE "'), (3, 2, 1, '" TWO "'), (5, 2, 2, '" TWO "');"
+                 "insert into q values (1, '" ONE "')",
+                 later[i], later[i]);
+        run(sql);
+        must_look("q.a, c.a=delete");
+        assert_int_equal(apply().removed, 5);
+        run("delete from p where id = 1");
+        struct leftover_mended m = undo();
+        assert_int_equal(m.emptied, 1);
+        assert_int_equal(m.removed, 3);
+        assert_int_equal(m.changed_since, 2);
+        assert_string_equal(cells("select id, p, boss from c order by id"),
+                            "1|2|4\n3|2|1\n4|2|~\n");
+        assert_string_equal(
+            cells("select row_key, outcome from brindle_leftovers order by row_key"),
+            pg ? "{\"id\" : \"2\"}|changed_since\n{\"id\" : \"5\"}|changed_since\n"
+               : "{\"id\":\"2\"}|changed_since\n{\"id\":\"5\"}|changed_since\n");
+        run("drop table c; drop table p; drop table q; drop table brindle_leftovers");
+    }
+}
+
+/* SQLite takes them. */
+static void a_key_with_null_in_it_is_a_key(void **state)
+{
+    (void)state;
+    if (pg)
+        skip();
+    run("create table t (id text, n int, a text, primary key (id, n));"
+        "insert into t values (null, 1, '" ONE "'), (null, 2, 'none'), ('x', null, '" TWO "')");
+    must_look("t.a");
+    assert_int_equal(apply().emptied, 2);
+    assert_int_equal(undo().emptied, 2);
+    assert_int_equal(number("select count(a) from t"), 3);
+    run("insert into t values (null, 1, 'another')");
+    must_look("t.a");
+    assert_int_equal(try_to_apply(), ST_CONFLICT);
+    says("the same primary key");
+    run("delete from t where a = 'another'");
+    must_look("t.a=delete");
+    assert_int_equal(apply().removed, 2);
+    assert_int_equal(undo().removed, 2);
+    assert_int_equal(number("select count(a) from t"), 3);
+}
+
 static void mended_twice_is_put_back_twice(void **state)
 {
     (void)state;
@@ -621,6 +694,9 @@ int main(void)
         EACH(rows_come_back_however_large_they_are),
         EACH(a_row_too_large_to_come_back_is_refused),
         EACH(an_undo_overwrites_nothing_and_forgets_nothing),
+        EACH(a_row_whose_place_is_taken_holds_up_no_other),
+        EACH(a_row_whose_target_is_gone_holds_up_no_other),
+        EACH(a_key_with_null_in_it_is_a_key),
         EACH(mended_twice_is_put_back_twice),
         EACH(what_cannot_be_mended_says_why),
         EACH(whoever_looks_can_write_nothing),

@@ -376,6 +376,36 @@ static enum status check_reactions(struct mending *m, struct error *e)
                 STR_ARG(row_str(&r, 0, 0)));
 }
 
+/* SQLite takes null in a primary key, and then several rows may have the same: nobody could tell
+ * them apart. */
+static enum status check_keys(struct mending *m, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct rows r;
+    const struct app_table *t = m->c->table;
+    const str args[] = { run_text(m->run, &a), t->name, m->c->column->name };
+    str key = kept_key(t, false, ROW, &a), null = S("0");
+
+    for (size_t i = 0; i < t->n_key; i++)
+        null = arena_printf(&a, "%.*s or " ROW ".%.*s is null", STR_ARG(null),
+                            STR_ARG(t->key[i]->quoted));
+    str sql = arena_printf(&a,
+                           "select 1 from %.*s " ROW " where (%.*s) and %.*s in (select row_key "
+                           "from brindle_leftovers where run = cast($1 as bigint) and table_name = "
+                           "$2 and column_name = $3) group by %.*s having count(*) > 1 limit 1",
+                           STR_ARG(t->rows), STR_ARG(null), STR_ARG(key), STR_ARG(key));
+    if (!sql.p)
+        return fail(e, ST_LIMIT, "Table %.*s has too many columns.", STR_ARG(t->name));
+    enum status st = database_run(m->s->db, sql, args, COUNT(args), &r, &a, e);
+    if (st == ST_OK && r.n_rows)
+        return fail(e, ST_CONFLICT,
+                    "Several rows of %.*s have the same primary key, with null in it, and could "
+                    "not be told apart when they are put back. Give them keys, or mend by hand "
+                    "(--sql prints how); nothing was changed.",
+                    STR_ARG(t->name));
+    return st;
+}
+
 /* What is kept has to fit when it is read again. */
 static enum status check_size(struct mending *m, struct error *e)
 {
@@ -432,6 +462,8 @@ static enum status apply_column(struct mending *m, int64_t *mended, struct error
     enum status st = each_piece(m, false, &n, e);
     if (st == ST_OK && m->c->whole_row)
         st = check_size(m, e);
+    if (st == ST_OK && !m->s->tables.pg)
+        st = check_keys(m, e);
     if (st == ST_OK)
         st = check_followers(m, e);
     if (st == ST_OK)

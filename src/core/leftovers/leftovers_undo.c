@@ -82,11 +82,15 @@ struct undoing {
     struct app_tables tables;
     struct leftover_mended m;
     str run;
+    bool careful;                  /* each row by itself, and looked at before it stays */
+    const struct app_column *each; /* all of it at once did not go */
+    str before;                    /* n of the row that was tried last */
+    size_t put, failed;            /* of this round */
 };
 
 static enum status not_ours(struct error *e)
 {
-    return fail(e, ST_INVALID, "Table brindle_leftovers holds a row that was not made by us.");
+    return fail(e, ST_BROKEN, "Table brindle_leftovers holds a row that was not made by us.");
 }
 
 /* " and "id" = $2": on PostgreSQL the arguments behind the first are the key's values. */
@@ -110,7 +114,8 @@ static enum status where_key(const struct undoing *u, str key, str *where, str *
             value = arena_printf(a, "$%zu", *n_args);
         }
         *where =
-            arena_printf(a, "%.*s and %.*s = %.*s", STR_ARG(*where), STR_ARG(name), STR_ARG(value));
+            arena_printf(a, "%.*s and %.*s %s %.*s", STR_ARG(*where), STR_ARG(name),
+                         u->tables.pg ? "=" : "is", STR_ARG(value)); /* a key may be null there */
     }
     return where->n ? ST_OK : not_ours(e);
 }
@@ -131,7 +136,7 @@ static enum status put_back_value(struct undoing *u, const struct app_table *t,
                            u->tables.pg ? "" : "or abort ", STR_ARG(t->rows), STR_ARG(column),
                            STR_ARG(column), STR_ARG(where));
     st = database_run(u->db, sql, args, n_args, &changed, a, e);
-    *done = st == ST_OK && changed.n_changed > 0;
+    *done = st == ST_OK && changed.n_changed == 1;
     return st;
 }
 
@@ -171,55 +176,6 @@ static enum status put_back_row(struct undoing *u, const struct app_table *t, co
     enum status st = database_run(u->db, buf_str(&sql), NULL, 0, &changed, a, e);
     *done = st == ST_OK && changed.n_changed > 0;
     return st;
-}
-
-static enum status plain(struct undoing *u, const char *sql, struct error *e)
-{
-    ARENA(a, KEPT_STEP_BYTES_MAX);
-
-    return u->tables.pg ? database_run(u->db, str_of(sql), NULL, 0, NULL, &a, e) : ST_OK;
-}
-
-/* A rule of the database that forbids it now means that something has come in its place. On SQLite
- * a statement that fails leaves the transaction as it was. */
-static enum status try_to_put_back(struct undoing *u, const struct rows *r, size_t i, bool *done,
-                                   struct arena *a, struct error *e)
-{
-    const struct app_table *t = app_table_named(&u->tables, row_str(r, i, K_TABLE));
-    bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT;
-
-    if (!t || (whole && u->tables.pg) || !app_column_named(&u->tables, t, row_str(r, i, K_COLUMN)))
-        return ST_OK; /* its table, or the table's key, is gone */
-    enum status st = plain(u, "savepoint brindle_row", e);
-    if (st == ST_OK)
-        st = whole ? put_back_row(u, t, r, i, done, a, e) : put_back_value(u, t, r, i, done, a, e);
-    if (st == ST_CONFLICT) {
-        error_clear(e);
-        *done = false;
-        return plain(u, "rollback to savepoint brindle_row", e);
-    }
-    return st == ST_OK ? plain(u, "release savepoint brindle_row", e) : st;
-}
-
-static enum status put_back(struct undoing *u, const struct rows *r, size_t i, struct error *e)
-{
-    ARENA(a, KEPT_STEP_BYTES_MAX);
-    bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT, done = false;
-    enum status st = try_to_put_back(u, r, i, &done, &a, e);
-
-    if (st != ST_OK)
-        return st;
-    if (!done)
-        u->m.changed_since++;
-    else if (whole)
-        u->m.removed++;
-    else
-        u->m.emptied++;
-    return database_run(u->db,
-                        done ? S("delete from brindle_leftovers where n = cast($1 as bigint)")
-                             : S("update brindle_leftovers set outcome = 'changed_since' where n = "
-                                 "cast($1 as bigint)"),
-                        &row_cell(r, i, K_N)->s, 1, NULL, &a, e);
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -269,82 +225,176 @@ static str put_values(const struct app_table *t, const struct app_column *c, str
                         STR_ARG(by_key(t, a)));
 }
 
-static str put_rows(const struct app_table *t, struct arena *a)
+static str put_rows(const struct app_table *t, bool one, struct arena *a)
 {
     str names, values;
 
     list_columns(t, &names, &values, a);
     return arena_printf(a,
                         "made as (insert into %.*s as back (%.*s) overriding system value "
-                        "select %.*s from kept on conflict do nothing returning %.*s as row_key), "
+                        "select %.*s from kept%s returning %.*s as row_key), "
                         "put as (select n from kept join made using (row_key))",
                         STR_ARG(t->quoted), STR_ARG(names), STR_ARG(values),
+                        one ? "" : " on conflict do nothing",
                         STR_ARG(kept_key(t, true, "back", a)));
 }
 
 /* PostgreSQL: all that was taken out of a column in one statement, for it is quick, and rows may
- * refer to each other. */
+ * refer to each other; or that of one number alone. */
 static enum status put_back_all(struct undoing *u, const struct app_table *t,
-                                const struct app_column *c, bool whole, struct error *e)
+                                const struct app_column *c, bool whole, const str *one,
+                                struct error *e)
 {
     ARENA(a, KEPT_STEP_BYTES_MAX);
     struct rows r;
     int64_t n = 0, left = 0;
-    const str args[] = { u->run, t->name, c->name };
-    str put = whole ? put_rows(t, &a) : put_values(t, c, &a);
+    const str args[] = { u->run, t->name, c->name, one ? *one : S("") };
+    str put = whole ? put_rows(t, one, &a) : put_values(t, c, &a);
     str sql = arena_printf(
         &a,
         "with kept as (select n, row_key, old_value, whole_row from brindle_leftovers "
-        "where " PENDING " and table_name = $2 and column_name = $3), %.*s, "
+        "where " PENDING " and table_name = $2 and column_name = $3%s), %.*s, "
         "gone as (delete from brindle_leftovers where run = cast($1 as bigint) and n in "
         "(select n from put) returning 1), "
         "stay as (update brindle_leftovers set outcome = 'changed_since' where run = "
-        "cast($1 as bigint) and n in (select n from kept except select n from put) returning 1) "
-        "select (select count(*) from gone), (select count(*) from stay)",
-        STR_ARG(put));
+        "cast($1 as bigint) and %s and n in (select n from kept except select n from put) "
+        "returning 1) select (select count(*) from gone), (select count(*) from stay)",
+        one ? " and n = cast($4 as bigint)" : "", STR_ARG(put), one ? "false" : "true");
     if (!put.p || !sql.p)
         return fail(e, ST_LIMIT, "Table %.*s has too many columns.", STR_ARG(t->name));
-    enum status st = database_run(u->db, sql, args, COUNT(args), &r, &a, e);
+    enum status st = database_run(u->db, sql, args, one ? 4 : 3, &r, &a, e);
     if (st != ST_OK)
         return st;
     (void)str_to_int(row_str(&r, 0, 0), &n);
     (void)str_to_int(row_str(&r, 0, 1), &left);
     *(whole ? &u->m.removed : &u->m.emptied) += n;
     u->m.changed_since += left;
+    u->put += (size_t)n;
     return ST_OK;
 }
 
-/* `*done`: they are. Else a rule of the database was in the way of one of them, and values are
- * tried one by one. */
+static enum status plain(struct undoing *u, const char *sql, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+
+    return database_run(u->db, str_of(sql), NULL, 0, NULL, &a, e);
+}
+
+/* Did the database not take it as it is? Then it can be tried otherwise. */
+static bool was_refused(enum status st)
+{
+    return st == ST_CONFLICT || st == ST_INVALID;
+}
+
+/* `*done`: they are. Else a rule of the database was in the way of one of them, or it has a key
+ * that is looked at later alone, and they are tried one by one. */
 static enum status try_all(struct undoing *u, const struct app_table *t, const struct app_column *c,
                            bool whole, bool *done, struct error *e)
 {
     enum status st = plain(u, "savepoint brindle_all", e);
 
     if (st == ST_OK)
-        st = put_back_all(u, t, c, whole, e);
+        st = put_back_all(u, t, c, whole, NULL, e);
     *done = st == ST_OK;
-    if (st == ST_CONFLICT && whole)
-        error_prefix(e, "Rows of %.*s cannot come back, and nothing was changed. ",
-                     STR_ARG(t->name));
-    else if (st == ST_CONFLICT) {
+    if (was_refused(st)) {
         error_clear(e);
-        return plain(u, "rollback to savepoint brindle_all", e);
+        u->each = c;
+        st = plain(u, "rollback to savepoint brindle_all", e);
     }
     return st == ST_OK ? plain(u, "release savepoint brindle_all", e) : st;
 }
 
-/* The rows of a piece up to the first that goes as a whole, which is another way's on PostgreSQL.
- */
-static enum status put_back_each(struct undoing *u, const struct rows *r, struct error *e)
+/* ---- one by one ------------------------------------------------------------------------------ */
+
+/* SQLite looks at foreign keys at the very end: does the row that was put back refer to one that is
+ * not there? */
+static enum status refers_to_nothing(struct undoing *u, const struct app_table *t, str key,
+                                     bool *does, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    str where, args[APP_KEY_MAX + 1];
+    size_t n_args = 1;
+    struct rows r = { 0 };
+    enum status st = where_key(u, key, &where, args, &n_args, &a, e);
+
+    for (size_t i = 0; st == ST_OK && !*does && i < u->tables.n_links; i++) {
+        const struct app_link *l = &u->tables.link[i];
+        str set = S("1");
+        if (l->from != t)
+            continue;
+        for (size_t k = 0; k < l->n; k++)
+            set = arena_printf(&a, "%.*s and x1.%.*s is not null", STR_ARG(set),
+                               STR_ARG(l->here[k]->quoted));
+        str sql = arena_printf(&a,
+                               "select 1 from %.*s x1 where %.*s%.*s and not exists (select 1 from "
+                               "%.*s x0 where %.*s) limit 1",
+                               STR_ARG(t->rows), STR_ARG(set), STR_ARG(where), STR_ARG(l->to->rows),
+                               STR_ARG(app_link_joins(l, "x1", "x0", &a)));
+        st = database_run(u->db, sql, NULL, 0, &r, &a, e);
+        *does = st == ST_OK && r.n_rows > 0;
+    }
+    return st;
+}
+
+static enum status put_back_one(struct undoing *u, const struct rows *r, size_t i, bool *done,
+                                struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    const struct app_table *t = app_table_named(&u->tables, row_str(r, i, K_TABLE));
+    const struct app_column *c = app_column_named(&u->tables, t, row_str(r, i, K_COLUMN));
+    bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT, astray = false;
+    size_t put = u->put;
+    enum status st;
+
+    if (!t || !c || (u->tables.pg && t->n_key == 0))
+        return ST_OK; /* it is gone, or its key */
+    if (u->tables.pg) {
+        st = put_back_all(u, t, c, whole, &row_cell(r, i, K_N)->s, e);
+        *done = st == ST_OK && u->put > put;
+        return st;
+    }
+    st = whole ? put_back_row(u, t, r, i, done, &a, e) : put_back_value(u, t, r, i, done, &a, e);
+    if (st == ST_OK && *done && u->careful)
+        st = refers_to_nothing(u, t, row_str(r, i, K_KEY), &astray, e);
+    *done = *done && !astray;
+    if (st != ST_OK || !*done)
+        return st;
+    u->put++;
+    ++*(whole ? &u->m.removed : &u->m.emptied);
+    return database_run(u->db, S("delete from brindle_leftovers where n = cast($1 as bigint)"),
+                        &row_cell(r, i, K_N)->s, 1, NULL, &a, e);
+}
+
+/* A rule of the database that forbids it now means that something has come in its place. */
+static enum status try_one(struct undoing *u, const struct rows *r, size_t i, struct error *e)
+{
+    bool done = false;
+    enum status st = plain(u, "savepoint brindle_row", e);
+
+    if (st == ST_OK)
+        st = put_back_one(u, r, i, &done, e);
+    if (was_refused(st) || (st == ST_OK && !done)) {
+        error_clear(e);
+        done = false;
+        st = plain(u, "rollback to savepoint brindle_row", e);
+    }
+    u->failed += !done;
+    return st == ST_OK ? plain(u, "release savepoint brindle_row", e) : st;
+}
+
+/* The rows of a piece up to the first of another column, which may go at once. */
+static enum status put_back_each(struct undoing *u, const struct rows *r, struct arena *place,
+                                 struct error *e)
 {
     enum status st = ST_OK;
 
     for (size_t i = 0; i < r->n_rows && st == ST_OK; i++) {
-        bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT;
-        if (i > 0 && whole && u->tables.pg)
+        if (i > 0 && (!str_eq(row_str(r, i, K_TABLE), row_str(r, 0, K_TABLE)) ||
+                      !str_eq(row_str(r, i, K_COLUMN), row_str(r, 0, K_COLUMN))))
             break;
-        st = put_back(u, r, i, e);
+        st = try_one(u, r, i, e);
+        arena_free(place);
+        u->before = arena_copy(place, row_str(r, i, K_N));
     }
     return st;
 }
@@ -354,14 +404,16 @@ static enum status read_pending(struct undoing *u, size_t most, struct rows *r, 
 {
     str sql = arena_printf(a,
                            "select n, table_name, column_name, row_key, old_value, whole_row from "
-                           "brindle_leftovers where " PENDING " order by n desc limit %zu",
+                           "brindle_leftovers where " PENDING " and n < cast($2 as bigint) "
+                           "order by n desc limit %zu",
                            most);
+    const str args[] = { u->run, u->before };
 
-    return database_run(u->db, sql, &u->run, 1, r, a, e);
+    return database_run(u->db, sql, args, COUNT(args), r, a, e);
 }
 
 /* The other way round: what was taken last comes back first. Of large rows as many as fit. */
-static enum status undo_piece(struct undoing *u, size_t *n, struct error *e)
+static enum status undo_piece(struct undoing *u, struct arena *place, size_t *n, struct error *e)
 {
     ARENA(a, UNDO_BYTES_MAX);
     struct rows r;
@@ -381,9 +433,9 @@ static enum status undo_piece(struct undoing *u, size_t *n, struct error *e)
         return st;
     const struct app_table *t = app_table_named(&u->tables, row_str(&r, 0, K_TABLE));
     const struct app_column *c = app_column_named(&u->tables, t, row_str(&r, 0, K_COLUMN));
-    if (u->tables.pg && t && t->n_key && c)
+    if (u->tables.pg && !u->careful && t && t->n_key && c && c != u->each)
         st = try_all(u, t, c, row_cell(&r, 0, K_WHOLE)->type == VAL_TEXT, &done, e);
-    return st == ST_OK && !done ? put_back_each(u, &r, e) : st;
+    return st == ST_OK && !done ? put_back_each(u, &r, place, e) : st;
 }
 
 static enum status latest_run(struct database *db, int64_t *run, struct error *e)
@@ -406,31 +458,74 @@ static enum status latest_run(struct database *db, int64_t *run, struct error *e
     return str_to_int(row_str(&r, 0, 0), run) ? ST_OK : not_ours(e);
 }
 
-/* On SQLite rows that refer to each other may come in any order until the end. */
-static enum status undo_all(struct undoing *u, struct error *e)
+/* From the latest one to the first. */
+static enum status undo_round(struct undoing *u, struct error *e)
 {
-    ARENA(a, UNDO_BYTES_MAX);
+    ARENA(place, KEPT_STEP_BYTES_MAX);
     size_t n = 1;
-    enum status st = app_tables_read(u->db, &u->tables, &a, e);
+    enum status st = ST_OK;
 
-    if (st == ST_OK && !u->tables.pg)
-        st = database_run(u->db, S("pragma defer_foreign_keys = on"), NULL, 0, NULL, &a, e);
-    u->run = arena_printf(&a, "%lld", (long long)u->m.run);
+    u->before = S("9223372036854775807");
+    u->put = u->failed = 0;
     while (st == ST_OK && n)
-        st = undo_piece(u, &n, e);
+        st = undo_piece(u, &place, &n, e);
     return st;
 }
 
-enum status leftovers_undo(struct database *db, struct leftover_mended *out, struct error *e)
+static enum status leave_the_rest(struct undoing *u, struct error *e)
 {
-    struct undoing u = { .db = db };
-    enum status st = latest_run(db, &u.m.run, e);
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct rows r = { 0 };
+    enum status st = database_run(
+        u->db, S("update brindle_leftovers set outcome = 'changed_since' where " PENDING), &u->run,
+        1, &r, &a, e);
+
+    u->m.changed_since += st == ST_OK ? r.n_changed : 0;
+    return st;
+}
+
+/* On SQLite rows that refer to each other may come in any order until the end. What did not go may
+ * go after others have: another round for as long as one brings something. */
+static enum status undo_all(struct undoing *u, struct error *e)
+{
+    ARENA(a, UNDO_BYTES_MAX);
+    enum status st = app_tables_read(u->db, &u->tables, &a, e);
+
+    if (st == ST_OK && !u->tables.pg)
+        st = plain(u, "pragma defer_foreign_keys = on", e);
+    else if (st == ST_OK && u->careful)
+        st = plain(u, "set constraints all immediate", e);
+    u->run = arena_printf(&a, "%lld", (long long)u->m.run);
+    if (st == ST_OK)
+        st = undo_round(u, e);
+    while (st == ST_OK && u->failed && u->put)
+        st = undo_round(u, e);
+    return st == ST_OK && u->failed ? leave_the_rest(u, e) : st;
+}
+
+static enum status undo_once(struct undoing *u, struct error *e)
+{
+    enum status st = latest_run(u->db, &u->m.run, e);
 
     if (st == ST_OK)
-        st = db->ops->begin(db, e);
+        st = u->db->ops->begin(u->db, e);
     if (st != ST_OK)
         return st;
-    st = kept_end(db, undo_all(&u, e), u.m.run, false, e);
+    st = undo_all(u, e);
+    return kept_end(u->db, st, u->m.run, false, e);
+}
+
+/* What the database finds at the very end alone, it finds before when we look at each row. */
+enum status leftovers_undo(struct database *db, struct leftover_mended *out, struct error *e)
+{
+    struct undoing u = { .db = db }, again = { .db = db, .careful = true };
+    enum status st = undo_once(&u, e);
+
+    if (st == ST_CONFLICT) {
+        error_clear(e);
+        st = undo_once(&again, e);
+        u = again;
+    }
     if (st == ST_OK)
         *out = u.m;
     return st;
