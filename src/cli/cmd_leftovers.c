@@ -194,7 +194,7 @@ static enum status apply(struct looking *l, struct error *e)
 static enum status undo(struct looking *l, struct error *e)
 {
     struct leftover_mended m = { 0 };
-    enum status st = leftovers_undo(l->scan.db, &m, e);
+    enum status st = leftovers_undo(l->scan.db, l->conf->name, &m, e);
 
     if (st == ST_OK)
         leftovers_say_mended(l->cli, "Put back", &m);

@@ -136,7 +136,7 @@ struct leftover_mended undo(void)
     struct leftover_mended m = { 0 };
 
     error_clear(&t.e);
-    if (leftovers_undo(t.db, &m, &t.e) != ST_OK)
+    if (leftovers_undo(t.db, t.w->env.name, &m, &t.e) != ST_OK)
         wrong("%s", t.e.text);
     return m;
 }
@@ -146,7 +146,7 @@ enum status try_to_undo(void)
     struct leftover_mended m;
 
     error_clear(&t.e);
-    return leftovers_undo(t.db, &m, &t.e);
+    return leftovers_undo(t.db, t.w->env.name, &m, &t.e);
 }
 
 void says(const char *words)

@@ -291,6 +291,41 @@ static void mended_twice_is_put_back_twice(void **state)
     assert_int_equal(try_to_undo(), ST_NONE);
 }
 
+/* Environments may share an application's database, and a clock may be set back. */
+static void an_undo_is_of_its_environment_and_of_its_latest_mending(void **state)
+{
+    static struct env another;
+    struct leftover_mended m = { 0 };
+
+    (void)state;
+    run("create table t (id integer primary key, a text); insert into t values (1, '" ONE "')");
+    must_look("t.a");
+    assert_int_equal(leftovers_apply(&t.scan, false, 9000, &m, &t.e), ST_OK);
+    run("insert into t values (2, '" TWO "')");
+    must_look("t.a");
+    assert_int_equal(leftovers_apply(&t.scan, false, 10, &m, &t.e), ST_OK);
+    assert_int_equal(m.run, 9001);
+    run("insert into t values (3, '" TWO "')");
+    must_look("t.a");
+    another = t.w->env;
+    snprintf(another.name, sizeof another.name, "another");
+    t.scan.mirror = &another;
+    assert_int_equal(leftovers_apply(&t.scan, false, 9999, &m, &t.e), ST_OK);
+    assert_int_equal(undo().run, 9001);
+    assert_string_equal(cells("select * from t order by id"), "1|~\n2|" TWO "\n3|~\n");
+    assert_int_equal(undo().run, 9000);
+    assert_int_equal(try_to_undo(), ST_NONE);
+    says("nothing to put back for environment");
+    assert_int_equal(leftovers_undo(t.db, "another", &m, &t.e), ST_OK);
+    assert_int_equal(number("select count(a) from t"), 3);
+    run("drop table brindle_leftovers; create table brindle_leftovers (run bigint, n bigint)");
+    assert_int_equal(try_to_undo(), ST_INVALID);
+    says("made by another version");
+    must_look("t.a");
+    assert_int_equal(try_to_apply(), ST_INVALID);
+    says("made by another version");
+}
+
 static void what_cannot_be_mended_says_why(void **state)
 {
     static const struct {
@@ -415,12 +450,12 @@ static void the_answer_to_a_commit_that_is_lost_is_looked_up(void **state)
     assert_int_equal(m.emptied, 1);
     lossy.kept = false;
     error_clear(&t.e);
-    assert_int_equal(leftovers_undo(&lossy.base, &m, &t.e), ST_RETRY);
+    assert_int_equal(leftovers_undo(&lossy.base, t.w->env.name, &m, &t.e), ST_RETRY);
     says("nothing was changed");
     assert_string_equal(cells("select a from t"), "~\n");
     lossy.away = lossy.kept = true;
     error_clear(&t.e);
-    assert_int_equal(leftovers_undo(&lossy.base, &m, &t.e), ST_RETRY);
+    assert_int_equal(leftovers_undo(&lossy.base, t.w->env.name, &m, &t.e), ST_RETRY);
     says("nobody knows");
     assert_string_equal(cells("select a from t"), ONE "\n");
 }
@@ -457,7 +492,7 @@ static void a_full_disk_changes_nothing_wherever_it_is_met(void **state)
     for (st = ST_LIMIT, at = 0; st != ST_OK;) {
         fault_vfs_arm(FAULT_FULL, ++at, true);
         error_clear(&t.e);
-        st = leftovers_undo(t.db, &m, &t.e);
+        st = leftovers_undo(t.db, t.w->env.name, &m, &t.e);
         fault_vfs_arm(FAULT_NONE, 0, false);
         assert_true(st == ST_OK || st == ST_LIMIT);
         assert_int_equal(number("select count(a) from t"), st == ST_OK ? 100 : 0);
@@ -698,6 +733,7 @@ int main(void)
         EACH(a_row_whose_target_is_gone_holds_up_no_other),
         EACH(a_key_with_null_in_it_is_a_key),
         EACH(mended_twice_is_put_back_twice),
+        EACH(an_undo_is_of_its_environment_and_of_its_latest_mending),
         EACH(what_cannot_be_mended_says_why),
         EACH(whoever_looks_can_write_nothing),
         EACH(the_answer_to_a_commit_that_is_lost_is_looked_up),

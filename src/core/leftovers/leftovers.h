@@ -126,19 +126,21 @@ enum status leftovers_dependents(struct leftover_scan *s, const struct leftover_
 void leftovers_sql(const struct leftover_scan *s, bool unknown, struct buf *out);
 
 struct leftover_mended {
-    int64_t run, emptied, removed;
+    int64_t run; /* larger than that of any before; usually the time */
+    int64_t emptied, removed;
     int64_t changed_since; /* leftovers_undo: not put back, for something else stands there now */
 };
 /* The same at once, in one transaction; the old values are kept in the application's database, in
- * table brindle_leftovers. `run` names them. ST_CONFLICT: a constraint is in the way, or somebody
- * writes the same there. ST_LIMIT: a row is too large to be put back. ST_RETRY: it is away or
- * locked. Whatever fails, nothing was changed, unless the sentence says that nobody knows. */
-enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t run,
+ * table brindle_leftovers, under the mirror's environment. `now`: the wall clock. ST_CONFLICT: a
+ * constraint is in the way, or somebody writes the same there. ST_LIMIT: a row is too large to be
+ * put back. ST_INVALID: that table is of another version. ST_RETRY: it is away or locked. Whatever
+ * fails, nothing was changed, unless the sentence says that nobody knows. */
+enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t now,
                             struct leftover_mended *out, struct error *e) MUST_USE;
-/* Puts back what the latest mending took, where nothing has come in its place since; in one
- * transaction. What cannot come back stays in brindle_leftovers, its outcome 'changed_since'.
- * ST_NONE: there is nothing to put back. Otherwise as leftovers_apply. */
-enum status leftovers_undo(struct database *db, struct leftover_mended *out,
+/* Puts back what the latest mending for the environment of this name took, where nothing has come
+ * in its place since; in one transaction. What cannot come back stays in brindle_leftovers, its
+ * outcome 'changed_since'. ST_NONE: there is nothing to put back. Otherwise as leftovers_apply. */
+enum status leftovers_undo(struct database *db, const char *env, struct leftover_mended *out,
                            struct error *e) MUST_USE;
 
 /* ---- for leftovers_*.c ---- */

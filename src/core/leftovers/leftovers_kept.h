@@ -13,6 +13,9 @@ enum {
  * PostgreSQL of texts, on SQLite of literals. */
 str kept_key(const struct app_table *t, bool pg, const char *row, struct arena *a);
 
+/* Table brindle_leftovers is there, but has not the columns of this version. Fails. */
+enum status kept_is_old(struct error *e) MUST_USE;
+
 /* Commits if `st` is ST_OK, else rolls back and answers `st`. When the answer to the commit is
  * lost, the rows of the run tell whether it was kept: with `there` it was if there are some that
  * are to be put back, else if there are none. */

@@ -19,13 +19,13 @@ enum {
 #define ROW "brindle_row"
 
 static const char table_pg[] =
-    "create table if not exists brindle_leftovers (run bigint not null, "
+    "create table if not exists brindle_leftovers (env text not null, run bigint not null, "
     "n bigint generated always as identity, table_name text not null, column_name text not null, "
     "row_key text not null, old_value text not null, whole_row text, outcome text, "
     "primary key (run, n))";
 static const char table_sqlite[] =
     "create table if not exists brindle_leftovers (n integer primary key autoincrement, "
-    "run bigint not null, table_name text not null, column_name text not null, "
+    "env text not null, run bigint not null, table_name text not null, column_name text not null, "
     "row_key text not null, old_value text not null, whole_row text, outcome text)";
 
 void leftovers_literal(struct buf *out, str v)
@@ -221,14 +221,17 @@ static enum status remember_piece(struct mending *m, str ids, struct arena *a, s
     struct rows r = { 0 };
     str column = arena_printf(a, ROW ".%.*s", STR_ARG(m->c->column->quoted));
     str whole = m->c->whole_row ? whole_row(t, pg, a) : S("null");
-    const str args[] = { run_text(m->run, a), t->name, m->c->column->name, ids };
+    const str args[] = { str_of(m->s->mirror->name), run_text(m->run, a), t->name,
+                         m->c->column->name, ids };
     str sql = arena_printf(
         a,
-        "insert into brindle_leftovers (run, table_name, column_name, row_key, old_value, "
-        "whole_row) select cast($1 as bigint), cast($2 as text), cast($3 as text), %.*s, %.*s, "
+        "insert into brindle_leftovers (env, run, table_name, column_name, row_key, old_value, "
+        "whole_row) select cast($1 as text), cast($2 as bigint), cast($3 as text), cast($4 as "
+        "text), "
+        "%.*s, %.*s, "
         "%.*s from %.*s " ROW " where %.*s%s",
         STR_ARG(kept_key(t, pg, ROW, a)), STR_ARG(column), STR_ARG(whole), STR_ARG(t->rows),
-        STR_ARG(leftovers_among(pg, column, 4, a)), pg ? " for update" : "");
+        STR_ARG(leftovers_among(pg, column, 5, a)), pg ? " for update" : "");
 
     if (!sql.p || !whole.p)
         return fail(e, ST_LIMIT, "Table %.*s has too many columns.", STR_ARG(t->name));
@@ -479,12 +482,31 @@ static enum status apply_column(struct mending *m, int64_t *mended, struct error
     return st;
 }
 
+/* The time, but always more than that of any run before: a clock may be set back. */
+static enum status number_run(struct leftover_scan *s, int64_t now, int64_t *run, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct rows r;
+    int64_t last = 0;
+    enum status st =
+        database_run(s->db, str_of(s->tables.pg ? table_pg : table_sqlite), NULL, 0, NULL, &a, e);
+
+    if (st == ST_OK)
+        st = database_run(s->db, S("select max(run), max(env) from brindle_leftovers"), NULL, 0, &r,
+                          &a, e);
+    if (st == ST_INVALID)
+        return kept_is_old(e);
+    if (st != ST_OK)
+        return st;
+    (void)str_to_int(row_str(&r, 0, 0), &last);
+    *run = now > last ? now : last + 1;
+    return ST_OK;
+}
+
 static enum status apply_all(struct leftover_scan *s, bool unknown, struct leftover_mended *m,
                              struct error *e)
 {
-    ARENA(a, KEPT_STEP_BYTES_MAX);
-    enum status st =
-        database_run(s->db, str_of(s->tables.pg ? table_pg : table_sqlite), NULL, 0, NULL, &a, e);
+    enum status st = number_run(s, m->run, &m->run, e);
 
     for (size_t i = 0; i < s->n_columns && st == ST_OK; i++) {
         struct mending one = { .s = s, .c = &s->column[i], .unknown = unknown, .run = m->run };
@@ -494,10 +516,10 @@ static enum status apply_all(struct leftover_scan *s, bool unknown, struct lefto
     return st;
 }
 
-enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t run,
+enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t now,
                             struct leftover_mended *out, struct error *e)
 {
-    struct leftover_mended m = { .run = run };
+    struct leftover_mended m = { .run = now };
 
     if (s->tables.n_unlinked)
         return fail(e, ST_LIMIT,
@@ -509,7 +531,8 @@ enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t run,
 
     if (st != ST_OK)
         return st;
-    st = kept_end(s->db, apply_all(s, unknown, &m, e), run, true, e);
+    st = apply_all(s, unknown, &m, e);
+    st = kept_end(s->db, st, m.run, true, e);
     if (st == ST_OK)
         *out = m;
     return st;

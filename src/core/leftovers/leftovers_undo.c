@@ -80,6 +80,7 @@ enum kept { K_N, K_TABLE, K_COLUMN, K_KEY, K_OLD, K_WHOLE };
 struct undoing {
     struct database *db;
     struct app_tables tables;
+    const char *env;
     struct leftover_mended m;
     str run;
     bool careful;                  /* each row by itself, and looked at before it stays */
@@ -438,24 +439,51 @@ static enum status undo_piece(struct undoing *u, struct arena *place, size_t *n,
     return st == ST_OK && !done ? put_back_each(u, &r, place, e) : st;
 }
 
-static enum status latest_run(struct database *db, int64_t *run, struct error *e)
+enum status kept_is_old(struct error *e)
+{
+    error_clear(e);
+    return fail(e, ST_INVALID,
+                "Table brindle_leftovers of the application's database was made by another version "
+                "of brindle, and lacks columns: rename it (its old values stay there, for you to "
+                "put back), and a new one is made. Nothing was changed.");
+}
+
+static enum status no_run(struct database *db, struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+
+    if (database_run(db, S("select 1 from brindle_leftovers limit 1"), NULL, 0, NULL, &a, e) ==
+        ST_OK)
+        return kept_is_old(e);
+    error_clear(e);
+    return ST_NONE;
+}
+
+static enum status latest_run(struct undoing *u, struct error *e)
 {
     ARENA(a, KEPT_STEP_BYTES_MAX);
     struct error why = { 0 };
-    struct rows r;
+    struct rows r = { 0 };
+    const str env = str_of(u->env);
     enum status st =
-        database_run(db, S("select max(run) from brindle_leftovers where outcome is null"), NULL, 0,
-                     &r, &a, &why);
+        database_run(u->db,
+                     S("select run from brindle_leftovers where outcome is null and env = $1 order "
+                       "by run desc, n desc limit 1"),
+                     &env, 1, &r, &a, &why);
 
-    if (st == ST_INVALID || (st == ST_OK && row_cell(&r, 0, 0)->type == VAL_NULL))
-        return fail(e, ST_NONE,
-                    "There is nothing to put back: table brindle_leftovers of the application's "
-                    "database is not there, or holds nothing that was not put back before.");
-    if (st != ST_OK) {
+    if (st == ST_INVALID)
+        st = no_run(u->db, e);
+    else if (st != ST_OK)
         *e = why;
+    if (st == ST_NONE || (st == ST_OK && r.n_rows == 0))
+        return fail(e, ST_NONE,
+                    "There is nothing to put back for environment %s: table brindle_leftovers of "
+                    "the application's database is not there, or holds nothing of it that was not "
+                    "put back before.",
+                    u->env);
+    if (st != ST_OK)
         return st;
-    }
-    return str_to_int(row_str(&r, 0, 0), run) ? ST_OK : not_ours(e);
+    return str_to_int(row_str(&r, 0, 0), &u->m.run) ? ST_OK : not_ours(e);
 }
 
 /* From the latest one to the first. */
@@ -505,7 +533,7 @@ static enum status undo_all(struct undoing *u, struct error *e)
 
 static enum status undo_once(struct undoing *u, struct error *e)
 {
-    enum status st = latest_run(u->db, &u->m.run, e);
+    enum status st = latest_run(u, e);
 
     if (st == ST_OK)
         st = u->db->ops->begin(u->db, e);
@@ -516,9 +544,10 @@ static enum status undo_once(struct undoing *u, struct error *e)
 }
 
 /* What the database finds at the very end alone, it finds before when we look at each row. */
-enum status leftovers_undo(struct database *db, struct leftover_mended *out, struct error *e)
+enum status leftovers_undo(struct database *db, const char *env, struct leftover_mended *out,
+                           struct error *e)
 {
-    struct undoing u = { .db = db }, again = { .db = db, .careful = true };
+    struct undoing u = { .db = db, .env = env }, again = { .db = db, .env = env, .careful = true };
     enum status st = undo_once(&u, e);
 
     if (st == ST_CONFLICT) {
