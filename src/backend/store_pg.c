@@ -387,13 +387,15 @@ static enum status pg_run_script(struct store *store, str sql, struct error *e)
     return st;
 }
 
-/* Dead rows go; what the server's own log and backups hold is its administrator's. */
+/* Dead rows go, and what the planner has noted of them: its most common values are values. What the
+ * server's own log and backups hold is its administrator's. */
 static enum status pg_scrub(struct store *store, struct error *e)
 {
     static const char *const table[] = {
-        "objects", "_history", "_inbox",      "_inbox_conflicts", "_refs",
-        "_due",    "_dropped", "_states",     "_erasing",         "_calls",
-        "_users",  "_walks",   "_user_links", "_user_history",
+        "objects", "_history",  "_inbox",      "_inbox_conflicts", "_refs",
+        "_due",    "_dropped",  "_states",     "_erasing",         "_calls",
+        "_users",  "_walks",    "_user_links", "_user_history",    "_drift",
+        "_ops",    "_op_steps",
     };
     struct store_pg *s = self(store);
 
@@ -403,7 +405,7 @@ static enum status pg_scrub(struct store *store, struct error *e)
     enum status st = connect_session(s, x, s->patience_ms, e);
     for (size_t i = 0; st == ST_OK && i < COUNT(table); i++) {
         char sql[256];
-        snprintf(sql, sizeof sql, "vacuum \"%s\".%s", s->schema, table[i]);
+        snprintf(sql, sizeof sql, "vacuum (analyze) \"%s\".%s", s->schema, table[i]);
         st = pg_script(&x->c, str_of(sql), "vacuum", e);
     }
     session_put(s, TX_WRITE, x);

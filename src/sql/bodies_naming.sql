@@ -1,7 +1,7 @@
--- core/erasure/erase.c: bodies that may hold a word, of a run of events
+-- core/erasure/erase.c: bodies that may hold a word, of a run of events; of quarantined ones whosever they are
 select seq, body from _inbox
 where seq > $1 and seq <= $2 and body is not null
-    and coalesce(account, (select account from _environment)) = $3
+    and (coalesce(account, (select account from _environment)) = $3 or outcome = 'quarantined')
     and (instr(lower(body), $4) > 0 or ($5 <> '' and instr(lower(body), $5) > 0)
         or instr(body, '\u') > 0)
 order by seq limit $6

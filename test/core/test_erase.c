@@ -253,19 +253,24 @@ static void a_longer_address_or_id_is_anothers(void **state)
 /* As people write it, and as JSON may. */
 static void an_address_is_found_however_it_is_written(void **state)
 {
-    static const char *const texts[] = { "ANN@Example.COM",
-                                         "ann\\u0040example.com",
-                                         "<ann@example.com>",
-                                         "mailto:ann@example.com?subject=x",
-                                         "Ask ann@example.com.",
-                                         "'ann@example.com'",
-                                         "a\\nann@example.com\\n",
-                                         "\\u201cann@example.com\\u201d",
-                                         "not joann@example.com but ann@example.com",
-                                         "https://example.org/?e=ann%40example.com&x=1",
-                                         "https://example.org/?e=%20ANN%40Example%2ecom",
-                                         "https://example.org/?to=%3Fe%3Dann%40example.com%26x",
-                                         "https://example.org/%61nn%40example.com" };
+    static const char *const texts[] = {
+        "ANN@Example.COM",
+        "ann\\u0040example.com",
+        "<ann@example.com>",
+        "mailto:ann@example.com?subject=x",
+        "Ask ann@example.com.",
+        "'ann@example.com'",
+        "a\\nann@example.com\\n",
+        "\\u201cann@example.com\\u201d",
+        "not joann@example.com but ann@example.com",
+        "https://example.org/?e=ann%40example.com&x=1",
+        "https://example.org/?e=%20ANN%40Example%2ecom",
+        "https://example.org/?to=%3Fe%3Dann%40example.com%26x",
+        "https://example.org/%61nn%40example.com",
+        "{\\\"email\\\":\\\"ann\\\\u0040example.com\\\"}",
+        "{\\\"to\\\":\\\"Ann \\\\u003cANN@example.com\\\\u003e\\\"}",
+        "{\\\"to\\\":\\\"her\\\\nann@example.com\\\"}"
+    };
     (void)state;
     ARENA(a, ERASE_BYTES_MAX);
     struct small_world *w = small_world_new();
@@ -285,6 +290,27 @@ static void an_address_is_found_however_it_is_written(void **state)
     assert_string_equal(
         ask_text(w, "select group_concat(event) from _inbox where body is not null"), "");
     assert_int_equal(ask_int(w, "select deleted from objects where id = 'ch_guest'"), 2);
+    small_world_free(w);
+}
+
+static void letters_beyond_ascii_are_alike_large_and_small(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = small_world_new();
+    struct erasure x;
+
+    put(w, "customer", "cus_ann",
+        OF("customer", "cus_ann", ",\"email\":\"J\u00f6rg.\u0416\u0151@example.com\""));
+    deliver_body(
+        w, "evt_1", "odd.thing",
+        "{\"object\":\"odd\",\"id\":\"odd_1\",\"text\":\"J\u00d6RG.\u0436\u0150@EXAMPLE.com\"}");
+    deliver_body(
+        w, "evt_2", "odd.thing",
+        "{\"object\":\"odd\",\"id\":\"odd_2\",\"text\":\"Jorg.\u0436\u0151@example.com\"}");
+    erase(w, "cus_ann", &x, &a);
+    assert_string_equal(
+        ask_text(w, "select group_concat(event) from _inbox where body is not null"), "evt_2");
     small_world_free(w);
 }
 
@@ -347,6 +373,7 @@ int main(void)
         cmocka_unit_test(no_byte_of_a_person_is_left_in_the_file),
         cmocka_unit_test(a_longer_address_or_id_is_anothers),
         cmocka_unit_test(an_address_is_found_however_it_is_written),
+        cmocka_unit_test(letters_beyond_ascii_are_alike_large_and_small),
         cmocka_unit_test(every_address_that_it_ever_had_is_forgotten),
         cmocka_unit_test(with_too_many_addresses_nothing_is_erased_by_halves),
     };

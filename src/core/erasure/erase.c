@@ -8,6 +8,7 @@
 #include "core/environment/acting.h"
 #include "core/erasure/arrival.h"
 #include "core/erasure/erase_plan.h"
+#include "core/erasure/journal.h"
 #include "core/erasure/removal.h"
 #include "core/erasure/turn.h"
 #include "core/erasure/unfinished.h"
@@ -161,25 +162,6 @@ static enum status forget_some(struct env *env, struct erasure *x, size_t *left,
     return ST_OK;
 }
 
-/* After a piece: it may have failed in a way that is worth another try. */
-static void once_more(struct env *env, enum status *st, unsigned *attempt, struct error *e)
-{
-    bool again = tx_again(env->world->store, *st, *attempt);
-
-    if (*st == ST_OK)
-        turn_keep(env);
-    *attempt = *st == ST_OK ? 1 : *attempt + 1;
-    if (again) {
-        error_clear(e);
-        *st = ST_OK;
-    }
-    if (*st == ST_OK && env_stopping(env))
-        *st =
-            fail(e, ST_RETRY,
-                 "The erasure was interrupted. It is kept: the daemon goes on with it, or the same "
-                 "command");
-}
-
 static enum status forget_all(struct env *env, struct erasure *x, struct error *e)
 {
     enum status st = ST_OK;
@@ -187,7 +169,7 @@ static enum status forget_all(struct env *env, struct erasure *x, struct error *
 
     for (size_t left = x->n; left && st == ST_OK;) {
         st = forget_some(env, x, &left, e);
-        once_more(env, &st, &attempt, e);
+        turn_piece_done(env, &st, &attempt, e);
     }
     return st;
 }
@@ -290,11 +272,11 @@ static enum status forget_bodies(struct env *env, struct erasure *x,
 
     while (st == ST_OK && from <= last) {
         st = forget_bodies_piece(env, words, word, &from, &x->events, e);
-        once_more(env, &st, &attempt, e);
+        turn_piece_done(env, &st, &attempt, e);
     }
     for (from = 0; st == ST_OK && from >= 0;) {
         st = forget_conflicts_piece(env, words, word, &from, e);
-        once_more(env, &st, &attempt, e);
+        turn_piece_done(env, &st, &attempt, e);
     }
     return st;
 }
@@ -390,7 +372,7 @@ static enum status forget_versions(struct env *env, struct erasure *x,
     qsort(l.taken, l.n_taken, sizeof *l.taken, by_key);
     while (st == ST_OK && l.more) {
         st = forget_versions_piece(env, x, words, word, &l, e);
-        once_more(env, &st, &attempt, e);
+        turn_piece_done(env, &st, &attempt, e);
     }
     return st;
 }
@@ -449,7 +431,7 @@ static enum status forget_calls_of(struct env *env, const struct erase_words *wo
 
     for (int64_t from = 0; st == ST_OK && from >= 0;) {
         st = forget_calls_piece(env, words, of, &from, e);
-        once_more(env, &st, &attempt, e);
+        turn_piece_done(env, &st, &attempt, e);
     }
     return st;
 }
@@ -505,7 +487,7 @@ static enum status forget_users(struct env *env, const struct erase_words *words
     for (size_t i = 0; i < words->n_users && st == ST_OK;) {
         st = forget_user(env, words->user[i], e);
         i += st == ST_OK;
-        once_more(env, &st, &attempt, e);
+        turn_piece_done(env, &st, &attempt, e);
     }
     return st;
 }
@@ -521,6 +503,8 @@ static enum status forget_naming(struct env *env, struct erasure *x,
         if (st == ST_OK)
             st = forget_versions(env, x, words, i, e);
     }
+    if (st == ST_OK)
+        st = journal_forget(env, words, e);
     return st == ST_OK ? forget_calls(env, words, e) : st;
 }
 

@@ -14,6 +14,20 @@ static uint32_t small(uint32_t c)
     return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
+/* Of the letters that addresses are written in: Latin, Greek, Cyrillic. */
+static uint32_t folded(uint32_t c)
+{
+    bool latin = c >= 0xC0 && c <= 0xDE && c != 0xD7, greek = c >= 0x391 && c <= 0x3A9;
+    bool pairs =
+        (c >= 0x100 && c < 0x130) || (c >= 0x14A && c < 0x178); /* a small one behind each */
+
+    if (latin || greek || (c >= 0x410 && c < 0x430))
+        return c + 0x20;
+    if (c >= 0x400 && c < 0x410)
+        return c + 0x50;
+    return pairs ? c | 1 : small(c);
+}
+
 static struct glyph utf8_at(str t, size_t at)
 {
     const unsigned char *p = (const unsigned char *)t.p + at;
@@ -92,11 +106,35 @@ static struct glyph url_glyph_at(str t, size_t at)
     return (struct glyph){ g.c, 3 * g.n, false };
 }
 
-/* What stands before: the character that %XX means, whatever its digits look like. */
+/* JSON that stands in a string of JSON: its \\u0040 is \\\\u0040 there, and so on. */
+static struct glyph nested_glyph_at(str t, size_t at)
+{
+    size_t n = 0;
+    uint32_t c;
+
+    while (at + n < t.n && t.p[at + n] == '\\')
+        n++;
+    if (n > 1 && at + n < t.n && t.p[at + n] == 'u' && hex4(t, at + n + 1, &c))
+        return (struct glyph){ c, n + 5, false };
+    return glyph_at(t, at);
+}
+
+static bool is_nested_escape(str t, size_t at)
+{
+    return at + 1 < t.n && t.p[at] == '\\' && t.p[at + 1] == '\\';
+}
+
+/* What stands before: the character that %XX means, whatever its digits look like, or an escape of
+ * nested JSON. */
 static uint32_t char_before(str t, size_t at, uint32_t last)
 {
     int b = at >= 3 ? percent_at(t, at - 3) : -1;
+    uint32_t c;
 
+    if (at >= 7 && is_nested_escape(t, at - 7) && t.p[at - 5] == 'u' && hex4(t, at - 4, &c))
+        return c;
+    if (at >= 3 && is_nested_escape(t, at - 3) && strchr("ntrbf", t.p[at - 1]))
+        return ' ';
     return b < 0 ? last : b >= 0x80 ? 0xC0 : (uint32_t)b; /* of a letter beyond ASCII */
 }
 
@@ -145,7 +183,9 @@ static size_t match(const struct name *n, str t, size_t at)
         struct glyph want = utf8_at(n->text, i), got = glyph_at(t, at);
         if (n->address && got.c == '%' && want.c != '%')
             got = url_glyph_at(t, at);
-        if (got.raw_quote || (n->address ? small(got.c) : got.c) != want.c)
+        if (n->address && got.c == '\\')
+            got = nested_glyph_at(t, at);
+        if (got.raw_quote || (n->address ? folded(got.c) != folded(want.c) : got.c != want.c))
             return 0;
         i += want.n;
         at += got.n;
@@ -153,37 +193,77 @@ static size_t match(const struct name *n, str t, size_t at)
     return at;
 }
 
-static bool find(const struct name *n, str t, bool as_value)
-{
-    uint32_t last = ' ', last_but_one = ' ';
-    bool opens = false;
-    struct glyph g;
+/* How a text is gone through: what stood before the place where a name may begin. */
+struct pass {
+    uint32_t last, last_but_one;
+    bool opens;
+};
 
-    if (!n->text.n)
-        return false;
-    for (size_t at = 0; at < t.n; at += g.n) {
-        size_t end = match(n, t, at);
-        g = glyph_at(t, at);
-        if (end && as_value && opens && end < t.n && t.p[end] == '"')
-            return true;
-        if (end && !as_value && !goes_on_before(n, char_before(t, at, last), last_but_one) &&
-            !goes_on_behind(n, t, end))
-            return true;
-        opens = g.raw_quote;
-        last_but_one = last;
-        last = g.c;
+#define PASS_INIT                        \
+    {                                    \
+        .last = ' ', .last_but_one = ' ' \
     }
-    return false;
+
+/* Where the name ends that begins here as one of its own; 0: it does not. */
+static size_t match_alone(const struct name *n, str t, size_t at, const struct pass *p)
+{
+    size_t end = match(n, t, at);
+
+    return end && !goes_on_before(n, char_before(t, at, p->last), p->last_but_one) &&
+                   !goes_on_behind(n, t, end)
+               ? end
+               : 0;
+}
+
+static size_t pass_on(struct pass *p, str t, size_t at)
+{
+    struct glyph g = glyph_at(t, at);
+
+    p->opens = g.raw_quote;
+    p->last_but_one = p->last;
+    p->last = g.c;
+    return at + g.n;
 }
 
 bool name_in(const struct name *n, str json)
 {
-    return find(n, json, false);
+    struct pass p = PASS_INIT;
+
+    for (size_t at = 0; n->text.n && at < json.n; at = pass_on(&p, json, at))
+        if (match_alone(n, json, at, &p))
+            return true;
+    return false;
 }
 
 bool name_is_value_in(const struct name *n, str json)
 {
-    return find(n, json, true);
+    struct pass p = PASS_INIT;
+
+    for (size_t at = 0; n->text.n && at < json.n; at = pass_on(&p, json, at)) {
+        size_t end = p.opens ? match(n, json, at) : 0;
+        if (end && end < json.n && json.p[end] == '"')
+            return true;
+    }
+    return false;
+}
+
+bool name_cut(const struct name *n, str text, struct buf *out)
+{
+    struct pass p = PASS_INIT;
+    bool found = false;
+
+    for (size_t at = 0, end; at < text.n; at = end) {
+        end = n->text.n ? match_alone(n, text, at, &p) : 0;
+        if (end) {
+            buf_append(out, S(NAME_CUT));
+            p = (struct pass)PASS_INIT;
+            found = true;
+            continue;
+        }
+        end = pass_on(&p, text, at);
+        buf_append(out, str_sub(text, at, end));
+    }
+    return found;
 }
 
 static str small_copy(str s, struct arena *a)

@@ -1,4 +1,5 @@
-/* naming.h - does a text of JSON name somebody? Pure; test_erase.c is its specification.
+/* naming.h - does a text of JSON name somebody? Pure; test_erase.c is its specification. Texts in
+ * texts (JSON in a string of JSON) are looked into, too.
  *
  * An address is found in URLs, too, where it is written with %XX. Statements find candidates: texts
  * that hold the word somewhere, or an escape behind which it may stand. Here is decided, for
@@ -6,6 +7,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 struct name {
     str text;     /* decoded; an address in small letters */
@@ -26,3 +28,7 @@ str name_url_hint(const struct name *n);
 bool name_in(const struct name *n, str json);
 /* Is one of the text's strings the name and nothing else? */
 bool name_is_value_in(const struct name *n, str json);
+
+#define NAME_CUT "(erased)"
+/* The text with NAME_CUT wherever the name stands in it; false: it does not. */
+bool name_cut(const struct name *n, str text, struct buf *out);

@@ -77,3 +77,21 @@ void turn_keep(struct env *env)
 
     (void)!erase_keep(env_root(env), &ignored);
 }
+
+void turn_piece_done(struct env *env, enum status *st, unsigned *attempt, struct error *e)
+{
+    bool again = tx_again(env->world->store, *st, *attempt);
+
+    if (*st == ST_OK)
+        turn_keep(env);
+    *attempt = *st == ST_OK ? 1 : *attempt + 1;
+    if (again) {
+        error_clear(e);
+        *st = ST_OK;
+    }
+    if (*st == ST_OK && env_stopping(env))
+        *st =
+            fail(e, ST_RETRY,
+                 "The erasure was interrupted. It is kept: the daemon goes on with it, or the same "
+                 "command");
+}

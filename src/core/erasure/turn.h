@@ -13,3 +13,6 @@ void turn_give(struct env *root);
 
 /* Between two pieces: as erase_keep, and what fails is tried again by the next one. */
 void turn_keep(struct env *env);
+/* After each piece: one that failed in a way that is worth another try (`*attempt`, from 1) leaves
+ * `*st` ST_OK. ST_RETRY: the environment is stopping. */
+void turn_piece_done(struct env *env, enum status *st, unsigned *attempt, struct error *e);
