@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "core/mirror/derived.h"
 #include "core/mirror/drift.h"
+#include "core/mirror/hidden.h"
 #include "core/mirror/references.h"
 
 enum { CHECK_BYTES_MAX = 64 << 20, ORDER_BYTES_MAX = 64 << 10 };
@@ -169,6 +170,11 @@ static void say_drift(const struct checking *c, const struct drift_counts *n)
     else
         say("%s: %lld differences, %lld mended, %lld not.", c->conf->name, (long long)n->found,
             (long long)n->mended, (long long)(n->found - n->mended));
+    if (n->hidden)
+        say("%lld of what is there %s shown by no list of Stripe's, and asked for once in %d days; "
+            "events "
+            "tell what becomes of it.",
+            (long long)n->hidden, n->hidden == 1 ? "is" : "are", HIDDEN_REST_DAYS);
     if (n->failed)
         say("`brindle inbox dead` says why; where it is the fuse, look at what is gone, then say "
             "`brindle check drift --repair --yes`.");

@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "core/environment/seal.h"
+#include "core/mirror/hidden.h"
 #include "core/status.h"
 
 enum { STATUS_BYTES_MAX = 16 << 20, LISTS_NAMED_MAX = 128, OPERATIONS_SHOWN = 20 };
@@ -158,6 +159,25 @@ static void print_unlisted(str json)
         line("", COLOR_WARN, "not listed, a request for each parent: `brindle sync%s`", names);
 }
 
+/* What is there although complete lists do not show it: prices made inline, for the most part. */
+static void print_hidden(str json)
+{
+    struct json_reader r;
+    int64_t all = 0, n;
+    char text[32];
+
+    json_init(&r, json_member(json, S("types")).text);
+    if (json_next(&r).type != JSON_ARRAY)
+        return;
+    for (struct json_token v = json_value(&r); v.type == JSON_OBJECT; v = json_value(&r))
+        if (json_int(v.text, S("hidden"), &n))
+            all += n;
+    count_text(all, text);
+    if (all)
+        line("", COLOR_PLAIN, "%s object%s shown by no list, asked for once in %d days", text,
+             all == 1 ? " is" : "s are", HIDDEN_REST_DAYS);
+}
+
 static void print_lists(const struct mirror_status *m, str json)
 {
     ARENA(a, STATUS_BYTES_MAX);
@@ -177,6 +197,7 @@ static void print_lists(const struct mirror_status *m, str json)
     if (n_forbidden)
         line("", COLOR_WARN, "not permitted:%s", names);
     print_unlisted(json);
+    print_hidden(json);
 }
 
 static void print_events(const struct shown *s, const struct mirror_status *m)

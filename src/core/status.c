@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAGE_ITEMS = 100 };  /* that a page of a list holds */
-enum { TYPE_PARENTS = 10 }; /* the column of status_types */
+enum { PAGE_ITEMS = 100 };               /* that a page of a list holds */
+enum { TYPE_HIDDEN = 10, TYPE_PARENTS }; /* columns of status_types */
 enum { STATUS_BYTES_MAX = 8 << 20, ACCOUNTS_SHOWN_MAX = 500 };
 
 static msec age_of(const struct rows *r, size_t col, msec now, msec never)
@@ -285,7 +285,8 @@ static int64_t count_lists(const struct env *env, const struct rows *r, size_t i
     return n;
 }
 
-/* Lists are compared every so often: at least a request each, and one more a page. */
+/* Lists are compared every so often: at least a request each, and one more a page; what they do not
+ * show is asked for once a month. */
 static int64_t reads_monthly(const struct env *env, const struct rows *r)
 {
     const struct env_settings *set = &env->set;
@@ -294,9 +295,9 @@ static int64_t reads_monthly(const struct env *env, const struct rows *r)
     for (size_t i = 0; i < r->n_rows; i++) {
         str walk = row_str(r, i, 3);
         msec every = row_int(r, i, 8) ? set->check_ms : set->relist_ms;
-        int64_t lists = count_lists(env, r, i);
+        int64_t lists = count_lists(env, r, i), hidden = row_int(r, i, TYPE_HIDDEN);
         if (every && lists && walk.n && !str_eqz(walk, "skipped"))
-            n += (lists + row_int(r, i, 1) / PAGE_ITEMS) * (MONTH_MS / every);
+            n += (lists + (row_int(r, i, 1) - hidden) / PAGE_ITEMS) * (MONTH_MS / every) + hidden;
     }
     return n;
 }
@@ -324,6 +325,7 @@ static enum status write_types(struct tx *tx, struct env *env, struct json_write
         jw_put_int(w, "fresh_at", row_int(&r, i, 7));
         jw_put_bool(w, "events", row_int(&r, i, 8) != 0);
         jw_put_int(w, "open_lists", row_int(&r, i, 9));
+        jw_put_int(w, "hidden", row_int(&r, i, TYPE_HIDDEN));
         if (row_str(&r, i, 5).n)
             jw_put_str(w, "reason", row_str(&r, i, 5));
         jw_end(w);

@@ -50,11 +50,14 @@ create table objects (
     open_lists integer not null default 0,         -- nested lists not yet known completely
     livemode integer,                              -- null where the object has no such field
     owner text collate "C",                        -- the customer whose list showed it, where it does not say so itself
+    hidden bigint,                                 -- a ticket: complete lists had not shown it by then, nor has one
+                                                   -- since; null: not known to be so (hidden.h)
     primary key (type, account, id)
 );
 create index objects_deleted on objects (type, account) where deleted = 1;
 create index objects_erased on objects (type, account) where deleted = 2;
 create index objects_open on objects (type, account) where open_lists > 0;
+create index objects_hidden on objects (type, account) where ticket > hidden; -- and it was there since
 create index objects_ticket on objects (type, account, ticket, id) where deleted = 0; -- the key has no rival
 
 -- Every delivery once, by event id: no event without work, no work without its event.
@@ -474,7 +477,8 @@ create table _types (
 -- due), open (a nested list is not known to its end), unfollowed (seen whole before the events were
 -- followed), partial, failed, skipped (not there for this account or key), never (not walked yet),
 -- along (it comes with what it belongs to, or when it is named), unlisted (Stripe has a list of it
--- under each of more objects than sync asks for unnamed; `reason` has the command).
+-- under each of more objects than sync asks for unnamed; `reason` has the command). hidden: how many are
+-- there although complete lists do not show them.
 create view _coverage as
 with w as (
     select type, account, min(complete_at) as since,
@@ -486,6 +490,7 @@ with w as (
 ), n as (select type, account, count(*) as n from objects group by type, account),
 d as (select type, account, count(*) as n from objects where deleted = 1 group by type, account),
 l as (select type, account, count(*) as n from objects where open_lists > 0 group by type, account),
+h as (select type, account, count(*) as n from objects where ticket > hidden group by type, account),
 c as (select type, account, started_at from _checks where state = 'done'),
 e as (
     select account, livemode, '' as suffix from _environment
@@ -522,11 +527,12 @@ select t.type, t.view, e.account, coalesce(n.n, 0) - coalesce(d.n, 0) as objects
             and v.read_at - 300000 > w.since then v.read_at - 300000
         when coalesce(c.started_at, 0) > w.since then c.started_at
         else w.since end as fresh_at,
-    w.reason
+    w.reason, coalesce(h.n, 0) as hidden
 from t cross join e join v on v.account = e.account
 left join n on n.type = t.type and n.account = e.account
 left join d on d.type = t.type and d.account = e.account
 left join l on l.type = t.type and l.account = e.account
+left join h on h.type = t.type and h.account = e.account
 left join w on w.type = t.type and w.account = e.account
 left join c on c.type = t.type and c.account = e.account;
 

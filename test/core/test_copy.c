@@ -33,7 +33,7 @@ static const char *columns_of(const char *table)
 {
     if (strcmp(table, "objects") == 0) /* but for the column that carries a constraint */
         return "type, account, id, data, deleted, revision, ticket, fetched_at, changed_at, "
-               "api_version, source, open_lists, livemode";
+               "api_version, source, open_lists, livemode, owner, hidden";
     if (strcmp(table, "_due") == 0) /* claims and pauses belong to processes */
         return "kind, type, id, account, lane, gen, done_gen, ticket, due_since, attempts, "
                "gone_hint, misses, permitted, depth, guest, dead, last_error, last_status, cause";

@@ -274,6 +274,66 @@ static void what_its_own_get_shows_as_it_is_here_is_no_difference(void **state)
     small_world_free(w);
 }
 
+static void check_again(struct small_world *w, bool repair)
+{
+    pass(w, 24 * 3600 * 1000);
+    want(w, repair);
+    settle(w);
+}
+
+static int64_t told_hidden(struct small_world *w)
+{
+    BUF(out, 64 << 10);
+    struct drift_counts n = { 0 };
+    struct error e = { 0 };
+
+    assert_int_equal(drift_report(&w->env, rates(), &out, &n, &e), ST_OK);
+    return n.hidden;
+}
+
+static void what_no_list_shows_is_not_asked_for_at_each_check(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    keep(w, "txr_1", RATE("txr_1", "hidden"));
+    script(w, FIRST, 200, PAGE("", "false"));
+    script(w, LIST "/txr_1", 200, RATE("txr_1", "hidden"));
+    for (int i = 0; i < 3; i++) {
+        check_again(w, true);
+        assert_string_equal(told(w), "");
+        assert_int_equal(asked(w, LIST "/txr_1"), 1);
+        assert_int_equal(told_hidden(w), 1);
+    }
+    script(w, FIRST, 200, PAGE(RATE("txr_1", "hidden"), "false"));
+    script_last(w)->times = 1;
+    check_again(w, true);
+    assert_int_equal(told_hidden(w), 0);
+    script(w, LIST "/txr_1", 404, GONE); /* a list has shown it: it is missing now */
+    check_again(w, true);
+    assert_string_equal(told(w), "txr_1 gone [] mended; ");
+    small_world_free(w);
+}
+
+static void what_is_gone_and_not_mended_is_told_by_the_next_check_too(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    keep(w, "txr_1", RATE("txr_1", "x"));
+    keep(w, "txr_2", RATE("txr_2", "old"));
+    script(w, FIRST, 200, PAGE("", "false"));
+    script(w, LIST "/txr_1", 404, GONE);
+    script(w, LIST "/txr_2", 200, RATE("txr_2", "new"));
+    for (int i = 0; i < 2; i++) {
+        check_again(w, false);
+        assert_string_equal(told(w),
+                            "txr_1 gone [] found; txr_2 changed [\"display_name\"] found; ");
+        assert_int_equal(told_hidden(w), 0);
+    }
+    small_world_free(w);
+}
+
 static void a_check_that_failed_goes_on_where_it_stood(void **state)
 {
     (void)state;
@@ -461,6 +521,8 @@ int main(void)
         cmocka_unit_test(a_row_that_moved_while_the_page_was_under_way_is_no_difference),
         cmocka_unit_test(what_an_event_on_its_way_will_bring_is_no_difference),
         cmocka_unit_test(what_its_own_get_shows_as_it_is_here_is_no_difference),
+        cmocka_unit_test(what_no_list_shows_is_not_asked_for_at_each_check),
+        cmocka_unit_test(what_is_gone_and_not_mended_is_told_by_the_next_check_too),
         cmocka_unit_test(a_check_that_failed_goes_on_where_it_stood),
         cmocka_unit_test(a_cursor_that_vanished_begins_the_list_anew),
         cmocka_unit_test(a_list_that_is_refused_is_skipped_and_says_why),

@@ -262,6 +262,100 @@ static void an_inline_price_that_no_list_shows_is_chased(void **state)
     small_world_free(w);
 }
 
+#define DAY_MS (24LL * 3600 * 1000)
+#define PRICE_7 "{\"id\":\"price_7\",\"object\":\"price\",\"active\":true}"
+#define PRICES(active) \
+    "/v1/prices?limit=100&active=" active "&expand[0]=data.currency_options&expand[1]=data.tiers"
+
+/* An inline price is here, and the lists of prices are empty. */
+static struct small_world *with_an_inline_price(void)
+{
+    struct small_world *w = small_world_new();
+
+    script(w, PRICES("true"), 200, LIST("", "false"));
+    script(w, PRICES("false"), 200, LIST("", "false"));
+    script(w, "/v1/prices/price_7", 200, PRICE_7);
+    put_object(w, "price", "price_7", PRICE_7, SOURCE_GET);
+    return w;
+}
+
+static size_t asked_after(struct small_world *w, msec span)
+{
+    pass(w, span);
+    sync_of(w, "prices", true);
+    work_long(w);
+    return asked(w, "/v1/prices/price_7");
+}
+
+static void what_no_list_shows_is_asked_for_once_a_month(void **state)
+{
+    (void)state;
+    struct small_world *w = with_an_inline_price();
+
+    assert_int_equal(asked_after(w, 0), 1);
+    assert_int_equal(asked_after(w, DAY_MS), 1);
+    assert_int_equal(asked_after(w, 28 * DAY_MS), 1);
+    assert_int_equal(asked_after(w, DAY_MS), 2);
+    assert_int_equal(asked_after(w, DAY_MS), 2);
+    deliver_event(w, "evt_1", "price.updated", "price", "price_7"); /* events are followed */
+    assert_int_equal(asked_after(w, 28 * DAY_MS), 3);
+    assert_int_equal(asked_after(w, 28 * DAY_MS), 3); /* and it was seen with the latest */
+    assert_int_equal(ask_int(w, "select hidden from _coverage where type = 'price'"), 1);
+    w->wall -= 400 * DAY_MS; /* a clock that had gone wrong */
+    assert_int_equal(asked_after(w, 0), 4);
+    script(w, "/v1/prices/price_7", 404, "{\"error\":{\"code\":\"resource_missing\"}}");
+    assert_int_equal(asked_after(w, 31 * DAY_MS), 6);
+    assert_int_equal(ask_int(w, "select count(*) from prices"), 0);
+    assert_int_equal(ask_int(w, "select hidden from _coverage where type = 'price'"), 0);
+    small_world_free(w);
+}
+
+static void what_a_list_has_shown_is_asked_for_at_once_when_it_is_missing(void **state)
+{
+    (void)state;
+    struct small_world *w = with_an_inline_price();
+
+    assert_int_equal(asked_after(w, 0), 1);
+    script(w, PRICES("true"), 200, LIST(PRICE_7, "false"));
+    script_last(w)->times = 1;
+    assert_int_equal(asked_after(w, DAY_MS), 1);
+    assert_int_equal(ask_int(w, "select hidden from _coverage where type = 'price'"), 0);
+    script(w, "/v1/prices/price_7", 404, "{\"error\":{\"code\":\"resource_missing\"}}");
+    assert_int_equal(asked_after(w, DAY_MS), 3);
+    assert_int_equal(ask_int(w, "select count(*) from prices"), 0);
+    small_world_free(w);
+}
+
+/* The answer of a request that left before it was missed says nothing of what is since. */
+static void who_has_not_answered_since_it_was_missed_is_asked_for_again(void **state)
+{
+    (void)state;
+    struct small_world *w = with_an_inline_price();
+
+    script(w, "/v1/prices/price_7", 403, "{\"error\":{\"message\":\"not permitted\"}}");
+    assert_int_equal(asked_after(w, 0), 1);
+    assert_int_equal(asked_after(w, DAY_MS), 2);
+    assert_int_equal(ask_int(w, "select hidden from _coverage where type = 'price'"), 0);
+    small_world_free(w);
+}
+
+static void what_may_live_on_a_test_clock_is_missed_each_time(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    const char *customer = "{\"id\":\"cus_1\",\"object\":\"customer\"}";
+
+    script(w, "/v1/customers", 200, LIST("", "false"));
+    script(w, "/v1/customers/cus_1", 200, customer);
+    put_object(w, "customer", "cus_1", customer, SOURCE_GET);
+    for (size_t i = 1; i <= 2; i++) {
+        sync_of(w, "customers", true);
+        work_long(w);
+        assert_int_equal(asked(w, "/v1/customers/cus_1"), i);
+    }
+    small_world_free(w);
+}
+
 static void an_argument_that_is_no_type_and_no_id_is_named(void **state)
 {
     (void)state;
@@ -455,6 +549,10 @@ int main(void)
         cmocka_unit_test(half_a_nested_list_is_in_the_customers_state),
         cmocka_unit_test(who_lost_its_lease_does_not_finish_the_lists),
         cmocka_unit_test(an_inline_price_that_no_list_shows_is_chased),
+        cmocka_unit_test(what_no_list_shows_is_asked_for_once_a_month),
+        cmocka_unit_test(what_a_list_has_shown_is_asked_for_at_once_when_it_is_missing),
+        cmocka_unit_test(who_has_not_answered_since_it_was_missed_is_asked_for_again),
+        cmocka_unit_test(what_may_live_on_a_test_clock_is_missed_each_time),
         cmocka_unit_test(an_argument_that_is_no_type_and_no_id_is_named),
         cmocka_unit_test(every_object_that_no_list_shows_any_more_is_looked_after),
         cmocka_unit_test(a_walk_ends_and_its_sweep_becomes_due_in_one_transaction),

@@ -6,6 +6,7 @@
 #include "core/api.h"
 #include "core/environment/connected.h"
 #include "core/mirror/drift_check.h"
+#include "core/mirror/hidden.h"
 #include "core/mirror/parents.h"
 #include "core/mirror/sync.h"
 #include "core/mirror/walk.h"
@@ -19,6 +20,7 @@ enum {
     PIECE = 200,
     PACED_MS = 1000, /* of checks that nobody waits for: between two requests */
     RESTARTS_MAX = 5,
+    OBJECT_HIDDEN = 6, /* the column of object_find */
 };
 
 static const char *const phase_name[] = { "waiting",    "walking", "unseen",
@@ -181,6 +183,10 @@ static enum status compare(struct check *k, struct tx *tx, const struct page_ite
         return ST_OK;
     if (row_int(&r, 0, 1))
         return note(k, tx, item->id, "back", revision, S(""), a, e);
+    if (row_cell(&r, 0, OBJECT_HIDDEN)->type != VAL_NULL)
+        st = hidden_shown(tx, k->env, item->type, item->id, a, e);
+    if (st != ST_OK)
+        return st;
     str ours = row_str(&r, 0, 3);
     if (!str_eq(ours, item->data) && !json_same(ours, item->data, a))
         return note(k, tx, item->id, "changed", revision, drift_fields(item->data, ours, a), a, e);
@@ -297,11 +303,20 @@ static enum status walk_page(struct check *k, struct error *e)
 
 /* ---- what no list has shown ---- */
 
+static enum status note_missed(struct check *k, struct tx *tx, str id, int64_t *missed,
+                               struct arena *a, struct error *e)
+{
+    enum status st = hidden_missed(tx, k->env, k->r, id, missed, a, e);
+
+    return st == ST_OK ? note(k, tx, id, "gone", 0, S(""), a, e) : st;
+}
+
 static enum status note_unseen(struct check *k, struct error *e)
 {
     ARENA(a, DRIFT_SMALL_BYTES);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct rows r;
+    int64_t missed = 0;
     enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
@@ -311,7 +326,8 @@ static enum status note_unseen(struct check *k, struct error *e)
     if (st != ST_OK)
         return st;
     for (size_t i = 0; i < r.n_rows && st == ST_OK && !planted(PLANT_UNSEEN_FORGOTTEN); i++)
-        st = note(k, &tx, row_str(&r, i, 0), "gone", 0, S(""), &a, e);
+        if (!hidden_rests(k->env, &r, i))
+            st = note_missed(k, &tx, row_str(&r, i, 0), &missed, &a, e);
     if (r.n_rows == PIECE) {
         k->at_ticket = row_int(&r, PIECE - 1, 1);
         snprintf(k->cursor, sizeof k->cursor, "%.*s", STR_ARG(row_str(&r, PIECE - 1, 0)));
@@ -449,7 +465,7 @@ enum status drift_run(struct env *env, struct claim *c, struct work_report *repo
         if (k.phase == DRIFT_CONFIRMING &&
             before != DRIFT_CONFIRMING) /* what is on its way may arrive */
             return due_postpone(env, c, env->set.confirm_ms, e);
-        if (k.paced && before != DRIFT_WAITING)
+        if (k.paced && before != DRIFT_WAITING && before != DRIFT_UNSEEN) /* it has asked Stripe */
             return rest(&k, e);
     }
     return st == ST_OK ? finish(&k, e) : st;

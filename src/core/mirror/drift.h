@@ -29,6 +29,7 @@ enum status drift_run(struct env *env, struct claim *c, struct work_report *repo
 
 struct drift_counts {
     int64_t found, mended, failed; /* failed: given up, or held by the fuse */
+    int64_t hidden; /* there, although no list shows them: not asked for at each check (hidden.h) */
 };
 
 /* Writes what the latest check of `r` found, one JSON object a line: {"type","id","what","fields",

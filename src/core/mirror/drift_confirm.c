@@ -147,6 +147,19 @@ static enum status is_news(struct check *k, struct tx *tx, const struct candidat
     return ST_OK;
 }
 
+/* It is there as it was: a list need not show it (hidden.h). */
+static enum status touch(struct check *k, struct tx *tx, str id, const struct rows *row,
+                         struct arena *a, struct error *e)
+{
+    bool there = row->n_rows && !row_int(row, 0, 1);
+
+    if (!there || row_int(row, 0, 0) > k->c->ticket || row_int(row, 0, 2) > k->c->ticket)
+        return ST_OK;
+    return tx_run(tx, STMT_OBJECT_TOUCH, NULL, a, e, V_INT(k->c->ticket),
+                  V_INT(clock_wall(k->env->world->clock)), drift_type(k), drift_account(k->env),
+                  V_STR(id));
+}
+
 static enum status decide(struct check *k, const struct candidate *c, const struct api_answer *got,
                           struct arena *a, struct error *e)
 {
@@ -163,6 +176,8 @@ static enum status decide(struct check *k, const struct candidate *c, const stru
         st = due_seen(&tx, k->env, str_of(k->r->type), str_of(c->id), a, e);
     if (st == ST_OK && news)
         what = judge(got, &row, &fields, a);
+    if (st == ST_OK && news && !what && got->meaning == API_OK)
+        st = touch(k, &tx, str_of(c->id), &row, a, e);
     if (st == ST_OK)
         st = what ? settle(k, &tx, str_of(c->id), what, fields, a, e)
                   : drop(k, &tx, str_of(c->id), a, e);

@@ -47,6 +47,22 @@ static void write_difference(const struct rows *r, size_t i, const struct resour
     buf_char(out, '\n');
 }
 
+static enum status count_hidden(struct env *env, const struct resource *r,
+                                struct drift_counts *counts, struct error *e)
+{
+    ARENA(a, DRIFT_SMALL_BYTES);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct rows rows;
+    enum status st = tx_begin(&tx, env->world->store, TX_READ, e);
+
+    if (st == ST_OK)
+        st = tx_run(&tx, STMT_OBJECTS_HIDDEN, &rows, &a, e, V_STR(str_of(r->type)),
+                    drift_account(env));
+    if (st == ST_OK)
+        counts->hidden += row_int(&rows, 0, 0);
+    return st;
+}
+
 enum status drift_report(struct env *env, const struct resource *r, struct buf *out,
                          struct drift_counts *counts, struct error *e)
 {
@@ -71,5 +87,5 @@ enum status drift_report(struct env *env, const struct resource *r, struct buf *
     }
     if (out->failed)
         return fail(e, ST_LIMIT, "the differences do not fit into one answer: name a type");
-    return ST_OK;
+    return count_hidden(env, r, counts, e);
 }

@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "core/mirror/clocks.h"
+#include "core/mirror/hidden.h"
 #include "core/mirror/mirror.h"
 #include "core/mirror/parents.h"
 #include "core/mirror/references.h"
@@ -124,8 +125,8 @@ static enum status find_seen(struct sweep *s, struct error *e)
     return st;
 }
 
-static enum status sweep_one(struct sweep *s, struct tx *tx, str id, struct arena *a,
-                             struct error *e)
+static enum status sweep_one(struct sweep *s, struct tx *tx, str id, int64_t *missed,
+                             struct arena *a, struct error *e)
 {
     struct due_mark m = { .key = { DUE_OBJECT, s->c->key.type, id },
                           .lane = LANE_BACKFILL,
@@ -133,7 +134,8 @@ static enum status sweep_one(struct sweep *s, struct tx *tx, str id, struct aren
 
     if (planted(PLANT_SWEEP_BURIES))
         return mirror_bury(tx, s->env, m.key.type, id, s->c->ticket, m.cause, (str){ 0 }, a, e);
-    return due_mark(tx, s->env, &m, a, e);
+    enum status st = hidden_missed(tx, s->env, s->r, id, missed, a, e);
+    return st == ST_OK ? due_mark(tx, s->env, &m, a, e) : st;
 }
 
 static enum status sweep_piece(struct sweep *s, bool *more, struct error *e)
@@ -141,13 +143,15 @@ static enum status sweep_piece(struct sweep *s, bool *more, struct error *e)
     ARENA(a, FOLLOWUP_BYTES_MAX);
     CLEANUP(tx_end) struct tx tx = { 0 };
     struct rows r;
+    int64_t missed = 0;
     enum status st = tx_begin(&tx, s->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
         st = tx_run(&tx, STMT_OBJECT_UNSEEN, &r, &a, e, V_STR(s->c->key.type), v_account(s->env),
                     V_INT(s->seen), V_INT(s->ticket), V_STR(str_of(s->id)), V_INT(FOLLOWUP_PIECE));
     for (size_t i = 0; st == ST_OK && i < r.n_rows; i++)
-        st = sweep_one(s, &tx, row_str(&r, i, 0), &a, e);
+        if (!hidden_rests(s->env, &r, i))
+            st = sweep_one(s, &tx, row_str(&r, i, 0), &missed, &a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st != ST_OK)

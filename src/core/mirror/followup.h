@@ -1,11 +1,11 @@
 /* followup.h - what follows the walks: the sweep and the chase.
  *
- * The sweep makes due what the finished lists of a type have not shown: each is fetched, and buried
- * when it is gone. It counts from the oldest of the type's own lists, and waits for those on test
- * clocks while they are walked; one that fails, or is never walked again, holds it up no longer.
- * What that would have shown is then fetched one by one. The chase makes due what is referred to
- * and not in the mirror. Both are due work of their own, look in pieces, and may run again at any
- * time. */
+ * The sweep makes due what the finished lists of a type have not shown, but for what they never
+ * show (hidden.h): each is fetched, and buried when it is gone. It counts from the oldest of the
+ * type's own lists, and waits for those on test clocks while they are walked; one that fails, or is
+ * never walked again, holds it up no longer. What that would have shown is then fetched one by one.
+ * The chase makes due what is referred to and not in the mirror. Both are due work of their own,
+ * look in pieces, and may run again at any time. */
 #pragma once
 
 #include "core/due.h"

@@ -7,6 +7,7 @@
 #include "core/environment/acting.h"
 #include "core/erasure/erase.h"
 #include "core/mirror/followup.h"
+#include "core/mirror/hidden.h"
 #include "core/mirror/known.h"
 #include "core/mirror/references.h"
 #include "core/mirror/refs.h"
@@ -31,7 +32,7 @@ static const char *source_name(enum source s)
 
 /* The row that an answer meets. */
 struct row {
-    bool there, deleted, erased;
+    bool there, deleted, erased, hidden;
     int64_t ticket, revision, open_lists;
     msec changed_at;
     str data;
@@ -62,7 +63,8 @@ static struct row row_of(const struct rows *r, size_t i, size_t first)
                          .revision = row_int(r, i, first + 2),
                          .data = row_str(r, i, first + 3),
                          .open_lists = row_int(r, i, first + 4),
-                         .changed_at = row_int(r, i, first + 5) };
+                         .changed_at = row_int(r, i, first + 5),
+                         .hidden = row_cell(r, i, first + 6)->type != VAL_NULL };
 }
 
 static enum status find_row(struct tx *tx, struct env *env, str type, str id, struct row *out,
@@ -408,18 +410,12 @@ static enum status meet_tombstone(struct put *p, const struct row *row, enum mir
     return st == ST_OK ? mark_due(p->tx, p->env, p->in->type, p->in->id, "tombstone", p->a, e) : st;
 }
 
-static enum status meet_row(struct put *p, const struct row *row, enum mirror_result *result,
-                            struct error *e)
+static enum status meet_living(struct put *p, const struct row *row, enum mirror_result *result,
+                               struct error *e)
 {
     const struct answer *in = p->in;
-
-    if (row->erased) {
-        *result = MIRROR_ERASED;
-        return ST_OK;
-    }
-    if (row->deleted)
-        return meet_tombstone(p, row, result, e);
     bool same = same_content(row->data, in->data, p->a);
+
     if (in->ticket < row->ticket && !planted(PLANT_STALE_TAKEN)) {
         if (same &&
             !planted(PLANT_STALE_FINISHES)) /* somebody reads its lists: this work is not done */
@@ -440,6 +436,23 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
     if (st == ST_OK)
         st = find_open_lists(p, e);
     return st == ST_OK ? note_open_lists(p, e) : st;
+}
+
+static enum status meet_row(struct put *p, const struct row *row, enum mirror_result *result,
+                            struct error *e)
+{
+    const struct answer *in = p->in;
+    bool shown = in->source == SOURCE_LIST && !p->depth;
+
+    if (row->erased) {
+        *result = MIRROR_ERASED;
+        return ST_OK;
+    }
+    if (row->deleted)
+        return meet_tombstone(p, row, result, e);
+    enum status st =
+        row->hidden && shown ? hidden_shown(p->tx, p->env, in->type, in->id, p->a, e) : ST_OK;
+    return st == ST_OK ? meet_living(p, row, result, e) : st;
 }
 
 static enum status check_mode(const struct put *p, struct error *e)
