@@ -9,7 +9,7 @@
 #include "catalog/pairs.h"
 #include "catalog/promote.h"
 
-enum { MEMBER_BYTES_MAX = 4 << 20 };
+enum { MEMBER_BYTES_MAX = 4 << 20, NAMES_BYTES = 200 };
 
 struct comparing {
     const json_t *all; /* products of the mirror */
@@ -68,6 +68,19 @@ static void add_change(struct comparing *c, const char *kind, const char *produc
                                says, "input", input);
     if (json_array_append_new(c->changes, change) != 0)
         c->failed = true;
+}
+
+/* "name, metadata": what a change sets, as far as there is room; no name is cut. */
+static void names_of(json_t *set, char out[NAMES_BYTES])
+{
+    const char *name;
+    json_t *value;
+    size_t n = 0;
+
+    out[0] = '\0';
+    json_object_foreach(set, name, value)
+        if (n + strlen(name) + 3 <= NAMES_BYTES)
+            n += (size_t)snprintf(out + n, NAMES_BYTES - n, "%s%s", n ? ", " : "", name);
 }
 
 /* ---- what is otherwise ------------------------------------------------------------------------
@@ -324,12 +337,15 @@ static enum status update_price(struct comparing *c, const char *product, const 
                                 const json_t *is)
 {
     json_t *set = NULL;
+    char names[NAMES_BYTES];
     enum status st = set_of(c, p, mutable_price, COUNT(mutable_price), is, &set);
 
+    if (st == ST_OK)
+        names_of(set, names);
     if (st == ST_OK && json_object_size(set))
         add_change(c, "price.update", product,
                    json_pack("{s:s, s:O}", "price", text(is, "id"), "set", set),
-                   "change price %s (%s)", catalog_name_of(p), text(is, "id"));
+                   "change price %s (%s): %s", catalog_name_of(p), text(is, "id"), names);
     json_decref(set);
     return st;
 }
@@ -469,9 +485,12 @@ static enum status compare_default(struct comparing *c, const json_t *p, const j
 
 static void update_product(struct comparing *c, const char *id, json_t *set)
 {
+    char names[NAMES_BYTES];
+
+    names_of(set, names);
     if (json_object_size(set))
         add_change(c, "product.update", id, json_pack("{s:s, s:o}", "product", id, "set", set),
-                   "change product %s", id);
+                   "change product %s: %s", id, names);
     else
         json_decref(set);
 }

@@ -129,7 +129,13 @@ static void show_object(const struct waiter *w)
     enum status st = mirror_get(w->env, str_of(w->type), str_of(w->id), &o, &a, &e);
 
     if (st == ST_NONE) {
-        reply_error(w->x, w->env, 404, "no_such_object", "Stripe has no such object.");
+        struct error ignored = { 0 };
+        bool erased = false;
+        if (mirror_is_erased(w->env, str_of(w->type), str_of(w->id), &erased, &ignored) != ST_OK)
+            erased = false;
+        reply_error(w->x, w->env, 404, "no_such_object",
+                    erased ? "It was erased here: its id is blocked."
+                           : "Stripe has no such object.");
         return;
     }
     if (st == ST_OK)

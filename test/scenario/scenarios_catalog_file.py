@@ -104,6 +104,7 @@ def another_amount_is_a_replacement_and_everything_else_an_update(place):
     out, err = catalog(place, "plan", write(place, doc), code=3)
     kinds = [c["kind"] for c in json.loads(out)["changes"]]
     check(kinds == ["product.update", "price.replace", "price.update", "price.archive"], kinds)
+    check("change product pro: description" in err and err.count("): nickname") == 1, "what changes is not said:", err)
     catalog(place, "apply", str(place.dir / "catalog.json"), "--yes")
     new = price_of(place, "pro-month")
     check(new["id"] != old["id"] and new["unit_amount"] == 1200 and new["nickname"] == "dearer", new)

@@ -168,7 +168,8 @@ def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
           and done["versions"] > 0, done)
     check(not left_of(place, *personal, "home.example"), "what is left:", left_of(place, *personal, "home.example"))
     check(place.rows("select user_id from _users") == [("user_bob",)], "users are", place.rows("select user_id from _users"))
-    place.run("get", ada["id"], code=1)
+    check("was erased" in place.run("get", ada["id"], code=1)[1], "get does not tell why")
+    check("erased here" in place.run("trace", ada["id"])[0], "trace does not tell why")
     check(place.one("select count(*) from customers") == 1, "not one customer is left")
     check(place.one("select count(*) from subscriptions where customer = ?", bob["id"]) == 1, "Bob's is gone")
     # nothing brings it back: neither its events, nor a walk, nor what is new
@@ -176,7 +177,10 @@ def a_person_is_forgotten_down_to_the_file_and_does_not_come_back(place):
     e.post("/v1/invoiceitems", customer=ada["id"], amount=100, currency="usd", description=f"for {address}")
     place.catch_up(d)
     place.run("sync", "--again")
-    place.run("sync", ada["id"], code=None)
+    check("was erased here" in place.run("sync", ada["id"], code=None)[1], "sync does not tell why")
+    sub = e.get(f"/v1/subscriptions?customer={ada['id']}&status=all")["data"][0]["id"]
+    status, _, answer = d.http.ask("POST", f"/api/test/sync/{sub}?wait=1", b"")
+    check(status == 404 and "erased here" in json.loads(answer)["error"]["message"], status, answer)
     d.idle()
     check(not address_in_files(place, address), "it came back into", address_in_files(place, address))
     check(not address_in_files(place, "Lovelace"), "the name came back")
