@@ -455,7 +455,9 @@ def an_id_is_never_cut_and_a_sync_counts_its_own_requests(place):
     before = asked()  # by the daemon, since it was started
     bars = on_terminal(place, "sync", "prices", "--again", columns=200, streams=("stdout", "stderr"))
     counts = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) requests", bars)]
-    check(counts and max(counts) <= asked() - before < before, before, counts, bars[-300:])
+    check(counts, "no bars:", bars[-300:])
+    if not place.cluster:  # there each command does the work itself
+        check(max(counts) <= asked() - before < before, before, counts, bars[-300:])
     check("limit 0/s" not in bars, "a limit that is none", bars[-300:])
 
 
