@@ -93,7 +93,8 @@ static void write_notes(const struct leftover_column *c, struct json_writer *w, 
     for (size_t i = 0; i < COUNT(notes); i++) {
         int64_t n = 0;
         for (size_t k = 0; k < c->n_left; k++)
-            n += str_starts(c->left[k].id, str_of(notes[i].prefix));
+            n += leftover_is_foreign(c->left[k].kind, false) && /* of the others nobody knows */
+                 str_starts(c->left[k].id, str_of(notes[i].prefix));
         if (n)
             jw_str(w, arena_printf(a, "%lld %s", (long long)n,
                                    n == 1 ? notes[i].one : notes[i].several));

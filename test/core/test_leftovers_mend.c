@@ -102,6 +102,32 @@ static void what_a_trigger_would_do_besides_is_not_risked(void **state)
     }
 }
 
+static void what_a_trigger_would_do_as_they_come_back_is_not_risked(void **state)
+{
+    static const char *const column[] = { "t.a=delete", "t.a" };
+
+    (void)state;
+    if (pg)
+        run("create function f() returns trigger language plpgsql as "
+            "'begin insert into log values (1); return new; end'");
+    for (size_t i = 0; i < COUNT(column); i++) {
+        run("create table t (id integer primary key, a text); create table log (x int);"
+            "insert into t values (1, '" ONE "')");
+        must_look(column[i]);
+        (void)apply();
+        run(pg ? "create trigger g after insert or update on t for each row execute function f()"
+               : "create trigger g after insert on t begin insert into log values (1); end;"
+                 "create trigger h after update on t begin insert into log values (1); end");
+        assert_int_equal(try_to_undo(), ST_CONFLICT);
+        says("for the time of the undo; nothing was changed");
+        assert_int_equal(number("select count(*) from log"), 0);
+        run(pg ? "drop trigger g on t" : "drop trigger g; drop trigger h");
+        struct leftover_mended m = undo();
+        assert_int_equal(m.emptied + m.removed, 1);
+        run("drop table t; drop table log");
+    }
+}
+
 static void a_constraint_leaves_everything_as_it_was(void **state)
 {
     (void)state;
@@ -723,6 +749,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(what_would_follow_is_counted_before_anything_goes),
         EACH(what_a_trigger_would_do_besides_is_not_risked),
+        EACH(what_a_trigger_would_do_as_they_come_back_is_not_risked),
         EACH(a_constraint_leaves_everything_as_it_was),
         EACH(rows_come_back_as_they_were),
         EACH(values_of_every_kind_come_back_exactly),

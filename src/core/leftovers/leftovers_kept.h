@@ -13,6 +13,11 @@ enum {
  * PostgreSQL of texts, on SQLite of literals. */
 str kept_key(const struct app_table *t, bool pg, const char *row, struct arena *a);
 
+enum kept_event { KEPT_DELETE, KEPT_UPDATE, KEPT_INSERT };
+/* A trigger or a rule that would act on the event, in words, in the arena; "": there is none. */
+enum status kept_reacts(struct database *db, const struct app_table *t, enum kept_event on, bool pg,
+                        str *what, struct arena *a, struct error *e) MUST_USE;
+
 /* Table brindle_leftovers is there, but has not the columns of this version. Fails. */
 enum status kept_is_old(struct error *e) MUST_USE;
 

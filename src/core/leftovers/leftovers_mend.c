@@ -336,8 +336,8 @@ static enum status check_followers(struct mending *m, struct error *e)
 }
 
 /* $1: the table. Partitions have triggers of their own. Bits of tgtype: 1 for each row, 2 before,
- * 8 delete, 16 update. A trigger before each row that is updated is let be: it is how people keep
- * the time of a change. */
+ * 4 insert, 8 delete, 16 update. A trigger before each row that is updated or inserted is let be:
+ * it is how people keep the time of a change. */
 #define REACTS_PG(trigger, event)                                                             \
     "with recursive parts (oid) as (select to_regclass($1::text)::oid union all select "      \
     "i.inhrelid from pg_catalog.pg_inherits i join parts p on i.inhparent = p.oid) "          \
@@ -348,6 +348,7 @@ static enum status check_followers(struct mending *m, struct error *e)
     "where w.ev_enabled in ('O', 'A') and w.ev_type = '" event "' limit 1"
 static const char reacts_delete_pg[] = REACTS_PG("g.tgtype & 8 <> 0", "4");
 static const char reacts_update_pg[] = REACTS_PG("g.tgtype & 16 <> 0 and g.tgtype & 3 <> 3", "2");
+static const char reacts_insert_pg[] = REACTS_PG("g.tgtype & 4 <> 0 and g.tgtype & 3 <> 3", "3");
 /* A trigger in whose text no word of writing stands behind its begin only looks, or forbids. */
 #define REACTS_SQLITE(event)                                                                      \
     "with t as (select name, lower(sql) as s, instr(lower(sql), 'begin') as b from "              \
@@ -356,27 +357,42 @@ static const char reacts_update_pg[] = REACTS_PG("g.tgtype & 16 <> 0 and g.tgtyp
     "like '%update%' or substr(s, b) like '%delete%' or substr(s, b) like '%replace%') limit 1"
 static const char reacts_delete_sqlite[] = REACTS_SQLITE("delete");
 static const char reacts_update_sqlite[] = REACTS_SQLITE("update");
+static const char reacts_insert_sqlite[] = REACTS_SQLITE("insert");
+
+enum status kept_reacts(struct database *db, const struct app_table *t, enum kept_event on, bool pg,
+                        str *what, struct arena *a, struct error *e)
+{
+    static const char *const sql[][2] = {
+        [KEPT_DELETE] = { reacts_delete_sqlite, reacts_delete_pg },
+        [KEPT_UPDATE] = { reacts_update_sqlite, reacts_update_pg },
+        [KEPT_INSERT] = { reacts_insert_sqlite, reacts_insert_pg }
+    };
+    struct rows r;
+    str name = pg ? t->quoted : t->name;
+    enum status st = database_run(db, str_of(sql[on][pg]), &name, 1, &r, a, e);
+
+    *what = st == ST_OK && r.n_rows ? row_str(&r, 0, 0) : S("");
+    return st;
+}
 
 /* What a trigger or a rule does besides is nowhere kept. */
 static enum status check_reactions(struct mending *m, struct error *e)
 {
     ARENA(a, KEPT_STEP_BYTES_MAX);
-    struct rows r;
     const struct app_table *t = m->c->table;
-    bool pg = m->s->tables.pg, gone = m->c->whole_row;
-    str name = pg ? t->quoted : t->name;
-    const char *sql = pg ? (gone ? reacts_delete_pg : reacts_update_pg)
-                         : (gone ? reacts_delete_sqlite : reacts_update_sqlite);
-    enum status st = database_run(m->s->db, str_of(sql), &name, 1, &r, &a, e);
+    bool gone = m->c->whole_row;
+    str what;
+    enum status st =
+        kept_reacts(m->s->db, t, gone ? KEPT_DELETE : KEPT_UPDATE, m->s->tables.pg, &what, &a, e);
 
-    if (st != ST_OK || r.n_rows == 0)
+    if (st != ST_OK || !what.n)
         return st;
     return fail(e, ST_CONFLICT,
                 "%s %.*s: %.*s would act, and what it changes could not be put back. Disable "
                 "or drop it for the time of the mending, or mend by hand (--sql prints how); "
                 "nothing was changed.",
                 gone ? "Rows cannot go from" : "Values cannot be emptied in", STR_ARG(t->name),
-                STR_ARG(row_str(&r, 0, 0)));
+                STR_ARG(what));
 }
 
 /* SQLite takes null in a primary key, and then several rows may have the same: nobody could tell

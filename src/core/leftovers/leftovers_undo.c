@@ -500,6 +500,34 @@ static enum status undo_round(struct undoing *u, struct error *e)
     return st;
 }
 
+/* What a trigger or a rule would do besides was not done when they were taken out. */
+static enum status check_reactions(struct undoing *u, struct error *e)
+{
+    ARENA(a, UNDO_BYTES_MAX);
+    struct rows r = { 0 };
+    enum status st =
+        database_run(u->db,
+                     S("select distinct table_name, case when whole_row is null then 0 "
+                       "else 1 end from brindle_leftovers where " PENDING),
+                     &u->run, 1, &r, &a, e);
+
+    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+        const struct app_table *t = app_table_named(&u->tables, row_str(&r, i, 0));
+        bool whole = str_eq(row_str(&r, i, 1), S("1"));
+        str what = S("");
+        if (t)
+            st = kept_reacts(u->db, t, whole ? KEPT_INSERT : KEPT_UPDATE, u->tables.pg, &what, &a,
+                             e);
+        if (st == ST_OK && what.n)
+            return fail(e, ST_CONFLICT,
+                        "Nothing can come back into %.*s: %.*s would act, and do what nobody has "
+                        "asked for. Disable or drop it for the time of the undo; nothing was "
+                        "changed.",
+                        STR_ARG(t->name), STR_ARG(what));
+    }
+    return st;
+}
+
 static enum status leave_the_rest(struct undoing *u, struct error *e)
 {
     ARENA(a, KEPT_STEP_BYTES_MAX);
@@ -524,6 +552,8 @@ static enum status undo_all(struct undoing *u, struct error *e)
     else if (st == ST_OK && u->careful)
         st = plain(u, "set constraints all immediate", e);
     u->run = arena_printf(&a, "%lld", (long long)u->m.run);
+    if (st == ST_OK)
+        st = check_reactions(u, e);
     if (st == ST_OK)
         st = undo_round(u, e);
     while (st == ST_OK && u->failed && u->put)
