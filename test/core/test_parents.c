@@ -367,6 +367,133 @@ static void the_progress_of_lists_under_any_number_of_parents_is_told(void **sta
     small_world_free(w);
 }
 
+/* Products 10001 to 10000 + n. */
+static void put_products(struct small_world *w, int n)
+{
+    struct error e = { 0 };
+    char sql[512];
+
+    snprintf(sql, sizeof sql,
+             "with recursive n(i) as (select 10001 union all select i + 1 from n where i < %d) "
+             "insert into objects (type, account, id, data, revision, ticket, fetched_at, "
+             "changed_at, api_version, source) select 'product', 'acct_1', 'prod_' || i, "
+             "'{\"id\":\"prod_' || i || '\",\"object\":\"product\"}', i, 1, 1, 1, '', 'get' "
+             "from n",
+             10000 + n);
+    assert_int_equal(w->world.store->ops->script(w->world.store, str_of(sql), &e), ST_OK);
+}
+
+static void work_once(struct small_world *w)
+{
+    struct work_report report = { 0 };
+    struct error e = { 0 };
+
+    assert_int_equal(work_one(&w->env, &report, &e), ST_OK);
+}
+
+enum { SEVERAL_PIECES = 1100 };
+
+/* Wherever the process ends: whoever was named is asked for at all, and the rest is no "too many".
+ */
+static void what_was_named_is_listed_under_every_parent_whoever_dies_in_between(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+
+    w->env.set.parents_max = 1;
+    put_products(w, SEVERAL_PIECES);
+    sync_of(w, "product_features", false);
+    work_once(w); /* a piece of them is wanted */
+    int64_t n = ask_int(
+        w,
+        "select count(*) from _walks where type = 'product_feature' and variant like 'parent=%'");
+    assert_true(n > 1 && n < SEVERAL_PIECES);
+    assert_int_equal(due_restart(&w->env, &e), ST_OK);
+    sync_all(w); /* which names nobody, and takes no name away */
+    for (int i = 0; i < 10 && n < SEVERAL_PIECES; i++) {
+        work_once(w);
+        n = ask_int(w, "select count(*) from _walks where type = 'product_feature' and variant "
+                       "like 'parent=%'");
+    }
+    work_long(w);
+    assert_int_equal(ask_int(w, "select count(*) from _walks where type = 'product_feature' and "
+                                "variant like 'parent=%' and "
+                                "state = 'skipped'"), /* a 404 of each */
+                     SEVERAL_PIECES);
+    assert_null(strstr(features(w, "reason"), "brindle sync"));
+    assert_string_equal(features(w, "cursor"), "named:end");
+    sync_all(w); /* all are done: what was named once is not for ever */
+    work_long(w);
+    assert_non_null(strstr(features(w, "reason"), "each of 1100 products has a list of its own"));
+    small_world_free(w);
+}
+
+/* A product comes while the features of another are on their way. */
+static void another_comes(void *ctx)
+{
+    struct small_world *w = ctx;
+    static int n;
+    char id[32], data[64];
+
+    snprintf(id, sizeof id, "prod_%d", 20000 + n++);
+    snprintf(data, sizeof data, "{\"id\":\"%s\",\"object\":\"product\"}", id);
+    put_object(w, "product", id, data, SOURCE_GET);
+}
+
+static void lists_under_parents_end_while_parents_keep_coming(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    put_products(w, 3);
+    for (int i = 0; i < 3; i++) {
+        static const char *const path[] = { "/v1/products/prod_10001/features",
+                                            "/v1/products/prod_10002/features",
+                                            "/v1/products/prod_10003/features" };
+        script(w, path[i], 200, LIST("", "false"));
+        script_last(w)->meanwhile = another_comes;
+        script_last(w)->ctx = w;
+    }
+    sync_of(w, "product_features", false);
+    work_long(w);
+    assert_string_equal(features(w, "state"), "complete");
+    assert_int_equal(
+        ask_int(w, "select count(*) from _walks where type = 'product_feature' and variant like "
+                   "'parent=%'"),
+        3);
+    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 0);
+    small_world_free(w);
+}
+
+static void so_many_parents_are_too_many_whoever_of_them_was_listed(void **state)
+{
+    (void)state;
+    struct small_world *w = world_with_a_list_given_up();
+
+    w->env.set.parents_max = 1; /* one of the two is listed already */
+    sync_all(w);
+    work_long(w);
+    assert_non_null(strstr(features(w, "reason"), "each of 2 products has a list of its own"));
+    small_world_free(w);
+}
+
+/* What comes with other objects is never said to be unlisted, or complete by such lists. */
+static void lists_of_what_comes_with_its_parent_leave_no_row_for_them_all(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    put_object(w, "invoice", "in_1", "{\"id\":\"in_1\",\"object\":\"invoice\"}", SOURCE_GET);
+    script(w, "/v1/invoices/in_1/lines", 200, LIST("", "false"));
+    sync_of(w, "invoice_line_items", false);
+    work_long(w);
+    assert_int_equal(asked(w, "/v1/invoices/in_1/lines"), 1);
+    assert_int_equal(ask_int(w, "select count(*) from _walks where variant = 'parents'"), 0);
+    assert_int_equal(ask_int(w, "select count(*) from _due where done_gen < gen"), 0);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +510,10 @@ int main(void)
         cmocka_unit_test(the_lists_on_any_number_of_clocks_are_walked),
         cmocka_unit_test(what_is_listed_by_the_customers_on_a_clock_is_walked_once),
         cmocka_unit_test(the_progress_of_lists_under_any_number_of_parents_is_told),
+        cmocka_unit_test(what_was_named_is_listed_under_every_parent_whoever_dies_in_between),
+        cmocka_unit_test(lists_under_parents_end_while_parents_keep_coming),
+        cmocka_unit_test(so_many_parents_are_too_many_whoever_of_them_was_listed),
+        cmocka_unit_test(lists_of_what_comes_with_its_parent_leave_no_row_for_them_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,11 +10,17 @@ enum {
     PARENTS_BYTES_MAX = 4 << 20,
     PAUSE_MS = 200, /* until the lists that it waits for are looked at again */
     PAUSE_MS_MAX = 5000,
-    PAUSE_SHARE = 8, /* of the time that it has waited already */
-    PACED_TRIES = 3, /* a list that fails so often holds up the schedule no longer */
+    PAUSE_SHARE = 8,   /* of the time that it has waited already */
+    LISTS_PIECE = 500, /* are wanted in one transaction */
+    PACED_TRIES = 3,   /* a list that fails so often holds up the schedule no longer */
 };
 
 #define VARIANT "parents"
+
+/* The row's cursor: the parents, by id, whose lists were wanted. */
+#define NAMED "named:"   /* stands before it: however many there are */
+#define BEHIND "parent=" /* as far as this one; nothing: none yet */
+#define ALL "end"
 
 bool parents_hide(const struct resource *r)
 {
@@ -59,10 +65,29 @@ static enum status ask_again(struct tx *tx, const struct env *env, const struct 
                        : st;
 }
 
+/* The row is ours from here on: was it asked for by name before, and not done since? */
+static enum status want_row(struct tx *tx, struct env *env, const struct resource *r,
+                            const struct walk_order *o, bool *named, struct arena *a,
+                            struct error *e)
+{
+    struct walk_order first = *o;
+    struct rows row;
+
+    first.again = false; /* else the name would be forgotten before it is read */
+    enum status st = walk_want(tx, env, r, S(VARIANT), &first, a, e);
+    if (st == ST_OK)
+        st = tx_run(tx, STMT_WALK_GET, &row, a, e, V_STR(str_of(r->type)), V_STR(S(VARIANT)),
+                    v_account(env));
+    if (st == ST_OK)
+        *named = o->named || (row.n_rows && str_starts(row_str(&row, 0, 0), S(NAMED)));
+    return st == ST_OK && o->again ? walk_want(tx, env, r, S(VARIANT), o, a, e) : st;
+}
+
 enum status parents_want(struct tx *tx, struct env *env, const struct resource *r,
                          const struct walk_order *o, struct arena *a, struct error *e)
 {
     struct walk_order mine = *o;
+    bool named = false;
     struct rows paced;
     enum status st =
         tx_run(tx, STMT_PARENTS_PACED, &paced, a, e, V_STR(str_of(r->type)), v_account(env));
@@ -70,9 +95,12 @@ enum status parents_want(struct tx *tx, struct env *env, const struct resource *
     /* What the clock has begun it began earlier: nobody has seen that yet, and nobody waited. */
     mine.again |= st == ST_OK && paced.n_rows;
     if (st == ST_OK)
-        st = walk_want(tx, env, r, S(VARIANT), &mine, a, e);
+        st = want_row(tx, env, r, &mine, &named, a, e);
     if (st == ST_OK)
         st = begin_anew(tx, env, r, a, e);
+    if (st == ST_OK)
+        st = tx_run(tx, STMT_PARENTS_PLACE, NULL, a, e, V_STR(named ? S(NAMED) : S("")),
+                    V_STR(str_of(r->type)), v_account(env));
     return st == ST_OK && !o->paced ? ask_again(tx, env, r, a, e) : st;
 }
 
@@ -96,12 +124,14 @@ struct parents {
     const struct resource *r;
     int64_t run; /* of this row of _walks */
     str state;
-    msec since;       /* wall */
-    int64_t open;     /* lists of the parents' type, or under them, that are yet to be walked */
-    int64_t failing;  /* of these, those that have failed and are tried again */
-    int64_t given_up; /* lists under them */
-    int64_t unknown;  /* lists of the parents' type that were given up */
-    int64_t n;        /* parents; counted where there are too many */
+    msec since;        /* wall */
+    int64_t open;      /* lists of the parents' type, or under them, that are yet to be walked */
+    int64_t failing;   /* of these, those that have failed and are tried again */
+    int64_t given_up;  /* lists under them */
+    int64_t unknown;   /* lists of the parents' type that were given up */
+    int64_t n;         /* parents */
+    str cursor, after; /* as it stands in the row; the id in it */
+    bool named, begun, wanted; /* of the lists: some, or all are */
     struct rows unlisted;
     str refused; /* the answer to one that is not there for this account or key; or empty */
 };
@@ -122,6 +152,19 @@ static enum status read_pending(struct tx *tx, struct parents *p, const char *ty
     return ST_OK;
 }
 
+static void read_cursor(struct parents *p, str cursor)
+{
+    str place = cursor;
+
+    p->cursor = cursor;
+    p->named = str_starts(cursor, S(NAMED));
+    if (p->named)
+        place = str_sub(place, strlen(NAMED), place.n);
+    p->begun = place.n != 0;
+    p->wanted = str_eqz(place, ALL);
+    p->after = str_starts(place, S(BEHIND)) ? str_sub(place, strlen(BEHIND), place.n) : S("");
+}
+
 static enum status read_row(struct tx *tx, struct parents *p, struct arena *a, struct error *e)
 {
     struct rows r;
@@ -135,7 +178,13 @@ static enum status read_row(struct tx *tx, struct parents *p, struct arena *a, s
     p->run = row_int(&r, 0, 1);
     p->state = row_str(&r, 0, 3);
     p->since = row_int(&r, 0, 6);
+    read_cursor(p, row_str(&r, 0, 0));
     return ST_OK;
+}
+
+static int64_t piece_of(const struct parents *p)
+{
+    return walk_is_paced(p->c) ? 1 : LISTS_PIECE;
 }
 
 static enum status read_unlisted(struct tx *tx, struct parents *p, struct arena *a, struct error *e)
@@ -143,20 +192,33 @@ static enum status read_unlisted(struct tx *tx, struct parents *p, struct arena 
     const struct value parent = V_STR(str_of(p->r->parent)), account = v_account(p->env);
     struct rows r;
     enum status st = tx_run(tx, STMT_PARENTS_UNLISTED, &p->unlisted, a, e, parent, account,
-                            V_STR(str_of(p->r->type)), V_INT(p->env->set.parents_max + 1));
+                            V_STR(p->after), V_STR(str_of(p->r->type)), V_INT(piece_of(p)));
 
     if (st == ST_OK)
         st = tx_run(tx, STMT_PARENTS_COUNT, &r, a, e, parent, account);
     if (st == ST_OK)
         p->n = row_int(&r, 0, 0);
-    if (st == ST_OK)
-        st = tx_run(tx, STMT_PARENTS_REFUSED, &r, a, e, parent, V_STR(str_of(p->r->type)), account);
+    return st;
+}
+
+static enum status read_refused(struct tx *tx, struct parents *p, struct arena *a, struct error *e)
+{
+    struct rows r;
+    enum status st = tx_run(tx, STMT_PARENTS_REFUSED, &r, a, e, V_STR(str_of(p->r->parent)),
+                            V_STR(str_of(p->r->type)), v_account(p->env));
+
     if (st == ST_OK && r.n_rows)
         p->refused = row_str(&r, 0, 0);
     return st;
 }
 
-/* Those who are there only when all of the parents are known. */
+/* All of the parents are known before it begins; once it has, only the clock's lists wait for each
+ * other. */
+static bool must_wait(const struct parents *p)
+{
+    return p->open && (p->wanted || !p->begun || walk_is_paced(p->c));
+}
+
 static enum status look(struct parents *p, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
@@ -168,7 +230,9 @@ static enum status look(struct parents *p, struct arena *a, struct error *e)
         st = read_pending(&tx, p, p->r->parent, false, a, e);
     if (st == ST_OK)
         st = read_pending(&tx, p, p->r->type, true, a, e);
-    return st == ST_OK && !p->open ? read_unlisted(&tx, p, a, e) : st;
+    if (st != ST_OK || must_wait(p))
+        return st;
+    return p->wanted ? read_refused(&tx, p, a, e) : read_unlisted(&tx, p, a, e);
 }
 
 /* ---- ends --------------------------------------------------------------------------------- */
@@ -185,10 +249,12 @@ static enum status end(struct parents *p, const char *state, const char *reason,
                     reason ? V_STR(str_of(reason)) : V_NULL,
                     V_INT(clock_wall(p->env->world->clock)), V_STR(k->type), V_STR(k->id),
                     v_account(p->env), V_INT(p->run), V_INT(p->c->ticket));
-    if (st == ST_OK)
+    if (st == ST_OK && parents_hide(p->r))
         st = followup_want_sweeps(&tx, p->env, p->r, k->id, strcmp(state, "complete") == 0, a, e);
     if (st == ST_OK)
         st = due_finish(&tx, p->env, p->c, a, e);
+    if (st == ST_OK && !parents_hide(p->r)) /* its objects come with others: it is never unlisted */
+        st = tx_run(&tx, STMT_PARENTS_FORGET, NULL, a, e, V_STR(k->type), v_account(p->env));
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
@@ -206,21 +272,35 @@ static enum status skip(struct parents *p, struct arena *a, struct error *e)
     return end(p, "skipped", why.p ? why.p : "too many lists", a, e);
 }
 
+static str next_cursor(const struct parents *p, struct arena *a)
+{
+    size_t n = p->unlisted.n_rows;
+    str named = p->named ? S(NAMED) : S("");
+
+    return (int64_t)n < piece_of(p) ? arena_concat(a, named, S(ALL))
+                                    : arena_printf(a, "%.*s" BEHIND "%.*s", STR_ARG(named),
+                                                   STR_ARG(row_str(&p->unlisted, n - 1, 0)));
+}
+
+/* The next ones. Where somebody has asked anew meanwhile nothing is kept: it begins anew. */
 static enum status want_lists(struct parents *p, struct arena *a, struct error *e)
 {
     CLEANUP(tx_end) struct tx tx = { 0 };
     const struct walk_order o = { .again = true, .lane = p->c->lane, .paced = walk_is_paced(p->c) };
+    const struct value type = V_STR(str_of(p->r->type)), account = v_account(p->env);
+    struct rows moved = { 0 };
     enum status st = tx_begin(&tx, p->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_WALK_RESUME, NULL, a, e, V_STR(str_of(p->r->type)), V_STR(S(VARIANT)),
-                    v_account(p->env));
-    for (size_t i = 0; st == ST_OK && i < p->unlisted.n_rows; i++) {
-        st = walk_want(&tx, p->env, p->r,
-                       arena_concat(a, S("parent="), row_str(&p->unlisted, i, 0)), &o, a, e);
-        if (o.paced) /* the next behind it */
-            break;
-    }
+        st = tx_run(&tx, STMT_PARENTS_MOVE, &moved, a, e, V_STR(next_cursor(p, a)), type, account,
+                    V_INT(p->run), V_STR(p->cursor));
+    if (st != ST_OK || !moved.n_changed)
+        return st;
+    if (p->unlisted.n_rows)
+        st = tx_run(&tx, STMT_WALK_RESUME, NULL, a, e, type, V_STR(S(VARIANT)), account);
+    for (size_t i = 0; st == ST_OK && i < p->unlisted.n_rows; i++)
+        st = walk_want(&tx, p->env, p->r, arena_concat(a, S(BEHIND), row_str(&p->unlisted, i, 0)),
+                       &o, a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
     if (st == ST_OK)
@@ -302,13 +382,15 @@ enum status parents_run(struct env *env, struct claim *c, struct work_report *re
 
     if (st != ST_OK)
         return st;
-    if (p.open)
+    if (must_wait(&p))
         return wait_for_lists(&p, &a, e);
-    if ((int64_t)p.unlisted.n_rows > env->set.parents_max)
+    if (p.wanted)
+        return conclude(&p, report, &a, e);
+    if (p.n > env->set.parents_max && !p.named && (!p.begun || walk_is_paced(c)))
         return skip(&p, &a, e);
-    if (p.unlisted.n_rows) {
-        st = want_lists(&p, &a, e);
-        return st == ST_OK ? wait_for_lists(&p, &a, e) : st;
-    }
-    return conclude(&p, report, &a, e);
+    st = want_lists(&p, &a, e);
+    if (st != ST_OK)
+        return st;
+    return walk_is_paced(c) && p.unlisted.n_rows ? wait_for_lists(&p, &a, e)
+                                                 : due_postpone(env, c, 0, e);
 }

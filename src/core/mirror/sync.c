@@ -13,7 +13,6 @@
 
 enum {
     SYNC_BYTES_MAX = 32 << 20,
-    PARENTS_PIECE = 500,
 };
 
 /* Listed under an object of another type, which its address or a parameter names. */
@@ -46,55 +45,10 @@ static enum status want_lists(struct tx *tx, struct env *env, const struct resou
     return st;
 }
 
-/* A list under a parent: one walk for each parent in the mirror, in transactions of a piece each.
- */
-static enum status want_under_piece(struct env *env, const struct resource *r, bool again,
-                                    enum stripe_lane lane, struct sync *out, char after[256],
-                                    size_t *n, struct error *e)
-{
-    ARENA(a, SYNC_BYTES_MAX);
-    CLEANUP(tx_end) struct tx tx = { 0 };
-    const struct walk_order o = { .again = again, .lane = lane };
-    struct rows rows;
-    enum status st = tx_begin(&tx, env->world->store, TX_WRITE, e);
-
-    if (st == ST_OK)
-        st = tx_run(&tx, STMT_OBJECT_IDS, &rows, &a, e, V_STR(str_of(r->parent)), v_account(env),
-                    V_STR(str_of(after)), V_INT(PARENTS_PIECE));
-    if (st != ST_OK)
-        return st;
-    for (size_t i = 0; i < rows.n_rows && st == ST_OK; i++)
-        st =
-            walk_want(&tx, env, r, arena_concat(&a, S("parent="), row_str(&rows, i, 0)), &o, &a, e);
-    if (st == ST_OK)
-        st = tx_commit(&tx, e);
-    if (st != ST_OK)
-        return st;
-    *n = rows.n_rows;
-    out->n_walks += rows.n_rows;
-    if (*n)
-        snprintf(after, 256, "%.*s", STR_ARG(row_str(&rows, *n - 1, 0)));
-    return ST_OK;
-}
-
-static enum status want_under_parents(struct env *env, const struct resource *r, bool again,
-                                      enum stripe_lane lane, struct sync *out, struct error *e)
-{
-    enum status st = ST_OK;
-    char after[256] = "";
-    size_t n = PARENTS_PIECE;
-
-    while (st == ST_OK && n == PARENTS_PIECE)
-        st = want_under_piece(env, r, again, lane, out, after, &n, e);
-    return st;
-}
-
 static enum status want_type(struct tx *tx, struct env *env, const struct resource *r, bool again,
                              enum stripe_lane lane, struct sync *out, struct arena *a,
                              struct error *e)
 {
-    enum status st = ST_OK;
-
     if (r->flags & RES_SINGLETON) {
         struct due_mark m = { .key = { DUE_OBJECT, str_of(r->type), str_of(r->type) },
                               .lane = lane,
@@ -104,10 +58,11 @@ static enum status want_type(struct tx *tx, struct env *env, const struct resour
     if (!r->list_path)
         return fail(e, ST_INVALID, "%s cannot be listed: it comes with the objects that name it",
                     r->view);
-    if (parents_hide(r))
-        st = parents_want(tx, env, r, &(struct walk_order){ .again = again, .lane = lane }, a, e);
-    if (is_under_parent(r))
-        return st; /* in transactions of their own, behind this one */
+    if (is_under_parent(r)) {
+        out->n_walks++;
+        return parents_want(
+            tx, env, r, &(struct walk_order){ .again = again, .lane = lane, .named = true }, a, e);
+    }
     return want_lists(tx, env, r, again, lane, out, a, e);
 }
 
@@ -216,11 +171,6 @@ enum status sync_start(struct env *env, const str *arg, size_t n, bool again, en
         st = followup_want_chase(&tx, env, &a, e);
     if (st == ST_OK)
         st = tx_commit(&tx, e);
-    for (size_t i = 0; i < n && st == ST_OK; i++) {
-        const struct resource *r = resource_by_name(arg[i]);
-        if (r && is_under_parent(r))
-            st = want_under_parents(env, r, again, lane, &s, e);
-    }
     if (st != ST_OK)
         return st;
     *out = s;

@@ -19,6 +19,7 @@ struct walk_order {
     bool again; /* from its start, even where it is under way; else from where it stands */
     enum stripe_lane lane;
     bool paced; /* nobody waits for it: a request a second */
+    bool named; /* parents_want: under however many parents */
 };
 
 enum { WALK_PACE_MS = 1000 }; /* of paced ones, between two requests */
