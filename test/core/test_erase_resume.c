@@ -291,6 +291,46 @@ static void one_that_is_gone_on_with_is_left_to_whoever_does(void **state)
     small_world_free(w);
 }
 
+enum { MANY_ADDRESSES = 900, LONG_NAME = 300 };
+
+/* Of somebody who had so many addresses that they fill more than a small arena. */
+static void leave_one_of_many_words(struct small_world *w, const char *customer, msec touched_at)
+{
+    ARENA(a, 4 << 20);
+    BUF(words, 2 << 20);
+    CLEANUP(tx_end) struct tx tx = { 0 };
+    struct error e = { 0 };
+
+    buf_append(&words, S("{\"addresses\":["));
+    for (int i = 0; i < MANY_ADDRESSES; i++)
+        buf_printf(&words, "%s\"%0*d@ada.example\"", i ? "," : "", LONG_NAME, i);
+    buf_append(&words, S("],\"users\":[]}"));
+    assert_false(words.failed);
+    assert_true(words.n > 256 << 10);
+    assert_int_equal(tx_begin(&tx, w->world.store, TX_WRITE, &e), ST_OK);
+    assert_int_equal(tx_run(&tx, STMT_ERASING_PUT, NULL, &a, &e, V_STR(str_of(customer)),
+                            v_account(&w->env), V_STR(buf_str(&words)), V_INT(touched_at)),
+                     ST_OK);
+    assert_int_equal(tx_commit(&tx, &e), ST_OK);
+}
+
+static void one_of_many_words_is_ended_and_so_is_the_one_behind_it(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+    struct error e = { 0 };
+
+    open_shop(w);
+    leave_one_of_many_words(w, "cus_ada", w->wall - 2);
+    leave_one_of_many_words(w, "cus_bob", w->wall - 1);
+    assert_int_equal(erase_resume(&w->env, w->wall, &e), ST_OK);
+    assert_int_equal(ask_int(w, "select count(*) from _erasing where customer = 'cus_bob'"), 1);
+    assert_int_equal(ask_int(w, "select count(*) from _erasing"), 1);
+    assert_int_equal(erase_resume(&w->env, w->wall, &e), ST_OK);
+    assert_int_equal(ask_int(w, "select count(*) from _erasing"), 0);
+    small_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +339,7 @@ int main(void)
         cmocka_unit_test(an_erasure_that_somebody_may_be_at_is_left_to_him),
         cmocka_unit_test(an_erasure_that_takes_long_is_left_to_whoever_is_at_it),
         cmocka_unit_test(one_that_is_gone_on_with_is_left_to_whoever_does),
+        cmocka_unit_test(one_of_many_words_is_ended_and_so_is_the_one_behind_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

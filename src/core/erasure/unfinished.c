@@ -7,7 +7,7 @@ enum {
     WORDS_BYTES_MAX = 2 << 20, /* ERASE_WORDS_MAX addresses */
 };
 
-/* What the later steps keep instead of words. */
+/* What the later steps keep instead of words; erasing_next.sql knows both. */
 #define DISK_IS_LEFT "{}"
 #define SERVER_IS_LEFT "{\"disk\":true}"
 
