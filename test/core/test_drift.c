@@ -315,6 +315,20 @@ static void what_no_list_shows_is_not_asked_for_at_each_check(void **state)
     small_world_free(w);
 }
 
+static void what_a_list_shows_in_another_version_is_no_hidden_object(void **state)
+{
+    (void)state;
+    struct small_world *w = small_world_new();
+
+    keep(w, "txr_1", RATE("txr_1", "old"));
+    script(w, FIRST, 200, PAGE(RATE("txr_1", "new"), "false"));
+    script(w, LIST "/txr_1", 200, RATE("txr_1", "new"));
+    check_again(w, true);
+    assert_string_equal(told(w), "txr_1 changed [\"display_name\"] mended; ");
+    assert_int_equal(told_hidden(w), 0);
+    small_world_free(w);
+}
+
 static void what_is_gone_and_not_mended_is_told_by_the_next_check_too(void **state)
 {
     (void)state;
@@ -522,6 +536,7 @@ int main(void)
         cmocka_unit_test(what_an_event_on_its_way_will_bring_is_no_difference),
         cmocka_unit_test(what_its_own_get_shows_as_it_is_here_is_no_difference),
         cmocka_unit_test(what_no_list_shows_is_not_asked_for_at_each_check),
+        cmocka_unit_test(what_a_list_shows_in_another_version_is_no_hidden_object),
         cmocka_unit_test(what_is_gone_and_not_mended_is_told_by_the_next_check_too),
         cmocka_unit_test(a_check_that_failed_goes_on_where_it_stood),
         cmocka_unit_test(a_cursor_that_vanished_begins_the_list_anew),

@@ -179,14 +179,12 @@ static enum status compare(struct check *k, struct tx *tx, const struct page_ite
     if (r.n_rows == 0)
         return note(k, tx, item->id, "missing", 0, S(""), a, e);
     int64_t ticket = row_int(&r, 0, 0), revision = row_int(&r, 0, 2);
-    if (ticket > k->c->ticket || revision > k->c->ticket)
-        return ST_OK;
+    if (!row_int(&r, 0, 1) && row_cell(&r, 0, OBJECT_HIDDEN)->type != VAL_NULL)
+        st = hidden_shown(tx, k->env, item->type, item->id, a, e);
+    if (st != ST_OK || ticket > k->c->ticket || revision > k->c->ticket)
+        return st;
     if (row_int(&r, 0, 1))
         return note(k, tx, item->id, "back", revision, S(""), a, e);
-    if (row_cell(&r, 0, OBJECT_HIDDEN)->type != VAL_NULL)
-        st = hidden_shown(tx, k->env, item->type, item->id, a, e);
-    if (st != ST_OK)
-        return st;
     str ours = row_str(&r, 0, 3);
     if (!str_eq(ours, item->data) && !json_same(ours, item->data, a))
         return note(k, tx, item->id, "changed", revision, drift_fields(item->data, ours, a), a, e);
@@ -320,7 +318,7 @@ static enum status note_unseen(struct check *k, struct error *e)
     enum status st = tx_begin(&tx, k->env->world->store, TX_WRITE, e);
 
     if (st == ST_OK)
-        st = tx_run(&tx, STMT_OBJECT_UNSEEN, &r, &a, e, drift_type(k), drift_account(k->env),
+        st = tx_run(&tx, STMT_DRIFT_UNSEEN, &r, &a, e, drift_type(k), drift_account(k->env),
                     V_INT(k->started_ticket), V_INT(k->at_ticket), V_STR(str_of(k->cursor)),
                     V_INT(PIECE));
     if (st != ST_OK)

@@ -5,7 +5,7 @@
 
 #define REST_MS (HIDDEN_REST_DAYS * 24LL * 3600 * 1000)
 
-/* The columns of object_unseen. */
+/* The columns of object_unseen and drift_unseen. */
 enum { UNSEEN_TICKET = 1, UNSEEN_HIDDEN, UNSEEN_FETCHED_AT };
 
 /* Where the clock was set back, a long way off is no rest either. */
@@ -26,7 +26,7 @@ enum status hidden_missed(struct tx *tx, const struct env *env, const struct res
     if (clocks_hold(r) && !env->identity.livemode)
         return ST_OK;
     enum status st = *ticket ? ST_OK : sequence_draw(tx, 1, ticket, a, e);
-    return st == ST_OK ? tx_run(tx, STMT_OBJECT_HIDE, NULL, a, e, V_INT(*ticket),
+    return st == ST_OK ? tx_run(tx, STMT_OBJECT_MISSED, NULL, a, e, V_INT(*ticket),
                                 V_STR(str_of(r->type)), v_account(env), V_STR(id))
                        : st;
 }
@@ -34,5 +34,5 @@ enum status hidden_missed(struct tx *tx, const struct env *env, const struct res
 enum status hidden_shown(struct tx *tx, const struct env *env, str type, str id, struct arena *a,
                          struct error *e)
 {
-    return tx_run(tx, STMT_OBJECT_HIDE, NULL, a, e, V_NULL, V_STR(type), v_account(env), V_STR(id));
+    return tx_run(tx, STMT_OBJECT_SHOWN, NULL, a, e, V_STR(type), v_account(env), V_STR(id));
 }

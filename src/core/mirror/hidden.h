@@ -16,12 +16,13 @@
  * one of them for each hidden object. [facts: F-18] */
 enum { HIDDEN_REST_DAYS = 30 };
 
-/* Is row `i` of object_unseen's answer a hidden object that rests? */
+/* Is row `i` of object_unseen's or drift_unseen's answer a hidden object that rests? */
 bool hidden_rests(const struct env *env, const struct rows *r, size_t i);
 
 /* Complete lists have not shown a living object, and it is asked for now. `*ticket`: 0, and drawn
- * in this transaction when it is first needed. What may live on a test clock is never hidden: it
- * ends with the clock, and nothing tells when the clock's own list was complete. */
+ * in this transaction when it is first needed. To be said before it is marked due: what is due
+ * already may have been shown, and is not hidden by this. What may live on a test clock is never
+ * hidden: it ends with the clock, and nothing tells when the clock's own list was complete. */
 enum status hidden_missed(struct tx *tx, const struct env *env, const struct resource *r, str id,
                           int64_t *ticket, struct arena *a, struct error *e) MUST_USE;
 /* A list shows it. */
