@@ -694,8 +694,10 @@ def a_mistake_in_the_file_that_was_to_be_read_anew(w):
     until("it is refused", lambda: b'"configuration":"refused"' in ready())
     w.conf(text, name="reload.conf")
     w.finds("--offline", "--config", conf)
+    lives = w.place.text_of("daemon.log").count("event=started")
     d.process.send_signal(signal.SIGHUP)
-    until("it has begun anew", lambda: b"refused" not in (ready() or b"refused"))
+    until("it has begun anew", lambda: w.place.text_of("daemon.log").count("event=started") > lives)
+    until("it answers", lambda: ready() and b"refused" not in ready())
     w.well("--offline", "--config", conf)
     d.stop()
 
