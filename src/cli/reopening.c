@@ -193,7 +193,9 @@ static void let_forget(struct reopening *r)
     msec now = clock_mono(r->clock);
     if (ended)
         r->env[r->forgetting.of].forget_at = now + r->forgetting.pause;
-    for (size_t i = 0; i < r->s->n; i++) {
+    size_t last = r->forgetting.of; /* one that has more to forget is the last to have its turn */
+    for (size_t k = 1; k <= r->s->n; k++) {
+        size_t i = (last + k) % r->s->n;
         if (r->s->env[i].closed != CLOSED_SEALED || now < r->env[i].forget_at)
             continue;
         if (forgetting_begin(&r->forgetting, i, &why) == ST_OK)
