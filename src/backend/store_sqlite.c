@@ -272,7 +272,8 @@ static enum status settle_wal(struct conn *c, struct error *e)
 {
     int rc = SQLITE_BUSY;
 
-    for (unsigned attempt = 0; rc == SQLITE_BUSY && attempt < SETTLE_ATTEMPTS_MAX; attempt++) {
+    for (unsigned attempt = 0; (rc & 0xff) == SQLITE_BUSY && attempt < SETTLE_ATTEMPTS_MAX;
+         attempt++) {
         if (attempt)
             clock_sleep(c->clock, SETTLE_PAUSE_MS);
         rc = sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
