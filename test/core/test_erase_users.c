@@ -4,6 +4,7 @@
 
 #include "core/customer/outbox.h"
 #include "core/customer/user.h"
+#include "core/erasure/removal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -218,6 +219,25 @@ static void a_users_pair_is_removed_before_the_row_is_forgotten(void **state)
     small_world_free(w);
 }
 
+static void who_is_stopped_while_he_waits_does_not_blame_the_server(void **state)
+{
+    (void)state;
+    ARENA(a, ERASE_BYTES_MAX);
+    struct small_world *w = with_shelf();
+    struct error e = { 0 };
+    struct erasure x;
+
+    deliver_all(w);
+    assert_int_equal(erase_run(&w->env, S("cus_ada"), &x, &a, &e), ST_RETRY);
+    assert_non_null(strstr(e.text, "does not answer"));
+    error_clear(&e);
+    env_stop(&w->env);
+    assert_int_equal(removal_await(&w->env, S("cus_ada"), &e), ST_RETRY);
+    assert_null(strstr(e.text, "does not answer"));
+    assert_non_null(strstr(e.text, "is stopping"));
+    small_world_free(w);
+}
+
 static void who_asks_again_before_the_pair_is_removed_keeps_it(void **state)
 {
     (void)state;
@@ -377,6 +397,7 @@ int main(void)
         cmocka_unit_test(a_user_with_another_customer_stays),
         cmocka_unit_test(a_user_who_was_forgotten_and_asks_again_gets_another_customer),
         cmocka_unit_test(a_users_pair_is_removed_before_the_row_is_forgotten),
+        cmocka_unit_test(who_is_stopped_while_he_waits_does_not_blame_the_server),
         cmocka_unit_test(who_asks_again_before_the_pair_is_removed_keeps_it),
         cmocka_unit_test(a_process_without_the_server_forgets_no_pair_that_is_there),
         cmocka_unit_test(a_server_that_is_no_more_is_waited_for_no_longer),

@@ -58,8 +58,13 @@ static bool somebody_may(const struct env *env)
     return outbox_has_server(env) || env->world->store->ops->crowded;
 }
 
-static enum status still_there(const struct env *env, str customer, struct error *e)
+static enum status still_there(struct env *env, str customer, struct error *e)
 {
+    if (env_stopping(env) && somebody_may(env))
+        return fail(e, ST_RETRY,
+                    "%s is stopping, and the key-value server may still have the state of %.*s, or "
+                    "which user had it: the daemon goes on with it, or run it again",
+                    env->name, STR_ARG(customer));
     if (outbox_has_server(env))
         return fail(e, ST_RETRY,
                     "the key-value server does not answer and may still have the state of %.*s, or "
