@@ -50,6 +50,8 @@ static enum status fail_result(struct pg_database *d, const PGresult *r, struct 
 
     if (PQstatus(d->pg) != CONNECTION_OK)
         return fail(e, ST_RETRY, "The connection to the application's database broke.");
+    /* unique_violation, exclusion_violation */
+    d->base.taken = code && (strcmp(code, "23505") == 0 || strcmp(code, "23P01") == 0);
     if (code && strcmp(code, "57014") == 0)
         return fail(e, ST_RETRY,
                     "The application's database took too long for one statement: an index on the "
@@ -125,6 +127,7 @@ static enum status run_begun(struct pg_database *d, str sql, const str *args, si
     const char *value[ARGS_MAX];
     ARENA(texts, TEXTS_BYTES_MAX); /* what libpq is given ends in a NUL */
 
+    d->base.taken = false;
     if (n_args > ARGS_MAX)
         return fail(e, ST_LIMIT, "more than %d arguments", ARGS_MAX);
     for (size_t i = 0; i < n_args; i++) {

@@ -37,6 +37,12 @@ static enum status judge(int rc)
     }
 }
 
+static bool is_taken(int extended)
+{
+    return extended == SQLITE_CONSTRAINT_UNIQUE || extended == SQLITE_CONSTRAINT_PRIMARYKEY ||
+           extended == SQLITE_CONSTRAINT_ROWID;
+}
+
 static enum status fail_sqlite(sqlite3 *db, int rc, struct error *e)
 {
     if (rc == SQLITE_INTERRUPT)
@@ -108,8 +114,10 @@ static enum status step_all(struct sqlite_database *d, sqlite3_stmt *s, struct r
         if (st != ST_OK)
             return st;
     }
-    if (rc != SQLITE_DONE)
+    if (rc != SQLITE_DONE) {
+        d->base.taken = is_taken(sqlite3_extended_errcode(d->db));
         return fail_sqlite(d->db, rc, e);
+    }
     r.n_changed = sqlite3_changes64(d->db);
     if (rows)
         *rows = r;
@@ -144,6 +152,7 @@ static enum status run(struct database *base, str sql, const str *args, size_t n
     sqlite3_stmt *s = NULL;
     int rc = sqlite3_prepare_v2(d->db, sql.p, (int)sql.n, &s, NULL);
 
+    d->base.taken = false;
     if (rc != SQLITE_OK)
         return fail_sqlite(d->db, rc, e);
     may_take(d);

@@ -498,10 +498,18 @@ void leftovers_say_mended(const struct cli *cli, const char *what, const struct 
                     (long long)m->run);
         if (m->changed_since)
             say_wrapped("",
-                        "%lld %s: something else stands there now, or the table is gone. What was "
-                        "taken out is still in brindle_leftovers, with outcome changed_since.",
+                        "%lld %s: something else stands there now, or the row, the column or the "
+                        "table is gone. What was taken out is still in brindle_leftovers, with "
+                        "outcome changed_since.",
                         (long long)m->changed_since,
                         m->changed_since == 1 ? "stays as it is" : "stay as they are");
+        if (m->refused)
+            say_wrapped("",
+                        "%lld %s refused, and %s in brindle_leftovers to be put back: mend what is "
+                        "in the way, and say --undo again, or give them an outcome there to let "
+                        "them be. %s",
+                        (long long)m->refused, m->refused == 1 ? "was" : "were",
+                        m->refused == 1 ? "waits" : "wait", m->why);
         return;
     }
     jw_object(&w);
@@ -509,6 +517,9 @@ void leftovers_say_mended(const struct cli *cli, const char *what, const struct 
     jw_put_int(&w, "values", m->emptied);
     jw_put_int(&w, "rows", m->removed);
     jw_put_int(&w, "changed_since", m->changed_since);
+    jw_put_int(&w, "refused", m->refused);
+    if (m->refused)
+        jw_put_str(&w, "why", str_of(m->why));
     jw_end(&w);
     printf("%.*s\n", STR_ARG(buf_str(&out)));
 }

@@ -14,6 +14,7 @@ enum {
 struct database {
     const struct database_ops *ops;
     msec statement_ms; /* for whoever has less time than DATABASE_STATEMENT_MS_MAX; 0: nobody */
+    bool taken;        /* the last statement failed, for a unique key has that value already */
 };
 
 static inline int database_statement_ms(const struct database *d)

@@ -265,15 +265,143 @@ static void a_row_whose_target_is_gone_holds_up_no_other(void **state)
         struct leftover_mended m = undo();
         assert_int_equal(m.emptied, 1);
         assert_int_equal(m.removed, 3);
-        assert_int_equal(m.changed_since, 2);
+        assert_int_equal(m.changed_since, 0);
+        assert_int_equal(m.refused, 2);
+        assert_non_null(strstr(m.why, pg ? "foreign key" : "not there"));
         assert_string_equal(cells("select id, p, boss from c order by id"),
                             "1|2|4\n3|2|1\n4|2|~\n");
         assert_string_equal(
             cells("select row_key, outcome from brindle_leftovers order by row_key"),
-            pg ? "{\"id\" : \"2\"}|changed_since\n{\"id\" : \"5\"}|changed_since\n"
-               : "{\"id\":\"2\"}|changed_since\n{\"id\":\"5\"}|changed_since\n");
+            pg ? "{\"id\" : \"2\"}|~\n{\"id\" : \"5\"}|~\n"
+               : "{\"id\":\"2\"}|~\n{\"id\":\"5\"}|~\n");
+        assert_int_equal(try_to_undo(), ST_CONFLICT);
+        run("insert into p values (1)");
+        assert_int_equal(undo().removed, 2);
+        assert_int_equal(number("select count(*) from brindle_leftovers"), 0);
         run("drop table c; drop table p; drop table q; drop table brindle_leftovers");
     }
+}
+
+/* The schema was changed since, so that it takes none: it is mended, and they come. */
+static void an_undo_that_brings_nothing_back_changes_nothing(void **state)
+{
+    static const struct {
+        const char *column, *pg, *sqlite, *mended_pg, *mended_sqlite, *says_pg, *says_sqlite;
+    } later[] = {
+        { "t.a", "alter table t add constraint later check (a is null)",
+          "create table u (id integer primary key, a text check (a is null)); insert into u select "
+          "* from t; drop table t; alter table u rename to t",
+          "alter table t drop constraint later",
+          "create table u (id integer primary key, a text); insert into u select * from t; "
+          "drop table t; alter table u rename to t",
+          "check constraint", "CHECK constraint" },
+        { "t.a=delete", "alter table t add b text not null",
+          "drop table t; create table t (id integer primary key, a text, b text not null)",
+          "alter table t alter b drop not null",
+          "drop table t; create table t (id integer primary key, a text, b text)", "not-null",
+          "NOT NULL" },
+        { "t.a", "alter table t alter a type int using null",
+          "create table u (id integer primary key, a int) strict; insert into u select * from t; "
+          "drop table t; alter table u rename to t",
+          "alter table t alter a type text using null",
+          "create table u (id integer primary key, a text); insert into u select * from t; "
+          "drop table t; alter table u rename to t",
+          "type integer", "in INT column" },
+        { "t.a=delete",
+          "create function no() returns trigger language plpgsql as 'begin raise ''closed''; end';"
+          "create trigger no before insert on t for each row execute function no()",
+          "create trigger no before insert on t begin select raise(abort, 'closed'); end",
+          "drop trigger no on t", "drop trigger no", "closed", "closed" },
+        { "t.a", "create trigger no before update on t for each row execute function no()",
+          "create trigger no before update on t begin select raise(rollback, 'closed'); end",
+          "drop trigger no on t", "drop trigger no", "closed", "closed" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(later); i++) {
+        run("create table t (id integer primary key, a text);"
+            "insert into t values (1, '" ONE "'), (2, '" TWO "')");
+        must_look(later[i].column);
+        (void)apply();
+        run(pg ? later[i].pg : later[i].sqlite);
+        assert_int_equal(try_to_undo(), ST_CONFLICT);
+        says("nothing was changed");
+        says("Table t: The application's database says: ");
+        says(pg ? later[i].says_pg : later[i].says_sqlite);
+        assert_int_equal(number("select count(a) from t"), 0);
+        assert_int_equal(number("select count(*) from brindle_leftovers where outcome is null"), 2);
+        run(pg ? later[i].mended_pg : later[i].mended_sqlite);
+        struct leftover_mended m = undo();
+        assert_int_equal(m.emptied + m.removed, 2);
+        assert_int_equal(number("select count(a) from t"), 2);
+        assert_int_equal(number("select count(*) from brindle_leftovers"), 0);
+        run("drop table t");
+    }
+}
+
+static void refuse_fours(bool refuse)
+{
+    if (pg)
+        run(refuse ? "alter table t add constraint four check (a not like '%4')"
+                   : "alter table t drop constraint four");
+    else
+        run(refuse ? "create trigger four before update on t when new.a like '%4' begin select "
+                     "raise(abort, 'no fours'); end"
+                   : "drop trigger four");
+}
+
+static void what_the_database_refuses_waits_for_the_next_undo(void **state)
+{
+    (void)state;
+    run("create table t (id integer primary key, a text);"
+        "insert into t values (1, '" OLD "4'), (2, '" TWO "'), (3, '" ONE "'), (4, '" OLD "4')");
+    must_look("t.a");
+    assert_int_equal(apply().emptied, 4);
+    run("update t set a = 'new' where id = 3");
+    refuse_fours(true);
+    struct leftover_mended m = undo();
+    assert_int_equal(m.emptied, 1);
+    assert_int_equal(m.changed_since, 1);
+    assert_int_equal(m.refused, 2);
+    if (!strstr(m.why, pg ? "\"four\"" : "no fours"))
+        wrong("%s", m.why);
+    assert_string_equal(cells("select * from t order by id"), "1|~\n2|" TWO "\n3|new\n4|~\n");
+    assert_string_equal(cells("select old_value, outcome from brindle_leftovers order by n"),
+                        OLD "4|~\n" ONE "|changed_since\n" OLD "4|~\n");
+    run("update t set a = 'new' where id = 1");
+    assert_int_equal(try_to_undo(), ST_CONFLICT); /* one is taken, one is refused */
+    assert_int_equal(number("select count(*) from brindle_leftovers where outcome is null"), 2);
+    refuse_fours(false);
+    m = undo();
+    assert_int_equal(m.emptied, 1);
+    assert_int_equal(m.changed_since, 1);
+    assert_int_equal(m.refused, 0);
+    assert_string_equal(cells("select * from t order by id"),
+                        "1|new\n2|" TWO "\n3|new\n4|" OLD "4\n");
+    assert_int_equal(try_to_undo(), ST_NONE);
+}
+
+/* Row 3 stays away, so that they go one by one: 2 before 1, to which it refers. */
+static void a_value_comes_back_after_its_row(void **state)
+{
+    (void)state;
+    run("create table p (id int primary key); insert into p values (1), (2);"
+        "create table t (id int primary key, p int references p (id), boss int references t (id), "
+        "a text, b text not null);"
+        "insert into t values (1, 2, null, null, '" TWO "'), (2, 2, 1, '" ONE "', '" TWO
+        "'), (3, 1, null, null, '" TWO "'), (4, 2, null, '" ONE "', 'none')");
+    must_look("t.a, t.b=delete");
+    struct leftover_mended m = apply();
+    assert_int_equal(m.emptied, 2);
+    assert_int_equal(m.removed, 3);
+    run("delete from p where id = 1; update t set a = 'new' where id = 4");
+    m = undo();
+    assert_int_equal(m.removed, 2);
+    assert_int_equal(m.emptied, 1);
+    assert_int_equal(m.changed_since, 1);
+    assert_int_equal(m.refused, 1);
+    assert_string_equal(cells("select id, a, b from t order by id"),
+                        "1|~|" TWO "\n2|" ONE "|" TWO "\n4|new|none\n");
 }
 
 /* SQLite takes them. */
@@ -418,8 +546,10 @@ static struct {
 static enum status run_through(struct database *d, str sql, const str *args, size_t n,
                                struct rows *r, struct arena *a, struct error *e)
 {
-    (void)d;
-    return lossy.inner->ops->run(lossy.inner, sql, args, n, r, a, e);
+    enum status st = lossy.inner->ops->run(lossy.inner, sql, args, n, r, a, e);
+
+    d->taken = lossy.inner->taken;
+    return st;
 }
 
 static enum status begin_through(struct database *d, struct error *e)
@@ -484,6 +614,36 @@ static void the_answer_to_a_commit_that_is_lost_is_looked_up(void **state)
     assert_int_equal(leftovers_undo(&lossy.base, t.w->env.name, &m, &t.e), ST_RETRY);
     says("nobody knows");
     assert_string_equal(cells("select a from t"), ONE "\n");
+}
+
+/* What was refused is still to be put back then. */
+static void a_lost_answer_to_an_undo_in_part_is_looked_up(void **state)
+{
+    struct leftover_mended m = { 0 };
+
+    (void)state;
+    run("create table t (id integer primary key, a text);"
+        "insert into t values (1, '" OLD "4'), (2, '" TWO "')");
+    must_look("t.a");
+    assert_int_equal(apply().emptied, 2);
+    refuse_fours(true);
+    lossy.inner = t.db;
+    lossy.ops = *t.db->ops;
+    lossy.ops.run = run_through;
+    lossy.ops.begin = begin_through;
+    lossy.ops.commit = lose_commit;
+    lossy.ops.rollback = roll_back_through;
+    lossy.ops.revive = revive_through;
+    lossy.base.ops = &lossy.ops;
+    lossy.kept = lossy.away = false;
+    assert_int_equal(leftovers_undo(&lossy.base, t.w->env.name, &m, &t.e), ST_RETRY);
+    says("nothing was changed");
+    assert_string_equal(cells("select * from t order by id"), "1|~\n2|~\n");
+    lossy.kept = true;
+    assert_int_equal(leftovers_undo(&lossy.base, t.w->env.name, &m, &t.e), ST_OK);
+    assert_int_equal(m.emptied, 1);
+    assert_int_equal(m.refused, 1);
+    assert_string_equal(cells("select * from t order by id"), "1|~\n2|" TWO "\n");
 }
 
 static void a_full_disk_changes_nothing_wherever_it_is_met(void **state)
@@ -758,12 +918,16 @@ int main(void)
         EACH(an_undo_overwrites_nothing_and_forgets_nothing),
         EACH(a_row_whose_place_is_taken_holds_up_no_other),
         EACH(a_row_whose_target_is_gone_holds_up_no_other),
+        EACH(an_undo_that_brings_nothing_back_changes_nothing),
+        EACH(what_the_database_refuses_waits_for_the_next_undo),
+        EACH(a_value_comes_back_after_its_row),
         EACH(a_key_with_null_in_it_is_a_key),
         EACH(mended_twice_is_put_back_twice),
         EACH(an_undo_is_of_its_environment_and_of_its_latest_mending),
         EACH(what_cannot_be_mended_says_why),
         EACH(whoever_looks_can_write_nothing),
         EACH(the_answer_to_a_commit_that_is_lost_is_looked_up),
+        EACH(a_lost_answer_to_an_undo_in_part_is_looked_up),
         EACH(a_full_disk_changes_nothing_wherever_it_is_met),
         EACH(an_undo_takes_no_other_row_away),
         EACH(tables_that_inherit_are_tables_of_their_own),

@@ -128,7 +128,10 @@ void leftovers_sql(const struct leftover_scan *s, bool unknown, struct buf *out)
 struct leftover_mended {
     int64_t run; /* larger than that of any before; usually the time */
     int64_t emptied, removed;
-    int64_t changed_since; /* leftovers_undo: not put back, for something else stands there now */
+    /* leftovers_undo: not put back, for something else stands there now, or their place is gone;
+     * and those that the database refused, the first one in its own words. */
+    int64_t changed_since, refused;
+    char why[ERROR_TEXT_MAX];
 };
 /* The same at once, in one transaction; the old values are kept in the application's database, in
  * table brindle_leftovers, under the mirror's environment. `now`: the wall clock. ST_CONFLICT: a
@@ -139,7 +142,9 @@ enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t now,
                             struct leftover_mended *out, struct error *e) MUST_USE;
 /* Puts back what the latest mending for the environment of this name took, where nothing has come
  * in its place since; in one transaction. What cannot come back stays in brindle_leftovers, its
- * outcome 'changed_since'. ST_NONE: there is nothing to put back. Otherwise as leftovers_apply. */
+ * outcome 'changed_since'; what the database refuses stays there to be tried again. ST_NONE: there
+ * is nothing to put back. ST_CONFLICT: a trigger is in the way, or some was refused and none put
+ * back. Otherwise as leftovers_apply. */
 enum status leftovers_undo(struct database *db, const char *env, struct leftover_mended *out,
                            struct error *e) MUST_USE;
 

@@ -22,7 +22,6 @@ enum status kept_reacts(struct database *db, const struct app_table *t, enum kep
 enum status kept_is_old(struct error *e) MUST_USE;
 
 /* Commits if `st` is ST_OK, else rolls back and answers `st`. When the answer to the commit is
- * lost, the rows of the run tell whether it was kept: with `there` it was if there are some that
- * are to be put back, else if there are none. */
-enum status kept_end(struct database *db, enum status st, int64_t run, bool there,
+ * lost, the rows of the run tell whether it was kept: then so many are to be put back. */
+enum status kept_end(struct database *db, enum status st, int64_t run, int64_t pending,
                      struct error *e) MUST_USE;

@@ -548,7 +548,7 @@ enum status leftovers_apply(struct leftover_scan *s, bool unknown, int64_t now,
     if (st != ST_OK)
         return st;
     st = apply_all(s, unknown, &m, e);
-    st = kept_end(s->db, st, m.run, true, e);
+    st = kept_end(s->db, st, m.run, m.emptied + m.removed, e);
     if (st == ST_OK)
         *out = m;
     return st;

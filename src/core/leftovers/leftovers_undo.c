@@ -16,36 +16,39 @@ enum {
 };
 
 #define PENDING "run = cast($1 as bigint) and outcome is null"
+/* Within a transaction alone: its place was taken when this round came to it. */
+#define NOT_NOW "'not_now'"
 
 /* ---- the end of a transaction ---------------------------------------------------------------- */
 
-static enum status is_kept(struct database *db, int64_t run, bool there, bool *kept,
+static enum status is_kept(struct database *db, int64_t run, int64_t pending, bool *kept,
                            struct error *e)
 {
     ARENA(a, KEPT_STEP_BYTES_MAX);
     struct rows r;
+    int64_t n = -1;
     str arg = arena_printf(&a, "%lld", (long long)run);
     enum status st = db->ops->revive(db, e);
 
     if (st != ST_OK)
         return st;
-    st = database_run(db, S("select 1 from brindle_leftovers where " PENDING " limit 1"), &arg, 1,
-                      &r, &a, e);
+    st = database_run(db, S("select count(*) from brindle_leftovers where " PENDING), &arg, 1, &r,
+                      &a, e);
     if (st == ST_INVALID) { /* no such table: the very first time was not kept */
         error_clear(e);
         *kept = false;
         return ST_OK;
     }
-    *kept = st == ST_OK && (r.n_rows > 0) == there;
+    *kept = st == ST_OK && str_to_int(row_str(&r, 0, 0), &n) && n == pending;
     return st;
 }
 
-static enum status end_in_doubt(struct database *db, int64_t run, bool there, struct error *e)
+static enum status end_in_doubt(struct database *db, int64_t run, int64_t pending, struct error *e)
 {
     struct error why = { 0 };
     bool kept = false;
 
-    if (is_kept(db, run, there, &kept, &why) != ST_OK)
+    if (is_kept(db, run, pending, &kept, &why) != ST_OK)
         return fail(e, ST_RETRY,
                     "The connection to the application's database broke at the very end, and "
                     "nobody knows whether it was done: it was, whole, or not at all. When the "
@@ -56,7 +59,8 @@ static enum status end_in_doubt(struct database *db, int64_t run, bool there, st
                        "nothing was changed. Say it again.");
 }
 
-enum status kept_end(struct database *db, enum status st, int64_t run, bool there, struct error *e)
+enum status kept_end(struct database *db, enum status st, int64_t run, int64_t pending,
+                     struct error *e)
 {
     if (st != ST_OK) {
         db->ops->rollback(db);
@@ -65,7 +69,7 @@ enum status kept_end(struct database *db, enum status st, int64_t run, bool ther
     st = db->ops->commit(db, e);
     if (st == ST_RETRY) {
         error_clear(e);
-        return end_in_doubt(db, run, there, e);
+        return end_in_doubt(db, run, pending, e);
     }
     if (st != ST_OK)
         error_prefix(e, "Nothing was changed. ");
@@ -86,7 +90,8 @@ struct undoing {
     bool careful;                  /* each row by itself, and looked at before it stays */
     const struct app_column *each; /* all of it at once did not go */
     str before;                    /* n of the row that was tried last */
-    size_t put, failed;            /* of this round */
+    size_t put, failed;            /* of this round, as m.refused and m.why are */
+    bool whole;                    /* nothing is left to be done but to commit */
 };
 
 static enum status not_ours(struct error *e)
@@ -241,7 +246,8 @@ static str put_rows(const struct app_table *t, bool one, struct arena *a)
 }
 
 /* PostgreSQL: all that was taken out of a column in one statement, for it is quick, and rows may
- * refer to each other; or that of one number alone. */
+ * refer to each other; or that of one number alone. What stays may go in the next round: the row
+ * that a value belongs to may come back by then. */
 static enum status put_back_all(struct undoing *u, const struct app_table *t,
                                 const struct app_column *c, bool whole, const str *one,
                                 struct error *e)
@@ -257,7 +263,7 @@ static enum status put_back_all(struct undoing *u, const struct app_table *t,
         "where " PENDING " and table_name = $2 and column_name = $3%s), %.*s, "
         "gone as (delete from brindle_leftovers where run = cast($1 as bigint) and n in "
         "(select n from put) returning 1), "
-        "stay as (update brindle_leftovers set outcome = 'changed_since' where run = "
+        "stay as (update brindle_leftovers set outcome = " NOT_NOW " where run = "
         "cast($1 as bigint) and %s and n in (select n from kept except select n from put) "
         "returning 1) select (select count(*) from gone), (select count(*) from stay)",
         one ? " and n = cast($4 as bigint)" : "", STR_ARG(put), one ? "false" : "true");
@@ -269,8 +275,8 @@ static enum status put_back_all(struct undoing *u, const struct app_table *t,
     (void)str_to_int(row_str(&r, 0, 0), &n);
     (void)str_to_int(row_str(&r, 0, 1), &left);
     *(whole ? &u->m.removed : &u->m.emptied) += n;
-    u->m.changed_since += left;
     u->put += (size_t)n;
+    u->failed += (size_t)left;
     return ST_OK;
 }
 
@@ -307,10 +313,10 @@ static enum status try_all(struct undoing *u, const struct app_table *t, const s
 
 /* ---- one by one ------------------------------------------------------------------------------ */
 
-/* SQLite looks at foreign keys at the very end: does the row that was put back refer to one that is
- * not there? */
-static enum status refers_to_nothing(struct undoing *u, const struct app_table *t, str key,
-                                     bool *does, struct error *e)
+/* SQLite looks at foreign keys at the very end: the row that was put back must not refer to one
+ * that is not there. */
+static enum status check_target(struct undoing *u, const struct app_table *t, str key,
+                                struct error *e)
 {
     ARENA(a, KEPT_STEP_BYTES_MAX);
     str where, args[APP_KEY_MAX + 1];
@@ -318,7 +324,7 @@ static enum status refers_to_nothing(struct undoing *u, const struct app_table *
     struct rows r = { 0 };
     enum status st = where_key(u, key, &where, args, &n_args, &a, e);
 
-    for (size_t i = 0; st == ST_OK && !*does && i < u->tables.n_links; i++) {
+    for (size_t i = 0; st == ST_OK && i < u->tables.n_links; i++) {
         const struct app_link *l = &u->tables.link[i];
         str set = S("1");
         if (l->from != t)
@@ -332,7 +338,9 @@ static enum status refers_to_nothing(struct undoing *u, const struct app_table *
                                STR_ARG(t->rows), STR_ARG(set), STR_ARG(where), STR_ARG(l->to->rows),
                                STR_ARG(app_link_joins(l, "x1", "x0", &a)));
         st = database_run(u->db, sql, NULL, 0, &r, &a, e);
-        *does = st == ST_OK && r.n_rows > 0;
+        if (st == ST_OK && r.n_rows)
+            return fail(e, ST_CONFLICT, "It refers to a row of %.*s that is not there.",
+                        STR_ARG(l->to->name));
     }
     return st;
 }
@@ -343,12 +351,14 @@ static enum status put_back_one(struct undoing *u, const struct rows *r, size_t 
     ARENA(a, KEPT_STEP_BYTES_MAX);
     const struct app_table *t = app_table_named(&u->tables, row_str(r, i, K_TABLE));
     const struct app_column *c = app_column_named(&u->tables, t, row_str(r, i, K_COLUMN));
-    bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT, astray = false;
+    bool whole = row_cell(r, i, K_WHOLE)->type == VAL_TEXT;
     size_t put = u->put;
     enum status st;
 
-    if (!t || !c || (u->tables.pg && t->n_key == 0))
-        return ST_OK; /* it is gone, or its key */
+    if (!t || !c)
+        return ST_OK; /* it is gone */
+    if (u->tables.pg && t->n_key == 0)
+        return fail(e, ST_CONFLICT, "It has no primary key any more.");
     if (u->tables.pg) {
         st = put_back_all(u, t, c, whole, &row_cell(r, i, K_N)->s, e);
         *done = st == ST_OK && u->put > put;
@@ -356,8 +366,7 @@ static enum status put_back_one(struct undoing *u, const struct rows *r, size_t 
     }
     st = whole ? put_back_row(u, t, r, i, done, &a, e) : put_back_value(u, t, r, i, done, &a, e);
     if (st == ST_OK && *done && u->careful)
-        st = refers_to_nothing(u, t, row_str(r, i, K_KEY), &astray, e);
-    *done = *done && !astray;
+        st = check_target(u, t, row_str(r, i, K_KEY), e);
     if (st != ST_OK || !*done)
         return st;
     u->put++;
@@ -366,7 +375,41 @@ static enum status put_back_one(struct undoing *u, const struct rows *r, size_t 
                         &row_cell(r, i, K_N)->s, 1, NULL, &a, e);
 }
 
-/* A rule of the database that forbids it now means that something has come in its place. */
+static enum status nothing_came_back(const struct undoing *u, struct error *e)
+{
+    error_clear(e);
+    return fail(e, ST_CONFLICT,
+                "Nothing can be put back now, and nothing was changed: mend what is in the way, "
+                "and say it again. %.380s",
+                u->m.why);
+}
+
+/* What the database refuses stays as it is, to be tried again, and by another --undo; all else that
+ * does not go has lost its place. */
+static enum status let_it_stay(struct undoing *u, const struct rows *r, size_t i, enum status why,
+                               struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    const str args[] = { u->run, row_str(r, i, K_N) };
+    str table = row_str(r, i, K_TABLE);
+    bool refused = why != ST_OK && !u->db->taken;
+
+    u->failed++;
+    if (refused && u->m.refused++ == 0)
+        snprintf(u->m.why, sizeof u->m.why, "Table %.*s: %.360s",
+                 (int)(table.n < 63 ? table.n : 63), table.p, e->text);
+    error_clear(e);
+    enum status st = plain(u, "rollback to savepoint brindle_row", e);
+    if (st == ST_INVALID) /* there is none: a trigger has ended the whole transaction */
+        return nothing_came_back(u, e);
+    if (st != ST_OK || refused)
+        return st;
+    return database_run(u->db,
+                        S("update brindle_leftovers set outcome = " NOT_NOW
+                          " where run = cast($1 as bigint) and n = cast($2 as bigint)"),
+                        args, COUNT(args), NULL, &a, e);
+}
+
 static enum status try_one(struct undoing *u, const struct rows *r, size_t i, struct error *e)
 {
     bool done = false;
@@ -374,12 +417,8 @@ static enum status try_one(struct undoing *u, const struct rows *r, size_t i, st
 
     if (st == ST_OK)
         st = put_back_one(u, r, i, &done, e);
-    if (was_refused(st) || (st == ST_OK && !done)) {
-        error_clear(e);
-        done = false;
-        st = plain(u, "rollback to savepoint brindle_row", e);
-    }
-    u->failed += !done;
+    if (was_refused(st) || (st == ST_OK && !done))
+        st = let_it_stay(u, r, i, st, e);
     return st == ST_OK ? plain(u, "release savepoint brindle_row", e) : st;
 }
 
@@ -495,9 +534,42 @@ static enum status undo_round(struct undoing *u, struct error *e)
 
     u->before = S("9223372036854775807");
     u->put = u->failed = 0;
+    u->m.refused = 0;
     while (st == ST_OK && n)
         st = undo_piece(u, &place, &n, e);
     return st;
+}
+
+/* What did not go in a round. */
+static enum status name_the_rest(struct undoing *u, const char *outcome, int64_t *n,
+                                 struct error *e)
+{
+    ARENA(a, KEPT_STEP_BYTES_MAX);
+    struct rows r = { 0 };
+    str sql = arena_printf(&a,
+                           "update brindle_leftovers set outcome = %s where run = cast($1 as "
+                           "bigint) and outcome = " NOT_NOW,
+                           outcome);
+    enum status st = database_run(u->db, sql, &u->run, 1, &r, &a, e);
+
+    *n = st == ST_OK ? r.n_changed : 0;
+    return st;
+}
+
+/* What did not go may go after others have: another round for as long as one brings something. */
+static enum status undo_in_rounds(struct undoing *u, struct error *e)
+{
+    int64_t n = 0;
+    enum status st = undo_round(u, e);
+
+    while (st == ST_OK && u->failed && u->put) {
+        st = name_the_rest(u, "null", &n, e);
+        if (st == ST_OK)
+            st = undo_round(u, e);
+    }
+    if (st == ST_OK && u->m.refused && u->m.removed + u->m.emptied == 0)
+        return nothing_came_back(u, e);
+    return st == ST_OK ? name_the_rest(u, "'changed_since'", &u->m.changed_since, e) : st;
 }
 
 /* What a trigger or a rule would do besides was not done when they were taken out. */
@@ -528,20 +600,7 @@ static enum status check_reactions(struct undoing *u, struct error *e)
     return st;
 }
 
-static enum status leave_the_rest(struct undoing *u, struct error *e)
-{
-    ARENA(a, KEPT_STEP_BYTES_MAX);
-    struct rows r = { 0 };
-    enum status st = database_run(
-        u->db, S("update brindle_leftovers set outcome = 'changed_since' where " PENDING), &u->run,
-        1, &r, &a, e);
-
-    u->m.changed_since += st == ST_OK ? r.n_changed : 0;
-    return st;
-}
-
-/* On SQLite rows that refer to each other may come in any order until the end. What did not go may
- * go after others have: another round for as long as one brings something. */
+/* On SQLite rows that refer to each other may come in any order until the end. */
 static enum status undo_all(struct undoing *u, struct error *e)
 {
     ARENA(a, UNDO_BYTES_MAX);
@@ -554,11 +613,7 @@ static enum status undo_all(struct undoing *u, struct error *e)
     u->run = arena_printf(&a, "%lld", (long long)u->m.run);
     if (st == ST_OK)
         st = check_reactions(u, e);
-    if (st == ST_OK)
-        st = undo_round(u, e);
-    while (st == ST_OK && u->failed && u->put)
-        st = undo_round(u, e);
-    return st == ST_OK && u->failed ? leave_the_rest(u, e) : st;
+    return st == ST_OK ? undo_in_rounds(u, e) : st;
 }
 
 static enum status undo_once(struct undoing *u, struct error *e)
@@ -570,7 +625,8 @@ static enum status undo_once(struct undoing *u, struct error *e)
     if (st != ST_OK)
         return st;
     st = undo_all(u, e);
-    return kept_end(u->db, st, u->m.run, false, e);
+    u->whole = st == ST_OK;
+    return kept_end(u->db, st, u->m.run, u->m.refused, e);
 }
 
 /* What the database finds at the very end alone, it finds before when we look at each row. */
@@ -580,7 +636,7 @@ enum status leftovers_undo(struct database *db, const char *env, struct leftover
     struct undoing u = { .db = db, .env = env }, again = { .db = db, .env = env, .careful = true };
     enum status st = undo_once(&u, e);
 
-    if (st == ST_CONFLICT) {
+    if (st == ST_CONFLICT && u.whole) {
         error_clear(e);
         st = undo_once(&again, e);
         u = again;
