@@ -58,6 +58,13 @@ enum plant {
     PLANT_QUARANTINE_SKIPPED,   /* an event of another account or mode is acted upon */
     PLANT_SWITCH_UNDRAINED,     /* an environment is sealed while answers are on their way to it */
     PLANT_HEADER_FORGOTTEN,     /* a connected account's objects are asked for as the platform */
+    PLANT_BLOCK_FORGOTTEN,      /* an erased id takes what a list shows of it */
+    PLANT_NEW_OF_ERASED,        /* what refers to an erased object is stored */
+    PLANT_LATE_BODY_KEPT,       /* so is the body of an event about one */
+    PLANT_INBOX_REMEMBERS,      /* an erasure leaves the bodies of events */
+    PLANT_RESUME_BELIEVES,      /* an erasure that was begun counts as done */
+    PLANT_PAIR_KEPT,            /* a user's pair stays at the key-value server */
+    PLANT_DISK_REMEMBERS,       /* what was erased stays in free pages and the log */
     PLANT_COUNT
 };
 

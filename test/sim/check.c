@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "disk.h"
 #include "fibre.h"
+#include "forget.h"
 #include "ids.h"
 #include "ledger.h"
 #include "node.h"
@@ -371,9 +372,10 @@ void check_objects(sqlite3 *db, const char *when)
         sqlite3_bind_text(q, 3, owner_account(), -1, SQLITE_STATIC);
         if (!look_next(db, q))
             broke(PROMISE_KEPT, "%s: %s %s was committed and is not there", when, o->type, o->id);
-        bool deleted = sqlite3_column_int(q, 0);
+        int deleted = sqlite3_column_int(q, 0);
         int64_t version = version_of(look_text(q, 1));
-        if (story_place(o, o->at - 1, version, deleted) < 0)
+        if (deleted == ROW_ERASED ? !forget_may_be_gone(str_of(o->id))
+                                  : story_place(o, o->at - 1, version, deleted) < 0)
             broke(PROMISE_KEPT, "%s: %s %s is older than what was committed: version %lld%s", when,
                   o->type, o->id, (long long)version, deleted ? " (deleted)" : "");
         sqlite3_reset(q);
@@ -451,6 +453,8 @@ static void check_one_disk(const char *when)
             check_objects(db, when);
             guest_is(0);
         }
+        if (the_climate->erasures)
+            forget_check(db, true, when);
         if (look_number(db, "select count(*) from _due where done_gen > gen"))
             broke(PROMISE_SOUND, "%s: more generations are done than there were", when);
         if (the_climate->money)
@@ -480,6 +484,8 @@ void check_states(void)
     if (!db)
         return;
     ledger_check_store(db, "behind a commit");
+    if (the_climate->erasures)
+        forget_check(db, false, "behind a commit");
     look_close(db);
 }
 
@@ -588,7 +594,8 @@ void check_why_not(char *out, size_t size)
         return;
     sqlite3_stmt *q =
         look_ask(db, "select kind, type, id, claimed, attempts, dead, coalesce(last_error,"
-                     "'') from _due where done_gen < gen order by 1, 2, 3 limit 5");
+                     "'') from _due where done_gen < gen union all select 'erasure', 'customer', "
+                     "customer, 0, 0, 0, '' from _erasing order by 1, 2, 3 limit 5");
     while (look_next(db, q) && n < size)
         n +=
             (size_t)snprintf(out + n, size - n,

@@ -56,6 +56,7 @@ struct mirror_change {
     char type[TYPE_BYTES_MAX], id[ID_BYTES_MAX];
     int64_t version;
     bool deleted;
+    bool knows; /* a word of somebody who was forgotten */
 };
 
 /* A commit was told OK. `order`: among all write transactions. */

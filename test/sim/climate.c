@@ -563,6 +563,41 @@ static void draw_guests(struct climate *c)
     c->requests_per_second = 100;
 }
 
+/* People who are to be forgotten, while lists and late events speak of them, and much dies in the
+ * middle of it. What reaches the key-value server late, or is set back there, may be a pair that
+ * was removed (forget.h). */
+static void draw_forget(struct climate *c)
+{
+    c->erasures = (unsigned)seed_between(10, 40);
+    c->erasure_deaths = seed_chance(70) ? (unsigned)seed_between(2, 30) : 0;
+    c->money = true;
+    c->kv = seed_chance(60);
+    c->kv_late = c->kv_rewound = 0;
+    c->asks = 0;
+    c->workers = (unsigned)seed_between(2, 5);
+    c->set.lease_ms = seed_between(2, 30) * 1000;
+    c->set.settle_ms = seed_between(0, 100);
+    c->answer_ms_max = seed_between(10, 400);
+    c->page_limit = seed_chance(50) ? 100 : (unsigned)seed_between(1, 3);
+    c->objects = (unsigned)seed_between(2, 6);
+    c->actions = (unsigned)seed_between(12, 30);
+    c->action_pause_ms = seed_between(100, 3000);
+    c->burst = seed_chance(50) ? (unsigned)seed_between(2, 8) : 0;
+    c->late = (unsigned)seed_between(0, 50);
+    c->late_ms_max = seed_between(1, 120) * 1000;
+    c->behind_back = c->dropped = 0;
+    c->syncs = (unsigned)seed_between(100, 900);
+    c->full_syncs = 60;
+    c->people_ms_max = seed_between(1000, 5000);
+    c->life_ms_max = seed_chance(40) ? 0 : seed_between(2, 30) * 1000;
+    c->down_ms_max = 2000;
+    c->violent_lives = 20;
+    c->wrong_keys = 0;
+    c->full_spells = 0;
+    c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;
+    c->requests_per_second = 100;
+}
+
 static enum weather forced;
 
 void climate_force(enum weather w)
@@ -590,6 +625,7 @@ static enum weather drawn;
 
 static enum weather draw_weather(void)
 {
+    enum { FORGET_IN = 24 };
     static const enum weather odds[] = {
         WEATHER_PLAIN,  WEATHER_PLAIN, WEATHER_TRADE, WEATHER_STORM,   WEATHER_STORM,
         WEATHER_CHURN,  WEATHER_TUG,   WEATHER_ECHO,  WEATHER_WHISPER, WEATHER_BILLS,
@@ -597,8 +633,11 @@ static enum weather draw_weather(void)
         WEATHER_DEAF,   WEATHER_ROT,   WEATHER_CULL,  WEATHER_CULL,    WEATHER_CHAIN,
         WEATHER_FRAIL,  WEATHER_PAIR,  WEATHER_MOVE,  WEATHER_GUESTS,
     };
-    enum weather w = odds[seed_draw() % COUNT(odds)];
+    uint64_t dice = seed_draw();
+    enum weather w = odds[dice % COUNT(odds)];
 
+    if (dice >> 32 < UINT32_MAX / FORGET_IN) /* in seeds of any other weather */
+        w = WEATHER_FORGET;
     drawn = forced == WEATHER_ANY ? w : forced;
     return drawn;
 }
@@ -630,6 +669,7 @@ void climate_draw(struct climate *c)
     case WEATHER_PAIR: draw_pair(c); break;
     case WEATHER_MOVE: draw_move(c); break;
     case WEATHER_GUESTS: draw_guests(c); break;
+    case WEATHER_FORGET: draw_forget(c); break;
     case WEATHER_ANY:
     case WEATHER_PLAIN: break;
     }
@@ -649,6 +689,7 @@ void climate_calm(struct climate *c)
     c->kv_lost_before = c->kv_lost_after = c->kv_torn = c->kv_late = c->kv_restarts = 0;
     c->exchanged = c->swaps = c->losses = c->misled = c->strays = c->switches = 0;
     c->switch_deaths = 0;
+    c->erasure_deaths = 0;
     c->asks = 0;
     c->life_ms_max = 0;
     c->disk.read_fails = c->disk.write_fails = c->disk.sync_fails = 0;

@@ -27,7 +27,8 @@
     WEATHER(TRADE, "trade")     /* operations on the catalogue */           \
     WEATHER(PAIR, "pair")       /* two environments in one daemon */        \
     WEATHER(MOVE, "move")       /* and people who switch between them */    \
-    WEATHER(GUESTS, "guests")   /* connected accounts */
+    WEATHER(GUESTS, "guests")   /* connected accounts */                    \
+    WEATHER(FORGET, "forget")   /* people who are to be forgotten */
 
 enum weather {
 #define WEATHER(w, text) WEATHER_##w,
@@ -114,6 +115,9 @@ struct climate {
     unsigned switch_deaths; /* of a thousand calls of such a process: it is killed there */
     unsigned guests;        /* accounts that are connected to the one environment (side.h) */
     bool leaves;            /* the last of them takes its access away */
+
+    unsigned erasures;       /* of a hundred rounds: somebody is to be forgotten */
+    unsigned erasure_deaths; /* of a hundred looks at an erasure: the process ends */
 
     bool early_sync; /* it begins while things still go wrong, and must survive that */
 };

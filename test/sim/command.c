@@ -5,8 +5,10 @@
 #include "check.h"
 #include "core/due.h"
 #include "core/environment/fuse.h"
+#include "core/erasure/erase.h"
 #include "core/mirror/sync.h"
 #include "fibre.h"
+#include "forget.h"
 #include "orders.h"
 #include "seed.h"
 #include "trace.h"
@@ -35,7 +37,8 @@ enum command_kind {
     COMMAND_REVIVE,
     COMMAND_MEND_FUSE,
     COMMAND_ASK,
-    COMMAND_ORDER
+    COMMAND_ORDER,
+    COMMAND_ERASE
 };
 
 struct command {
@@ -52,6 +55,20 @@ static enum status run_sync(struct node *n, bool again, const char *arg, struct 
 
     trace("sync%s %s", again ? " anew" : "", arg ? arg : "everything");
     return sync_start(&n->env, &name, arg ? 1 : 0, again, LANE_BACKFILL, &s, e);
+}
+
+/* As serve/control.c. What it says is done, holds. */
+static enum status run_erasure(struct node *n, const char *customer, struct error *e)
+{
+    ARENA(a, ERASE_BYTES_MAX);
+    struct erasure x;
+
+    trace("somebody wants %s to be forgotten", customer);
+    forget_is_asked(str_of(customer));
+    enum status st = erase_run(&n->env, str_of(customer), &x, &a, e);
+    if (st == ST_OK)
+        forget_is_done(str_of(customer));
+    return st;
 }
 
 static void run_command(void *arg)
@@ -77,6 +94,7 @@ static void run_command(void *arg)
         break;
     case COMMAND_ASK: st = duty_ask(&c->n->duty, c->customer, &e); break;
     case COMMAND_ORDER: st = order_send(&c->n->env, &c->order, &e); break;
+    case COMMAND_ERASE: st = run_erasure(c->n, c->customer, &e); break;
     case COMMAND_MEND_FUSE: st = fuse_mend(&c->n->env, &revived, &e); break;
     case COMMAND_REVIVE: st = due_revive(&c->n->env, S(""), &revived, &e); break;
     }
@@ -115,6 +133,11 @@ bool node_ask(const char *customer)
     return command_about(COMMAND_ASK, customer);
 }
 
+bool node_erase(const char *customer)
+{
+    return command_about(COMMAND_ERASE, customer);
+}
+
 bool node_sync(bool again)
 {
     return command(again ? COMMAND_SYNC_AGAIN : COMMAND_SYNC);
@@ -151,7 +174,8 @@ bool node_revive(void)
 /* What the command wants of a daemon, and hears; lives on when either dies. */
 struct errand {
     struct node *daemon;
-    msec since; /* 0: it was not asked for yet */
+    msec since;         /* 0: it was not asked for yet */
+    const char *erases; /* NULL: it is a sync */
     bool ended, done;
 };
 
@@ -178,11 +202,29 @@ static bool sync_to_its_end(struct node *n, msec *since)
     return st == ST_OK && p.done;
 }
 
+static bool erase_to_its_end(struct node *n, const char *customer)
+{
+    struct error e = { 0 };
+    enum status st = run_erasure(n, customer, &e);
+
+    if (st == ST_BROKEN)
+        damaged(n, &e);
+    if (st != ST_OK)
+        trace("%s is not forgotten: %s", customer, e.text);
+    return st == ST_OK;
+}
+
+static bool to_its_end(struct node *n, struct errand *errand)
+{
+    return errand->erases ? erase_to_its_end(n, errand->erases)
+                          : sync_to_its_end(n, &errand->since);
+}
+
 static void run_errand(void *arg)
 {
     struct errand *errand = arg;
 
-    errand->done = sync_to_its_end(errand->daemon, &errand->since);
+    errand->done = to_its_end(errand->daemon, errand);
     errand->ended = true;
     errand->daemon->n_running--;
 }
@@ -207,7 +249,7 @@ static bool be_client(struct errand *errand)
 
 /* With an engine of its own. What is still under way when the grace is over ends with the process.
  */
-static bool work_here(struct node *n, msec *since)
+static bool work_here(struct node *n, struct errand *errand)
 {
     n->handed_over = n->stopping = n->closed = false;
     n->world.stripe = open_stripe(n);
@@ -215,7 +257,7 @@ static bool work_here(struct node *n, msec *since)
     n->works = true;
     trace("the command works itself");
     spawn_workers(n);
-    bool done = sync_to_its_end(n, since);
+    bool done = to_its_end(n, errand);
     stop(n);
     close_all(n, COMMAND_GRACE_MS);
     lock_file_release(n->lock);
@@ -232,6 +274,7 @@ static void command_life(void *arg)
 
     if (!errand)
         abort();
+    errand->erases = n->erases[0] ? n->erases : NULL;
     while (clock_mono(&sim_clock) < until) {
         struct error e = { 0 };
         if (node_works()) {
@@ -240,7 +283,7 @@ static void command_life(void *arg)
         }
         if (clock_mono(&sim_clock) >= ours_from &&
             lock_file_take(lock_path(), &n->lock, &e) == ST_OK) {
-            bool done = work_here(n, &errand->since);
+            bool done = work_here(n, errand);
             if (!n->handed_over || done)
                 exit_because(n, done ? "it is done" : "it cannot go on");
             trace("hands the store over");
@@ -253,13 +296,26 @@ static void command_life(void *arg)
     exit_because(n, "nobody gives it the store");
 }
 
+static void begin_process(const char *what)
+{
+    bool machine = !machine_is_on;
+
+    beside = new_life(ROLE_COMMAND);
+    machine_is_on = true;
+    trace("life %u begins%s: %s", beside->life, machine ? " with the machine" : "", what);
+    fibre_spawn(beside->life, "sync", command_life, beside);
+}
+
 void node_command(void)
+{
+    if (!beside)
+        begin_process("a sync");
+}
+
+void node_erase_command(const char *customer)
 {
     if (beside)
         return;
-    bool machine = !machine_is_on;
-    beside = new_life(ROLE_COMMAND);
-    machine_is_on = true;
-    trace("life %u begins%s: a sync", beside->life, machine ? " with the machine" : "");
-    fibre_spawn(beside->life, "sync", command_life, beside);
+    begin_process("an erasure");
+    snprintf(beside->erases, sizeof beside->erases, "%s", customer);
 }

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "core/customer/outbox.h"
 #include "core/customer/state.h"
+#include "core/erasure/erase.h"
 #include "core/mirror/sync.h"
 #include "core/schedule.h"
 #include "fibre.h"
@@ -86,6 +87,16 @@ void duty_deliver(struct duty *d)
 
 /* ---- the clock ------------------------------------------------------------------------------- */
 
+static void rest(struct duty *d, msec span)
+{
+    msec until = clock_mono(&sim_clock) + span;
+
+    while (!env_stopping(d->env) && clock_mono(&sim_clock) < until) {
+        msec left = until - clock_mono(&sim_clock);
+        fibre_pause(left < STOP_LOOK_MS ? left : STOP_LOOK_MS);
+    }
+}
+
 void duty_keep_time(struct duty *d, msec tick)
 {
     while (!env_stopping(d->env)) {
@@ -95,11 +106,27 @@ void duty_keep_time(struct duty *d, msec tick)
             d->damaged(d->node, &e);
         if (st != ST_OK)
             trace("nothing comes due by the clock: %s", e.text);
-        for (msec until = clock_mono(&sim_clock) + tick;
-             !env_stopping(d->env) && clock_mono(&sim_clock) < until;) {
-            msec left = until - clock_mono(&sim_clock);
-            fibre_pause(left < STOP_LOOK_MS ? left : STOP_LOOK_MS);
+        rest(d, tick);
+    }
+}
+
+/* Whoever began one before us is dead. */
+void duty_end_erasures(struct duty *d)
+{
+    const msec before = clock_wall(&sim_clock);
+
+    while (!env_stopping(d->env)) {
+        struct error e = { 0 };
+        enum status st = erase_resume(d->env, before, &e);
+        if (st == ST_BROKEN)
+            d->damaged(d->node, &e);
+        if (st == ST_OK) {
+            mark(MARK_ERASURE_ENDED);
+            continue;
         }
+        if (st != ST_NONE)
+            trace("an erasure rests: %s", e.text);
+        rest(d, ERASE_LOOK_MS);
     }
 }
 

@@ -21,3 +21,4 @@ enum status duty_ask(struct duty *d, const char *customer, struct error *e) MUST
 /* Each until the environment stops; `tick`: how often it looks. */
 void duty_keep_time(struct duty *d, msec tick);
 void duty_deliver(struct duty *d);
+void duty_end_erasures(struct duty *d); /* as the engine's eraser */

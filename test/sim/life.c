@@ -4,6 +4,7 @@
 #include "check.h"
 #include "courier.h"
 #include "fibre.h"
+#include "forget.h"
 #include "kv.h"
 #include "merchant.h"
 #include "node.h"
@@ -130,13 +131,42 @@ static void full_disk(void *arg)
     }
 }
 
+/* By the daemon, or by a process that may do it itself. */
+static void want_forgotten(void)
+{
+    const char *customer = forget_draw();
+    bool beside = seed_chance(40) && tally->beside < BESIDE_MAX;
+
+    if (customer)
+        beside ? node_erase_command(customer) : (void)node_erase(customer);
+}
+
+/* Who dies in the middle of an erasure: the daemon, or the command. */
+static void end_erasures(void *arg)
+{
+    (void)arg;
+    for (unsigned ended = 0; !calm && ended < climate.violent_lives;) {
+        fibre_pause(seed_between(5, 300));
+        if (calm || !forget_is_under_way() || !seed_chance(climate.erasure_deaths))
+            continue;
+        bool both = seed_chance(50);
+        enum node_end how = draw_end();
+        mark(MARK_ERASURE_CUT);
+        ended++;
+        node_end(how);
+        if (both)
+            node_end_beside(how);
+    }
+}
+
 static void people(void *arg)
 {
     unsigned syncs = 0;
 
     (void)arg;
     while (!calm) {
-        bool hurry = seed_chance(50) || climate.churn || climate.days || climate.orders;
+        bool hurry =
+            seed_chance(50) || climate.churn || climate.days || climate.orders || climate.erasures;
         fibre_pause(seed_between(100, hurry ? climate.people_ms_max : MINUTE_MS));
         if (calm)
             return;
@@ -149,6 +179,8 @@ static void people(void *arg)
             node_ask(merchant_customer());
         if (climate.orders && seed_chance(climate.orders))
             node_order();
+        if (climate.erasures && seed_chance(climate.erasures))
+            want_forgotten();
         if (tally->beside < BESIDE_MAX && seed_chance(climate.seconds))
             node_second_daemon();
         if (tally->beside < BESIDE_MAX && seed_chance(climate.commands))
@@ -390,6 +422,8 @@ static bool side_is_at_rest(void)
 {
     int64_t due, dead;
 
+    if (climate.erasures && !forget_is_at_rest())
+        return false;
     if (!node_works() || !check_guests_are_walked() || !check_idle(&due, &dead) ||
         (climate.kv && !kv_server_is_known()))
         return false;
@@ -559,6 +593,7 @@ void life_run(uint64_t seed, const char *lock_path)
         guests_arrive(climate.guests);
     courier_open(&climate);
     orders_open(&climate);
+    forget_open(&climate);
     node_open(&climate, lock_path);
     each_side(open_side);
     kv_server_open(&climate);
@@ -566,6 +601,8 @@ void life_run(uint64_t seed, const char *lock_path)
     fibre_spawn(OUTSIDE, "clocks", clockwork, NULL);
     fibre_spawn(OUTSIDE, "disk", full_disk, NULL);
     each_side(bring_people);
+    if (climate.erasure_deaths)
+        fibre_spawn(OUTSIDE, "misfortune", end_erasures, NULL);
     if (climate.pair)
         open_pair();
     with_faults();

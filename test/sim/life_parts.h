@@ -1,6 +1,7 @@
 /* life.h - a process of the simulated machine from the inside, for node.c and command.c. */
 #pragma once
 
+#include "check.h"
 #include "duty.h"
 #include "node.h"
 #include "side.h"
@@ -42,6 +43,7 @@ struct node {
     msec switch_at, switch_pause; /* when the daemon may begin one next */
     struct seal seal;             /* as it was at the start */
     bool handed_over;             /* a command was asked for the store */
+    char erases[ID_BYTES_MAX];    /* whom a command wants to be forgotten */
     int lock;
     struct world world;
     struct env env;

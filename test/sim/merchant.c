@@ -4,6 +4,7 @@
 #include "check.h"
 #include "courier.h"
 #include "fibre.h"
+#include "forget.h"
 #include "orders.h"
 #include "seed.h"
 #include "side.h"
@@ -121,6 +122,7 @@ static bool note(enum kind k, int status, str body, str *id, struct arena *a)
     int64_t v = version_of(body);
     if (v)
         check_is(kind_info[k].type, *id, v);
+    forget_meet(kind_info[k].type, *id, body);
     return true;
 }
 
@@ -203,7 +205,7 @@ static void create_price(void)
     char form[FORM_BYTES_MAX];
     const char *product = any(PRODUCT);
 
-    if (!product || !(climate->shop || climate->orders ||
+    if (!product || !(climate->shop || climate->orders || climate->erasures ||
                       seed_chance(30))) /* a product with a price cannot be deleted */
         return;
     snprintf(form, sizeof form, "product=%s&unit_amount=%d&currency=usd&recurring[interval]=month",
@@ -241,8 +243,34 @@ static void create_same_customer(void)
         keep_once(CUSTOMER, arena_copy(&a, id).p);
 }
 
+/* Somebody who may want to be forgotten. */
+static void create_somebody(void)
+{
+    char form[FORM_BYTES_MAX];
+
+    forget_somebody(form, sizeof form);
+    create(CUSTOMER, form);
+}
+
+static void move_somebody(void)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const char *id = any(CUSTOMER);
+    char form[FORM_BYTES_MAX];
+    str ignored;
+
+    if (!id)
+        return;
+    forget_new_address(str_of(id), form, sizeof form);
+    (void)post(CUSTOMER, id, form, &ignored, &a);
+}
+
 static void create_customer(void)
 {
+    if (climate->erasures) {
+        create_somebody();
+        return;
+    }
     if ((climate->pair || climate->guests) && seed_chance(50)) {
         create_same_customer();
         return;
@@ -579,14 +607,39 @@ static void keep_shop(void)
     }
 }
 
+/* Whatever a person may leave behind. */
+static void serve_people(void)
+{
+    if (me()->kept[PRICE].n < 2 || me()->kept[CUSTOMER].n < 2) {
+        if (!me()->kept[PRODUCT].n)
+            create_product();
+        me()->kept[PRICE].n < 2 ? create_price() : create_customer();
+        return;
+    }
+    switch (seed_draw() % 12) {
+    case 0:
+    case 1: move_somebody(); break;
+    case 2:
+    case 3: subscribe(); break;
+    case 4:
+    case 5: bill(); break;
+    case 6: change_card(); break;
+    case 7: edit(SUBSCRIPTION); break;
+    case 8: edit(INVOICE); break;
+    case 9: seed_chance(50) ? delete (SUBSCRIPTION) : change_subscription(); break;
+    case 10: seed_chance(30) ? delete (CUSTOMER) : edit(PRODUCT); break;
+    default: create_customer(); break;
+    }
+}
+
 static void act(void)
 {
     if (seed_chance(climate->behind_back)) {
         edit_behind_the_back();
         return;
     }
-    if (climate->orders) {
-        trade();
+    if (climate->orders || climate->erasures) {
+        climate->orders ? trade() : serve_people();
         return;
     }
     if (climate->chain || climate->cull) {

@@ -10,6 +10,7 @@
 #include "core/customer/outbox.h"
 #include "core/due.h"
 #include "core/environment/fuse.h"
+#include "core/erasure/erase.h"
 #include "core/inbox.h"
 #include "core/mirror/sync.h"
 #include "core/retention.h"
@@ -316,7 +317,8 @@ static void keep_leases(void *arg)
         }
         if (n->c->keeper_sleeps && seed_chance(n->c->keeper_sleeps))
             continue;
-        if (due_keep(&n->env, &e) == ST_BROKEN)
+        if (due_keep(&n->env, &e) == ST_BROKEN ||
+            (n->c->erasures && erase_keep(&n->env, &e) == ST_BROKEN))
             damaged(n, &e);
     }
     n->n_running--;
@@ -340,6 +342,14 @@ static void clockwork(void *arg)
     struct node *n = arg;
 
     duty_keep_time(&n->duty, n->c->tick_ms);
+    n->n_running--;
+}
+
+static void eraser(void *arg)
+{
+    struct node *n = arg;
+
+    duty_end_erasures(&n->duty);
     n->n_running--;
 }
 
@@ -707,6 +717,8 @@ static void daemon_life(void *arg)
         trace("the node works");
         spawn(n, "ingest", ingest);
         spawn_workers(n);
+        if (n->c->erasures)
+            spawn(n, "eraser", eraser);
     }
     while (!n->stopping) {
         gate_lock(&sim_sched, n->queue);

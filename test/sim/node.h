@@ -35,10 +35,12 @@ unsigned node_syncs_accepted(void); /* that begin anew, and are on the disk */
 bool node_sync_something(void);     /* a type or an object */
 bool node_revive(void);
 bool node_mend_fuse(void);
+bool node_erase(const char *customer);
 bool node_order(void); /* an operation on the catalogue is asked for, resumed or aborted */
 /* A customer is asked for, and waited for. */
 bool node_ask(const char *customer);
 /* Other processes: at most one at a time. */
-void node_second_daemon(void); /* while the daemon works: must be refused */
-void node_command(void);       /* `brindle sync` */
+void node_second_daemon(void);                 /* while the daemon works: must be refused */
+void node_command(void);                       /* `brindle sync` */
+void node_erase_command(const char *customer); /* `brindle erase` */
 void node_end_beside(enum node_end how);

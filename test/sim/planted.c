@@ -67,6 +67,13 @@ const struct planting planting[PLANT_COUNT] = {
     [PLANT_QUARANTINE_SKIPPED] = { "quarantine_skipped", WEATHER_PAIR, ONE(APART), 100, 0 },
     [PLANT_SWITCH_UNDRAINED] = { "switch_undrained", WEATHER_MOVE, ONE(APART), 100, 0 },
     [PLANT_HEADER_FORGOTTEN] = { "header_forgotten", WEATHER_GUESTS, ONE(APART), 60, 0 },
+    [PLANT_BLOCK_FORGOTTEN] = { "block_forgotten", WEATHER_FORGET, ONE(GONE), 60, 0 },
+    [PLANT_NEW_OF_ERASED] = { "new_of_erased", WEATHER_FORGET, ONE(GONE), 60, 0 },
+    [PLANT_LATE_BODY_KEPT] = { "late_body_kept", WEATHER_FORGET, ONE(GONE), 60, 0 },
+    [PLANT_INBOX_REMEMBERS] = { "inbox_remembers", WEATHER_FORGET, ONE(GONE), 60, 0 },
+    [PLANT_RESUME_BELIEVES] = { "resume_believes", WEATHER_FORGET, ONE(GONE), 60, 0 },
+    [PLANT_PAIR_KEPT] = { "pair_kept", WEATHER_FORGET, ONE(GONE), 60, 0 },
+    [PLANT_DISK_REMEMBERS] = { "disk_remembers", WEATHER_FORGET, ONE(GONE), 60, 0 },
 };
 
 void plant(enum plant bug)

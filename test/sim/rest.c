@@ -6,6 +6,7 @@
 #include "core/path.h"
 #include "core/resource.h"
 #include "disk.h"
+#include "forget.h"
 #include "ids.h"
 #include "ledger.h"
 #include "look.h"
@@ -52,6 +53,17 @@ static void compare_untold(const struct object_story *o, str data, bool deleted)
         broke(PROMISE_EQUAL,
               "%s: %s %s is older than what Stripe has told the program: version %lld", when_now,
               o->type, o->id, (long long)o->state[o->heard - 1].version);
+}
+
+static void compare_erased(str type, str id)
+{
+    ARENA(a, ANSWER_BYTES_MAX);
+    const struct resource *r = resource_by_type(type);
+    str body = { 0 };
+
+    if (r && r->get_path && !strstr(r->get_path, "{parent}"))
+        (void)ask_stripe(r, id, &body, &a);
+    forget_check_erased(type, id, body, when_now);
 }
 
 static void compare_row(str type, str id, str data, bool deleted, bool open)
@@ -109,8 +121,11 @@ static void compare_rows(sqlite3 *db)
                                     "where account = ?1 order by type, id");
 
     while (look_next(db, q))
-        compare_row(look_text(q, 0), look_text(q, 1), look_text(q, 2), sqlite3_column_int(q, 3),
-                    sqlite3_column_int(q, 4));
+        if (sqlite3_column_int(q, 3) == ROW_ERASED)
+            compare_erased(look_text(q, 0), look_text(q, 1));
+        else
+            compare_row(look_text(q, 0), look_text(q, 1), look_text(q, 2), sqlite3_column_int(q, 3),
+                        sqlite3_column_int(q, 4));
     sqlite3_finalize(q);
 }
 
@@ -130,7 +145,7 @@ static void compare_stories(sqlite3 *db)
         sqlite3_bind_text(q, 1, o->type, -1, SQLITE_STATIC);
         sqlite3_bind_text(q, 2, o->id, -1, SQLITE_STATIC);
         bool there = look_next(db, q);
-        if (!there && !gone)
+        if (!there && !gone && !forget_may_be_gone(str_of(o->id)))
             broke(PROMISE_EQUAL, "%s: %s %s is at Stripe and not in the mirror", when_now, o->type,
                   o->id);
         if (there && gone && !sqlite3_column_int(q, 0))
@@ -225,7 +240,7 @@ static void check_history(sqlite3 *db)
         o = now;
         bool deleted = sqlite3_column_int(q, 3);
         int64_t version = version_of(look_text(q, 4));
-        if (!o || (!deleted && !version))
+        if (!o || (!deleted && !version) || sqlite3_column_int(q, 3) == ROW_ERASED)
             continue;
         int i = story_place(o, at, version, deleted);
         if (i < 0)
@@ -342,6 +357,8 @@ void check_rest(void)
     complete = the_climate->last_sync || the_climate->rot;
     all_types = the_climate->last_sync;
     when_now = "at rest";
+    if (the_climate->erasures)
+        forget_settle(db);
     check_events(db, "at rest");
     check_objects(db, "at rest");
     check_history(db);
@@ -357,6 +374,8 @@ void check_rest(void)
     if (the_climate->kv)
         ledger_check_projected(db);
     check_secrets(db);
+    if (the_climate->erasures)
+        forget_check_rest(db);
     if (the_climate->orders)
         orders_check_rest(db);
     look_close(db);

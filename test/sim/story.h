@@ -5,7 +5,11 @@
 
 #include <sqlite3.h>
 
-enum { OBJECTS_MAX = 512, STATES_MAX = 256 };
+enum {
+    OBJECTS_MAX = 512,
+    STATES_MAX = 256,
+    ROW_ERASED = 2, /* objects.deleted of what has no content */
+};
 
 struct state {
     int64_t version;

@@ -83,7 +83,12 @@
     MARK(ENDPOINT_MADE, "a switch made a webhook endpoint")         \
     MARK(SECRET_AGAIN, "an endpoint's secret was told once more")   \
     MARK(GUEST, "a connected account was compared with Stripe")     \
-    MARK(GUEST_LEFT, "a connected account took its access away")
+    MARK(GUEST_LEFT, "a connected account took its access away")    \
+    MARK(ERASED, "a person was forgotten")                          \
+    MARK(ERASURE_CUT, "the process ended in the middle of that")    \
+    MARK(ERASURE_ENDED, "a daemon ended what was broken off")       \
+    MARK(ERASED_NEWS, "news of who was forgotten left no word")     \
+    MARK(PAIR_REMOVED, "the key-value server forgot somebody, too")
 
 enum mark {
 #define MARK(name, text) MARK_##name,
@@ -114,6 +119,7 @@ enum mark {
     PROMISE(WHOLE, "an operation is whole, or not at all")                  \
     PROMISE(SELLS, "no operation takes away what sells")                    \
     PROMISE(KEYS, "each write has a key of its own")                        \
+    PROMISE(GONE, "of who was forgotten no word is left")                   \
     PROMISE(SOUND, "nothing breaks that nobody has broken")
 
 enum promise {

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "check.h"
 #include "fibre.h"
+#include "forget.h"
 #include "ledger.h"
 #include "seed.h"
 #include "side.h"
@@ -20,6 +21,7 @@ enum {
     PAUSE_MS_MAX = 3,
     PAUSE_BEGIN = 30, /* in 100 */
     PAUSE_RUN = 4,
+    OUTCOME_OF_EVENT = 10, /* among the values of STMT_INBOX_INSERT */
 };
 
 struct watch {
@@ -44,8 +46,9 @@ struct watched {
     } state[STATES_MAX];
     size_t n_states;
     unsigned n_chased;
-    int64_t claim; /* the ticket of a claim; 0: none */
-    bool seals;    /* nobody may store anything behind it */
+    int64_t claim;                                 /* the ticket of a claim; 0: none */
+    bool seals;                                    /* nobody may store anything behind it */
+    char begins[ID_BYTES_MAX], ends[ID_BYTES_MAX]; /* whose erasure */
     enum mark reached[32];
     size_t n_reached;
     bool looked_again;
@@ -73,6 +76,7 @@ static enum status watch_begin(struct store *s, enum tx_mode mode, struct tx *tx
     t->n_chased = 0;
     t->claim = 0;
     t->seals = false;
+    t->begins[0] = t->ends[0] = '\0';
     t->order = 0;
     t->inner = (struct tx){ 0 };
     if (w->side != fibre_side())
@@ -105,7 +109,9 @@ static void note_change(struct watched *t, const struct value *of, const struct 
     if (t->n == CHANGES_MAX)
         return;
     struct mirror_change *c = &t->change[t->n++];
-    *c = (struct mirror_change){ .deleted = deleted, .version = data ? version_of(data->s) : 0 };
+    *c = (struct mirror_change){ .deleted = deleted,
+                                 .version = data ? version_of(data->s) : 0,
+                                 .knows = data && forget_knows(data->s) };
     snprintf(c->type, sizeof c->type, "%.*s", STR_ARG(of[0].s));
     snprintf(c->account, sizeof c->account, "%.*s", STR_ARG(of[1].s));
     snprintf(c->id, sizeof c->id, "%.*s", STR_ARG(of[2].s));
@@ -183,6 +189,14 @@ static void note(struct watched *t, enum stmt id, const struct value *v, const s
         note_state(t, v);
     else if (id == STMT_ENVIRONMENT_SEAL)
         t->seals = v[0].s.n != 0;
+    else if (id == STMT_ERASING_PUT)
+        snprintf(t->begins, sizeof t->begins, "%.*s", STR_ARG(v[0].s));
+    else if (id == STMT_ERASING_DONE)
+        snprintf(t->ends, sizeof t->ends, "%.*s", STR_ARG(v[0].s));
+    else if (id == STMT_USER_GONE && changed)
+        reach(t, MARK_PAIR_REMOVED);
+    else if (id == STMT_INBOX_INSERT && cause_is(&v[OUTCOME_OF_EVENT], "erased"))
+        reach(t, MARK_ERASED_NEWS);
     else if (id == STMT_DUE_TAKE)
         t->claim = v[0].i;
     else if (id == STMT_DUE_MARK)
@@ -268,6 +282,7 @@ static void apply(const struct mirror_change *c, uint64_t order)
         broke(PROMISE_APART, "%s %s is stored for %s, whom nobody knows", c->type, c->id,
               c->account);
     guest_is(of);
+    forget_check_change(c->type, c->id, c->knows);
     check_applied(c, order);
     guest_is(0);
 }
@@ -301,6 +316,10 @@ static void look_at_states(const struct watched *t)
                  strcmp(t->change[i].type, "customer") == 0;
     if (rests && t->order % EACH == 0)
         check_states();
+    if (t->begins[0])
+        forget_has_begun(str_of(t->begins));
+    if (t->ends[0])
+        forget_is_done(str_of(t->ends));
 }
 
 static void tell(const struct watched *t)
@@ -400,7 +419,8 @@ static void know_statements(void)
         { STMT_OBJECT_INSERT, 12 }, { STMT_OBJECT_UPDATE, 12 },   { STMT_OBJECT_BURY, 6 },
         { STMT_DUE_TAKE, 7 },       { STMT_DUE_MARK, 11 },        { STMT_DUE_MARK_ONCE, 9 },
         { STMT_STATE_PUT, 6 },      { STMT_DUE_FAIL, 11 },        { STMT_DUE_LATER, 8 },
-        { STMT_DUE_FINISH, 10 },    { STMT_ENVIRONMENT_SEAL, 1 },
+        { STMT_DUE_FINISH, 10 },    { STMT_ENVIRONMENT_SEAL, 1 }, { STMT_ERASING_PUT, 4 },
+        { STMT_ERASING_DONE, 2 },   { STMT_INBOX_INSERT, 14 },
     };
 
     for (size_t i = 0; i < COUNT(known); i++)

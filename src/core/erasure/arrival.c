@@ -1,6 +1,7 @@
 #include "core/erasure/arrival.h"
 
 #include "base/json.h"
+#include "base/plant.h"
 #include "core/erasure/erase.h"
 #include "core/mirror/refs.h"
 
@@ -110,7 +111,7 @@ enum status erase_on_event(struct tx *tx, struct env *env, const struct event *e
     enum status st = ST_OK;
 
     *erased = false;
-    if (!erase_any(env) || !ev->object_type.n)
+    if (!erase_any(env) || !ev->object_type.n || planted(PLANT_LATE_BODY_KEPT))
         return ST_OK;
     if (ev->object_id.n)
         st = is_erased(tx, env, ev->object_type, ev->object_id, erased, a, e);

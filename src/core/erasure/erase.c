@@ -1,6 +1,7 @@
 #include "core/erasure/erase.h"
 
 #include "base/json.h"
+#include "base/plant.h"
 #include "base/url.h"
 #include "core/customer/state.h"
 #include "core/customer/user.h"
@@ -88,13 +89,13 @@ static enum status empty_row(struct tx *tx, struct env *env, str type, str id, s
 static enum status forget_traces(struct tx *tx, struct env *env, str type, str id,
                                  struct erasure *count, struct arena *a, struct error *e)
 {
-    struct rows versions, bodies;
+    struct rows versions, bodies = { 0 };
     enum status st =
         tx_run(tx, STMT_ERASE_HISTORY, &versions, a, e, V_STR(type), v_account(env), V_STR(id));
 
     if (st == ST_OK)
         st = tx_run(tx, STMT_ERASE_CONFLICTS, NULL, a, e, V_STR(type), V_STR(id), v_account(env));
-    if (st == ST_OK)
+    if (st == ST_OK && !planted(PLANT_INBOX_REMEMBERS))
         st = tx_run(tx, STMT_ERASE_BODIES, &bodies, a, e, V_STR(type), V_STR(id), v_account(env));
     if (st == ST_OK)
         st = tx_run(tx, STMT_ERASE_DROPPED, NULL, a, e, V_STR(type), v_account(env), V_STR(id));
@@ -225,7 +226,7 @@ static enum status forget_bodies_piece(struct env *env, const struct erase_words
         st = tx_run(&tx, STMT_BODIES_NAMING, &r, &a, e, V_INT(*from), V_INT(*from + BODIES_PIECE),
                     v_account(env), V_STR(erase_hint(words, word)),
                     V_STR(erase_hint(words, word + 1)), V_INT(FOUND_PIECE));
-    for (size_t i = 0; st == ST_OK && i < r.n_rows; i++) {
+    for (size_t i = 0; st == ST_OK && i < r.n_rows && !planted(PLANT_INBOX_REMEMBERS); i++) {
         if (!erase_named(words, word, row_str(&r, i, 1)))
             continue;
         st = tx_run(&tx, STMT_ERASE_BODY, NULL, &a, e, V_INT(row_int(&r, i, 0)));
@@ -545,7 +546,7 @@ static enum status leave_nothing(struct env *env, str customer, enum unfinished_
     struct error server = { 0 };
     enum status st = ST_OK, removed = removal_await(env, customer, &server);
 
-    if (removed == ST_OK || step != UNFINISHED_SERVER)
+    if ((removed == ST_OK || step != UNFINISHED_SERVER) && !planted(PLANT_DISK_REMEMBERS))
         st = env->world->store->ops->scrub(env->world->store, e);
     if (st == ST_OK && removed == ST_OK)
         return unfinished_done(env, customer, e);
@@ -562,6 +563,9 @@ static enum status forget(struct env *env, str customer, bool resumed, struct er
 {
     bool is_first = !erase_any(env);
     struct erase_words words = { 0 };
+
+    if (resumed && planted(PLANT_RESUME_BELIEVES))
+        return unfinished_done(env, customer, e);
     enum status st = erase_plan_named(env, customer, out, &words, a, e);
 
     if (st == ST_OK && !resumed) /* nothing that has ended meanwhile is put back */

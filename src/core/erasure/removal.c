@@ -1,5 +1,6 @@
 #include "core/erasure/removal.h"
 
+#include "base/plant.h"
 #include "core/customer/outbox.h"
 #include "core/erasure/erase.h"
 #include "core/erasure/turn.h"
@@ -84,6 +85,8 @@ enum status removal_await(struct env *env, str customer, struct error *e)
     int64_t n = 0;
     enum status st = count_left(env, customer, &nothing, &n, e);
 
+    if (planted(PLANT_PAIR_KEPT))
+        return drop_hidden(env, e);
     env_ring(env);
     while (st == ST_OK && n && !nothing && somebody_may(env) && !env_stopping(env) &&
            clock_mono(env->world->clock) < until) {

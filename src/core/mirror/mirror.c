@@ -383,7 +383,7 @@ static enum status write_unless_erased(struct put *p, const struct row *row,
     bool erased;
     enum status st = erase_on_arrival(p->tx, p->env, p->in, &erased, p->a, e);
 
-    if (st != ST_OK || !erased)
+    if (st != ST_OK || !erased || planted(PLANT_NEW_OF_ERASED))
         return st == ST_OK ? write_row(p, row, e) : st;
     *result = MIRROR_ERASED;
     return erase_object(p->tx, p->env, p->in->type, p->in->id, p->a, e);
@@ -444,11 +444,11 @@ static enum status meet_row(struct put *p, const struct row *row, enum mirror_re
     const struct answer *in = p->in;
     bool shown = in->source == SOURCE_LIST && !p->depth;
 
-    if (row->erased) {
+    if (row->erased && !planted(PLANT_BLOCK_FORGOTTEN)) {
         *result = MIRROR_ERASED;
         return ST_OK;
     }
-    if (row->deleted)
+    if (row->deleted && !row->erased)
         return meet_tombstone(p, row, result, e);
     enum status st =
         row->hidden && shown ? hidden_shown(p->tx, p->env, in->type, in->id, p->a, e) : ST_OK;
