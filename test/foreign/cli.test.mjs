@@ -121,6 +121,14 @@ test("the_excluded_triggers_are_few", options, () => {
   assert.equal(without.length, 18, without.join(" "));
 });
 
+/** What Stripe has no event for, so that the sync below brings it: a payment intent's new amount, and an item that its
+ *  invoice gave back when that was deleted before anybody had seen it. */
+function isUntold(difference, truth) {
+  const [, of] = /^invoiceitem (\S+) differs in invoice$/.exec(difference) ?? [];
+  const wasGivenBack = truth.some((one) => one.id === of && one.invoice === null);
+  return wasGivenBack || /^payment_intent .* differs in amount$/.test(difference);
+}
+
 test("every_object_that_the_triggers_made_is_in_the_mirror", options, async () => {
   const events = await settled();
   const arrived = place.rows("select event from _inbox order by event").map((row) => row.event);
@@ -132,8 +140,7 @@ test("every_object_that_the_triggers_made_is_in_the_mirror", options, async () =
       (one) => type !== "payment_method" || !one.id.startsWith("card_"),
     );
     total += truth.length;
-    // Stripe has no event for a payment intent whose amount is changed: the sync below brings it.
-    const found = place.differences(type, truth).filter((one) => !/^payment_intent .* differs in amount$/.test(one));
+    const found = place.differences(type, truth).filter((one) => !isUntold(one, truth));
     assert.deepEqual(found, []);
   }
   assert.ok(total > 100, `${total} objects were compared`);
