@@ -154,3 +154,26 @@ void says(const char *words)
     if (!strstr(t.e.text, words))
         wrong("\"%s\" is not in \"%s\"", words, t.e.text);
 }
+
+void refuse_fours(bool refuse)
+{
+    if (pg)
+        run(refuse ? "alter table t add constraint four check (a not like '%4')"
+                   : "alter table t drop constraint four");
+    else
+        run(refuse ? "create trigger four before update on t when new.a like '%4' begin select "
+                     "raise(abort, 'no fours'); end"
+                   : "drop trigger four");
+}
+
+int on_each_database(const struct CMUnitTest *tests, size_t n)
+{
+    int failed = _cmocka_run_group_tests("sqlite", tests, n, NULL, NULL);
+
+    server = pg_server_start();
+    pg = true;
+    if (server)
+        failed += _cmocka_run_group_tests("postgresql", tests, n, NULL, NULL);
+    pg_server_stop(server);
+    return failed;
+}

@@ -47,3 +47,9 @@ enum status try_to_apply(void);
 struct leftover_mended undo(void);
 enum status try_to_undo(void);
 void says(const char *words);
+
+/* The database takes no value of `t.a` that ends in 4 by an update, or does again. */
+void refuse_fours(bool refuse);
+
+/* Runs the tests on SQLite, and on PostgreSQL where there is one: how many failed. */
+int on_each_database(const struct CMUnitTest *tests, size_t n);

@@ -519,12 +519,5 @@ int main(void)
         EACH(texts_are_read_alike_whatever_the_server_says_of_backslashes),
         EACH(what_may_not_be_read_is_never_taken_for_clean),
     };
-    int failed = cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
-
-    server = pg_server_start();
-    pg = true;
-    if (server)
-        failed += cmocka_run_group_tests_name("postgresql", tests, NULL, NULL);
-    pg_server_stop(server);
-    return failed;
+    return on_each_database(tests, COUNT(tests));
 }
